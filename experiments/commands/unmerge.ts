@@ -1,0 +1,23 @@
+import { join, resolve } from 'node:path';
+import { unmerge } from '#fusion';
+import type { Command } from '#src/cli';
+import { findCheckpoint } from '#src/training';
+
+/** `tokenfuse unmerge`: gives both backbones back. */
+export const unmergeCommand: Command = {
+  name: 'unmerge',
+  summary: 'Take a merged model apart into its two backbones, bit-equal to those merged.',
+  positionals: [
+    { name: 'model', description: 'a merged or aligned model: run directory or checkpoint' },
+    { name: 'out', description: 'folder for <out>/vision and <out>/language' },
+  ],
+  options: {},
+  run: async (args, output) => {
+    const [model, out] = args.positionals;
+    const [vision, language] = ['vision', 'language'].map((room) => resolve(join(out, room)));
+    unmerge(findCheckpoint(model), vision, language);
+    output.line(`vision backbone in ${vision}`);
+    output.line(`language backbone in ${language}`);
+    return { vision, language };
+  },
+};

@@ -1,0 +1,3 @@
+export * from './parseExperiment.js';
+export * from './pipelineConfig.js';
+export * from './program.js';

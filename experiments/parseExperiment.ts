@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { AlignExperiment, EvaluateExperiment, MergeRecipe } from '#fusion';
+import { ScenesConfig } from '#fusion/scenes';
+import { LanguageExperiment } from '#language';
+import { type LoadedConfig, loadConfig } from '#src/config';
+import { ConfigError } from '#src/errors';
+import { VisionExperiment } from '#vision';
+import { PipelineExperiment, TokenizerExperiment } from './pipelineConfig.js';
+
+/** An experiment file that draws scenes. */
+export const ScenesExperiment = z.strictObject({
+  kind: z.literal('scenes'),
+  name: z.string().min(1),
+  scenes: ScenesConfig,
+});
+export type ScenesExperiment = z.output<typeof ScenesExperiment>;
+
+/** Every kind of experiment file; the key `kind` tells which it is. */
+export const Experiment = z.discriminatedUnion('kind', [
+  ScenesExperiment,
+  TokenizerExperiment,
+  VisionExperiment,
+  LanguageExperiment,
+  MergeRecipe,
+  AlignExperiment,
+  EvaluateExperiment,
+  PipelineExperiment,
+]);
+export type Experiment = z.output<typeof Experiment>;
+export type ExperimentKind = Experiment['kind'];
+
+/** Reads and checks an experiment file of any kind. */
+export function parseExperiment(path: string, overrides: readonly string[] = []): LoadedConfig<Experiment> {
+  return loadConfig(path, Experiment, overrides);
+}
+
+/** Reads an experiment file that must be of one of `kinds`. */
+export function parseExperimentOf<K extends ExperimentKind>(
+  path: string,
+  kinds: readonly K[],
+  overrides: readonly string[] = [],
+): Extract<Experiment, { kind: K }> {
+  const { config } = parseExperiment(path, overrides);
+  if (!kinds.includes(config.kind as K)) {
+    throw new ConfigError(`${path}: expected an experiment of kind ${kinds.join(' or ')}, got '${config.kind}'`);
+  }
+  return config as Extract<Experiment, { kind: K }>;
+}

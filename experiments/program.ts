@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { tokenizerTrainCommand } from '#language';
+import type { Program } from '#src/cli';
+import { doctorCommand } from '#src/engine';
+import { alignCommand } from './commands/align.js';
+import { captionCommand } from './commands/caption.js';
+import { convertCommand } from './commands/convert.js';
+import { evaluateCommand } from './commands/evaluate.js';
+import { generateCommand } from './commands/generate.js';
+import { mergeCommand } from './commands/merge.js';
+import { parityCommand } from './commands/parity.js';
+import { scenesCommand } from './commands/scenes.js';
+import { trainCommand } from './commands/train.js';
+import { unmergeCommand } from './commands/unmerge.js';
+import { packageRoot } from './packageRoot.js';
+
+/** The command line: all commands, in the order of the work. */
+export const PROGRAM: Program = {
+  name: 'tokenfuse',
+  version: (JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { version: string }).version,
+  summary: 'vision and language TokenFormers, pretrained apart, merged into one',
+  commands: [
+    doctorCommand,
+    scenesCommand,
+    tokenizerTrainCommand,
+    trainCommand,
+    mergeCommand,
+    unmergeCommand,
+    alignCommand,
+    captionCommand,
+    evaluateCommand,
+    generateCommand,
+    parityCommand,
+    convertCommand,
+  ],
+};

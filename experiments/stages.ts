@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  type AlignExperiment,
+  type AlignResult,
+  align,
+  type MergeRecipe,
+  type MergeReport,
+  merge,
+  planMerge,
+} from '#fusion';
+import { type LanguageExperiment, trainBpe, trainLanguage, writeBpeModel } from '#language';
+import type { Output } from '#src/cli';
+import type { EngineInfo } from '#src/engine';
+import { ConfigError } from '#src/errors';
+import { openRunDirectory, type TrainingResult } from '#src/training';
+import { trainVision, type VisionExperiment } from '#vision';
+import type { TokenizerExperiment } from './pipelineConfig.js';
+
+/** What every stage that computes needs to know. */
+export interface StageContext {
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly runDir: string;
+  readonly resume: boolean;
+  readonly engine: EngineInfo;
+  readonly command: string;
+  readonly output: Output;
+}
+
+/** Pretrains a backbone into a run directory. */
+export function trainStage(
+  experiment: VisionExperiment | LanguageExperiment,
+  context: StageContext,
+): Promise<TrainingResult> {
+  openRun(experiment, context);
+  return experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context);
+}
+
+/** Aligns a merged model into a run directory. */
+export function alignStage(experiment: AlignExperiment, context: StageContext): Promise<AlignResult> {
+  openRun(experiment, context);
+  return align(experiment, context);
+}
+
+function openRun(experiment: VisionExperiment | LanguageExperiment | AlignExperiment, context: StageContext): void {
+  const { command, engine, runDir, resume } = context;
+  openRunDirectory(runDir, { command, config: experiment, seed: experiment.seed, engine }, resume);
+}
+
+/** Plans a merge and does it, or throws every problem at once. */
+export function mergeStage(recipe: MergeRecipe, root: string, outDir: string): MergeReport {
+  const { plan, problems } = planMerge(recipe, root);
+  if (plan === undefined) throw new ConfigError(problems);
+  return merge(plan, outDir);
+}
+
+/** Trains a tokenizer into `outDir/tokenizer.json`, unless it is there. */
+export function tokenizerStage(
+  experiment: TokenizerExperiment,
+  root: string,
+  outDir: string,
+): { path: string; vocabSize: number } {
+  const path = join(outDir, 'tokenizer.json');
+  const { files, vocabSize, minFrequency } = experiment;
+  if (!existsSync(path)) {
+    writeBpeModel(path, trainBpe({ files: files.map((file) => resolve(root, file)), vocabSize, minFrequency }));
+  }
+  return { path, vocabSize };
+}

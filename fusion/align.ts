@@ -1,0 +1,251 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { openTextDataset, summedTokenLoss, TextDataConfig, type TextDataset, totalWeight } from '#language';
+import { type Output, renderTable } from '#src/cli';
+import { readScalar, tf } from '#src/engine';
+import { ConfigError, UserError } from '#src/errors';
+import {
+  findCheckpoint,
+  readCheckpoint,
+  runTraining,
+  TrainingConfig,
+  type TrainingResult,
+  type TrainingTask,
+} from '#src/training';
+import { captionLoss } from './captionLoss.js';
+import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
+import { isFusionParameter } from './jointConfig.js';
+import { captionLogits, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
+import { backboneHashes } from './merge.js';
+import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
+import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
+
+const CaptionSource = z.strictObject({ captions: z.string().min(1), images: z.string().min(1).optional() });
+
+/** An experiment file that aligns a merged model on image-caption pairs; paths start at the working root. */
+export const AlignExperiment = z.strictObject({
+  kind: z.literal('align'),
+  name: z.string().min(1),
+  seed: z.int().default(0),
+  model: z.string().min(1).describe('a merged model'),
+  data: z.strictObject({
+    train: CaptionSource,
+    validation: CaptionSource.describe('decides the best checkpoint'),
+    seqLen: z.int().positive().default(64).describe('longest caption in tokens, with both ends'),
+  }),
+  /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
+  train: z.union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)]).default('bridge'),
+  tokenWeights: z.array(TokenWeightRule).default([]),
+  /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
+  replay: z
+    .strictObject({
+      text: TextDataConfig,
+      batchSize: z.int().positive().default(32),
+      weight: z.number().positive().default(0.5),
+    })
+    .optional(),
+  training: TrainingConfig,
+});
+export type AlignExperiment = z.output<typeof AlignExperiment>;
+
+export interface AlignOptions {
+  readonly runDir: string;
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly resume: boolean;
+  readonly output: Output;
+}
+
+export interface AlignResult extends TrainingResult {
+  readonly trainableParameters: number;
+  readonly frozenParameters: number;
+  /** Backbone tensors with the same SHA-256 in the merged model and in the aligned one, of all. */
+  readonly backbonesKept: { readonly kept: number; readonly total: number } | null;
+}
+
+/** Trains what joins two frozen backbones, and proves by hash that they stayed as they were. */
+export async function align(experiment: AlignExperiment, options: AlignOptions): Promise<AlignResult> {
+  const { data, seed, training } = experiment;
+  const merged = findCheckpoint(resolve(options.root, experiment.model));
+  const model = loadJointModel(merged);
+  let replay: TextDataset | undefined;
+  const opened: CaptionPairs[] = [];
+  try {
+    setTrainable(model, experiment.train);
+    const table = parameterTable(model);
+    options.output.line(table.text);
+    const weights = createTokenWeights(experiment.tokenWeights);
+    const open = async ({ captions, images }: z.output<typeof CaptionSource>): Promise<CaptionPairs> => {
+      const source = {
+        captions: resolve(options.root, captions),
+        ...(images ? { images: resolve(options.root, images) } : {}),
+      };
+      const { seqLen } = data;
+      const pairs = await openCaptionPairs(source, model.config.vision.vision, model.tokenizer, weights, {
+        seqLen,
+        cacheDir: options.cacheDir,
+      });
+      opened.push(pairs);
+      return pairs;
+    };
+    const train = await open(data.train);
+    const validation = await open(data.validation);
+    options.output.line(
+      `${train.numPairs} pairs of ${train.imageIds.length} images, ${validation.numPairs} of ${validation.imageIds.length} for validation`,
+    );
+    if (experiment.replay) {
+      const { text } = experiment.replay;
+      replay = openTextDataset(text, model.tokenizer, { cacheDir: options.cacheDir, baseDir: options.root, seed });
+    }
+    const task = await alignTask(model, experiment, train, validation, replay);
+    const result = await runTraining({
+      task,
+      config: training,
+      seed,
+      runDir: resolve(options.runDir),
+      label: experiment.name,
+      model: { format: 1, kind: 'fusion', config: model.config },
+      assets: readCheckpoint(merged).assets,
+      resume: options.resume,
+      output: options.output,
+    });
+    return {
+      ...result,
+      trainableParameters: table.trainable,
+      frozenParameters: table.frozen,
+      backbonesKept: experiment.train === 'all' ? null : compareBackbones(merged, options.runDir),
+    };
+  } finally {
+    for (const pairs of opened) pairs.close();
+    replay?.dispose();
+    model.dispose();
+  }
+}
+
+function setTrainable({ tree }: JointModel, train: AlignExperiment['train']): void {
+  if (train === 'all') {
+    tree.setTrainable(() => true);
+    return;
+  }
+  const wanted = (name: string): boolean =>
+    train === 'bridge' ? isFusionParameter(name) : train.some((part) => name.includes(part));
+  const names = tree.names().filter(wanted);
+  const backbone = names.find((name) => !isFusionParameter(name));
+  if (backbone !== undefined) {
+    throw new ConfigError(
+      `train: '${backbone}' belongs to a backbone, which stays frozen; name bridge groups, or say 'train: all' for the upper bound`,
+    );
+  }
+  if (names.length === 0) {
+    throw new ConfigError(
+      `train: expected bridge groups or gates in the model, got none; merge with bridge.tokens above 0`,
+    );
+  }
+  tree.setTrainable(wanted);
+}
+
+/** Which parameters move and which do not, by component. */
+function parameterTable({ tree }: JointModel): { text: string; trainable: number; frozen: number } {
+  const componentOf = (name: string): string =>
+    isFusionParameter(name)
+      ? name.endsWith('Gate')
+        ? 'gates'
+        : (name.split('/').at(-2) as string)
+      : `/${name}`.includes('/language/')
+        ? 'language backbone'
+        : 'vision backbone';
+  const counts = new Map<string, { trainable: number; frozen: number }>();
+  for (const name of tree.names()) {
+    const entry = counts.get(componentOf(name)) ?? { trainable: 0, frozen: 0 };
+    entry[tree.isTrainable(name) ? 'trainable' : 'frozen'] += tree.variable(name).size;
+    counts.set(componentOf(name), entry);
+  }
+  const format = (n: number): string => n.toLocaleString('en-US');
+  const rows = [...counts].map(([component, { trainable, frozen }]) => [component, format(trainable), format(frozen)]);
+  const total = (key: 'trainable' | 'frozen'): number =>
+    [...counts.values()].reduce((sum, entry) => sum + entry[key], 0);
+  rows.push(['total', format(total('trainable')), format(total('frozen'))]);
+  return {
+    text: renderTable(['component', 'trainable', 'frozen'], rows),
+    trainable: total('trainable'),
+    frozen: total('frozen'),
+  };
+}
+
+async function alignTask(
+  model: JointModel,
+  experiment: AlignExperiment,
+  train: CaptionPairs,
+  validation: CaptionPairs,
+  replay: TextDataset | undefined,
+): Promise<TrainingTask> {
+  const { training, seed, train: trained } = experiment;
+  const visionMoves = trained === 'all';
+  // Frozen vision states are constants of the images; they are computed once. A vision backbone in training is run each step.
+  const caches = visionMoves
+    ? undefined
+    : {
+        train: await cacheImageStates(model, train, 64),
+        validation: await cacheImageStates(model, validation, 64),
+      };
+  const lossOf = (
+    pairs: CaptionPairs,
+    cache: StateCache | undefined,
+    batch: CaptionBatch,
+    weights?: Float32Array,
+  ): tf.Scalar => {
+    const states = cache ? cache.states(batch.images) : imageStates(model, pixelTensor(model, pairs, batch.images));
+    const contexts = readImages(model, states, { bridge: true }, visionMoves);
+    return captionLoss(model, batch.text, contexts, weights);
+  };
+  const replayLoss = (index: number): tf.Scalar | undefined => {
+    if (replay === undefined || experiment.replay === undefined) return undefined;
+    const batch = replay.batchAt(index, experiment.replay.batchSize);
+    const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
+    const { logits } = captionLogits(model, tokenIds, { bridge: true, bridgeWithoutImage: true });
+    return tf.mul(summedTokenLoss(logits, batch.labels), experiment.replay.weight / batch.numTokens) as tf.Scalar;
+  };
+  return {
+    parameters: model.tree,
+    unit: 'pairs',
+    loss: (index) => {
+      const batch = train.batchAt(index, training.batchSize, seed);
+      const weights = batch.weights(Math.floor(index / training.gradientAccumulation));
+      const weight = totalWeight(batch.text.labels, weights);
+      const captions = lossOf(train, caches?.train, batch, weights);
+      const text = replayLoss(index);
+      // The replay term is a mean; times the weight it stays one after the division.
+      return { sum: text ? tf.add(captions, tf.mul(text, weight)) : captions, weight };
+    },
+    unitsIn: () => training.batchSize,
+    describeBatch: (index) => {
+      const { images } = train.batchAt(index, training.batchSize, seed);
+      return `images ${[...images]
+        .slice(0, 4)
+        .map((position) => train.imageIds[position])
+        .join(', ')}, …`;
+    },
+    evaluate: async () => {
+      let sum = 0;
+      let tokens = 0;
+      for (const batch of validation.batches(training.batchSize)) {
+        sum += await readScalar(tf.tidy(() => lossOf(validation, caches?.validation, batch)));
+        tokens += batch.text.numTokens;
+      }
+      return { 'validation/captionNll': sum / tokens };
+    },
+    selectBy: { metric: 'validation/captionNll', better: 'lower' },
+  };
+}
+
+function compareBackbones(merged: string, runDir: string): { kept: number; total: number } {
+  const before = backboneHashes(merged);
+  const after = backboneHashes(findCheckpoint(runDir));
+  const kept = [...before].filter(([name, hash]) => after.get(name) === hash).length;
+  if (kept !== before.size || after.size !== before.size) {
+    throw new UserError(
+      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors changed in alignment; this is a defect`,
+    );
+  }
+  return { kept, total: before.size };
+}

@@ -1,0 +1,68 @@
+import { readdirSync, statSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { UserError } from '#src/errors';
+
+/** One image to caption. */
+export interface CaptionImage {
+  readonly id: number;
+  readonly fileName: string;
+  readonly path: string;
+}
+
+const EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff'];
+
+/**
+ * The images of a folder (not of folders inside it), sorted by name, with ids 1, 2, 3, ...; hidden files are left out.
+ *
+ * @throws UserError when the folder cannot be read or holds no image
+ */
+export function readImageFolder(path: string): CaptionImage[] {
+  let names: string[];
+  try {
+    names = readdirSync(path, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && isImageName(entry.name))
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    throw unreadable('image folder', path, error);
+  }
+  if (names.length === 0) {
+    throw new UserError(`image folder ${path}: expected at least one file with ${listExtensions()}, got none`);
+  }
+  return names.map((fileName, index) => ({ id: index + 1, fileName, path: join(path, fileName) }));
+}
+
+/**
+ * A single image file, with id 1.
+ *
+ * @throws UserError when there is no such file, it is a folder, or its name is not that of an image
+ */
+export function readImageFile(path: string): CaptionImage {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw unreadable('image', path, error);
+  }
+  if (isFolder) throw new UserError(`image ${path}: expected a file, got a folder`);
+  if (!isImageName(path)) {
+    throw new UserError(
+      `image ${path}: expected a file name with ${listExtensions()}, got '${extname(path) || basename(path)}'`,
+    );
+  }
+  return { id: 1, fileName: basename(path), path };
+}
+
+function isImageName(name: string): boolean {
+  return EXTENSIONS.includes(extname(name).slice(1).toLowerCase());
+}
+
+function listExtensions(): string {
+  return EXTENSIONS.map((extension) => `.${extension}`).join(', ');
+}
+
+function unreadable(what: string, path: string, error: unknown): UserError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const why = code === 'ENOENT' ? 'nothing there' : code === 'ENOTDIR' ? 'not a folder' : message;
+  return new UserError(`cannot read ${what} ${path}: ${why}`);
+}

@@ -1,0 +1,45 @@
+import type { z } from 'zod';
+import { UserError } from '#src/errors';
+
+/**
+ * A value that passed the schema.
+ *
+ * @param schema whose messages name what is expected, such as 'an integer'
+ * @param path the file it came from, for the error
+ * @throws UserError `file: entry.field: expected ..., got ...` for the first problem, with the number of further ones
+ */
+export function parseFile<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [first, ...more] = result.error.issues;
+  const found = valueAt(value, first.path);
+  const got = found === undefined ? 'nothing' : describe(found);
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more ${more.length === 1 ? 'problem' : 'problems'})`;
+  throw new UserError(`${path}: ${fieldName(first.path)}: expected ${first.message}, got ${got}${rest}`);
+}
+
+/** `annotations[3].caption`. */
+function fieldName(path: readonly PropertyKey[]): string {
+  const name = path
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '');
+  return name === '' ? 'the file' : name;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let found = value;
+  for (const key of path) {
+    if (typeof found !== 'object' || found === null) return undefined;
+    found = (found as Record<PropertyKey, unknown>)[key];
+  }
+  return found;
+}
+
+/** A value short enough for one line. */
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

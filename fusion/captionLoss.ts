@@ -1,0 +1,22 @@
+import { summedTokenLoss, type TextBatch } from '#language';
+import { tf } from '#src/engine';
+import type { AttentionContext } from '#src/tokenformer';
+import { captionLogits, type JointModel } from './jointModel.js';
+
+/**
+ * Σ over the tokens of captions of w · −log p(token | image, earlier tokens), in nats.
+ *
+ * @param contexts what `readImages` gave, one image per row; undefined: blind
+ * @param bridge false: the merge with zero trained parameters
+ */
+export function captionLoss(
+  model: JointModel,
+  { tokenIds, labels, batch, seqLen }: TextBatch,
+  contexts: readonly AttentionContext[] | undefined,
+  weights?: Float32Array,
+  bridge = true,
+): tf.Scalar {
+  const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
+  const { logits } = captionLogits(model, ids, { bridge, ...(contexts ? { contexts } : {}) });
+  return summedTokenLoss(logits, labels, weights);
+}

@@ -1,0 +1,148 @@
+import { readCocoCaptions } from '#fusion/captionData';
+import { type TextBatch, type Tokenizer, textBatch } from '#language';
+import { UserError } from '#src/errors';
+import { createRandom } from '#src/random';
+import { openImageDataset, type VisionConfig } from '#vision';
+import type { TokenWeights } from './tokenWeights.js';
+
+/** Images with their captions, decoded and tokenized: what alignment and evaluation read. */
+export interface CaptionPairs {
+  readonly imageIds: readonly number[];
+  readonly imagePaths: readonly string[];
+  /** Captions of each image, in the order of `imageIds`. */
+  readonly captions: readonly (readonly string[])[];
+  /** Images × their captions. */
+  readonly numPairs: number;
+  /** Pixels of images by position, [count, imageSize, imageSize, 3] in [−1, 1]. */
+  pixelValues(positions: ArrayLike<number>): Float32Array;
+  /** Training pairs of micro-batch `index`: epochs over all pairs, each a new permutation. */
+  batchAt(index: number, batchSize: number, seed: number): CaptionBatch;
+  /** Every pair once, in order. */
+  batches(batchSize: number): Generator<CaptionBatch>;
+  close(): void;
+}
+
+/** Captions beside the positions of their images. */
+export interface CaptionBatch {
+  /** [batch], positions in `imageIds` */
+  readonly images: Int32Array;
+  readonly text: TextBatch;
+  /** [batch · seqLen], weight of each label in the loss. */
+  readonly weights: (step: number) => Float32Array;
+}
+
+export interface CaptionSource {
+  /** COCO captions JSON. */
+  readonly captions: string;
+  readonly images?: string | undefined;
+}
+
+/**
+ * Opens a COCO captions file: images decoded once into the packed cache, captions tokenized as
+ * `<end of text> caption <end of text>`.
+ *
+ * @param seqLen longer captions are refused, naming the first
+ */
+export async function openCaptionPairs(
+  source: CaptionSource,
+  vision: VisionConfig,
+  tokenizer: Tokenizer,
+  tokenWeights: TokenWeights,
+  { seqLen, cacheDir }: { seqLen: number; cacheDir: string },
+): Promise<CaptionPairs> {
+  const coco = readCocoCaptions(source.captions, {
+    requireImageFiles: true,
+    ...(source.images ? { imageDir: source.images } : {}),
+  });
+  const images = await openImageDataset(
+    {
+      kind: 'coco',
+      annotations: source.captions,
+      ...(source.images ? { images: source.images } : {}),
+      resize: 'stretch',
+      background: [255, 255, 255],
+      maxBrokenShare: 0,
+      validationShare: 0,
+      validationSeed: 0,
+    },
+    { baseDir: '.', cacheDir, imageSize: vision.imageSize, requirement: 'none' },
+  );
+  const rows: number[] = [];
+  const imageIds: number[] = [];
+  const imagePaths: string[] = [];
+  const captions: string[][] = [];
+  for (const [row, sourceIndex] of images.indices.entries()) {
+    const { id, path } = coco.images[sourceIndex];
+    const texts = coco.captions.get(id)?.slice();
+    if (texts === undefined) continue;
+    rows.push(row);
+    imageIds.push(id);
+    imagePaths.push(path);
+    captions.push(texts);
+  }
+  if (rows.length === 0) throw new UserError(`${source.captions}: expected images with captions, got none`);
+  const pairs = captions.flatMap((texts, image) =>
+    texts.map((caption) => {
+      const pieces = tokenWeights.tokenize(caption, tokenizer);
+      if (pieces.ids.length > seqLen - 1) {
+        throw new UserError(
+          `${source.captions}: a caption of image ${imageIds[image]} has ${pieces.ids.length} tokens; expected at most ${seqLen - 1}, raise seqLen`,
+        );
+      }
+      const end = tokenizer.endOfTextId;
+      return { image, row: Int32Array.from([end, ...pieces.ids, end]), rules: [...pieces.rules, 0] };
+    }),
+  );
+  const makeBatch = (chosen: readonly number[]): CaptionBatch => {
+    const selected = chosen.map((index) => pairs[index]);
+    const longest = Math.max(...selected.map(({ row }) => row.length - 1));
+    // A multiple of 8 keeps the number of different shapes, and so of engine allocations, small.
+    const width = Math.min(seqLen, Math.ceil(longest / 8) * 8);
+    const text = textBatch(
+      selected.map(({ row }) => row),
+      width,
+      tokenizer.endOfTextId,
+    );
+    return {
+      images: Int32Array.from(selected, ({ image }) => image),
+      text,
+      weights: (step) => {
+        const weights = new Float32Array(selected.length * width);
+        for (const [b, { rules }] of selected.entries()) {
+          for (const [t, rule] of rules.entries()) weights[b * width + t] = tokenWeights.weightAt(rule, step);
+        }
+        return weights;
+      },
+    };
+  };
+  let permutation: { key: string; order: number[] } | undefined;
+  const orderOf = (seed: number, epoch: number): number[] => {
+    const key = `${seed}/${epoch}`;
+    if (permutation?.key !== key) {
+      permutation = { key, order: createRandom(seed, 'pairs', epoch).shuffled([...pairs.keys()]) };
+    }
+    return permutation.order;
+  };
+  return {
+    imageIds,
+    imagePaths,
+    captions,
+    numPairs: pairs.length,
+    pixelValues: (positions) => images.batchOf(Array.from(positions, (position) => rows[position])).pixelValues,
+    batchAt: (index, batchSize, seed) => {
+      const first = index * batchSize;
+      return makeBatch(
+        Array.from({ length: batchSize }, (_, i) => {
+          const place = first + i;
+          return orderOf(seed, Math.floor(place / pairs.length))[place % pairs.length];
+        }),
+      );
+    },
+    *batches(batchSize) {
+      for (let first = 0; first < pairs.length; first += batchSize) {
+        yield makeBatch(Array.from({ length: Math.min(batchSize, pairs.length - first) }, (_, i) => first + i));
+      }
+    },
+    close: () => images.close(),
+  };
+}

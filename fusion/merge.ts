@@ -1,0 +1,139 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
+import { ConfigError, UserError } from '#src/errors';
+import { createRandom } from '#src/random';
+import {
+  type HostTensor,
+  readBytes,
+  readSafetensorsHeader,
+  readTensor,
+  readTensorBytes,
+  sha256,
+  writeJsonAtomic,
+} from '#src/storage';
+import { constantTensor, createGroup, layerPath } from '#src/tokenformer';
+import { type ModelDescription, readModelDescription, writeCheckpoint } from '#src/training';
+import { isFusionParameter, JointModelConfig } from './jointConfig.js';
+import type { MergePlan } from './mergePlan.js';
+
+/** SHA-256 of a backbone tensor before the merge and of the same tensor inside the result. */
+export interface TensorProvenance {
+  readonly name: string;
+  readonly from: 'vision' | 'language';
+  readonly inputSha256: string;
+  readonly outputSha256: string;
+}
+
+/** What a merge did: kept as `merge_report.json` beside the result. */
+export interface MergeReport {
+  readonly method: string;
+  readonly parameters: MergePlan['parameters'];
+  readonly tensors: readonly TensorProvenance[];
+  /** True when every backbone tensor has the same bytes before and after. */
+  readonly kept: boolean;
+}
+
+/** Name of the report file in a merged checkpoint. */
+export const MERGE_REPORT = 'merge_report.json';
+
+/**
+ * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ = √tokens) and
+ * gates (0). Deterministic: the same plan gives the same bytes.
+ *
+ * @throws ConfigError when something is at `outDir` already
+ */
+export function merge(plan: MergePlan, outDir: string): MergeReport {
+  if (existsSync(outDir))
+    throw new ConfigError(`${outDir}: exists already; expected a new folder for the merged model`);
+  const tensors = new Map<string, HostTensor>();
+  for (const header of [plan.visionHeader, plan.languageHeader]) {
+    for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
+  }
+  for (const { block, layer, group, origin, numParamTokens, dIn, dOut } of plan.groups) {
+    if (origin !== 'bridge') continue;
+    const path = layerPath(block, layer);
+    const init = { numParamTokens, dIn, dOut, keyStd: 1 / Math.sqrt(dIn), valueStd: 0, tau: Math.sqrt(numParamTokens) };
+    const random = createRandom(plan.recipe.seed, 'bridge', path, group);
+    for (const [name, tensor] of createGroup(path, group, init, random)) tensors.set(name, tensor);
+  }
+  for (const name of plan.gates) tensors.set(name, constantTensor([], 0));
+
+  const { tokenizer } = plan.config.language;
+  const assets = new Map<string, Uint8Array>();
+  if (tokenizer.kind === 'bpe') {
+    assets.set(TOKENIZER_FILE, readBytes(join(plan.languageCheckpoint, tokenizer.path), 'tokenizer'));
+  }
+  const model: ModelDescription = { format: 1, kind: 'fusion', config: plan.config };
+  writeCheckpoint(outDir, { model, tensors, assets });
+  const report = reportOf(plan, outDir);
+  writeJsonAtomic(join(outDir, MERGE_REPORT), report);
+  if (!report.kept) throw new UserError(`${outDir}: a backbone tensor changed in the merge; see ${MERGE_REPORT}`);
+  return report;
+}
+
+/** Reads both sides back from disk, so that the report speaks of the files and not of memory. */
+function reportOf(plan: MergePlan, outDir: string): MergeReport {
+  const output = readSafetensorsHeader(join(outDir, 'model.safetensors'));
+  const inputs = [
+    ['vision', plan.visionHeader],
+    ['language', plan.languageHeader],
+  ] as const;
+  const tensors = inputs.flatMap(([from, header]) =>
+    [...header.tensors.keys()].map((name) => ({
+      name,
+      from,
+      inputSha256: sha256(readTensorBytes(header, name)),
+      outputSha256: sha256(readTensorBytes(output, name)),
+    })),
+  );
+  return {
+    method: plan.config.fusion.method,
+    parameters: plan.parameters,
+    tensors,
+    kept: tensors.every(({ inputSha256, outputSha256 }) => inputSha256 === outputSha256),
+  };
+}
+
+/** SHA-256 of every backbone tensor of a merged checkpoint. */
+export function backboneHashes(directory: string): Map<string, string> {
+  const header = readSafetensorsHeader(join(directory, 'model.safetensors'));
+  const names = [...header.tensors.keys()].filter((name) => !isFusionParameter(name));
+  return new Map(names.map((name) => [name, sha256(readTensorBytes(header, name))]));
+}
+
+/** True for tensors that came from the language backbone; the other backbone tensors came from the vision backbone. */
+function isLanguageTensor(name: string): boolean {
+  return `/${name}`.includes(`/${LANGUAGE_GROUP}/`);
+}
+
+/** Takes a merged checkpoint apart into the two backbones it was made of, bit-equal to the inputs of the merge. */
+export function unmerge(directory: string, visionDir: string, languageDir: string): void {
+  for (const outDir of [visionDir, languageDir]) {
+    if (existsSync(outDir)) throw new ConfigError(`${outDir}: exists already; expected a new folder for a backbone`);
+  }
+  const description = readModelDescription(directory);
+  const config = JointModelConfig.parse(description.config);
+  const header = readSafetensorsHeader(join(directory, 'model.safetensors'));
+  const backbone = (wanted: (name: string) => boolean): Map<string, HostTensor> =>
+    new Map(
+      [...header.tensors.keys()]
+        .filter((name) => !isFusionParameter(name) && wanted(name))
+        .map((name) => [name, readTensor(header, name)]),
+    );
+  const { tokenizer } = config.language;
+  const assets = new Map<string, Uint8Array>();
+  if (tokenizer.kind === 'bpe') assets.set(TOKENIZER_FILE, readBytes(join(directory, TOKENIZER_FILE), 'tokenizer'));
+  const write = (outDir: string, kind: 'vision' | 'language', tensors: Map<string, HostTensor>): void =>
+    writeCheckpoint(outDir, {
+      model: { format: 1, kind, config: config[kind] },
+      tensors,
+      assets: kind === 'language' ? assets : new Map(),
+    });
+  write(
+    visionDir,
+    'vision',
+    backbone((name) => !isLanguageTensor(name)),
+  );
+  write(languageDir, 'language', backbone(isLanguageTensor));
+}

@@ -1,0 +1,229 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
+import { parseConfig } from '#src/config';
+import { UserError } from '#src/errors';
+import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
+import { LAYER_NAMES, type LayerName, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
+import { findCheckpoint, readModelDescription } from '#src/training';
+import { numImageTokens, VISION_GROUP, VisionModelConfig } from '#vision';
+import { BRIDGE_PLACES, gateNames, type JointModelConfig, stacksMatch } from './jointConfig.js';
+import { BRIDGE_PARTS, type MergeRecipe } from './recipe.js';
+
+/** One group in one layer of the merged model. */
+export interface PlannedGroup {
+  readonly block: number;
+  readonly layer: LayerName;
+  readonly group: string;
+  readonly origin: 'vision' | 'language' | 'bridge';
+  readonly numParamTokens: number;
+  readonly dIn: number;
+  readonly dOut: number;
+  readonly parameters: number;
+}
+
+/** What a merge will do, known from headers alone. */
+export interface MergePlan {
+  readonly recipe: MergeRecipe;
+  readonly config: JointModelConfig;
+  readonly visionCheckpoint: string;
+  readonly languageCheckpoint: string;
+  readonly visionHeader: SafetensorsHeader;
+  readonly languageHeader: SafetensorsHeader;
+  readonly groups: readonly PlannedGroup[];
+  readonly gates: readonly string[];
+  readonly parameters: { readonly vision: number; readonly language: number; readonly fusion: number };
+  /** Bytes of the merged model in float32. */
+  readonly bytes: number;
+}
+
+/**
+ * Reads both backbones' headers and descriptions, never a tensor, and either plans the merge or reports every problem at once.
+ *
+ * @param root where the recipe's paths start
+ * @returns the plan, or the problems that keep it from being one
+ */
+export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan; problems: string[] } {
+  const problems: string[] = [];
+  const vision = openBackbone('vision', recipe.vision, root, problems);
+  const language = openBackbone('language', recipe.language, root, problems);
+  if (vision === undefined || language === undefined) return { problems };
+  const config: JointModelConfig = {
+    vision: vision.config as VisionModelConfig,
+    language: language.config as LanguageModelConfig,
+    fusion: recipe.fusion,
+  };
+  const v = config.vision.vision.stack;
+  const l = config.language.language.stack;
+  problems.push(...stackProblems(v, l, recipe, stacksMatch(config)));
+  for (const name of vision.header.tensors.keys()) {
+    if (language.header.tensors.has(name))
+      problems.push(`both backbones hold a tensor '${name}': expected different names`);
+  }
+  problems.push(
+    ...missingTensors(vision.header, VISION_GROUP, v, recipe.vision),
+    ...missingTensors(language.header, LANGUAGE_GROUP, l, recipe.language),
+  );
+  if (problems.length > 0) return { problems };
+
+  const groups = [...backboneGroups(VISION_GROUP, v), ...backboneGroups(LANGUAGE_GROUP, l), ...plannedBridges(config)];
+  const gates = recipe.fusion.method === 'grouped' ? gateNames(l.numLayers) : [];
+  const parameters = {
+    vision: countParameters(vision.header),
+    language: countParameters(language.header),
+    fusion: groups.filter(({ origin }) => origin === 'bridge').reduce((sum, g) => sum + g.parameters, gates.length),
+  };
+  const plan: MergePlan = {
+    recipe,
+    config,
+    visionCheckpoint: vision.directory,
+    languageCheckpoint: language.directory,
+    visionHeader: vision.header,
+    languageHeader: language.header,
+    groups,
+    gates,
+    parameters,
+    bytes: 4 * (parameters.vision + parameters.language + parameters.fusion),
+  };
+  return { plan, problems };
+}
+
+function openBackbone(
+  kind: 'vision' | 'language',
+  path: string,
+  root: string,
+  problems: string[],
+): { directory: string; header: SafetensorsHeader; config: VisionModelConfig | LanguageModelConfig } | undefined {
+  try {
+    const directory = findCheckpoint(resolve(root, path));
+    const description = readModelDescription(directory);
+    if (description.kind !== kind) {
+      problems.push(`${kind}: ${path} holds a ${description.kind} model; expected a ${kind} model`);
+      return undefined;
+    }
+    const schema = kind === 'vision' ? VisionModelConfig : LanguageModelConfig;
+    const config = parseConfig(description.config, schema, join(directory, 'model.json'));
+    if (
+      'tokenizer' in config &&
+      config.tokenizer.kind === 'bpe' &&
+      !existsSync(join(directory, config.tokenizer.path))
+    ) {
+      problems.push(`language: ${path} has no ${config.tokenizer.path}; expected its tokenizer beside the model`);
+    }
+    return { directory, header: readSafetensorsHeader(join(directory, 'model.safetensors')), config };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    problems.push(`${kind}: ${error.message}`);
+    return undefined;
+  }
+}
+
+function stackProblems(
+  vision: TokenFormerConfig,
+  language: TokenFormerConfig,
+  { fusion }: MergeRecipe,
+  match: boolean,
+): string[] {
+  const problems: string[] = [];
+  const pairs = (keys: readonly (keyof TokenFormerConfig)[]): string =>
+    keys
+      .filter((key) => vision[key] !== language[key])
+      .map((key) => `${key} ${vision[key]} (vision) and ${language[key]} (language)`)
+      .join(', ');
+  const mathDiffers = pairs(['normActivation', 'gelu', 'normEpsilon']);
+  if (mathDiffers) problems.push(`joint layers compute one way: expected equal settings, got ${mathDiffers}`);
+  if (!match && fusion.method !== 'routed') {
+    const shapes = pairs(['dModel', 'numLayers', 'numHeads']);
+    problems.push(
+      `method '${fusion.method}': expected backbones of one width, depth and head count, got ${shapes}; use 'routed'`,
+    );
+  }
+  if (fusion.method === 'union' && vision.normActivation === 'softmax') {
+    problems.push(`method 'union': expected an L2 norm, got normActivation softmax, whose τ is not a length`);
+  }
+  const reads = fusion.bridge.tokens > 0 && fusion.bridge.parts.includes('imageValue');
+  if (!match && fusion.method === 'routed' && !reads) {
+    problems.push(
+      `bridge: expected the part 'imageValue' with tokens above 0, which alone carries the image when the backbones' shapes differ; got none`,
+    );
+  }
+  return problems;
+}
+
+function missingTensors(header: SafetensorsHeader, name: string, stack: TokenFormerConfig, path: string): string[] {
+  const problems: string[] = [];
+  for (let l = 0; l < stack.numLayers; l++) {
+    for (const layer of LAYER_NAMES) {
+      const shape = [layerParamTokens(stack, layer), stack.dModel];
+      for (const part of ['keyParamTokens', 'valueParamTokens']) {
+        const tensorName = `${layerPath(l, layer)}/${name}/${part}`;
+        const entry = header.tensors.get(tensorName);
+        if (entry === undefined) problems.push(`${path}: has no tensor '${tensorName}'`);
+        else if (String(entry.shape) !== String(shape)) {
+          problems.push(`${path}: '${tensorName}': expected [${shape}] by its model.json, got [${entry.shape}]`);
+        }
+      }
+    }
+  }
+  return problems;
+}
+
+function backboneGroups(name: 'vision' | 'language', stack: TokenFormerConfig): PlannedGroup[] {
+  return Array.from({ length: stack.numLayers }, (_, block) =>
+    LAYER_NAMES.map((layer) =>
+      planned(block, layer, name, name, layerParamTokens(stack, layer), stack.dModel, stack.dModel),
+    ),
+  ).flat();
+}
+
+/** Bridge groups of every text layer; those that read image tokens map the vision width to the language width. */
+function plannedBridges({ vision, language, fusion }: JointModelConfig): PlannedGroup[] {
+  const { tokens, parts } = fusion.bridge;
+  if (tokens === 0) return [];
+  const width = language.language.stack.dModel;
+  return Array.from({ length: language.language.stack.numLayers }, (_, block) =>
+    BRIDGE_PARTS.filter((part) => parts.includes(part)).map((part) => {
+      const { layer, group } = BRIDGE_PLACES[part];
+      const dIn = part === 'imageKey' || part === 'imageValue' ? vision.vision.stack.dModel : width;
+      return planned(block, layer, group, 'bridge', tokens, dIn, width);
+    }),
+  ).flat();
+}
+
+function planned(
+  block: number,
+  layer: LayerName,
+  group: string,
+  origin: PlannedGroup['origin'],
+  numParamTokens: number,
+  dIn: number,
+  dOut: number,
+): PlannedGroup {
+  return { block, layer, group, origin, numParamTokens, dIn, dOut, parameters: numParamTokens * (dIn + dOut) };
+}
+
+function countParameters({ tensors }: SafetensorsHeader): number {
+  let count = 0;
+  for (const [name, { shape }] of tensors) if (!name.endsWith('/tau')) count += shape.reduce((p, n) => p * n, 1);
+  return count;
+}
+
+/** The plan as lines of at most 80 columns. */
+export function describePlan(plan: MergePlan): string[] {
+  const { config, parameters, groups, gates } = plan;
+  const v = config.vision.vision;
+  const l = config.language.language;
+  const count = (n: number): string => n.toLocaleString('en-US');
+  const bridges = groups.filter(({ origin }) => origin === 'bridge');
+  const perBlock = bridges.filter(({ block }) => block === 0);
+  return [
+    `method      ${config.fusion.method}, image states ${config.fusion.imageStates}${config.fusion.positionValues ? ', values read positions' : ''}`,
+    `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,
+    `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
+    `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
+    `bridge      ${bridges.length} groups of ${config.fusion.bridge.tokens} tokens: ${perBlock.length} in each of ${l.stack.numLayers} blocks`,
+    ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
+    `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
+    `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,
+  ];
+}

@@ -1,0 +1,76 @@
+import { UserError } from '#src/errors';
+import { createRandom } from '#src/random';
+import { type CaptionSet, countReferences } from './captionPairs.js';
+import { constantBleu4, constantCiderD } from './constantScores.js';
+import type { CountedCaption } from './countedCaption.js';
+import { type CaptionScores, type ScoreOptions, scoreCaptions } from './scoreCaptions.js';
+
+export interface ConstantCaptionOptions extends ScoreOptions {
+  /** What the caption is chosen by; 'ciderD' when not given. */
+  readonly metric?: 'ciderD' | 'bleu4';
+  /** How many different training captions are tried at most; 1000 when not given. */
+  readonly candidates?: number;
+  /** Draws the captions that are tried where there are more; 0 when not given. */
+  readonly seed?: number;
+}
+
+/** A baseline that never looks at an image. */
+export interface ConstantCaption {
+  /** Tokenized, the same for every image. */
+  readonly caption: string;
+  /** The chosen metric on the training references, its idf from them. */
+  readonly trainScore: number;
+  readonly numTried: number;
+  /** Different captions in the training references. */
+  readonly numDistinct: number;
+  /** Scores on the evaluation references, when these were given. */
+  readonly evaluation?: CaptionScores;
+}
+
+/**
+ * The training caption that scores best as the prediction for every training image, and what it scores on other images:
+ * a model below it has not shown that it uses its image. The most frequent captions are tried first, equally frequent
+ * ones in seeded order. Time grows with references times candidates.
+ *
+ * @param evaluation references to score the chosen caption on
+ * @throws UserError when a set is empty, an image has no reference, or `candidates` is not a positive integer
+ */
+export function bestConstantCaption(
+  trainReferences: CaptionSet,
+  evaluation?: CaptionSet,
+  options: ConstantCaptionOptions = {},
+): ConstantCaption {
+  const { metric = 'ciderD', candidates: limit = 1000, seed = 0 } = options;
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new UserError(`bestConstantCaption: expected candidates to be a positive integer, got ${limit}`);
+  }
+  const images = countReferences(trainReferences, options);
+  const distinct = byFrequency(
+    images.flatMap(({ references }) => references),
+    seed,
+  );
+  const tried = distinct.slice(0, limit);
+  const scores = metric === 'ciderD' ? constantCiderD(tried, images) : constantBleu4(tried, images);
+  let best = 0;
+  for (let index = 1; index < tried.length; index++) if (scores[index] > scores[best]) best = index;
+  const caption = tried[best].text;
+  const chosen = { caption, trainScore: scores[best], numTried: tried.length, numDistinct: distinct.length };
+  if (evaluation === undefined) return chosen;
+  const predictions = new Map([...evaluation.keys()].map((id) => [id, caption]));
+  return { ...chosen, evaluation: scoreCaptions(predictions, evaluation, options) };
+}
+
+/** Each caption once, the most frequent first; the order among equals depends on the seed alone. */
+function byFrequency(captions: readonly CountedCaption[], seed: number): CountedCaption[] {
+  const found = new Map<string, { caption: CountedCaption; count: number }>();
+  for (const caption of captions) {
+    const entry = found.get(caption.text);
+    if (entry === undefined) found.set(caption.text, { caption, count: 1 });
+    else entry.count++;
+  }
+  const sorted = [...found.values()].sort((a, b) => (a.caption.text < b.caption.text ? -1 : 1));
+  return createRandom(seed, 'constantCaption')
+    .shuffled(sorted)
+    .sort((a, b) => b.count - a.count)
+    .map(({ caption }) => caption);
+}

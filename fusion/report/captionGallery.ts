@@ -1,0 +1,54 @@
+import { html, imageDataUri, type SafeHtml } from '#src/tracking';
+import type { GalleryItem } from './reportData.js';
+
+const GROUPS: readonly { readonly group: GalleryItem['group']; readonly title: string }[] = [
+  { group: 'seen', title: 'Seen pairs' },
+  { group: 'held-out', title: 'Held-out pairs' },
+  { group: 'failures', title: 'Failures' },
+];
+
+/** Narrower images are enlarged with their pixels kept square. */
+const SMALL = 200;
+
+/** Images with what was said of them and what should have been. @throws UserError on an image that cannot be embedded */
+export function captionGallery(items: readonly GalleryItem[]): SafeHtml {
+  const hasMarks = items.some(({ marks }) => marks !== undefined);
+  return html`${hasMarks && html`<p class="muted">Words of the generated captions: <span class="ok">right</span>, <span class="wrong">wrong</span>.</p>`}${GROUPS.map(
+    ({ group, title }) => {
+      const members = items.filter((item) => item.group === group);
+      return members.length > 0 && html`<h3>${title}</h3>\n<div class="gallery">${members.map(galleryCard)}</div>\n`;
+    },
+  )}`;
+}
+
+function galleryCard({ image, reference, generated, correct, note, marks }: GalleryItem): SafeHtml {
+  const { uri, size } = imageDataUri(image);
+  const small = size !== undefined && size.width < SMALL;
+  const words = marks?.map(({ word, ok }, i) => {
+    const gap = i > 0 && ' ';
+    if (ok === undefined) return html`${gap}${word}`;
+    return html`${gap}<span class="${ok ? 'ok' : 'wrong'}">${word}</span>`;
+  });
+  const said = words ?? (generated === '' ? html`<span class="muted">(nothing)</span>` : generated);
+  return html`<figure class="card"><img src="${uri}" alt="${reference[0] ?? 'image'}"${size && html` width="${size.width}" height="${size.height}"`}${small && html` class="pixelated"`}>
+<figcaption><p class="said">${said}</p><p class="verdict ${correct ? 'right' : 'not-right'}">${correct ? '✓ correct' : '✗ not correct'}${note !== undefined && html` <span class="muted">${note}</span>`}</p>${reference.length > 0 && html`<ul class="muted">${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
+`;
+}
+
+export const captionGalleryStyles = html`
+.gallery { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); }
+.gallery .card { margin: 0; padding: 0; overflow: hidden; font-size: 14px; line-height: 1.4; }
+.gallery img { display: block; width: 100%; height: auto; background: var(--line); }
+.gallery .pixelated { image-rendering: pixelated; }
+.gallery figcaption { padding: 10px 12px 12px; }
+.gallery p { margin: 0 0 6px; }
+.gallery .said { font-size: 15px; }
+.gallery .verdict { font-weight: 600; font-size: 13px; }
+.gallery .verdict .muted { font-weight: 400; }
+.right, .ok { color: var(--good); }
+.not-right, .wrong { color: var(--bad); }
+.ok { background: var(--good-tint); border-radius: 3px; }
+.wrong { background: var(--bad-tint); border-radius: 3px; text-decoration: underline 2px; text-underline-offset: 3px; }
+.gallery ul { margin: 0; padding: 6px 0 0; border-top: 1px solid var(--line); list-style: none; overflow-wrap: anywhere; }
+@media (max-width: 600px) { .gallery { grid-template-columns: repeat(auto-fill, minmax(155px, 1fr)); gap: 10px; } .gallery .said { font-size: 14px; } }
+`;

@@ -1,0 +1,19 @@
+export type { MergePlanPicture, PictureGroup, PictureLayer } from './mergePlanPicture.js';
+export { mergePlanSvg } from './mergePlanSvg.js';
+export type {
+  GalleryItem,
+  HashedTensor,
+  HeadlineNumber,
+  ParameterCount,
+  ReportCheck,
+  ReportCurves,
+  ReportData,
+  ReportHashes,
+  ReportProvenance,
+  ReportResultRow,
+  ReportResults,
+  ReportScore,
+  ReportScores,
+  ReportSummary,
+} from './reportData.js';
+export { reportHtml, writeReport } from './writeReport.js';

@@ -1,0 +1,59 @@
+import { formatCount, formatShare, html, type SafeHtml } from '#src/tracking';
+import type { MergePlanPicture } from './mergePlanPicture.js';
+import { mergePlanSvg, placeMergePlan, tokensPerStripe } from './mergePlanSvg.js';
+
+const WIDE = 1100;
+const PHONE = 350;
+
+const METHODS: Readonly<Record<MergePlanPicture['method'], string>> = {
+  routed: 'Image tokens use the vision group, text tokens the language group; text attends to both in one softmax.',
+  grouped: 'Every token uses every group; each group is normalised alone, foreign groups stand behind a gate.',
+  union: 'Every token uses all parameter tokens of a layer under one norm (dashed frames).',
+};
+
+const IMAGE_STATES: Readonly<Record<MergePlanPicture['imageStates'], string>> = {
+  last: 'Every text layer reads the final vision states.',
+  aligned: 'Text layer l reads the states of vision layer l.',
+};
+
+/** The drawing of a merge for wide screens and for phones, with what it says in words below. */
+export function mergePlanFigure(plan: MergePlanPicture): SafeHtml {
+  const { method, imageStates, totals } = plan;
+  const layout = placeMergePlan(plan, WIDE);
+  const trainedShare = totals.trained / Math.max(1, totals.trained + totals.frozen);
+  const origins = new Set(plan.layers.flatMap(({ groups }) => groups.map(({ origin }) => origin)));
+  const key = (kind: string, text: string) => html`<li><i class="${kind}"></i>${text}</li>`;
+  const perStripe = tokensPerStripe(layout);
+  return html`<figure class="card merge">
+<p><b>${method} merge.</b> ${METHODS[method]} ${method === 'routed' && IMAGE_STATES[imageStates]} Alignment trains ${formatCount(totals.trained)} of ${formatCount(totals.trained + totals.frozen)} parameters (${formatShare(trainedShare)}).</p>
+${mergePlanSvg(plan, WIDE)}${mergePlanSvg(plan, PHONE)}
+<figcaption><ul class="key">${origins.has('vision') && key('vision', 'vision group')}${origins.has('language') && key('language', 'language group')}${origins.has('bridge') && key('bridge', 'bridge group')}${key('frozen', 'tinted: frozen')}${key('trained', 'solid: trained')}${key('image-strip', 'strip: used by image tokens')}${key('text-strip', 'strip: used by text tokens')}</ul>
+<p class="muted">Widths are proportional to the number of parameter tokens, which is written in each box${layout.widened && '; the thinnest boxes are drawn wider, for their number to be read'}.<span class="wide"> One stripe is ${perStripe === 1 ? 'one parameter token' : `${perStripe} parameter tokens`}.</span></p></figcaption>
+</figure>`;
+}
+
+/** Colours and layout of the drawing. */
+export const mergePlanStyles = html`
+:root { --vision: #0f766e; --vision-tint: #d5f0ec; --language: #4f46e5; --language-tint: #e4e3fd; --bridge: #c2410c; --bridge-tint: #fde3d0; --on-solid: #ffffff; }
+@media (prefers-color-scheme: dark) {
+  :root { --vision: #5fd3c5; --vision-tint: #143a37; --language: #a9a6ff; --language-tint: #2a2a57; --bridge: #ff9d5c; --bridge-tint: #4a2a17; --on-solid: #10141b; }
+}
+.merge { margin: 0; }
+.plan { display: block; width: 100%; height: auto; }
+.plan.narrow { display: none; }
+.key { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 16px 0 8px; padding: 0; list-style: none; font-size: 14px; }
+.key li { display: flex; align-items: center; gap: 7px; }
+.key i { width: 18px; height: 14px; border-radius: 3px; border: 1px solid transparent; }
+.key .vision { background: var(--vision-tint); border-color: var(--vision); }
+.key .language { background: var(--language-tint); border-color: var(--language); }
+.key .bridge { background: var(--bridge); }
+.key .frozen { background: var(--line); }
+.key .trained { background: var(--ink); }
+.key .image-strip { background: linear-gradient(to top, var(--vision) 4px, var(--line) 4px); }
+.key .text-strip { background: linear-gradient(to top, var(--language) 4px, var(--line) 4px); }
+.merge p:last-child { margin-bottom: 0; }
+@media (max-width: 700px) {
+  .plan.narrow { display: block; }
+  .plan.wide, .merge span.wide { display: none; }
+}
+`;

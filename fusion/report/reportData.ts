@@ -1,0 +1,126 @@
+/** @file What a report shows, in strings and numbers: the pipeline fills it, no tensor and no engine is involved. */
+import type { LineChart } from '#src/tracking';
+import type { MergePlanPicture } from './mergePlanPicture.js';
+
+export interface ReportData {
+  readonly title: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly provenance: ReportProvenance;
+  readonly summary?: ReportSummary;
+  /** In the order of the stages; charts of one stage stand together. */
+  readonly curves?: readonly ReportCurves[];
+  readonly mergePlan?: MergePlanPicture;
+  readonly results?: readonly ReportResults[];
+  readonly gallery?: readonly GalleryItem[];
+  readonly parameters?: readonly ParameterCount[];
+  readonly hashes?: ReportHashes;
+}
+
+/** Where the numbers come from. */
+export interface ReportProvenance {
+  readonly engine: string;
+  readonly device: string;
+  /** The version of Node, such as v20.20.0. */
+  readonly node: string;
+  readonly processor: string;
+  readonly seed: number;
+  readonly commit?: string;
+  readonly wallSeconds?: number;
+  /** The command line that makes this report again. */
+  readonly command: string;
+}
+
+export interface ReportSummary {
+  readonly checks: readonly ReportCheck[];
+  readonly headline: readonly HeadlineNumber[];
+}
+
+export interface ReportCheck {
+  /** What must hold, such as 'every backbone tensor kept (SHA-256)'. */
+  readonly label: string;
+  readonly passed: boolean;
+  /** What was found, such as '214 of 214'. */
+  readonly detail?: string;
+}
+
+export interface HeadlineNumber {
+  readonly label: string;
+  /** Whole numbers get thousands separators, others three decimals; a string is shown as it is. */
+  readonly value: number | string;
+  readonly note?: string;
+}
+
+export interface ReportCurves extends Pick<LineChart, 'series' | 'yLabel' | 'logY' | 'xLabel'> {
+  /** Such as 'vision', 'language', 'align', 'train: all'. */
+  readonly stage: string;
+}
+
+/** A score, alone or with the 95 % interval of its mean; null where there was nothing to count. */
+export type ReportScore = number | null | { readonly mean: number; readonly low: number; readonly high: number };
+
+/** Shares in [0, 1], captionNll in nats per token, ciderD in [0, 10]. */
+export interface ReportScores {
+  readonly object?: ReportScore;
+  readonly colour?: ReportScore;
+  readonly shape?: ReportScore;
+  readonly size?: ReportScore;
+  readonly relation?: ReportScore;
+  /** `relation` where the first object's own side of the image does not give it away. */
+  readonly relationDisagree?: ReportScore;
+  readonly exactScene?: ReportScore;
+  readonly captionNll?: ReportScore;
+  readonly ciderD?: ReportScore;
+  readonly bleu4?: ReportScore;
+}
+
+/** The scores of one test set: a column per score that any row has. */
+export interface ReportResults {
+  /** Such as 'seen' or 'held-out'. */
+  readonly testSet: string;
+  readonly numImages: number;
+  /** What is in it, in a sentence. */
+  readonly note?: string;
+  readonly rows: readonly ReportResultRow[];
+}
+
+export interface ReportResultRow {
+  /** Such as 'merged and aligned', 'shuffled images', 'blind', 'train: all'. */
+  readonly name: string;
+  readonly note?: string;
+  /** The model's row is emphasised. */
+  readonly kind: 'model' | 'control';
+  readonly scores: ReportScores;
+}
+
+export interface GalleryItem {
+  readonly group: 'seen' | 'held-out' | 'failures';
+  /** PNG or JPEG, its bytes or its path; embedded as it is. */
+  readonly image: Uint8Array | string;
+  readonly reference: readonly string[];
+  readonly generated: string;
+  readonly correct: boolean;
+  readonly note?: string;
+  /** The words of `generated`, shown in its stead: right, wrong, or neither. */
+  readonly marks?: readonly { readonly word: string; readonly ok?: boolean }[];
+}
+
+export interface ParameterCount {
+  /** Such as 'vision backbone' or 'bridges on text query'. */
+  readonly component: string;
+  readonly trained: number;
+  readonly frozen: number;
+}
+
+/** Tensors of the backbones inside the aligned model, against those that went in. */
+export interface ReportHashes {
+  readonly tensors: readonly HashedTensor[];
+}
+
+export interface HashedTensor {
+  readonly name: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  /** Whether the same tensor has the same bytes in the result. */
+  readonly kept: boolean;
+}

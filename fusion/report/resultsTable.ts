@@ -1,0 +1,58 @@
+import { ABSENT, formatCount, formatMetric, html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
+import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
+
+interface ScoreColumn {
+  readonly key: keyof ReportScores;
+  readonly label: string;
+  readonly note: string;
+  /** Shares of one are drawn as bars too. */
+  readonly share?: boolean;
+}
+
+const COLUMNS: readonly ScoreColumn[] = [
+  { key: 'object', label: 'object', note: 'share right', share: true },
+  { key: 'colour', label: 'colour', note: 'share right', share: true },
+  { key: 'shape', label: 'shape', note: 'share right', share: true },
+  { key: 'size', label: 'size', note: 'share right', share: true },
+  { key: 'relation', label: 'relation', note: 'share true', share: true },
+  { key: 'relationDisagree', label: 'relation*', note: 'share true', share: true },
+  { key: 'exactScene', label: 'exact scene', note: 'share right', share: true },
+  { key: 'captionNll', label: 'caption NLL ↓', note: 'nats/token' },
+  { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' },
+  { key: 'bleu4', label: 'BLEU-4', note: '0 to 1' },
+];
+
+/** The tables of all test sets, each with the model's row emphasised above its controls. */
+export function resultsTables(results: readonly ReportResults[]): SafeHtml {
+  const hasStar = results.some(({ rows }) => rows.some(({ scores }) => isPresent(scores.relationDisagree)));
+  return html`${results.map(resultsTable)}${hasStar && html`<p class="muted">* where the first object’s own side of the image does not give the relation away.</p>`}`;
+}
+
+function resultsTable({ testSet, numImages, note, rows }: ReportResults): SafeHtml {
+  const columns = COLUMNS.filter(({ key }) => rows.some(({ scores }) => isPresent(scores[key])));
+  const table = htmlTable(
+    [{ label: 'captions of' }, ...columns.map(({ label, note: unit }) => ({ label, note: unit, numeric: true }))],
+    rows.map(({ name, note: under, kind, scores }) => ({
+      cells: [{ content: name, note: under }, ...columns.map((column) => scoreCell(scores[column.key], column))],
+      emphasised: kind === 'model',
+    })),
+  );
+  const images = `${formatCount(numImages)} image${numImages === 1 ? '' : 's'}`;
+  return html`<h3>${testSet} <small>${images}</small></h3>
+${note !== undefined && html`<p class="muted">${note}</p>`}${table}
+`;
+}
+
+function isPresent(score: ReportScore | undefined): score is Exclude<ReportScore, null> {
+  return score !== undefined && score !== null;
+}
+
+function scoreCell(score: ReportScore | undefined, { share }: ScoreColumn): TableCell {
+  if (!isPresent(score)) return { content: ABSENT };
+  const mean = typeof score === 'number' ? score : score.mean;
+  return {
+    content: formatMetric(mean),
+    ...(typeof score !== 'number' && { note: `${formatMetric(score.low)}–${formatMetric(score.high)}` }),
+    ...(share && Number.isFinite(mean) && { bar: mean }),
+  };
+}

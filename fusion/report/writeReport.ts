@@ -1,0 +1,72 @@
+import { writeFileAtomic } from '#src/storage';
+import { formatDuration, html, htmlPage, lineChartSvg, type PageSection, type SafeHtml } from '#src/tracking';
+import { captionGallery, captionGalleryStyles } from './captionGallery.js';
+import { mergePlanFigure, mergePlanStyles } from './mergePlanFigure.js';
+import { hashList, parameterTable, parameterTablesStyles } from './parameterTables.js';
+import type { ReportCurves, ReportData, ReportProvenance } from './reportData.js';
+import { resultsTables } from './resultsTable.js';
+import { summaryBoard, summaryBoardStyles } from './summaryBoard.js';
+
+/**
+ * Writes the report of a finished pipeline as one HTML file that needs no network and no other file: what is absent
+ * from the data is left out.
+ *
+ * @throws UserError when a gallery image cannot be embedded, or the disk refuses; the file is then as it was before
+ */
+export function writeReport(path: string, data: ReportData): void {
+  writeFileAtomic(path, reportHtml(data));
+}
+
+/** The report as text. @throws UserError when a gallery image cannot be embedded */
+export function reportHtml(data: ReportData): string {
+  const { summary, mergePlan, results, curves, gallery, parameters, hashes } = data;
+  const sections: (PageSection | undefined)[] = [
+    summary && { id: 'summary', title: 'Summary', body: summaryBoard(summary) },
+    mergePlan && { id: 'merge', title: 'The merge', body: mergePlanFigure(mergePlan) },
+    results?.length ? { id: 'results', title: 'Results', body: resultsTables(results) } : undefined,
+    gallery?.length ? { id: 'gallery', title: 'Captions', body: captionGallery(gallery) } : undefined,
+    curves?.length ? { id: 'curves', title: 'Training', body: curveCards(curves) } : undefined,
+    parameters?.length || hashes
+      ? {
+          id: 'parameters',
+          title: 'Parameters',
+          body: html`${parameters?.length ? parameterTable(parameters) : undefined}${hashes && hashList(hashes)}`,
+        }
+      : undefined,
+    { id: 'provenance', title: 'Provenance', body: provenanceList(data.provenance) },
+  ];
+  return htmlPage({
+    title: data.title,
+    lead: html`<p class="muted">Made by tokenfuse, <time datetime="${data.created}">${readableTime(data.created)}</time></p>`,
+    sections: sections.filter((section) => section !== undefined),
+    styles: html`${mergePlanStyles}${summaryBoardStyles}${captionGalleryStyles}${parameterTablesStyles}`,
+  });
+}
+
+function curveCards(curves: readonly ReportCurves[]): SafeHtml {
+  const stages = [...new Set(curves.map(({ stage }) => stage))];
+  const ordered = stages.flatMap((stage) => curves.filter((chart) => chart.stage === stage));
+  const cards = ordered.map((chart) => html`<div class="card"><h3>${chart.stage}</h3>${lineChartSvg(chart)}</div>\n`);
+  return html`<div class="charts">${cards}</div>`;
+}
+
+function provenanceList(provenance: ReportProvenance): SafeHtml {
+  const { command, engine, device, processor, node, seed, commit, wallSeconds } = provenance;
+  const entries: [string, string | SafeHtml | undefined][] = [
+    ['command', html`<code>${command}</code>`],
+    ['engine', engine],
+    ['device', device],
+    ['processor', processor],
+    ['Node', node],
+    ['seed', String(seed)],
+    ['commit', commit && html`<code>${commit}</code>`],
+    ['wall time', wallSeconds === undefined ? undefined : formatDuration(wallSeconds)],
+  ];
+  const shown = entries.filter(([, value]) => value !== undefined && value !== '');
+  return html`<dl class="card">${shown.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** 2026-01-31T12:30:59.123Z as 2026-01-31 12:30 UTC; other texts as they are. */
+function readableTime(iso: string): string {
+  return iso.replace(/^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(:[\d.]+)?Z$/, '$1 $2 UTC');
+}

@@ -1,0 +1,40 @@
+import { tf } from '#src/engine';
+import type { CaptionPairs } from './captionPairs.js';
+import { imageStateShape, imageStates, type JointModel } from './jointModel.js';
+
+/** Vision states of the images of a data set, computed once and kept in host memory. */
+export interface StateCache {
+  /** [positions, 1 or numLayers, numImageTokens, visionWidth] */
+  states(positions: ArrayLike<number>): tf.Tensor4D;
+  readonly bytes: number;
+}
+
+/** Runs the frozen vision stream over every image once. */
+export async function cacheImageStates(model: JointModel, pairs: CaptionPairs, batchSize: number): Promise<StateCache> {
+  const shape = imageStateShape(model.config);
+  const width = shape[0] * shape[1] * shape[2];
+  const count = pairs.imageIds.length;
+  const all = new Float32Array(count * width);
+  for (let first = 0; first < count; first += batchSize) {
+    const positions = Array.from({ length: Math.min(batchSize, count - first) }, (_, i) => first + i);
+    const states = tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions)));
+    all.set(await states.data(), first * width);
+    states.dispose();
+  }
+  return {
+    states: (positions) => {
+      const chosen = new Float32Array(positions.length * width);
+      for (let i = 0; i < positions.length; i++) {
+        chosen.set(all.subarray(positions[i] * width, (positions[i] + 1) * width), i * width);
+      }
+      return tf.tensor4d(chosen, [positions.length, ...shape]);
+    },
+    bytes: all.byteLength,
+  };
+}
+
+/** Pixels of images by position. [positions, imageSize, imageSize, 3] */
+export function pixelTensor(model: JointModel, pairs: CaptionPairs, positions: ArrayLike<number>): tf.Tensor4D {
+  const { imageSize } = model.config.vision.vision;
+  return tf.tensor4d(pairs.pixelValues(positions), [positions.length, imageSize, imageSize, 3]);
+}

@@ -1,0 +1,66 @@
+import { tf } from '#src/engine';
+import { createRandom } from '#src/random';
+import type { HostTensor } from '#src/storage';
+import {
+  type BlockLayers,
+  createStack,
+  finalNorm,
+  normalTensor,
+  type ParameterTree,
+  runStack,
+  type StackOptions,
+  singleGroupBlock,
+} from '#src/tokenformer';
+import type { LanguageConfig } from './config.js';
+
+/** Name of the language groups in every layer, and of the language parameters outside of layers. */
+export const LANGUAGE_GROUP = 'language';
+
+const EMBEDDING = `${LANGUAGE_GROUP}/tokenEmbedding`;
+
+/** New parameters of a language backbone; embedding N(0, 0.02²), the stack as `createStack`. */
+export function createLanguageParameters(config: LanguageConfig, seed: number): Map<string, HostTensor> {
+  const random = createRandom(seed, 'init', EMBEDDING);
+  return new Map([
+    [EMBEDDING, normalTensor([config.vocabSize, config.stack.dModel], 0.02, random)],
+    ...createStack(LANGUAGE_GROUP, config.stack, seed),
+  ]);
+}
+
+/** The blocks of the backbone on its own: every layer holds the language group alone. */
+export function languageBlocks(tree: ParameterTree, config: LanguageConfig): BlockLayers[] {
+  return Array.from({ length: config.stack.numLayers }, (_, l) => singleGroupBlock(tree, LANGUAGE_GROUP, l));
+}
+
+/** Options of a forward pass; `blocks` are the standalone ones unless a merged model brings its own. */
+export interface LanguageForwardOptions extends Partial<Omit<StackOptions, 'mask'>> {
+  readonly blocks?: readonly BlockLayers[];
+}
+
+/**
+ * Final hidden states, after the parametric norm.
+ *
+ * @param tokenIds [batch, seqLen], int32
+ * @returns hidden [batch · seqLen, dModel] and the key-value caches of every block
+ */
+export function languageHidden(
+  tree: ParameterTree,
+  config: LanguageConfig,
+  tokenIds: tf.Tensor2D,
+  { blocks = languageBlocks(tree, config), ...options }: LanguageForwardOptions = {},
+): { hidden: tf.Tensor2D; caches: ReturnType<typeof runStack>['caches'] } {
+  const embedded = tf.gather(tree.variable(EMBEDDING), tokenIds) as tf.Tensor3D; // [batch, seqLen, dModel]
+  const { hidden, caches } = runStack(embedded, blocks, config.stack, { mask: { kind: 'causal' }, ...options });
+  const flat = tf.reshape(hidden, [-1, config.stack.dModel]) as tf.Tensor2D; // [batch · seqLen, dModel]
+  return { hidden: finalNorm(flat, tree, LANGUAGE_GROUP), caches };
+}
+
+/**
+ * Logits over the vocabulary, tied to the embedding: hidden · Eᵀ.
+ *
+ * @param hidden [rows, dModel]
+ * @returns [rows, vocabSize]
+ */
+export function languageLogits(tree: ParameterTree, hidden: tf.Tensor2D): tf.Tensor2D {
+  return tf.matMul(hidden, tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D, false, true);
+}

@@ -1,0 +1,196 @@
+/**
+ * @file Text as a file of token ids, made once and kept: `tokens.bin` holds, for each document, the end-of-text id and its
+ * tokens, and one end-of-text id after the last; `documents.bin` holds each document's share of it, as uint32 counts.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '#src/errors';
+import { readBytes, writeFileAtomic, writeJsonAtomic } from '#src/storage';
+import {
+  type DocumentSettings,
+  hashTextFile,
+  isJsonlFile,
+  readTextDocuments,
+  type Tokenizer,
+} from '../tokenizer/index.js';
+
+const FORMAT_VERSION = 1;
+const FLUSH_TOKENS = 1 << 18;
+
+export interface PackedText {
+  /** The folder in the cache. */
+  readonly folder: string;
+  /** Whether the folder was there already and nothing was tokenized. */
+  readonly reused: boolean;
+  /** SHA-256 of each source file, in order. */
+  readonly fileHashes: readonly string[];
+  readonly numTokens: number;
+  readonly numDocuments: number;
+  /** Where each document's end-of-text id is in the stream, and last where the closing one is: [numDocuments + 1]. */
+  readonly documentStarts: Float64Array;
+  /** Tokens [start, end) of the stream. */
+  read(start: number, end: number): Int32Array;
+  dispose(): void;
+}
+
+const Meta = z.object({
+  key: z.string(),
+  bytesPerToken: z.union([z.literal(2), z.literal(4)]),
+  numTokens: z.int().min(2),
+  numDocuments: z.int().min(1),
+});
+type Meta = z.infer<typeof Meta>;
+
+/**
+ * Tokenizes files into the cache, or finds them there: the key is the SHA-256 of the files' contents, the tokenizer's
+ * fingerprint and the settings. A folder in the cache whose files have the wrong size is made again.
+ *
+ * @throws UserError for a file that is missing or malformed, no tokens at all, or a disk that refuses
+ */
+export function openPackedText(
+  files: readonly string[],
+  settings: DocumentSettings,
+  tokenizer: Tokenizer,
+  cacheDir: string,
+): PackedText {
+  const fileHashes = files.map(hashTextFile);
+  const sources = files.map((file, i) => [fileHashes[i], isJsonlFile(file) ? settings.field : settings.documents]);
+  const identity = JSON.stringify([FORMAT_VERSION, tokenizer.fingerprint, sources]);
+  const key = createHash('sha256').update(identity).digest('hex');
+  const folder = join(cacheDir, `text-${key.slice(0, 24)}`);
+  const kept = readMeta(folder, key);
+  if (kept === undefined) writePackedText(folder, key, files, settings, tokenizer);
+  const meta = kept ?? readMeta(folder, key);
+  if (meta === undefined) throw new UserError(`${folder}: another process is changing this cache; run again`);
+  return { folder, reused: kept !== undefined, fileHashes, ...openStream(folder, meta) };
+}
+
+function openStream(folder: string, { bytesPerToken, numTokens, numDocuments }: Meta) {
+  const path = join(folder, 'tokens.bin');
+  const descriptor = openSync(path, 'r');
+  const counts = readBytes(join(folder, 'documents.bin'), 'document lengths');
+  const documentStarts = new Float64Array(numDocuments + 1);
+  for (let i = 0; i < numDocuments; i++) documentStarts[i + 1] = documentStarts[i] + counts.readUInt32LE(4 * i);
+  return {
+    numTokens,
+    numDocuments,
+    documentStarts,
+    read: (start: number, end: number): Int32Array => {
+      const values = bytesPerToken === 2 ? new Uint16Array(end - start) : new Uint32Array(end - start);
+      const bytes = new Uint8Array(values.buffer);
+      for (let done = 0; done < bytes.length; ) {
+        const count = readSync(descriptor, bytes, done, bytes.length - done, start * bytesPerToken + done);
+        if (count === 0) throw new UserError(`${path}: ends before token ${end} of ${numTokens}; delete ${folder}`);
+        done += count;
+      }
+      return Int32Array.from(values);
+    },
+    dispose: () => closeSync(descriptor),
+  };
+}
+
+/** The description of a cached folder, if it is whole. */
+function readMeta(folder: string, key: string): Meta | undefined {
+  try {
+    const meta = Meta.parse(JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')));
+    const whole =
+      meta.key === key &&
+      statSync(join(folder, 'tokens.bin')).size === meta.numTokens * meta.bytesPerToken &&
+      statSync(join(folder, 'documents.bin')).size === meta.numDocuments * 4;
+    return whole ? meta : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes the folder aside and renames it into place; a failure leaves nothing behind. */
+function writePackedText(
+  folder: string,
+  key: string,
+  files: readonly string[],
+  settings: DocumentSettings,
+  tokenizer: Tokenizer,
+): void {
+  const aside = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const bytesPerToken = tokenizer.vocabSize <= 65536 ? 2 : 4;
+  const counts: number[] = [];
+  try {
+    mkdirSync(aside, { recursive: true });
+  } catch (error) {
+    throw new UserError(`cannot write ${aside}: ${(error as Error).message}`);
+  }
+  try {
+    writeFileAtomic(join(aside, 'tokens.bin'), tokenBytes(files, settings, tokenizer, bytesPerToken, counts));
+    writeFileAtomic(join(aside, 'documents.bin'), new Uint8Array(Uint32Array.from(counts).buffer));
+    const numTokens = counts.reduce((sum, count) => sum + count, 1);
+    const meta: Meta = { key, bytesPerToken, numTokens, numDocuments: counts.length };
+    writeJsonAtomic(join(aside, 'meta.json'), {
+      ...meta,
+      tokenizer: tokenizer.name,
+      fingerprint: tokenizer.fingerprint,
+    });
+    replaceFolder(aside, folder, key);
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+/** Renames `aside` into place, unless another process has finished the same folder meanwhile: its copy is as good. */
+function replaceFolder(aside: string, folder: string, key: string): void {
+  if (readMeta(folder, key) !== undefined) return;
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(aside, folder);
+  } catch (error) {
+    if (readMeta(folder, key) === undefined) throw new UserError(`cannot write ${folder}: ${(error as Error).message}`);
+  }
+}
+
+/** The bytes of `tokens.bin`, a buffer at a time; `counts` receives each document's tokens, end-of-text included. */
+function* tokenBytes(
+  files: readonly string[],
+  settings: DocumentSettings,
+  tokenizer: Tokenizer,
+  bytesPerToken: 2 | 4,
+  counts: number[],
+): Generator<Uint8Array> {
+  const Ids = bytesPerToken === 2 ? Uint16Array : Uint32Array;
+  let pending: Int32Array[] = [];
+  let numPending = 0;
+  const add = (ids: Int32Array): void => {
+    pending.push(ids);
+    numPending += ids.length;
+  };
+  const flush = (): Uint8Array => {
+    const values = new Ids(numPending);
+    let offset = 0;
+    for (const ids of pending) {
+      values.set(ids, offset);
+      offset += ids.length;
+    }
+    pending = [];
+    numPending = 0;
+    return new Uint8Array(values.buffer);
+  };
+  const endOfText = Int32Array.of(tokenizer.endOfTextId);
+  for (const file of files) {
+    for (const document of readTextDocuments(file, settings)) {
+      add(endOfText);
+      let count = 1;
+      for (const piece of document) {
+        const ids = tokenizer.encode(piece);
+        count += ids.length;
+        add(ids);
+        if (numPending >= FLUSH_TOKENS) yield flush();
+      }
+      counts.push(count);
+    }
+  }
+  if (counts.length === 0) {
+    throw new UserError(`${files.join(', ')}: empty dataset: expected at least one document with text, got none`);
+  }
+  add(endOfText);
+  yield flush();
+}

@@ -1,0 +1,32 @@
+/** A label that no loss counts. */
+export const IGNORED_LABEL = -100;
+
+/** Sequences side by side, for next-token prediction. */
+export interface TextBatch {
+  /** [batch * seqLen], row by row; padded with the end-of-text id. */
+  readonly tokenIds: Int32Array;
+  /** [batch * seqLen]: the token that follows each of tokenIds, or -100 at padding. */
+  readonly labels: Int32Array;
+  readonly batch: number;
+  /** Positions of a row of this batch; at most the dataset's seqLen. */
+  readonly seqLen: number;
+  /** Labels that are not -100. */
+  readonly numTokens: number;
+}
+
+/**
+ * Rows of tokens, each of at least 2, made into inputs (all but the last token) and labels (all but the first).
+ *
+ * @param seqLen width of the batch; no row predicts more
+ */
+export function textBatch(rows: readonly Int32Array[], seqLen: number, paddingId: number): TextBatch {
+  const tokenIds = new Int32Array(rows.length * seqLen).fill(paddingId); // [batch * seqLen]
+  const labels = new Int32Array(rows.length * seqLen).fill(IGNORED_LABEL); // [batch * seqLen]
+  let numTokens = 0;
+  for (const [i, row] of rows.entries()) {
+    tokenIds.set(row.subarray(0, -1), i * seqLen);
+    labels.set(row.subarray(1), i * seqLen);
+    numTokens += row.length - 1;
+  }
+  return { tokenIds, labels, batch: rows.length, seqLen, numTokens };
+}

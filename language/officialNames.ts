@@ -1,0 +1,112 @@
+import { UserError } from '#src/errors';
+import type { HostTensor } from '#src/storage';
+import { LAYER_NAMES, layerPath } from '#src/tokenformer';
+import { LANGUAGE_GROUP } from './backbone.js';
+import type { LanguageConfig } from './config.js';
+
+/** Where the official code keeps each layer of a block, under `sequential.N.`. */
+const OFFICIAL_LAYERS = {
+  query: 'attention.query',
+  key: 'attention.key',
+  value: 'attention.value',
+  output: 'attention.proj',
+  ffn: 'mlp',
+} as const;
+
+const EMBEDDING = 'sequential.0.word_embeddings.weight';
+
+/**
+ * Our parameter name ↔ the official one, for a model of `numLayers` blocks: embedding at 0, blocks at 2 … L+1,
+ * final norm at L+3. Source: Haiyang-W/TokenFormer at 4d56c73, `to_sequential` of the pipeline model.
+ */
+export function officialNames(numLayers: number): Map<string, string> {
+  const names = new Map<string, string>([[`${LANGUAGE_GROUP}/tokenEmbedding`, EMBEDDING]]);
+  for (let l = 0; l < numLayers; l++) {
+    for (const layer of LAYER_NAMES) {
+      const ours = `${layerPath(l, layer)}/${LANGUAGE_GROUP}`;
+      const theirs = `sequential.${l + 2}.${OFFICIAL_LAYERS[layer]}`;
+      names.set(`${ours}/keyParamTokens`, `${theirs}.key_param_tokens`);
+      names.set(`${ours}/valueParamTokens`, `${theirs}.value_param_tokens`);
+    }
+  }
+  names.set(`${LANGUAGE_GROUP}/finalNorm/scale`, `sequential.${numLayers + 3}.norm.weight`);
+  names.set(`${LANGUAGE_GROUP}/finalNorm/bias`, `sequential.${numLayers + 3}.norm.bias`);
+  return names;
+}
+
+const NORM_ACTIVATIONS = { l2_norm_gelu: 'l2NormGelu', gelu_l2_norm: 'geluL2Norm', softmax: 'softmax' } as const;
+
+/** The official name of a norm activation, translated. */
+export function normActivationFromOfficial(name: string): (typeof NORM_ACTIVATIONS)[keyof typeof NORM_ACTIVATIONS] {
+  const translated = NORM_ACTIVATIONS[name as keyof typeof NORM_ACTIVATIONS];
+  if (translated === undefined) {
+    throw new UserError(`norm activation: expected ${Object.keys(NORM_ACTIVATIONS).join(', ')}; got '${name}'`);
+  }
+  return translated;
+}
+
+/** What tensors alone cannot tell of an official checkpoint. */
+export interface OfficialSettings {
+  readonly numHeads: number;
+  /** Share of each head with rotary positions; 0.25 in the released models. */
+  readonly rotaryShare: number;
+  readonly normActivation: string;
+  readonly seqLen: number;
+}
+
+/**
+ * Translates a checkpoint with official names: configuration from the shapes, ε 0 and exact GELU as the official GPU
+ * code computes, τ = √n (n for softmax) since that code derives it from n.
+ *
+ * @throws UserError naming the first tensor that is missing or has an unexpected shape
+ */
+export function fromOfficial(
+  tensors: ReadonlyMap<string, HostTensor>,
+  { numHeads, rotaryShare, normActivation, seqLen }: OfficialSettings,
+  what: string,
+): { config: LanguageConfig; tensors: Map<string, HostTensor> } {
+  const shapeOf = (name: string): readonly number[] => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new UserError(`${what}: expected a tensor '${name}', it has none of that name`);
+    return tensor.shape;
+  };
+  const [vocabSize, dModel] = shapeOf(EMBEDDING);
+  let numLayers = 0;
+  while (tensors.has(`sequential.${numLayers + 2}.mlp.key_param_tokens`)) numLayers++;
+  if (numLayers === 0) throw new UserError(`${what}: expected blocks named 'sequential.2.…', got none`);
+  const count = (layer: keyof typeof OFFICIAL_LAYERS): number =>
+    shapeOf(`sequential.2.${OFFICIAL_LAYERS[layer]}.key_param_tokens`)[0];
+  const activation = normActivationFromOfficial(normActivation);
+  const config: LanguageConfig = {
+    vocabSize,
+    seqLen,
+    stack: {
+      dModel,
+      numLayers,
+      numHeads,
+      qkvParamTokens: count('query'),
+      outputParamTokens: count('output'),
+      ffnParamTokens: count('ffn'),
+      normActivation: activation,
+      gelu: 'erf',
+      normEpsilon: 0,
+      rotaryShare,
+      rotaryBase: 10_000,
+    },
+  };
+  const result = new Map<string, HostTensor>();
+  for (const [ours, theirs] of officialNames(numLayers)) {
+    const tensor = tensors.get(theirs);
+    if (tensor === undefined) throw new UserError(`${what}: expected a tensor '${theirs}', it has none of that name`);
+    const last = tensor.shape.at(-1);
+    if (last !== dModel)
+      throw new UserError(`${what}: '${theirs}' [${tensor.shape}]: expected width ${dModel}, got ${last}`);
+    result.set(ours, tensor);
+    if (ours.endsWith('/keyParamTokens')) {
+      const n = tensor.shape[0];
+      const tau = activation === 'softmax' ? n : Math.sqrt(n);
+      result.set(ours.replace(/keyParamTokens$/, 'tau'), { shape: [], values: Float32Array.of(tau) });
+    }
+  }
+  return { config, tensors: result };
+}

@@ -1,0 +1,80 @@
+import type { Random } from '#src/random';
+
+export interface SamplingOptions {
+  /** Divides the logits before anything else; below 1 sharpens, above 1 flattens. 1 unless given. */
+  readonly temperature?: number;
+  /** Keep this many of the likeliest tokens. */
+  readonly topK?: number;
+  /** Keep the fewest likeliest tokens whose probabilities reach this sum, in (0, 1]; after topK, renormalised. */
+  readonly topP?: number;
+}
+
+/** The tokens that may be drawn, likeliest first (equal ones by id), with probabilities that sum to 1. */
+export interface TokenDistribution {
+  readonly ids: readonly number[];
+  readonly probabilities: readonly number[];
+}
+
+/**
+ * The likeliest token; of equal ones the lowest id.
+ *
+ * @param logits [vocabSize]
+ * @throws RangeError when no logit is a number above -Infinity
+ */
+export function greedyToken(logits: ArrayLike<number>): number {
+  let best = -1;
+  for (let id = 0; id < logits.length; id++) {
+    if (Number.isNaN(logits[id])) throw new RangeError(`greedyToken: expected numbers, got NaN at token ${id}`);
+    if (logits[id] > (best === -1 ? Number.NEGATIVE_INFINITY : logits[best])) best = id;
+  }
+  if (best === -1) throw new RangeError('greedyToken: expected a logit above -Infinity, got none');
+  return best;
+}
+
+/**
+ * softmax(logits / temperature), cut to topK tokens, then to topP of the remaining mass, and renormalised.
+ * Sources: top-k, Fan et al. 2018 (arXiv 1805.04833); top-p, Holtzman et al. 2020 (arXiv 1904.09751).
+ *
+ * @param logits [vocabSize]; -Infinity forbids a token
+ * @throws RangeError for an option out of range, or logits that are NaN, +Infinity or all -Infinity
+ */
+export function tokenDistribution(logits: ArrayLike<number>, options: SamplingOptions): TokenDistribution {
+  const { temperature = 1, topK = logits.length, topP = 1 } = options;
+  if (!(temperature > 0 && temperature < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(
+      `temperature: expected a positive number, got ${temperature}; take the greedy token instead of 0`,
+    );
+  }
+  if (!Number.isInteger(topK) || topK < 1) throw new RangeError(`topK: expected an integer of at least 1, got ${topK}`);
+  if (!(topP > 0 && topP <= 1)) throw new RangeError(`topP: expected a number in (0, 1], got ${topP}`);
+  const highest = logits[greedyToken(logits)];
+  if (highest === Number.POSITIVE_INFINITY) throw new RangeError('logits: expected finite numbers, got Infinity');
+
+  const ids: number[] = [];
+  for (let id = 0; id < logits.length; id++) if (logits[id] > Number.NEGATIVE_INFINITY) ids.push(id);
+  ids.sort((a, b) => logits[b] - logits[a] || a - b);
+  const kept = ids.slice(0, topK);
+  // The highest logit is subtracted first, so that no exponential overflows at a low temperature.
+  const weights = kept.map((id) => Math.exp((logits[id] - highest) / temperature));
+  const mass = weights.reduce((sum, weight) => sum + weight, 0);
+  let count = 0;
+  let keptMass = 0;
+  // Every weight counts at topP 1, also those too small to change the sum.
+  while (count < kept.length && (count === 0 || topP === 1 || keptMass < topP * mass)) keptMass += weights[count++];
+  return {
+    ids: kept.slice(0, count),
+    probabilities: weights.slice(0, count).map((weight) => weight / keptMass),
+  };
+}
+
+/** Draws a token from `tokenDistribution(logits, options)`; consumes one uniform number. */
+export function sampleToken(logits: ArrayLike<number>, options: SamplingOptions, random: Random): number {
+  const { ids, probabilities } = tokenDistribution(logits, options);
+  let remaining = random.uniform();
+  for (const [i, probability] of probabilities.entries()) {
+    remaining -= probability;
+    if (remaining < 0) return ids[i];
+  }
+  // Rounding can leave the probabilities a hair short of 1.
+  return ids[ids.length - 1];
+}

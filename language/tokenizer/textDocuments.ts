@@ -1,0 +1,81 @@
+import { UserError } from '#src/errors';
+import { readTextChunks } from './textFile.js';
+import { textPieces } from './textPieces.js';
+
+export interface DocumentSettings {
+  /** A plain text file is one document, or one per line that is not blank. JSONL has one per line either way. */
+  readonly documents: 'file' | 'line';
+  /** The field of a JSONL object that holds the text. */
+  readonly field: string;
+}
+
+/** Whether a file is read as JSONL, by its name: `.jsonl` or `.ndjson`. */
+export function isJsonlFile(path: string): boolean {
+  return /\.(jsonl|ndjson)$/i.test(path);
+}
+
+/**
+ * The documents of a text or JSONL file, each as pieces that encode one after the other to what the whole encodes to
+ * (`textPieces`). Blank lines and empty documents are passed over. A document must be read before the next is asked for.
+ *
+ * @throws UserError when the file is missing or not UTF-8, or (naming file and line) a JSONL line is not what it should be
+ */
+export function* readTextDocuments(path: string, settings: DocumentSettings): Generator<Iterable<string>> {
+  if (isJsonlFile(path)) {
+    let number = 0;
+    for (const line of textLines(readTextChunks(path))) {
+      number++;
+      if (line.trim() === '') continue;
+      const text = jsonlText(line, settings.field, `${path}:${number}`);
+      if (text !== '') yield textPieces([text]);
+    }
+  } else if (settings.documents === 'line') {
+    for (const line of textLines(readTextChunks(path))) if (line.trim() !== '') yield textPieces([line]);
+  } else {
+    const pieces = textPieces(readTextChunks(path));
+    const first = pieces.next();
+    if (first.done !== true) {
+      yield (function* () {
+        yield first.value;
+        yield* pieces;
+      })();
+    }
+  }
+}
+
+/** Lines without their ends (`\n` or `\r\n`). */
+function* textLines(chunks: Iterable<string>): Generator<string> {
+  let pending: string[] = [];
+  for (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', start)) {
+      pending.push(chunk.slice(start, end));
+      yield pending.join('').replace(/\r$/, '');
+      pending = [];
+      start = end + 1;
+    }
+    pending.push(chunk.slice(start));
+  }
+  yield pending.join('').replace(/\r$/, '');
+}
+
+function jsonlText(line: string, field: string, where: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw new UserError(`${where}: expected a JSON object, got a line that is not JSON (${(error as Error).message})`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UserError(`${where}: expected a JSON object with a field '${field}', got ${line.trim().slice(0, 40)}`);
+  }
+  const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
+  if (text === undefined) {
+    const fields = Object.keys(value).slice(0, 8).join(', ') || 'none';
+    throw new UserError(`${where}: expected a field '${field}' with text, the line's fields are: ${fields}`);
+  }
+  if (typeof text !== 'string') {
+    throw new UserError(`${where}: expected field '${field}' to be a string, got ${JSON.stringify(text).slice(0, 40)}`);
+  }
+  return text;
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { UserError } from '#src/errors';
+
+const CHUNK_BYTES = 1 << 20;
+
+/**
+ * A UTF-8 text file as a stream of strings, without a byte-order mark; memory stays at one chunk.
+ *
+ * @throws UserError when the file is missing, unreadable or not UTF-8
+ */
+export function* readTextChunks(path: string): Generator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (bytes?: Uint8Array): string => {
+    try {
+      return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
+    } catch {
+      throw new UserError(`cannot read text ${path}: expected UTF-8, got other bytes; convert the file to UTF-8`);
+    }
+  };
+  for (const bytes of readChunks(path)) yield decode(bytes);
+  yield decode();
+}
+
+/** SHA-256 of a file's bytes in hexadecimal, read as a stream. */
+export function hashTextFile(path: string): string {
+  const hash = createHash('sha256');
+  for (const bytes of readChunks(path)) hash.update(bytes);
+  return hash.digest('hex');
+}
+
+/** A file's bytes; the buffer is used again for the next chunk. */
+function* readChunks(path: string): Generator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  let descriptor: number | undefined;
+  try {
+    descriptor = attempt(path, () => openSync(path, 'r'));
+    for (;;) {
+      const count = attempt(path, () => readSync(descriptor as number, buffer));
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : (error as Error).message;
+    throw new UserError(`cannot read text ${path}: ${why}`);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * @file Byte-pair encoding over bytes: start from the 256 bytes and repeatedly make one token of the most frequent pair.
+ * Sources: Sennrich et al. 2016 (https://aclanthology.org/P16-1162), bytes as in GPT-2 (Radford et al. 2019).
+ */
+import { createHash } from 'node:crypto';
+import { ConfigError, UserError } from '#src/errors';
+import { type BpeModel, MAX_VOCAB_SIZE } from './bpeModel.js';
+import { createPairQueue, pairKey, pairOfKey } from './pairQueue.js';
+import { GPT2_PATTERN, splitWords } from './splitPattern.js';
+import { readTextDocuments } from './textDocuments.js';
+import { hashTextFile } from './textFile.js';
+
+export interface TrainBpeOptions {
+  /** Text files, or JSONL files (`.jsonl`, `.ndjson`). */
+  readonly files?: readonly string[];
+  readonly texts?: readonly string[];
+  /** Tokens wanted: 256 bytes, merges and the end-of-text token. */
+  readonly vocabSize: number;
+  /** A pair seen less often than this is never merged; 2 unless given. */
+  readonly minFrequency?: number;
+  /** The field of JSONL lines that holds the text; `text` unless given. */
+  readonly field?: string;
+}
+
+/**
+ * Trains a byte-level BPE on text split by GPT-2's pattern. The most frequent pair is merged first, equal ones by the
+ * lowest ids, so equal text gives an equal model. Fewer tokens than `vocabSize` come out when no pair is frequent enough.
+ *
+ * @throws ConfigError for a vocabSize or minFrequency out of range
+ * @throws UserError for an unreadable file, or no text at all
+ */
+export function trainBpe(options: TrainBpeOptions): BpeModel {
+  const { vocabSize, minFrequency = 2 } = options;
+  if (!Number.isInteger(vocabSize) || vocabSize < 257 || vocabSize > MAX_VOCAB_SIZE) {
+    const why = '256 bytes and the end-of-text token are always there';
+    throw new ConfigError(`vocabSize: expected an integer from 257 (${why}) to ${MAX_VOCAB_SIZE}, got ${vocabSize}`);
+  }
+  if (!Number.isInteger(minFrequency) || minFrequency < 1) {
+    throw new ConfigError(`minFrequency: expected an integer of at least 1, got ${minFrequency}`);
+  }
+  const { counts, trainedOn } = countWords(options);
+  if (counts.size === 0) throw new UserError('tokenizer training: expected some text, got none');
+  const tokens = mergePairs(counts, vocabSize - 1, minFrequency);
+  return { pattern: GPT2_PATTERN, tokens, trainedOn };
+}
+
+function countWords(options: TrainBpeOptions): { counts: Map<string, number>; trainedOn: string } {
+  const counts = new Map<string, number>();
+  const count = (text: string): void => {
+    for (const word of splitWords(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  };
+  const trainedOn = createHash('sha256');
+  for (const path of options.files ?? []) {
+    trainedOn.update(hashTextFile(path));
+    for (const pieces of readTextDocuments(path, { documents: 'file', field: options.field ?? 'text' })) {
+      for (const piece of pieces) count(piece);
+    }
+  }
+  for (const text of options.texts ?? []) {
+    trainedOn.update(createHash('sha256').update(text).digest('hex'));
+    count(text);
+  }
+  return { counts, trainedOn: trainedOn.digest('hex') };
+}
+
+/** Token bytes in id order, at most `numTokens` of them. */
+function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, minFrequency: number): Buffer[] {
+  const tokens = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte]));
+  const idOfBytes = new Map(tokens.map((bytes, id) => [bytes.toString('latin1'), id]));
+  const words: number[][] = [];
+  const frequencies: number[] = [];
+  const pairCounts = new Map<number, number>();
+  const wordsWithPair = new Map<number, Set<number>>();
+  const queue = createPairQueue();
+
+  const addPairs = (word: number, sign: 1 | -1, changes: Map<number, number>): void => {
+    const ids = words[word];
+    for (let i = 1; i < ids.length; i++) {
+      const key = pairKey(ids[i - 1], ids[i]);
+      changes.set(key, (changes.get(key) ?? 0) + sign * frequencies[word]);
+      if (sign === 1) {
+        const holders = wordsWithPair.get(key);
+        if (holders === undefined) wordsWithPair.set(key, new Set([word]));
+        else holders.add(word);
+      }
+    }
+  };
+  const apply = (changes: ReadonlyMap<number, number>): void => {
+    for (const [key, change] of changes) {
+      if (change === 0) continue;
+      const count = (pairCounts.get(key) ?? 0) + change;
+      pairCounts.set(key, count);
+      if (change > 0) queue.push(key, count);
+    }
+  };
+
+  for (const [word, frequency] of wordCounts) {
+    frequencies.push(frequency);
+    words.push([...Buffer.from(word)]);
+  }
+  const initial = new Map<number, number>();
+  for (let word = 0; word < words.length; word++) addPairs(word, 1, initial);
+  apply(initial);
+
+  while (tokens.length < numTokens) {
+    const top = queue.pop();
+    if (top === undefined) break;
+    const current = pairCounts.get(top.key) ?? 0;
+    if (current !== top.count) {
+      // A count that fell is queued again as it is now; one that rose has been queued since.
+      if (current > 0 && current < top.count) queue.push(top.key, current);
+      continue;
+    }
+    if (current < minFrequency) break;
+    const [left, right] = pairOfKey(top.key);
+    const bytes = Buffer.concat([tokens[left], tokens[right]]);
+    // Two pairs can spell the same bytes ('a'+'bc', 'ab'+'c'); a token is its bytes, so they share one id.
+    const spelling = bytes.toString('latin1');
+    let merged = idOfBytes.get(spelling);
+    if (merged === undefined) {
+      merged = tokens.push(bytes) - 1;
+      idOfBytes.set(spelling, merged);
+    }
+    const changes = new Map<number, number>();
+    for (const word of wordsWithPair.get(top.key) ?? []) {
+      addPairs(word, -1, changes);
+      words[word] = mergeInWord(words[word], left, right, merged);
+      addPairs(word, 1, changes);
+    }
+    wordsWithPair.delete(top.key);
+    apply(changes);
+  }
+  return tokens;
+}
+
+/** A word's ids with every `left, right` made one, from the left. */
+function mergeInWord(ids: readonly number[], left: number, right: number, merged: number): number[] {
+  const result: number[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    if (ids[i] === left && ids[i + 1] === right) {
+      result.push(merged);
+      i++;
+    } else {
+      result.push(ids[i]);
+    }
+  }
+  return result;
+}

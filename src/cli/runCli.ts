@@ -1,0 +1,184 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, didYouMean, UserError } from '#src/errors';
+import type { Arguments, Command, Output } from './command.js';
+
+/** Options that every command takes. */
+const COMMON_OPTIONS = {
+  json: { description: 'print one JSON object on stdout, everything else on stderr' },
+  debug: { description: 'show the stack trace of an error' },
+  help: { description: 'show this help', short: 'h' },
+} as const;
+
+const COLUMNS = 80;
+
+/** A program: its commands, and what `--help` and `--version` say of it. */
+export interface Program {
+  readonly name: string;
+  readonly version: string;
+  readonly summary: string;
+  readonly commands: readonly Command[];
+}
+
+/** The two streams of a process; tests pass their own. */
+export interface Streams {
+  readonly stdout: { write(text: string): unknown; isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown; isTTY?: boolean };
+}
+
+/**
+ * Runs the command that `argv` names and returns the exit code: 0, 1 for a failure, 2 for wrong usage or configuration.
+ * An error is one line per problem on stderr; its stack only under `--debug`.
+ */
+export async function runCli(program: Program, argv: readonly string[], streams: Streams = process): Promise<number> {
+  const debug = argv.includes('--debug');
+  try {
+    return await dispatch(program, argv, streams);
+  } catch (error) {
+    const known = error instanceof UserError;
+    const message = error instanceof Error ? error.message : String(error);
+    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
+    if (debug && error instanceof Error) streams.stderr.write(`${error.stack}\n`);
+    else if (!known) streams.stderr.write(`${program.name}: this is a defect; --debug shows where it happened\n`);
+    return known ? error.exitCode : 1;
+  }
+}
+
+async function dispatch(program: Program, argv: readonly string[], streams: Streams): Promise<number> {
+  const firstOption = argv.findIndex((word) => word.startsWith('-'));
+  const words = firstOption === -1 ? argv : argv.slice(0, firstOption);
+  if (argv[0] === '--version' || argv[0] === '-v') {
+    streams.stdout.write(`${program.version}\n`);
+    return 0;
+  }
+  if (argv.length === 0 || argv[0] === '--help' || argv[0] === '-h') {
+    streams.stdout.write(`${programHelp(program)}\n`);
+    return argv.length === 0 ? 2 : 0;
+  }
+  if (words.length === 0) throw new ConfigError(`expected a command first, got '${argv[0]}'; see --help`);
+  const command = [2, 1]
+    .map((count) => program.commands.find(({ name }) => name === words.slice(0, count).join(' ')))
+    .find((found) => found !== undefined);
+  if (command === undefined) {
+    const names = program.commands.map(({ name }) => name);
+    const given = words.slice(0, names.some((name) => name.startsWith(`${words[0]} `)) ? 2 : 1).join(' ');
+    throw new ConfigError(
+      `expected a command, got '${given}'${didYouMean(given, names)}; commands: ${names.join(', ')}`,
+    );
+  }
+  const rest = argv.slice(command.name.split(' ').length);
+  const args = parseCommandArguments(command, rest);
+  if (args.flag('help')) {
+    streams.stdout.write(`${commandHelp(program, command)}\n`);
+    return 0;
+  }
+  const json = args.flag('json');
+  const stream = json ? streams.stderr : streams.stdout;
+  const output: Output = {
+    line: (text = '') => void stream.write(`${text}\n`),
+    interactive: streams.stderr.isTTY === true && !json,
+  };
+  const result = await command.run(args, output);
+  if (json) streams.stdout.write(`${JSON.stringify(result)}\n`);
+  return result.passed === false ? 1 : 0;
+}
+
+function parseCommandArguments(command: Command, words: readonly string[]): Arguments {
+  const specs = { ...command.options, ...COMMON_OPTIONS };
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      name,
+      {
+        type: 'placeholder' in spec && spec.placeholder !== undefined ? ('string' as const) : ('boolean' as const),
+        multiple: 'multiple' in spec && spec.multiple === true,
+        ...('short' in spec && spec.short !== undefined ? { short: spec.short } : {}),
+      },
+    ]),
+  );
+  let parsed: { values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const { message } = error as Error;
+    const unknown = /Unknown option '(-{1,2})([^']+)'/.exec(message);
+    if (unknown === null) throw new ConfigError(`${command.name}: ${message.split(/\.\s/)[0]}`);
+    const [, dashes, name] = unknown;
+    const hint = dashes === '--' ? didYouMean(name, Object.keys(specs)) : '';
+    throw new ConfigError(`${command.name}: unknown option '${dashes}${name}'${hint}; see ${command.name} --help`);
+  }
+  const { values, positionals } = parsed;
+  const required = command.positionals.filter(({ optional }) => !optional);
+  const takesRest = command.positionals.some(({ rest }) => rest);
+  if (values.help !== true && positionals.length < required.length) {
+    throw new ConfigError(`${command.name}: expected <${required[positionals.length].name}>, got nothing; see --help`);
+  }
+  if (!takesRest && positionals.length > command.positionals.length) {
+    throw new ConfigError(`${command.name}: unexpected '${positionals[command.positionals.length]}'; see --help`);
+  }
+  return {
+    positionals,
+    text: (name) => (typeof values[name] === 'string' ? values[name] : undefined),
+    texts: (name) => (Array.isArray(values[name]) ? values[name].map(String) : []),
+    flag: (name) => values[name] === true,
+  };
+}
+
+function programHelp({ name, version, summary, commands }: Program): string {
+  return [
+    ...wrap(`${name} ${version}: ${summary}`, COLUMNS),
+    '',
+    `usage: ${name} <command> [options]`,
+    '',
+    ...twoColumns(commands.map((command) => [command.name, command.summary])),
+    '',
+    `${name} <command> --help shows a command's options.`,
+  ].join('\n');
+}
+
+function commandHelp(program: Program, command: Command): string {
+  const words = command.positionals.map(({ name, optional, rest }) => {
+    const word = rest ? `<${name}...>` : `<${name}>`;
+    return optional ? `[${word}]` : word;
+  });
+  const entries = [
+    ...command.positionals.map(({ name, description }) => [`<${name}>`, description] as const),
+    ...Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, spec]): [string, string] => [
+      'placeholder' in spec && spec.placeholder !== undefined ? `--${name} <${spec.placeholder}>` : `--${name}`,
+      spec.description,
+    ]),
+  ];
+  return [
+    ...wrap(`usage: ${program.name} ${command.name} ${[...words, '[options]'].join(' ')}`, COLUMNS),
+    '',
+    ...wrap(command.summary, COLUMNS),
+    ...(command.details === undefined
+      ? []
+      : ['', ...command.details.split('\n').flatMap((line) => wrap(line, COLUMNS))]),
+    '',
+    ...twoColumns(entries),
+  ].join('\n');
+}
+
+/** Names left, descriptions right and wrapped; a name too long for its column has a line of its own. */
+function twoColumns(entries: readonly (readonly [string, string])[]): string[] {
+  const width = Math.min(28, Math.max(...entries.map(([left]) => left.length)));
+  return entries.flatMap(([left, right]) => {
+    const head = left.length > width ? [`  ${left}`] : [];
+    const first = head.length > 0 ? ' '.repeat(width) : left.padEnd(width);
+    const lines = wrap(right, COLUMNS - width - 4);
+    return [...head, ...lines.map((line, i) => `  ${i === 0 ? first : ' '.repeat(width)}  ${line}`)];
+  });
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}

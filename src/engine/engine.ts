@@ -1,0 +1,32 @@
+/** @file What an engine is: a TensorFlow.js backend, how to find out whether it can work here, and how to start it. */
+
+/** Every engine, fastest first; `auto` tries them in this order. */
+export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const;
+
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+export interface EngineOptions {
+  /** Accept an accelerator that is emulated on the CPU: slow, for checks on machines without a GPU. Default false. */
+  readonly allowSoftwareAdapter?: boolean;
+}
+
+/** Whether an engine can work on this machine; `install` says what to do about it. */
+export type EngineProbe =
+  | { readonly available: true; readonly device: string }
+  | { readonly available: false; readonly why: string; readonly install: string };
+
+/** The engine at work: what it runs on, why it was taken, and which package versions it is made of. */
+export interface EngineInfo {
+  readonly name: EngineName;
+  readonly device: string;
+  readonly why: string;
+  readonly version: string;
+}
+
+export interface Engine {
+  readonly name: EngineName;
+  /** Looks without changing anything that later tensors depend on; never throws. */
+  probe(options?: EngineOptions): Promise<EngineProbe>;
+  /** Makes the backend the current one; throws when it cannot work. Repeating it is cheap. */
+  activate(options?: EngineOptions): Promise<{ readonly device: string; readonly version: string }>;
+}

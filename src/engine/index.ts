@@ -1,0 +1,6 @@
+export { doctorCommand } from './doctorCommand.js';
+export { ENGINE_NAMES, type EngineInfo, type EngineName, type EngineOptions, type EngineProbe } from './engine.js';
+export { measureMatmul } from './measureMatmul.js';
+export { readScalar } from './readScalar.js';
+export { describeEngine, selectEngine } from './selectEngine.js';
+export { tf } from './tf.js';

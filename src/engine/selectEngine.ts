@@ -1,0 +1,62 @@
+import { ConfigError, didYouMean } from '#src/errors';
+import { cpu } from './cpu.js';
+import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './engine.js';
+import { native } from './native.js';
+import { tensorflow } from './tensorflow.js';
+import { wasm } from './wasm.js';
+import { webgpu } from './webgpu.js';
+
+/** Every engine by name, in the order in which `auto` tries them. */
+export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };
+
+/**
+ * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the
+ * reason names those passed over. Tensors of an engine selected before stay on it.
+ *
+ * @throws ConfigError for a name that is none, and for a named engine that cannot work here, with what to install
+ */
+export async function selectEngine(request: 'auto' | EngineName, options: EngineOptions = {}): Promise<EngineInfo> {
+  if (request === 'auto') return firstThatWorks(options);
+  if (!ENGINE_NAMES.includes(request)) {
+    const names = ['auto', ...ENGINE_NAMES];
+    throw new ConfigError(`engine: expected one of ${names.join(', ')}, got '${request}'${didYouMean(request, names)}`);
+  }
+  const result = await tryEngine(ENGINES[request], 'asked for', options);
+  if ('device' in result) return result;
+  throw new ConfigError(
+    `engine '${request}': expected it to work here, got '${result.why}'; ${result.install}, or let 'auto' choose`,
+  );
+}
+
+/** The line a command prints about its engine: name, device, why. */
+export function describeEngine({ name, device, why }: EngineInfo): string {
+  return `engine ${name} on ${device} (${why})`;
+}
+
+async function firstThatWorks(options: EngineOptions): Promise<EngineInfo> {
+  const passedOver: string[] = [];
+  for (const name of ENGINE_NAMES) {
+    const why = passedOver.length === 0 ? 'first choice' : passedOver.join('; ');
+    const result = await tryEngine(ENGINES[name], why, options);
+    if ('device' in result) return result;
+    passedOver.push(`${name}: ${result.why}`);
+  }
+  throw new ConfigError(`engine 'auto': expected one that works, got none: ${passedOver.join('; ')}`);
+}
+
+async function tryEngine(
+  engine: Engine,
+  why: string,
+  options: EngineOptions,
+): Promise<EngineInfo | { why: string; install: string }> {
+  const probe = await engine.probe(options);
+  if (!probe.available) return probe;
+  try {
+    return { name: engine.name, why, ...(await engine.activate(options)) };
+  } catch (error) {
+    return {
+      why: (error as Error).message.split('\n')[0],
+      install: 'run `tokenfuse doctor` to see which engines work',
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import type { tf } from '#src/engine';
+import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { layerNormalizeGradient } from './gradient.js';
+import { layerNormalizeReference } from './reference.js';
+
+export { layerNormalizeReference } from './reference.js';
+
+/**
+ * Non-parametric layer normalisation, as every TokenFormer block uses it (ε = 1e-5 in the official code).
+ *
+ * An engine may bring kernels `LayerNormalize` (x → output, inverseDeviation [tokens, 1]) and `LayerNormalizeGrad`
+ * (dOutput, output, inverseDeviation → dx).
+ *
+ * @param x [tokens, dModel]
+ * @returns [tokens, dModel]
+ */
+export function layerNormalize(x: tf.Tensor2D, epsilon = 1e-5): tf.Tensor2D {
+  return fusedOp({
+    inputs: [x],
+    wanted: [true],
+    forward: () => {
+      const fast = runFastKernel('LayerNormalize', { x }, { epsilon });
+      const [output, inverseDeviation] = fast ?? Object.values(layerNormalizeReference(x, epsilon));
+      return { output, saved: [output, inverseDeviation] };
+    },
+    backward: (dOutput, saved) => {
+      const [output, inverseDeviation] = saved;
+      return (
+        runFastKernel('LayerNormalizeGrad', { dOutput, output, inverseDeviation }, {}) ?? [
+          layerNormalizeGradient(dOutput, saved),
+        ]
+      );
+    },
+  }) as tf.Tensor2D;
+}

@@ -1,0 +1,55 @@
+import type { tf } from '#src/engine';
+import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { tokenAttentionGradient } from './gradient.js';
+import { type TokenAttentionSettings, tokenAttentionReference } from './reference.js';
+
+export { type TokenAttentionSettings, tokenAttentionReference, visibilityMask } from './reference.js';
+
+/**
+ * Token-token attention, ordinary softmax: O = softmax(Q Kᵀ/√headDim + mask) V, per head.
+ *
+ * With `contextLen` > 0 the first keys are another stream's tokens, in the same softmax, and the result is stacked:
+ * [0] the whole output, [1] the part of it that was read from the context.
+ *
+ * An engine may bring kernels `TokenAttention` (q, k, v, keyMask? → output, saved) and `TokenAttentionGrad` (dOutput, q,
+ * k, v, output, saved, keyMask? → dq, dk, dv), `saved` being whatever the first leaves for the second.
+ *
+ * @param q [batch, queryLen, dModel]
+ * @param k [batch, keyLen, dModel]
+ * @param v [batch, keyLen, dModel]
+ * @param keyMask [batch, keyLen], 1 = attend, 0 = padding; a constant
+ * @returns [batch, queryLen, dModel], or [2, batch, queryLen, dModel] with a context
+ */
+export function tokenAttention(
+  q: tf.Tensor3D,
+  k: tf.Tensor3D,
+  v: tf.Tensor3D,
+  settings: TokenAttentionSettings,
+  keyMask?: tf.Tensor2D,
+): tf.Tensor {
+  const attributes = { ...settings };
+  const mask: Record<string, tf.Tensor> = keyMask ? { keyMask } : {};
+  return fusedOp({
+    inputs: [q, k, v],
+    wanted: [true, true, true],
+    forward: () => {
+      const fast = runFastKernel('TokenAttention', { q, k, v, ...mask }, attributes);
+      if (fast) return { output: fast[0], saved: [q, k, v, ...fast, ...Object.values(mask)] };
+      const { output, probabilities } = tokenAttentionReference(q, k, v, keyMask, settings);
+      return { output, saved: [q, k, v, probabilities] };
+    },
+    backward: (dOutput, savedTensors) => {
+      const [savedQ, savedK, savedV, output, saved, savedMask] = savedTensors;
+      if (saved === undefined) return tokenAttentionGradient(dOutput, savedTensors, settings);
+      const inputs = { dOutput, q: savedQ, k: savedK, v: savedV, output, saved };
+      const gradients = runFastKernel(
+        'TokenAttentionGrad',
+        savedMask ? { ...inputs, keyMask: savedMask } : inputs,
+        attributes,
+      );
+      if (gradients === undefined)
+        throw new Error('tokenAttention: the engine has TokenAttention but no TokenAttentionGrad');
+      return gradients;
+    },
+  });
+}

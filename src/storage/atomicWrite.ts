@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { UserError } from '#src/errors';
+
+/**
+ * Writes a whole file aside, flushes it to disk and renames it into place: a reader (or a power cut) sees the old file
+ * or the new one, never half of either. A failed write (full disk) leaves nothing behind.
+ *
+ * @throws UserError naming the file when the disk refuses
+ */
+export function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): void {
+  const aside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const chunks = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
+  let descriptor: number | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    descriptor = openSync(aside, 'wx');
+    for (const chunk of chunks) {
+      for (let offset = 0; offset < chunk.byteLength; ) {
+        offset += writeSync(descriptor, chunk, offset, chunk.byteLength - offset);
+      }
+    }
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    descriptor = undefined;
+    renameSync(aside, path);
+  } catch (error) {
+    if (descriptor !== undefined) closeSync(descriptor);
+    if (existsSync(aside)) rmSync(aside);
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === undefined) throw error;
+    const mend = code === 'ENOSPC' ? 'the disk is full: free some space and run again' : (error as Error).message;
+    throw new UserError(`cannot write ${path}: ${mend}`);
+  }
+}
+
+/** `writeFileAtomic` of a value as indented JSON. */
+export function writeJsonAtomic(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}

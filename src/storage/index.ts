@@ -1,0 +1,3 @@
+export * from './atomicWrite.js';
+export * from './readFile.js';
+export * from './safetensors.js';

@@ -1,0 +1,123 @@
+import { tf } from '#src/engine';
+import { layerNormalize, rotaryPositions, tokenAttention } from '#src/kernels';
+import { rotaryDims, type TokenFormerConfig } from './config.js';
+import { type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
+
+/** The five Pattention layers of a block, as one stream uses them. */
+export interface BlockLayers {
+  readonly query: PattentionLayer;
+  readonly key: PattentionLayer;
+  readonly value: PattentionLayer;
+  readonly output: PattentionLayer;
+  readonly ffn: PattentionLayer;
+}
+
+export type LayerName = keyof BlockLayers;
+
+/** Path of each layer inside its block; part of every parameter name. */
+export const LAYER_PATHS: Readonly<Record<LayerName, string>> = {
+  query: 'attention/query',
+  key: 'attention/key',
+  value: 'attention/value',
+  output: 'attention/output',
+  ffn: 'ffn',
+};
+
+/** Another stream's tokens, which this block's tokens attend to in the same softmax as their own. */
+export interface AttentionContext {
+  /** [batch, contextLen, dModel], projected and without rotary positions. */
+  readonly keys: tf.Tensor3D;
+  readonly values: tf.Tensor3D;
+  /** Groups that read only the context's part of the attention output; silent without a context. */
+  readonly outputGroups: PattentionLayer;
+}
+
+/** Keys and values of the tokens seen so far, [batch, length, dModel] each. */
+export interface KeyValueCache {
+  readonly keys: tf.Tensor3D;
+  readonly values: tf.Tensor3D;
+}
+
+export type AttentionMask =
+  | { readonly kind: 'causal' }
+  | { readonly kind: 'full' }
+  | { readonly kind: 'prefix'; readonly prefixLen: number };
+
+/** Receives named intermediates; `compute` is only called by a listener that wants that name. */
+export type Capture = (name: string, compute: () => tf.Tensor) => void;
+
+export interface BlockOptions {
+  readonly mask: AttentionMask;
+  /** [batch, seqLen], 1 = attend, 0 = padding; not together with a cache. */
+  readonly keyMask?: tf.Tensor2D;
+  readonly context?: AttentionContext;
+  readonly cache?: KeyValueCache;
+  readonly capture?: Capture;
+}
+
+/**
+ * A TokenFormer block, pre-norm and sequential, with non-parametric LayerNorm and ordinary softmax attention:
+ *
+ *   h = LN(x);  q, k, v = Pattention_{q,k,v}(h)
+ *   x ← x + Pattention_output( attention(rotary(q), rotary(k), v) )
+ *   x ← x + Pattention_ffn( LN(x) )
+ *
+ * With a context: attention runs over [context, own tokens] jointly, and the context's part of it also goes through
+ * `context.outputGroups`. Source: TokenFormer, arXiv 2410.23168, eq. 5-10.
+ *
+ * @param x [batch, seqLen, dModel]
+ * @returns hidden state [batch, seqLen, dModel] and the keys and values of all tokens so far
+ */
+export function block(
+  x: tf.Tensor3D,
+  layers: BlockLayers,
+  config: TokenFormerConfig,
+  { mask, keyMask, context, cache, capture }: BlockOptions,
+): { hidden: tf.Tensor3D; cache: KeyValueCache } {
+  const [batch, seqLen, dModel] = x.shape;
+  const { numHeads } = config;
+  const past = cache?.keys.shape[1] ?? 0;
+  const contextLen = context?.keys.shape[1] ?? 0;
+  const flat = (t: tf.Tensor): tf.Tensor2D => tf.reshape(t, [-1, t.shape.at(-1) as number]); // [batch · len, width]
+  const sequence = (t: tf.Tensor): tf.Tensor3D => tf.reshape(t, [batch, seqLen, dModel]);
+
+  const state = flat(x); // [batch · seqLen, dModel]
+  const h = layerNormalize(state);
+  const rotary = { numHeads, rotaryDims: rotaryDims(config), startPosition: past, base: config.rotaryBase };
+  const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
+  const newKeys = rotaryPositions(sequence(pattentionLayer(h, layers.key, config)), rotary);
+  const newValues = sequence(pattentionLayer(h, layers.value, config));
+  const keys = cache ? tf.concat([cache.keys, newKeys], 1) : newKeys; // [batch, past + seqLen, dModel]
+  const values = cache ? tf.concat([cache.values, newValues], 1) : newValues;
+  capture?.('attention/query', () => q);
+  capture?.('attention/key', () => keys);
+  capture?.('attention/value', () => values);
+
+  const allKeys = context ? tf.concat([context.keys, keys], 1) : keys; // [batch, contextLen + past + seqLen, dModel]
+  const allValues = context ? tf.concat([context.values, values], 1) : values;
+  const allKeyMask = keyMask && context ? tf.concat([tf.ones([batch, contextLen]), keyMask], 1) : keyMask;
+  const settings = { numHeads, prefixLen: contextLen + maskPrefix(mask, past + seqLen), contextLen };
+  const attended = tokenAttention(q, allKeys, allValues, settings, allKeyMask as tf.Tensor2D | undefined);
+  let projected: tf.Tensor2D;
+  if (context) {
+    const [whole, fromContext] = tf.unstack(attended).map(flat);
+    projected = pattentionLayer(whole, layers.output, config);
+    if (context.outputGroups.length > 0) {
+      const bridged = pattentionLayer(fromContext, context.outputGroups, config);
+      projected = tf.add(projected, bridged);
+    }
+  } else {
+    projected = pattentionLayer(flat(attended), layers.output, config);
+  }
+  capture?.('attention/output', () => sequence(projected));
+
+  const middle = tf.add(state, projected) as tf.Tensor2D;
+  const ffn = pattentionLayer(layerNormalize(middle), layers.ffn, config);
+  capture?.('ffn', () => sequence(ffn));
+  return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values } };
+}
+
+/** Keys of the own stream that every query sees. */
+function maskPrefix(mask: AttentionMask, keyLen: number): number {
+  return mask.kind === 'causal' ? 0 : mask.kind === 'full' ? keyLen : mask.prefixLen;
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+const count = z.int().positive();
+
+/** The shape and the mathematics of a stack of TokenFormer blocks; the YAML keys are these names. */
+export const TokenFormerConfig = z
+  .strictObject({
+    dModel: count.describe('width of the residual stream'),
+    numLayers: count.describe('number of blocks'),
+    numHeads: count.describe('heads of token-token attention; divides dModel'),
+    qkvParamTokens: count.describe('parameter tokens of each of query, key and value'),
+    outputParamTokens: count.describe('parameter tokens of the attention output'),
+    ffnParamTokens: count.describe('parameter tokens of the feed-forward Pattention'),
+    normActivation: z.enum(['l2NormGelu', 'geluL2Norm', 'softmax']).default('l2NormGelu'),
+    gelu: z.enum(['erf', 'tanh']).default('erf'),
+    normEpsilon: z
+      .number()
+      .min(0)
+      .default(1e-5)
+      .describe('added to the norm of the scores; 0 in the official GPU code'),
+    rotaryShare: z.number().min(0).max(1).default(0).describe('share of each head that carries rotary positions'),
+    rotaryBase: z.number().positive().default(10_000),
+  })
+  .superRefine((config, context) => {
+    if (config.dModel % config.numHeads !== 0) {
+      context.addIssue({
+        code: 'custom',
+        path: ['numHeads'],
+        message: `expected a divisor of dModel ${config.dModel}, got ${config.numHeads}`,
+      });
+    }
+  });
+
+export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
+
+/** Dimensions of a head that rotary positions turn: int(share · headDim), as the official code rounds it; even. */
+export function rotaryDims({ dModel, numHeads, rotaryShare }: TokenFormerConfig): number {
+  const dims = Math.floor((dModel / numHeads) * rotaryShare);
+  return dims - (dims % 2);
+}

@@ -1,0 +1,6 @@
+export * from './block.js';
+export * from './config.js';
+export * from './parameterTree.js';
+export * from './paramTokens.js';
+export * from './pattentionLayer.js';
+export * from './stack.js';

@@ -1,0 +1,65 @@
+import type { tf } from '#src/engine';
+import type { Random } from '#src/random';
+import type { HostTensor } from '#src/storage';
+import type { ParameterTree } from './parameterTree.js';
+
+/**
+ * A group of parameter tokens, the unit of everything TokenFormer promises: pretrained together, normalised together,
+ * frozen, concatenated and taken apart together.
+ */
+export interface ParamTokenGroup {
+  readonly name: string;
+  /** [numParamTokens, dIn] */
+  readonly keyParamTokens: tf.Tensor2D;
+  /** [numParamTokens, dOut] */
+  readonly valueParamTokens: tf.Tensor2D;
+  /** Stored scale τ, √n at creation. */
+  readonly tau: number;
+  readonly trainable: boolean;
+}
+
+/** Reads the group `name` of the layer at `layerPath`, such as `block0/attention/query`. */
+export function readGroup(tree: ParameterTree, layerPath: string, name: string): ParamTokenGroup {
+  const path = `${layerPath}/${name}`;
+  return {
+    name,
+    keyParamTokens: tree.variable(`${path}/keyParamTokens`) as tf.Tensor as tf.Tensor2D,
+    valueParamTokens: tree.variable(`${path}/valueParamTokens`) as tf.Tensor as tf.Tensor2D,
+    tau: tree.constant(`${path}/tau`),
+    trainable: tree.isTrainable(`${path}/keyParamTokens`),
+  };
+}
+
+/** What a new group is made of. */
+export interface GroupInit {
+  readonly numParamTokens: number;
+  readonly dIn: number;
+  readonly dOut: number;
+  readonly keyStd: number;
+  /** 0 for a group that must be silent at first (a bridge). */
+  readonly valueStd: number;
+  readonly tau: number;
+}
+
+/** New parameter tokens: keys N(0, keyStd²), values N(0, valueStd²). */
+export function createGroup(layerPath: string, name: string, init: GroupInit, random: Random): Map<string, HostTensor> {
+  const { numParamTokens, dIn, dOut, keyStd, valueStd, tau } = init;
+  const path = `${layerPath}/${name}`;
+  return new Map<string, HostTensor>([
+    [`${path}/keyParamTokens`, normalTensor([numParamTokens, dIn], keyStd, random)],
+    [`${path}/valueParamTokens`, normalTensor([numParamTokens, dOut], valueStd, random)],
+    [`${path}/tau`, { shape: [], values: Float32Array.of(tau) }],
+  ]);
+}
+
+/** A host tensor of independent N(0, std²). */
+export function normalTensor(shape: readonly number[], std: number, random: Random): HostTensor {
+  const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+  if (std > 0) for (let i = 0; i < values.length; i++) values[i] = random.normal() * std;
+  return { shape, values };
+}
+
+/** A host tensor of one value. */
+export function constantTensor(shape: readonly number[], value: number): HostTensor {
+  return { shape, values: new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(value) };
+}

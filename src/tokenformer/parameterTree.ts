@@ -1,0 +1,90 @@
+import { tf } from '#src/engine';
+import type { HostTensor } from '#src/storage';
+
+/** A group's stored scale: a constant of the checkpoint, not a variable. */
+const isConstant = (name: string): boolean => name.endsWith('/tau');
+
+/**
+ * A model as a named parameter tree: path → variable. Names are stable, appear in checkpoints, and decide what is
+ * frozen; the tree is the only owner of the variables.
+ */
+export class ParameterTree {
+  readonly #variables = new Map<string, tf.Variable>();
+  readonly #constants = new Map<string, number>();
+  readonly #frozen = new Set<string>();
+
+  constructor(tensors: ReadonlyMap<string, HostTensor> = new Map()) {
+    this.add(tensors);
+  }
+
+  /** Adds parameters from host memory; a name twice is a defect. */
+  add(tensors: ReadonlyMap<string, HostTensor>): void {
+    for (const [name, { shape, values }] of tensors) {
+      if (this.has(name)) throw new Error(`ParameterTree: expected new names, got '${name}' twice`);
+      if (isConstant(name)) this.#constants.set(name, values[0]);
+      else {
+        const initial = tf.tensor(values as Float32Array, [...shape], 'float32');
+        this.#variables.set(name, tf.variable(initial, true));
+        initial.dispose();
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#variables.has(name) || this.#constants.has(name);
+  }
+
+  variable(name: string): tf.Variable {
+    const variable = this.#variables.get(name);
+    if (variable === undefined)
+      throw new Error(`ParameterTree: expected a parameter '${name}', it has none of that name`);
+    return variable;
+  }
+
+  constant(name: string): number {
+    const value = this.#constants.get(name);
+    if (value === undefined) throw new Error(`ParameterTree: expected a constant '${name}', it has none of that name`);
+    return value;
+  }
+
+  /** Names of all variables, in order of creation. */
+  names(): string[] {
+    return [...this.#variables.keys()];
+  }
+
+  /** Freezes exactly the variables that `isTrainable` refuses. */
+  setTrainable(isTrainable: (name: string) => boolean): void {
+    this.#frozen.clear();
+    for (const name of this.#variables.keys()) if (!isTrainable(name)) this.#frozen.add(name);
+  }
+
+  isTrainable(name: string): boolean {
+    return !this.#frozen.has(name);
+  }
+
+  trainableNames(): string[] {
+    return this.names().filter((name) => this.isTrainable(name));
+  }
+
+  /** Number of scalar parameters among `names`. */
+  countParameters(names: readonly string[] = this.names()): number {
+    return names.reduce((sum, name) => sum + this.variable(name).size, 0);
+  }
+
+  /** Copies every parameter and constant to host memory. */
+  async toHost(): Promise<Map<string, HostTensor>> {
+    const tensors = new Map<string, HostTensor>();
+    for (const [name, variable] of this.#variables) {
+      // The cpu engine hands out its own buffer: a snapshot must not change with the next step.
+      tensors.set(name, { shape: variable.shape, values: Float32Array.from(await variable.data()) });
+    }
+    for (const [name, value] of this.#constants) tensors.set(name, { shape: [], values: Float32Array.of(value) });
+    return tensors;
+  }
+
+  dispose(): void {
+    for (const variable of this.#variables.values()) variable.dispose();
+    this.#variables.clear();
+    this.#constants.clear();
+  }
+}

@@ -1,0 +1,53 @@
+import { tf } from '#src/engine';
+import { pattention } from '#src/kernels';
+import type { TokenFormerConfig } from './config.js';
+import type { ParamTokenGroup } from './paramTokens.js';
+
+/** A group as one stream uses it. */
+export interface ActiveGroup {
+  readonly group: ParamTokenGroup;
+  /** A scalar g; the group's output is multiplied by tanh g. Absent: 1. */
+  readonly gate?: tf.Scalar;
+  /**
+   * `own` (the default): the group normalises its own scores. `union`: all groups of the layer so marked share one norm,
+   * as one group of the concatenated tokens with τ = √(Σ τ_g²), which is √n when every τ_g is √n_g; gates do not apply.
+   */
+  readonly norm?: 'own' | 'union';
+}
+
+/** The groups that are active for the tokens of one stream in one layer; their outputs add. */
+export type PattentionLayer = readonly ActiveGroup[];
+
+export type PattentionMath = Pick<TokenFormerConfig, 'normActivation' | 'gelu' | 'normEpsilon'>;
+
+/**
+ * Pattention over parameter-token groups: Y_t = Σ_g tanh(gate_g) Θ_g(x_t K_gᵀ) V_g.
+ *
+ * @param x [tokens, dIn]
+ * @param layer at least one group
+ * @param inputNeedsGradient false when x is a constant (cached image states): saves a product in the backward pass
+ * @returns [tokens, dOut]
+ */
+export function pattentionLayer(
+  x: tf.Tensor2D,
+  layer: PattentionLayer,
+  math: PattentionMath,
+  inputNeedsGradient = true,
+): tf.Tensor2D {
+  const settings = { normActivation: math.normActivation, gelu: math.gelu, epsilon: math.normEpsilon };
+  const own = layer.filter(({ norm }) => norm !== 'union');
+  const united = layer.filter(({ norm }) => norm === 'union').map(({ group }) => group);
+  const outputs = own.map(({ group, gate }) => {
+    const want = { input: inputNeedsGradient, params: group.trainable };
+    const y = pattention(x, group.keyParamTokens, group.valueParamTokens, { ...settings, tau: group.tau }, want);
+    return gate === undefined ? y : tf.mul(y, tf.tanh(gate));
+  });
+  if (united.length > 0) {
+    const keys = tf.concat(united.map((group) => group.keyParamTokens)); // [Σ n, dIn]
+    const values = tf.concat(united.map((group) => group.valueParamTokens)); // [Σ n, dOut]
+    const tau = Math.hypot(...united.map((group) => group.tau));
+    const want = { input: inputNeedsGradient, params: united.some(({ trainable }) => trainable) };
+    outputs.push(pattention(x, keys, values, { ...settings, tau }, want));
+  }
+  return outputs.reduce((sum, y) => tf.add(sum, y)) as tf.Tensor2D;
+}

@@ -1,0 +1,130 @@
+import { tf } from '#src/engine';
+import { layerNormalize } from '#src/kernels';
+import { createRandom } from '#src/random';
+import type { HostTensor } from '#src/storage';
+import {
+  type AttentionContext,
+  type AttentionMask,
+  type BlockLayers,
+  block,
+  type Capture,
+  type KeyValueCache,
+  LAYER_PATHS,
+  type LayerName,
+} from './block.js';
+import type { TokenFormerConfig } from './config.js';
+import type { ParameterTree } from './parameterTree.js';
+import { constantTensor, createGroup, readGroup } from './paramTokens.js';
+import type { PattentionLayer } from './pattentionLayer.js';
+
+export const LAYER_NAMES = Object.keys(LAYER_PATHS) as LayerName[];
+
+/** `block3/attention/query` */
+export function layerPath(blockIndex: number, layer: LayerName): string {
+  return `block${blockIndex}/${LAYER_PATHS[layer]}`;
+}
+
+/** Parameter tokens of a layer under a configuration. */
+export function layerParamTokens(config: TokenFormerConfig, layer: LayerName): number {
+  return layer === 'ffn'
+    ? config.ffnParamTokens
+    : layer === 'output'
+      ? config.outputParamTokens
+      : config.qkvParamTokens;
+}
+
+/**
+ * New parameters of a stack whose only group is `groupName`, initialised as the official code does:
+ * keys N(0, 0.02²), values N(0, (2/(L √d))²) in every layer, τ = √n (n for softmax); final norm 1 and 0.
+ * Source: megatron/model/init_functions.py at 4d56c73 (`normal`, `wang_init`).
+ */
+export function createStack(groupName: string, config: TokenFormerConfig, seed: number): Map<string, HostTensor> {
+  const tensors = new Map<string, HostTensor>();
+  for (let l = 0; l < config.numLayers; l++) {
+    for (const layer of LAYER_NAMES) {
+      const path = layerPath(l, layer);
+      const numParamTokens = layerParamTokens(config, layer);
+      const init = {
+        numParamTokens,
+        dIn: config.dModel,
+        dOut: config.dModel,
+        keyStd: 0.02,
+        valueStd: 2 / (config.numLayers * Math.sqrt(config.dModel)),
+        tau: config.normActivation === 'softmax' ? numParamTokens : Math.sqrt(numParamTokens),
+      };
+      for (const [name, tensor] of createGroup(path, groupName, init, createRandom(seed, 'init', groupName, path))) {
+        tensors.set(name, tensor);
+      }
+    }
+  }
+  tensors.set(`${groupName}/finalNorm/scale`, constantTensor([config.dModel], 1));
+  tensors.set(`${groupName}/finalNorm/bias`, constantTensor([config.dModel], 0));
+  return tensors;
+}
+
+/** The layers of one block when a single group serves them all. */
+export function singleGroupBlock(tree: ParameterTree, groupName: string, blockIndex: number): BlockLayers {
+  const layer = (name: LayerName): PattentionLayer => [
+    { group: readGroup(tree, layerPath(blockIndex, name), groupName) },
+  ];
+  return {
+    query: layer('query'),
+    key: layer('key'),
+    value: layer('value'),
+    output: layer('output'),
+    ffn: layer('ffn'),
+  };
+}
+
+export interface StackOptions {
+  readonly mask: AttentionMask;
+  readonly keyMask?: tf.Tensor2D;
+  /** What each block reads besides its own tokens. */
+  readonly contexts?: readonly AttentionContext[];
+  /** One per block; absent for a first or only pass. */
+  readonly caches?: readonly KeyValueCache[];
+  readonly capture?: Capture;
+}
+
+/**
+ * Runs the blocks in order; `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ *
+ * @param x [batch, seqLen, dModel]
+ * @returns [batch, seqLen, dModel], before the final norm
+ */
+export function runStack(
+  x: tf.Tensor3D,
+  blocks: readonly BlockLayers[],
+  config: TokenFormerConfig,
+  { mask, keyMask, contexts, caches, capture }: StackOptions,
+): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
+  let hidden = x;
+  const newCaches: KeyValueCache[] = [];
+  capture?.('hidden.0', () => hidden);
+  for (const [l, layers] of blocks.entries()) {
+    const result = block(hidden, layers, config, {
+      mask,
+      ...(keyMask ? { keyMask } : {}),
+      ...(contexts ? { context: contexts[l] } : {}),
+      ...(caches ? { cache: caches[l] } : {}),
+      ...(capture
+        ? { capture: (name: string, compute: () => tf.Tensor) => capture(`block${l}/${name}`, compute) }
+        : {}),
+    });
+    hidden = result.hidden;
+    newCaches.push(result.cache);
+    capture?.(`hidden.${l + 1}`, () => hidden);
+  }
+  return { hidden, caches: newCaches };
+}
+
+/**
+ * The parametric final norm: LN(x) · scale + bias.
+ *
+ * @param x [tokens, dModel]
+ */
+export function finalNorm(x: tf.Tensor2D, tree: ParameterTree, groupName: string): tf.Tensor2D {
+  const scale = tree.variable(`${groupName}/finalNorm/scale`);
+  const bias = tree.variable(`${groupName}/finalNorm/bias`);
+  return tf.add(tf.mul(layerNormalize(x), scale), bias);
+}

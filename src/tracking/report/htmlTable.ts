@@ -1,0 +1,44 @@
+import { type HtmlPart, html, type SafeHtml } from './html.js';
+
+export interface TableColumn {
+  readonly label: HtmlPart;
+  /** A second line under the label: a unit, a direction. */
+  readonly note?: HtmlPart;
+  /** Numbers are set right. */
+  readonly numeric?: boolean;
+}
+
+export interface TableCell {
+  readonly content: HtmlPart;
+  /** A second line under the content. */
+  readonly note?: HtmlPart;
+  /** A share in [0, 1], drawn as a bar behind the content. */
+  readonly bar?: number;
+}
+
+export interface TableRow {
+  /** As many as there are columns; the first is the row's head. */
+  readonly cells: readonly TableCell[];
+  readonly emphasised?: boolean;
+  /** Set off from the rows above by a line, as a total is. */
+  readonly total?: boolean;
+}
+
+/** A table that scrolls sideways on narrow screens while its first column stays. */
+export function htmlTable(columns: readonly TableColumn[], rows: readonly TableRow[]): SafeHtml {
+  const side = (column: number) => columns[column].numeric && html` class="number"`;
+  const note = (content: HtmlPart) => content !== undefined && html`<small>${content}</small>`;
+  const head = columns.map(
+    ({ label, note: under }, column) => html`<th scope="col"${side(column)}>${label}${note(under)}</th>`,
+  );
+  const body = rows.map(({ cells, emphasised, total }) => {
+    const rowCells = cells.map(({ content, note: under, bar }, column) => {
+      if (column === 0) return html`<th scope="row">${content}${note(under)}</th>`;
+      const share = bar !== undefined && html` style="--bar:${(100 * Math.min(1, Math.max(0, bar))).toFixed(1)}%"`;
+      return html`<td${side(column)}${share}>${content}${note(under)}</td>`;
+    });
+    const kind = [emphasised && 'emphasised', total && 'total'].filter(Boolean).join(' ');
+    return html`<tr${kind !== '' && html` class="${kind}"`}>${rowCells}</tr>`;
+  });
+  return html`<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+}

@@ -1,0 +1,180 @@
+import { linearTicks, logTicks } from './axisTicks.js';
+import { html, type SafeHtml } from './html.js';
+import { formatCount } from './numberFormat.js';
+import { type ChartPoint, thinPoints } from './thinPoints.js';
+
+export interface ChartSeries {
+  readonly name: string;
+  /** In order of step. A value that is not finite (or not positive under `logY`) breaks the line. */
+  readonly points: readonly ChartPoint[];
+}
+
+export interface LineChart {
+  readonly series: readonly ChartSeries[];
+  /** With its unit, such as 'loss (nats/token)'. */
+  readonly yLabel: string;
+  /** 'step' when not given. */
+  readonly xLabel?: string;
+  readonly logY?: boolean;
+  /** Size in user units, which are pixels where the chart is not scaled; 460 x 300 when not given. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+const FONT = 13;
+/** Mean width of a character of a sans-serif face, in pixels at FONT. */
+const CHARACTER = 7;
+const LEGEND_ROW = 19;
+const MAX_POINTS = 320;
+const MAX_HOVER_POINTS = 40;
+const NUM_COLOURS = 6;
+const FALLBACK_COLOURS = ['#2563eb', '#c2570c', '#047857', '#a21caf', '#b91c1c', '#475569'];
+
+/**
+ * Draws curves over steps as one SVG document: round ticks, a legend with each curve's last value, the values as hover
+ * titles. Colours follow the page's custom properties (`--series1` to `--series6`, `--ink`, `--muted`, `--line`) and have
+ * fallbacks, so that it also stands alone.
+ */
+export function lineChartSvg(chart: LineChart): SafeHtml {
+  const { yLabel, xLabel = 'step', logY = false, width = 460, height = 300 } = chart;
+  const drawable = ([step, value]: ChartPoint) =>
+    Number.isFinite(step) && Number.isFinite(value) && (!logY || value > 0);
+  const all = chart.series.flatMap(({ points }) => points.filter(drawable));
+
+  const legend = placeLegend(chart.series, drawable, width);
+  const top = FONT + 8 + LEGEND_ROW * (1 + (legend.at(-1)?.row ?? -1)) + 8;
+  const bottom = height - 2 * FONT - 14;
+  const y = verticalAxis(
+    all.map(([, value]) => value),
+    logY,
+  );
+  const left = 10 + CHARACTER * Math.max(2, ...y.labels.map((label) => label.length));
+  const right = width - 14;
+  const x = horizontalAxis(all.map(([step]) => step));
+  const xAt = (step: number) => round(left + ((step - x.low) / (x.high - x.low)) * (right - left));
+  const yAt = (value: number) => {
+    const at = (v: number) => (logY ? Math.log(v) : v);
+    return round(bottom - ((at(value) - at(y.low)) / (at(y.high) - at(y.low))) * (bottom - top));
+  };
+
+  const names = chart.series.map(({ name }) => name).join(', ');
+  return html`<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${`${yLabel} over ${xLabel}: ${names}`}" font-family="system-ui, sans-serif" font-size="${FONT}">
+<text x="0" y="${FONT}" style="fill:var(--muted, #5b6472)">${yLabel}${logY && ', log scale'}</text>
+${legend.map(
+  ({ name, last, index, x: at, row }) =>
+    html`<g transform="translate(${at} ${FONT + 8 + LEGEND_ROW * row})"><path d="M0 9H16" ${strokeOf(index)}/><text x="21" y="13.5" style="fill:var(--ink, #1c2330)">${name}<tspan dx="5" style="fill:var(--muted, #5b6472)">${last}</tspan></text></g>`,
+)}
+<g class="grid" style="stroke:var(--line, #dde2ea)">${y.values.map((value) => html`<path d="M${left} ${yAt(value)}H${right}"/>`)}</g>
+<g style="fill:var(--muted, #5b6472)">${y.values.map((value, i) => html`<text x="${left - 7}" y="${yAt(value) + 4.5}" text-anchor="end">${y.labels[i]}</text>`)}${x.values.map((value, i) => html`<text x="${xAt(value)}" y="${bottom + FONT + 6}" text-anchor="middle">${x.labels[i]}</text>`)}<text x="${right}" y="${height - 4}" text-anchor="end">${xLabel}</text></g>
+${all.length === 0 && html`<text x="${(left + right) / 2}" y="${(top + bottom) / 2}" text-anchor="middle" style="fill:var(--muted, #5b6472)">no values</text>`}
+${chart.series.map((series, index) => drawSeries(series, index, drawable, xAt, yAt, xLabel))}
+</svg>`;
+}
+
+function drawSeries(
+  { name, points }: ChartSeries,
+  index: number,
+  drawable: (point: ChartPoint) => boolean,
+  xAt: (step: number) => number,
+  yAt: (value: number) => number,
+  xLabel: string,
+): SafeHtml {
+  const runs = unbrokenRuns(points, drawable);
+  const numPoints = runs.reduce((sum, run) => sum + run.length, 0);
+  const thinned = runs.map((run) => thinPoints(run, Math.max(4, Math.ceil((MAX_POINTS * run.length) / numPoints))));
+  const shown = thinned.flat();
+  const hoverEvery = Math.ceil(shown.length / MAX_HOVER_POINTS);
+  const hovers = shown.filter((_, i) => i % hoverEvery === 0 || i === shown.length - 1);
+  const lines = thinned.filter((run) => run.length > 1);
+  const path = lines.map((run) => `M${run.map(([step, value]) => `${xAt(step)} ${yAt(value)}`).join('L')}`).join('');
+  return html`<g class="series" style="color:${colourOf(index)}">${path !== '' && html`<path d="${path}" ${strokeOf(index)} stroke-linejoin="round"/>`}${thinned.map((run) => run.length === 1 && html`<circle cx="${xAt(run[0][0])}" cy="${yAt(run[0][1])}" r="3" fill="currentColor"/>`)}${hovers.map(([step, value]) => html`<circle class="hover" cx="${xAt(step)}" cy="${yAt(value)}" r="6" fill="currentColor" fill-opacity="0"><title>${name} at ${xLabel} ${formatCount(step)}: ${formatValue(value)}</title></circle>`)}</g>`;
+}
+
+function unbrokenRuns(points: readonly ChartPoint[], drawable: (point: ChartPoint) => boolean): ChartPoint[][] {
+  const runs: ChartPoint[][] = [];
+  let run: ChartPoint[] = [];
+  for (const point of points) {
+    if (drawable(point)) {
+      if (run.length === 0) runs.push(run);
+      run.push(point);
+    } else run = [];
+  }
+  return runs;
+}
+
+interface Axis {
+  readonly low: number;
+  readonly high: number;
+  readonly values: readonly number[];
+  readonly labels: readonly string[];
+}
+
+function verticalAxis(values: readonly number[], logY: boolean): Axis {
+  let [low, high] = extent(values) ?? (logY ? [0.1, 1] : [0, 1]);
+  if (logY) {
+    if (high / low < 1.2) [low, high] = [low / 1.2, high * 1.2];
+    return { low, high, ...logTicks(low, high, 7) };
+  }
+  // Nearly at zero, the axis begins there: differences are then seen in proportion.
+  if (low > 0 && low < 0.4 * high) low = 0;
+  if (high - low < 1e-9 * Math.max(1, Math.abs(high))) {
+    const margin = Math.abs(high) / 2 || 0.5;
+    [low, high] = [low - margin, high + margin];
+  }
+  const ticks = linearTicks(low, high, 6, true);
+  return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
+}
+
+function horizontalAxis(steps: readonly number[]): Axis {
+  let [low, high] = extent(steps) ?? [0, 1];
+  if (low > 0 && low < 0.1 * high) low = 0;
+  if (low === high) [low, high] = [low - 1, high + 1];
+  return { low, high, ...linearTicks(low, high, 6) };
+}
+
+function extent(values: readonly number[]): [low: number, high: number] | undefined {
+  if (values.length === 0) return undefined;
+  return values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [values[0], values[0]],
+  );
+}
+
+function placeLegend(series: readonly ChartSeries[], drawable: (point: ChartPoint) => boolean, width: number) {
+  let x = 0;
+  let row = 0;
+  return series.map(({ name, points }, index) => {
+    const lastPoint = points.filter(drawable).at(-1);
+    const last = lastPoint === undefined ? '' : formatValue(lastPoint[1]);
+    const itemWidth = 21 + CHARACTER * (name.length + last.length) + 5;
+    if (x > 0 && x + itemWidth > width) {
+      x = 0;
+      row++;
+    }
+    const placed = { name, last, index, x, row };
+    x += itemWidth + 16;
+    return placed;
+  });
+}
+
+function colourOf(index: number): string {
+  const slot = index % NUM_COLOURS;
+  return `var(--series${slot + 1}, ${FALLBACK_COLOURS[slot]})`;
+}
+
+/** Beyond the sixth curve the colours come again, dashed. */
+function strokeOf(index: number): SafeHtml {
+  const dash = index >= NUM_COLOURS && html` stroke-dasharray="5 4"`;
+  return html`fill="none" style="stroke:${colourOf(index)}" stroke-width="1.8"${dash}`;
+}
+
+/** Four significant digits, for values of any size. */
+function formatValue(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  return Number.isInteger(value) ? formatCount(value) : value.toPrecision(4);
+}
+
+function round(pixels: number): number {
+  return Number(pixels.toFixed(1));
+}

@@ -1,0 +1,48 @@
+import { type HtmlPart, html, type SafeHtml } from './html.js';
+import { pageStyles } from './pageStyles.js';
+
+export interface PageSection {
+  /** The anchor; letters, digits and hyphens. */
+  readonly id: string;
+  readonly title: string;
+  readonly body: SafeHtml;
+}
+
+export interface Page {
+  readonly title: string;
+  /** Under the title. */
+  readonly lead?: HtmlPart;
+  readonly sections: readonly PageSection[];
+  readonly footer?: HtmlPart;
+  /** Further style rules, literal in the caller's code. */
+  readonly styles?: SafeHtml;
+}
+
+/**
+ * A whole HTML page that needs nothing but itself: styles inside, system fonts, light and dark by the reader's setting,
+ * readable from 320 pixels of width on. Its content security policy forbids every request.
+ */
+export function htmlPage({ title, lead, sections, footer, styles }: Page): string {
+  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${pageStyles}${styles}</style>
+</head>
+<body>
+<header><h1>${title}</h1>${lead}${
+    sections.length > 1 &&
+    html`<nav>${sections.map(({ id, title: name }) => html`<a href="#${id}">${name}</a> `)}</nav>`
+  }</header>
+<main>
+${sections.map(({ id, title: name, body }) => html`<section id="${id}"><h2>${name}</h2>\n${body}</section>\n`)}</main>
+${footer !== undefined && html`<footer>${footer}</footer>`}
+</body>
+</html>
+`.markup;
+}

@@ -1,0 +1,132 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createEventWriter, EventFileError, type HparamValue, keepEventsUntil } from 'tensorboard-writer';
+import { UserError } from '#src/errors';
+import { orDiskRefusal } from './diskRefusal.js';
+import { keepStepLinesUntil, openStepLines, readStepLines, type StepEntry } from './stepLines.js';
+
+export interface TrackerOptions {
+  readonly runDir: string;
+  /**
+   * Continue the run in `runDir` from this step: entries of later steps are dropped, then new ones appended. -1 drops
+   * all of them, for a run that was killed before its first checkpoint. Without it the run is new.
+   */
+  readonly resumeStep?: number;
+  /** The run's row in TensorBoard's HPARAMS table; written when the event file is begun. */
+  readonly hparams?: {
+    readonly values: Readonly<Record<string, HparamValue>>;
+    /** Tags of the scalars that are the run's results. */
+    readonly metricTags: readonly string[];
+  };
+  /** Milliseconds since 1970, for the wall times in the event file; `Date.now` by default. */
+  readonly now?: () => number;
+}
+
+export interface Tracker {
+  /**
+   * Appends one line to metrics.jsonl and one event with the same tags, step and values. Values are rounded to float32,
+   * so that both hold equal numbers. Pass only what a repeated run gives again: no times, no rates.
+   *
+   * @throws UserError when the disk refuses
+   */
+  log(step: number, values: Readonly<Record<string, number>>): void;
+  /** Appends one line to timing.jsonl: seconds, rates, whatever differs from run to run. */
+  timing(step: number, values: Readonly<Record<string, number>>): void;
+  /** Waits until everything logged is on the disk; call it before a checkpoint of the same step is put in place. */
+  flush(): void;
+  /** `flush`, then closes the files; calling it again does nothing. */
+  close(): void;
+}
+
+/**
+ * Opens the records of a run: `metrics.jsonl` (deterministic), `timing.jsonl` (not), and a TensorBoard event file under
+ * `events/`.
+ *
+ * A run that is killed and resumed from a checkpoint at step S ends with the same bytes in metrics.jsonl as one that was
+ * not, provided that it logs the same values again from S + 1 on.
+ *
+ * @throws UserError when a new run would mix with an old one, when records to resume from are damaged, or when the disk
+ *   refuses
+ */
+export function createTracker(options: TrackerOptions): Tracker {
+  const { runDir, resumeStep, hparams } = options;
+  const metricsPath = join(runDir, 'metrics.jsonl');
+  const timingPath = join(runDir, 'timing.jsonl');
+  const eventsDir = join(runDir, 'events');
+  const eventFiles = listEventFiles(eventsDir);
+
+  if (resumeStep === undefined) {
+    if (existsSync(metricsPath) || existsSync(timingPath) || eventFiles.length > 0) {
+      throw new UserError(`${runDir}: expected no earlier run in it, got one: resume it or choose another folder`);
+    }
+  } else {
+    keepStepLinesUntil(metricsPath, resumeStep);
+    keepStepLinesUntil(timingPath, resumeStep);
+    for (const file of eventFiles) onEventFile(file, () => keepEventsUntil(file, resumeStep));
+  }
+
+  const metrics = openStepLines(metricsPath);
+  const timing = openStepLines(timingPath);
+  const continued = eventFiles.at(-1);
+  const eventTarget = continued ?? eventsDir;
+  const events = onEventFile(eventTarget, () =>
+    createEventWriter(eventTarget, { suffix: 'tokenfuse', ...(options.now && { now: options.now }) }),
+  );
+  if (hparams !== undefined && continued === undefined) {
+    onEventFile(events.path, () => events.hparams(hparams.values, hparams.metricTags));
+  }
+
+  const flush = (): void => {
+    metrics.flush();
+    timing.flush();
+    onEventFile(events.path, events.flush);
+  };
+  let open = true;
+  return {
+    log: (step, values) => {
+      const rounded = Object.fromEntries(Object.entries(values).map(([tag, value]) => [tag, toFloat32(value)]));
+      metrics.append({ step, values: rounded });
+      onEventFile(events.path, () => events.scalars(rounded, step));
+    },
+    timing: (step, values) => timing.append({ step, values }),
+    flush,
+    close: () => {
+      if (!open) return;
+      open = false;
+      flush();
+      metrics.close();
+      timing.close();
+      onEventFile(events.path, events.close);
+    },
+  };
+}
+
+/**
+ * Reads metrics.jsonl of a run, in the order in which it was logged.
+ *
+ * @throws UserError when it is missing or damaged before its last line
+ */
+export function readMetrics(runDir: string): StepEntry[] {
+  return readStepLines(join(runDir, 'metrics.jsonl'));
+}
+
+/** The event files of a run, oldest first, as their names begin with the time. */
+export function listEventFiles(eventsDir: string): string[] {
+  if (!existsSync(eventsDir)) return [];
+  const names = readdirSync(eventsDir).filter((name) => name.includes('tfevents'));
+  return names.sort().map((name) => join(eventsDir, name));
+}
+
+/** Float32 without a negative zero, which JSON writes as 0. */
+function toFloat32(value: number): number {
+  return Math.fround(value) + 0;
+}
+
+function onEventFile<T>(path: string, work: () => T): T {
+  try {
+    return orDiskRefusal(path, work);
+  } catch (error) {
+    if (!(error instanceof EventFileError)) throw error;
+    throw new UserError(`${error.message}; move the file away to continue without it`);
+  }
+}

@@ -1,0 +1,78 @@
+import { tf } from '#src/engine';
+import { adamWStep } from '#src/kernels';
+import type { HostTensor } from '#src/storage';
+import type { ParameterTree } from '#src/tokenformer';
+import type { TrainingConfig } from './config.js';
+
+type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'weightDecay'>;
+
+/**
+ * AdamW with its state keyed by parameter name: a frozen, added or removed parameter never takes another's moments.
+ */
+export class AdamW {
+  readonly #moments = new Map<string, { m: tf.Tensor; v: tf.Tensor }>();
+
+  constructor(
+    private readonly parameters: ParameterTree,
+    private readonly config: AdamWConfig,
+  ) {}
+
+  /**
+   * One step on every trainable parameter that has a gradient.
+   *
+   * @param gradientScale multiplies every gradient: 1/weight of the batch times the clipping factor
+   * @param step counts from 1
+   */
+  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradientScale: number, step: number): void {
+    const { beta1, beta2, adamEpsilon, weightDecay } = this.config;
+    for (const [name, gradient] of gradients) {
+      const variable = this.parameters.variable(name);
+      const before = this.#moments.get(name) ?? { m: tf.zerosLike(variable), v: tf.zerosLike(variable) };
+      const after = adamWStep(variable, gradient, before.m, before.v, {
+        learningRate,
+        beta1,
+        beta2,
+        epsilon: adamEpsilon,
+        weightDecay: isDecayed(name, variable.shape) ? weightDecay : 0,
+        step,
+        gradientScale,
+      });
+      variable.assign(after.param);
+      tf.dispose([before.m, before.v, after.param]);
+      this.#moments.set(name, { m: after.m, v: after.v });
+    }
+  }
+
+  /** Moments as `<parameter>/adamM` and `<parameter>/adamV`. */
+  async toHost(): Promise<Map<string, HostTensor>> {
+    const tensors = new Map<string, HostTensor>();
+    for (const [name, { m, v }] of this.#moments) {
+      tensors.set(`${name}/adamM`, { shape: m.shape, values: Float32Array.from(await m.data()) });
+      tensors.set(`${name}/adamV`, { shape: v.shape, values: Float32Array.from(await v.data()) });
+    }
+    return tensors;
+  }
+
+  /** Takes over saved moments. */
+  load(tensors: ReadonlyMap<string, HostTensor>): void {
+    for (const [key, first] of tensors) {
+      if (!key.endsWith('/adamM')) continue;
+      const name = key.slice(0, -'/adamM'.length);
+      const second = tensors.get(`${name}/adamV`);
+      if (second === undefined) throw new Error(`AdamW: expected '${name}/adamV' beside '${key}'`);
+      const toTensor = ({ shape, values }: HostTensor): tf.Tensor =>
+        tf.tensor(values as Float32Array, [...shape], 'float32');
+      this.#moments.set(name, { m: toTensor(first), v: toTensor(second) });
+    }
+  }
+
+  dispose(): void {
+    for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
+    this.#moments.clear();
+  }
+}
+
+/** Matrices decay; norms, biases, gates, positions and the class token do not. */
+export function isDecayed(name: string, shape: readonly number[]): boolean {
+  return shape.length >= 2 && !/(positionEmbedding|classToken|maskToken)$/.test(name);
+}

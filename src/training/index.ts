@@ -1,0 +1,6 @@
+export * from './adamW.js';
+export * from './checkpoint.js';
+export * from './config.js';
+export * from './runDirectory.js';
+export * from './runTraining.js';
+export * from './schedule.js';

@@ -1,0 +1,204 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Output } from '#src/cli';
+import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
+import type { ParameterTree } from '#src/tokenformer';
+import { createProgress, createTracker } from '#src/tracking';
+import { AdamW } from './adamW.js';
+import {
+  type Checkpoint,
+  findCheckpoint,
+  type ModelDescription,
+  pointAt,
+  readCheckpoint,
+  readTrainingState,
+  type TrainingState,
+  writeCheckpoint,
+} from './checkpoint.js';
+import type { TrainingConfig } from './config.js';
+import { learningRateAt } from './schedule.js';
+
+/** The loss of one micro-batch, still to be divided by its weight. */
+export interface BatchLoss {
+  readonly sum: tf.Scalar;
+  /** What `sum` is to be divided by: counted tokens, images. Batches of unequal weight accumulate correctly. */
+  readonly weight: number;
+}
+
+/** What is trained: the loop knows nothing of images, tokens or pairs. */
+export interface TrainingTask {
+  readonly parameters: ParameterTree;
+  readonly unit: 'tokens' | 'images' | 'pairs';
+  /** Loss of micro-batch `index`, a pure function of the parameters and of `index`. */
+  loss(index: number): BatchLoss;
+  /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
+  unitsIn(index: number): number;
+  /** What micro-batch `index` holds, for the message of a failed step. */
+  describeBatch(index: number): string;
+  /** Metrics on held-out data, named `validation/…`. */
+  evaluate(): Promise<Record<string, number>>;
+  /** Which of them decides the best checkpoint. */
+  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher' };
+}
+
+export interface TrainingRun {
+  readonly task: TrainingTask;
+  readonly config: TrainingConfig;
+  readonly seed: number;
+  readonly runDir: string;
+  readonly label: string;
+  readonly model: ModelDescription;
+  readonly assets: Checkpoint['assets'];
+  readonly resume: boolean;
+  readonly output: Output;
+}
+
+export interface TrainingResult {
+  readonly steps: number;
+  readonly bestStep: number;
+  readonly bestValue: number;
+  /** Metrics of the last evaluation. */
+  readonly last: Record<string, number>;
+}
+
+/**
+ * Trains to `config.steps`, evaluating, logging and checkpointing on the way. With `resume` it goes on from the last
+ * checkpoint and ends with the same bytes as an unbroken run. The first loss or gradient that is not finite stops the
+ * run; the last checkpoint stays as it was.
+ */
+export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
+  const { task, config, seed, runDir } = run;
+  const optimizer = new AdamW(task.parameters, config);
+  const restored = run.resume ? await restore(run, optimizer) : undefined;
+  let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
+  // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
+  const tracker = createTracker({ runDir, ...(run.resume ? { resumeStep: restored?.step ?? -1 } : {}) });
+  const progress = createProgress({
+    total: config.steps,
+    start: state.step,
+    label: run.label,
+    unit: task.unit,
+    output: run.output,
+  });
+  let last: Record<string, number> = {};
+  try {
+    if (restored === undefined) {
+      last = await task.evaluate();
+      tracker.log(0, last);
+    }
+    for (let step = state.step + 1; step <= config.steps; step++) {
+      const started = performance.now();
+      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step);
+      const seconds = (performance.now() - started) / 1000;
+      if (step % config.logEvery === 0 || step === 1 || step === config.steps) {
+        const learningRate = learningRateAt(step, config);
+        tracker.log(step, {
+          'train/loss': loss,
+          'train/gradientNorm': gradientNorm,
+          'train/learningRate': learningRate,
+        });
+        tracker.timing(step, { stepSeconds: seconds, [`${task.unit}PerSecond`]: units / seconds });
+      }
+      progress.update(step, { loss, unitsPerSecond: units / seconds });
+      state = { ...state, step, dataPosition: step * config.gradientAccumulation };
+      let improved = false;
+      if (step % config.evaluateEvery === 0 || step === config.steps) {
+        last = await task.evaluate();
+        tracker.log(step, last);
+        const value = last[task.selectBy.metric];
+        const { bestValue } = state;
+        improved = bestValue === null || (task.selectBy.better === 'lower' ? value < bestValue : value > bestValue);
+        if (improved) state = { ...state, bestValue: value, bestStep: step };
+      }
+      const waited = (step - (state.bestStep ?? step)) / config.evaluateEvery;
+      const isLast = step === config.steps || waited >= (config.patience ?? Number.POSITIVE_INFINITY);
+      if (improved || step % config.checkpointEvery === 0 || isLast) {
+        // A checkpoint must never be ahead of the metrics on disk: resuming keeps only what was logged up to its step.
+        tracker.flush();
+        await save(run, optimizer, state, improved);
+      }
+      if (isLast) break;
+    }
+  } finally {
+    progress.done();
+    tracker.close();
+    optimizer.dispose();
+  }
+  return { steps: state.step, bestStep: state.bestStep ?? 0, bestValue: state.bestValue ?? Number.NaN, last };
+}
+
+async function trainStep(
+  task: TrainingTask,
+  config: TrainingConfig,
+  optimizer: AdamW,
+  step: number,
+): Promise<{ loss: number; gradientNorm: number; units: number }> {
+  const names = task.parameters.trainableNames();
+  const variables = names.map((name) => task.parameters.variable(name));
+  const gradients = new Map<string, tf.Tensor>();
+  const sums: tf.Scalar[] = [];
+  let weight = 0;
+  let units = 0;
+  const firstBatch = (step - 1) * config.gradientAccumulation;
+  for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
+    const { value, grads } = tf.variableGrads(() => {
+      const batch = task.loss(index);
+      weight += batch.weight;
+      return batch.sum;
+    }, variables);
+    units += task.unitsIn(index);
+    sums.push(value);
+    for (const name of names) {
+      const gradient = grads[task.parameters.variable(name).name];
+      if (gradient == null) continue;
+      const before = gradients.get(name);
+      gradients.set(name, before ? tf.add(before, gradient) : gradient);
+      if (before) tf.dispose([before, gradient]);
+    }
+  }
+  // One read-back a step: [Σ losses, Σ g²].
+  const summary = tf.tidy(() =>
+    tf.stack([tf.addN(sums), tf.addN([...gradients.values()].map((g) => tf.sum(tf.square(g))))]),
+  );
+  const [lossSum, squaredNorm] = await summary.data();
+  tf.dispose([summary, ...sums]);
+  const loss = lossSum / weight;
+  const gradientNorm = Math.sqrt(squaredNorm) / weight;
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    tf.dispose([...gradients.values()]);
+    throw new UserError(
+      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; stopped, the last checkpoint is intact. Batch: ${task.describeBatch(firstBatch)}. Try a lower learningRate or a longer warm-up`,
+    );
+  }
+  const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
+  optimizer.apply(gradients, learningRateAt(step, config), clip / weight, step);
+  tf.dispose([...gradients.values()]);
+  return { loss, gradientNorm, units };
+}
+
+async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, isBest: boolean): Promise<void> {
+  const name = `step-${String(state.step).padStart(7, '0')}`;
+  writeCheckpoint(
+    join(run.runDir, 'checkpoints', name),
+    { model: run.model, tensors: await run.task.parameters.toHost(), assets: run.assets },
+    { optimizer: await optimizer.toHost(), state },
+  );
+  pointAt(run.runDir, isBest ? ['best', 'last'] : ['last'], name);
+}
+
+async function restore(run: TrainingRun, optimizer: AdamW): Promise<TrainingState | undefined> {
+  if (!existsSync(join(run.runDir, 'checkpoints', 'last.json'))) return undefined;
+  const directory = findCheckpoint(run.runDir, 'last');
+  const { tensors } = readCheckpoint(directory);
+  for (const name of run.task.parameters.names()) {
+    const host = tensors.get(name);
+    if (host === undefined) throw new UserError(`${directory}: cannot resume: it has no parameter '${name}'`);
+    const value = tf.tensor(host.values as Float32Array, [...host.shape], 'float32');
+    run.task.parameters.variable(name).assign(value);
+    value.dispose();
+  }
+  const { optimizer: moments, state } = readTrainingState(directory);
+  optimizer.load(moments);
+  return state;
+}

@@ -1,0 +1,272 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { loadConfig, parseConfig } from '#src/config';
+import { ConfigError, UserError } from '#src/errors';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { userErrorLine } from '../support/thrown.js';
+
+const Schema = z.strictObject({
+  name: z.string(),
+  steps: z.int().positive().default(5),
+  model: z
+    .strictObject({ dModel: z.int(), numHeads: z.int().default(1), kind: z.enum(['full', 'causal']).optional() })
+    .superRefine(({ dModel, numHeads }, context) => {
+      if (dModel % numHeads === 0) return;
+      context.addIssue({ code: 'custom', path: ['numHeads'], message: `expected a divisor of ${dModel}` });
+    }),
+  objectives: z
+    .array(
+      z.discriminatedUnion('kind', [
+        z.strictObject({ kind: z.literal('classify'), weight: z.number().default(1) }),
+        z.strictObject({ kind: z.literal('attributes'), scope: z.enum(['image', 'grid']) }),
+      ]),
+    )
+    .default([]),
+});
+
+const good = 'name: a\nmodel:\n  dModel: 8\n';
+
+function fileOf(text: string): string {
+  const path = join(temporaryFolder(), 'experiment.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+function problems(text: string, overrides: string[] = []): string[] {
+  const path = fileOf(text);
+  try {
+    loadConfig(path, Schema, overrides);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n').map((line) => line.replace(path, 'FILE'));
+  }
+  return [];
+}
+
+describe('a right file', () => {
+  it('is parsed, with defaults, and knows its folder', () => {
+    const path = fileOf(good);
+    const { config, baseDir } = loadConfig(path, Schema);
+    expect(config).toEqual({ name: 'a', steps: 5, model: { dModel: 8, numHeads: 1 }, objectives: [] });
+    expect(join(baseDir, 'experiment.yaml')).toBe(path);
+  });
+
+  it('may use anchors', () => {
+    const { config } = loadConfig(fileOf('name: &n b\nmodel: { dModel: 8, kind: full }\nobjectives: []\n'), Schema);
+    expect(config.model.kind).toBe('full');
+  });
+});
+
+describe('an unknown key', () => {
+  it('is named with its line, what was probably meant, and what is known', () => {
+    expect(problems('name: a\nmodel:\n  dModel: 8\n  numHaeds: 2\n')).toEqual([
+      "FILE:4: unknown key 'model.numHaeds' (did you mean 'numHeads'?); known here: dModel, numHeads, kind",
+    ]);
+  });
+
+  it('at the top of the file', () => {
+    expect(problems(`${good}setps: 3\n`)).toEqual([
+      "FILE:4: unknown key 'setps' (did you mean 'steps'?); known here: name, steps, model, objectives",
+    ]);
+  });
+
+  it('inside one branch of a union', () => {
+    expect(problems(`${good}objectives:\n  - kind: classify\n    wieght: 2\n`)[0]).toMatch(
+      /^FILE:6: unknown key 'objectives\.0\.wieght' \(did you mean 'weight'\?\)/,
+    );
+  });
+
+  it('far from every known one gets no suggestion', () => {
+    expect(problems(`${good}xylophone: 3\n`)[0]).not.toContain('did you mean');
+  });
+});
+
+describe('problems', () => {
+  it('are all told at once, each with its line', () => {
+    const text = 'name: 3\nsteps: -1\nmodel:\n  dModel: x\n  other: 1\nobjectives: 7\n';
+    const lines = problems(text);
+    expect(lines.map((line) => line.slice(0, 'FILE:1'.length)).sort()).toEqual(
+      ['FILE:1', 'FILE:2', 'FILE:4', 'FILE:5', 'FILE:6'].sort(),
+    );
+  });
+
+  it('a missing key points at the group it is missing from', () => {
+    expect(problems('name: a\nmodel:\n  numHeads: 2\n')).toEqual([
+      "FILE:2: 'model.dModel': expected number, received undefined",
+    ]);
+  });
+
+  it('a missing top-level key has no line', () => {
+    expect(problems('model:\n  dModel: 8\n')).toEqual(["FILE: 'name': expected string, received undefined"]);
+  });
+
+  it('a cross-check names the key it is about', () => {
+    expect(problems('name: a\nmodel:\n  dModel: 8\n  numHeads: 3\n')).toEqual([
+      "FILE:4: 'model.numHeads': expected a divisor of 8",
+    ]);
+  });
+
+  it('a wrong kind says which kinds there are', () => {
+    const [line] = problems(`${good}objectives:\n  - kind: clasify\n`);
+    expect(line).toBe(
+      "FILE:5: 'objectives.0.kind': expected classify, attributes; got 'clasify' (did you mean 'classify'?)",
+    );
+  });
+
+  it('a wrong choice says which there are', () => {
+    expect(problems('name: a\nmodel:\n  dModel: 8\n  kind: casual\n')).toEqual([
+      "FILE:4: 'model.kind': expected full, causal; got 'casual' (did you mean 'causal'?)",
+    ]);
+  });
+
+  it('of a value that may be of several types names the type that is nearest', () => {
+    const either = z.strictObject({ train: z.union([z.literal('all'), z.array(z.string()).min(1)]) });
+    const line = (train: unknown): string => userErrorLine(() => parseConfig({ train }, either, 'X'));
+    expect(line(['a', 3])).toBe("X: 'train.1': expected string, received number");
+    expect(line(3)).toBe(`X: 'train': expected "all" or expected array, received number`);
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['a bare word', 'hello\n'],
+    ['a list', '- 1\n'],
+  ])('%s is refused by its own line', (_, text) => {
+    expect(problems(text).length).toBeGreaterThan(0);
+  });
+});
+
+describe('YAML that is none', () => {
+  it.each([
+    ['an open bracket', 'name: [1, 2\n', /line \d/],
+    ['a key twice', `${good}name: b\n`, /unique.*line 4/],
+    ['two documents', `${good}---\n${good}`, /document/],
+    ['an alias without its anchor', 'name: *nobody\n', /nobody/],
+    ['a tab as indentation', 'model:\n\tdModel: 8\n', /line 2/],
+  ])('%s is one line', (_, text, expected) => {
+    const lines = problems(text);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(expected);
+    expect(lines[0]).toContain('FILE');
+  });
+
+  it('an alias bomb is refused', () => {
+    let text = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
+    for (let i = 1; i < 7; i++) text += `a${i}: &a${i} [${new Array(10).fill(`*a${i - 1}`).join(', ')}]\n`;
+    expect(problems(text)[0]).toContain('FILE');
+  });
+
+  it('never ends in anything but a UserError', () => {
+    const path = fileOf('');
+    const line = fc.constantFrom(
+      'name: a',
+      'model:',
+      '  dModel: 8',
+      '- x',
+      '  - kind: classify',
+      '&a',
+      '*a',
+      '!!int x',
+      '{',
+      '}',
+      '? a',
+      '---',
+      '"',
+      "'",
+      '|',
+      '%',
+    );
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(line).map((lines) => lines.join('\n')),
+    );
+    fc.assert(
+      fc.property(text, fc.array(fc.tuple(fc.string(), fc.string()), { maxLength: 1 }), (content, sets) => {
+        writeFileSync(path, content);
+        try {
+          loadConfig(
+            path,
+            Schema,
+            sets.map(([key, value]) => `${key}=${value}`),
+          );
+        } catch (error) {
+          expect(error).toBeInstanceOf(UserError);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('--set', () => {
+  const load = (...overrides: string[]) => loadConfig(fileOf(good), Schema, overrides).config;
+
+  it('replaces a value', () => {
+    expect(load('model.dModel=16').model.dModel).toBe(16);
+  });
+
+  it('adds a key that the file leaves out', () => {
+    expect(load('steps=9').steps).toBe(9);
+  });
+
+  it('adds nested keys, making the groups between', () => {
+    const { config } = loadConfig(fileOf('name: a\n'), Schema, ['model.dModel=4', 'model.numHeads=2']);
+    expect(config.model).toEqual({ dModel: 4, numHeads: 2 });
+  });
+
+  it('takes any YAML value', () => {
+    expect(load('objectives=[{kind: attributes, scope: grid}]').objectives).toEqual([
+      { kind: 'attributes', scope: 'grid' },
+    ]);
+  });
+
+  it('reaches into lists', () => {
+    const text = `${good}objectives:\n  - kind: classify\n`;
+    expect(loadConfig(fileOf(text), Schema, ['objectives.0.weight=3']).config.objectives).toEqual([
+      { kind: 'classify', weight: 3 },
+    ]);
+  });
+
+  it('keeps everything after the first equals sign', () => {
+    expect(load('name=a=b').name).toBe('a=b');
+  });
+
+  it('of a wrong type is told as in a file', () => {
+    expect(problems(good, ['model.dModel=wide'])[0]).toContain("'model.dModel': expected number, received string");
+  });
+
+  it('of an unknown key says what was probably meant', () => {
+    expect(problems(good, ['model.dMdoel=4'])[0]).toContain("unknown key 'model.dMdoel' (did you mean 'dModel'?)");
+  });
+
+  it.each([
+    ['no equals sign', 'steps', "--set: expected key.path=value, got 'steps'"],
+    ['no key', '=3', "--set: expected key.path=value, got '=3'"],
+    ['a path through a value', 'name.x=3', "--set name.x=3: 'name' is not a group of keys"],
+    ['a value that is not YAML', 'steps=[1', '--set steps=[1: the value is not YAML'],
+  ])('with %s is one clear line', (_, override, expected) => {
+    expect(problems(good, [override])).toEqual([expected]);
+  });
+
+  it('of a name inside a list is one clear line', () => {
+    expect(problems(`${good}objectives: [{kind: classify}]\n`, ['objectives.first.weight=3'])[0]).toMatch(/^--set /);
+  });
+
+  it('on a file that holds no keys is one clear line', () => {
+    expect(problems('hello\n', ['steps=3'])).toHaveLength(1);
+  });
+});
+
+describe('parseConfig', () => {
+  it('checks a value from elsewhere and names where it came from', () => {
+    expect(userErrorLine(() => parseConfig({ name: 'a', model: { dmodel: 1, dModel: 1 } }, Schema, 'model.json'))).toBe(
+      "model.json: unknown key 'model.dmodel' (did you mean 'dModel'?); known here: dModel, numHeads, kind",
+    );
+  });
+
+  it('says when the whole is of the wrong type', () => {
+    expect(userErrorLine(() => parseConfig(null, Schema, 'model.json'))).toContain('model.json: the whole file');
+  });
+});

@@ -1,0 +1,45 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import type { Arguments } from '#src/cli';
+import { doctorCommand, ENGINE_NAMES, measureMatmul, selectEngine, tf } from '#src/engine';
+import { ENGINES } from '../../src/engine/selectEngine.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function runDoctor(): Promise<{ lines: string[]; result: Awaited<ReturnType<typeof doctorCommand.run>> }> {
+  const lines: string[] = [];
+  const args: Arguments = { positionals: [], text: () => undefined, texts: () => [], flag: () => false };
+  const result = await doctorCommand.run(args, { line: (text = '') => void lines.push(text), interactive: false });
+  return { lines, result };
+}
+
+it('shows every engine, measured or with the reason why not, within 80 columns', async () => {
+  vi.spyOn(ENGINES.tensorflow, 'probe').mockResolvedValue({
+    available: false,
+    why: 'libtensorflow finds no CUDA device (its CPU: --allow-software-adapter)',
+    install: 'install CUDA',
+  });
+  vi.spyOn(ENGINES.webgpu, 'probe').mockResolvedValue({ available: true, device: 'a GPU' });
+  vi.spyOn(ENGINES.webgpu, 'activate').mockRejectedValue(new Error('the driver gave up'));
+  const { lines, result } = await runDoctor();
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const engines = result.engines as Record<string, unknown>[];
+  expect(engines.map(({ engine }) => engine)).toEqual([...ENGINE_NAMES]);
+  expect(engines[1]).toMatchObject({ available: false, why: 'fails: the driver gave up' });
+  for (const index of [3, 4]) expect(engines[index]).toMatchObject({ available: true });
+  expect(engines[3].matmulGflops).toBeGreaterThan(engines[4].matmulGflops as number);
+  expect(lines.find((line) => line.startsWith('wasm'))).toMatch(/^wasm +yes +CPU, 1 thread, SIMD, .* +[\d.]+$/);
+  expect(lines.find((line) => line.startsWith('native'))).toMatch(/^native +no +not built/);
+  expect(lines.at(-1)).toBe('auto takes wasm');
+  expect(result).toMatchObject({ node: process.versions.node });
+  expect(result.cores).toBeGreaterThan(0);
+  expect(result.memoryBytes).toBeGreaterThan(2 ** 28);
+});
+
+it('measures without leaving tensors behind', async () => {
+  await selectEngine('wasm');
+  const before = tf.memory().numTensors;
+  expect(await measureMatmul()).toBeGreaterThan(0.1);
+  expect(tf.memory().numTensors).toBe(before);
+});

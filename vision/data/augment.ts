@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { ConfigError } from '#src/errors';
+import type { Random } from '#src/random';
+import type { LabelGrid } from './labelledImages.js';
+
+/** Random changes to training images; each is off unless it is named. */
+export const AugmentConfig = z.strictObject({
+  /** Probability of mirroring an image left to right; grid labels are mirrored with it. */
+  horizontalFlip: z.number().min(0).max(1).default(0),
+  /** Shifts the image by up to `padding` pixels each way; its border pixels fill what the shift uncovers. */
+  randomCrop: z.strictObject({ padding: z.int().positive() }).optional(),
+  /** Factors drawn from [1 - x, 1 + x]: brightness on the values, then contrast about mid-grey. */
+  colorJitter: z
+    .strictObject({
+      brightness: z.number().min(0).max(1).default(0),
+      contrast: z.number().min(0).max(1).default(0),
+    })
+    .optional(),
+});
+export type AugmentConfig = z.output<typeof AugmentConfig>;
+
+/** One draw of every random change. */
+export interface Augmentation {
+  readonly flip: boolean;
+  /** Pixels by which the window on the image moves right and down. */
+  readonly shiftX: number;
+  readonly shiftY: number;
+  readonly brightness: number;
+  readonly contrast: number;
+}
+
+/** @throws ConfigError when the changes do not suit the images or would make their labels false */
+export function checkAugment(augment: AugmentConfig, images: { imageSize: number; grid?: LabelGrid }): void {
+  const { randomCrop } = augment;
+  if (randomCrop === undefined) return;
+  if (images.grid !== undefined) {
+    throw new ConfigError('augment.randomCrop: a shifted image no longer fits its grid labels; leave it out');
+  }
+  if (randomCrop.padding >= images.imageSize) {
+    throw new ConfigError(
+      `augment.randomCrop.padding: expected fewer pixels than imageSize ${images.imageSize}, got ${randomCrop.padding}`,
+    );
+  }
+}
+
+/** Draws the changes for one image. All are drawn whatever is on, so switching one does not change the others. */
+export function drawAugmentation(augment: AugmentConfig, random: Random): Augmentation {
+  const padding = augment.randomCrop?.padding ?? 0;
+  const factor = (range: number): number => 1 + range * (2 * random.uniform() - 1);
+  return {
+    flip: random.uniform() < augment.horizontalFlip,
+    shiftX: Math.floor(random.uniform() * (2 * padding + 1)) - padding,
+    shiftY: Math.floor(random.uniform() * (2 * padding + 1)) - padding,
+    brightness: factor(augment.colorJitter?.brightness ?? 0),
+    contrast: factor(augment.colorJitter?.contrast ?? 0),
+  };
+}
+
+/**
+ * Writes bytes [imageSize, imageSize, 3] as floats in [-1, 1] (v / 127.5 - 1) to `into`, from `offset` on, with the changes
+ * of `augmentation` on the way.
+ */
+export function writePixelValues(
+  bytes: Uint8Array,
+  imageSize: number,
+  into: Float32Array,
+  offset: number,
+  augmentation?: Augmentation,
+): void {
+  const values = augmentation === undefined ? PLAIN_VALUES : pixelTable(augmentation.brightness, augmentation.contrast);
+  const { flip, shiftX, shiftY } = augmentation ?? { flip: false, shiftX: 0, shiftY: 0 };
+  const last = imageSize - 1;
+  let to = offset;
+  for (let y = 0; y < imageSize; y++) {
+    const rowStart = Math.min(Math.max(y + shiftY, 0), last) * imageSize * 3;
+    if (!flip && shiftX === 0) {
+      for (let from = rowStart; from < rowStart + imageSize * 3; from++) into[to++] = values[bytes[from]];
+      continue;
+    }
+    for (let x = 0; x < imageSize; x++) {
+      const shifted = Math.min(Math.max(x + shiftX, 0), last);
+      const from = rowStart + (flip ? last - shifted : shifted) * 3;
+      into[to] = values[bytes[from]];
+      into[to + 1] = values[bytes[from + 1]];
+      into[to + 2] = values[bytes[from + 2]];
+      to += 3;
+    }
+  }
+}
+
+/** Mirrors labels [rows, cols, attributes] left to right. */
+export function flipCells(cells: Int32Array, grid: LabelGrid): Int32Array {
+  const { rows, cols } = grid;
+  const perCell = grid.attributes.length;
+  const flipped = new Int32Array(cells.length);
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const from = (row * cols + col) * perCell;
+      flipped.set(cells.subarray(from, from + perCell), (row * cols + cols - 1 - col) * perCell);
+    }
+  }
+  return flipped;
+}
+
+/** The float of every byte value: p = v/255, p₁ = clip(brightness·p), p₂ = clip(½ + contrast·(p₁ - ½)), 2·p₂ - 1. */
+function pixelTable(brightness: number, contrast: number): Float32Array {
+  if (brightness === 1 && contrast === 1) return PLAIN_VALUES;
+  const clip = (p: number): number => Math.min(Math.max(p, 0), 1);
+  return Float32Array.from(
+    { length: 256 },
+    (_, v) => 2 * clip(0.5 + contrast * (clip((brightness * v) / 255) - 0.5)) - 1,
+  );
+}
+
+const PLAIN_VALUES = Float32Array.from({ length: 256 }, (_, v) => v / 127.5 - 1);

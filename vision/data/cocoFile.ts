@@ -1,0 +1,147 @@
+/**
+ * @file COCO-style JSON: `images`, `categories`, `annotations` (https://cocodataset.org/#format-data), read as labels of
+ * whole images; and this project's extension for labels on a grid, a top-level `grid` and `cells` in every image.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '#src/errors';
+import { readJson } from '#src/storage';
+import { assertFolder } from './imageFolder.js';
+import type { ImageEntry, LabelGrid, LabelledImages, LabelRequirement } from './labelledImages.js';
+
+const Id = z.union([z.int(), z.string()]);
+const Image = z.object({ id: Id, file_name: z.string().min(1), cells: z.unknown().optional() });
+const Categories = z.array(z.object({ id: Id, name: z.string().min(1) })).min(1);
+const Annotations = z.array(z.object({ image_id: Id, category_id: Id.optional(), caption: z.unknown().optional() }));
+const Grid = z.object({
+  rows: z.int().positive(),
+  cols: z.int().positive(),
+  attributes: z.array(z.object({ name: z.string().min(1), values: z.array(z.string()).min(2) })).min(1),
+});
+
+/**
+ * The images of a COCO-style file with the labels that `requirement` asks for: `attributes` gives a 0/1 vector per
+ * image with one place per category in file order, `grid` gives cells, and attributes as well where there are categories.
+ * Captions, boxes and everything else in the file are passed over.
+ *
+ * @param imageFolder default: the `images` folder beside the file if there is one, else the file's own folder
+ * @throws UserError naming file, entry and field
+ */
+export function readCocoFile(
+  path: string,
+  imageFolder: string | undefined,
+  requirement: Exclude<LabelRequirement, 'class'>,
+): LabelledImages {
+  const raw = readJson(path, 'annotations');
+  const json = parse(z.record(z.string(), z.unknown()), raw, path, []);
+  const images = parse(z.array(Image), json.images, path, ['images']);
+  if (images.length === 0) throw new UserError(`empty dataset: ${path} lists no images`);
+
+  const beside = join(dirname(path), 'images');
+  const folder = imageFolder ?? (existsSync(beside) ? beside : dirname(path));
+  assertFolder(folder);
+  const entries: ImageEntry[] = images.map(({ file_name: key }) => ({ path: resolve(folder, key), key }));
+
+  const imageIndex = uniqueIndex(images, 'id', `${path}: images`);
+  if (requirement === 'none') return { entries };
+  const hasCategories = Array.isArray(json.categories) && json.categories.length > 0;
+  const attributes =
+    requirement === 'attributes' || hasCategories
+      ? readAttributes(path, json.categories, json.annotations, imageIndex)
+      : {};
+  return { entries, ...attributes, ...(requirement === 'grid' ? readGrid(path, json.grid, images) : {}) };
+}
+
+/** Categories and the images they were annotated in, as [images, categories] of 0 and 1. */
+function readAttributes(
+  path: string,
+  rawCategories: unknown,
+  rawAnnotations: unknown,
+  imageIndex: ReadonlyMap<string | number, number>,
+): Pick<LabelledImages, 'attributeNames' | 'attributes'> {
+  const categories = parse(Categories, rawCategories, path, ['categories']);
+  uniqueIndex(categories, 'name', `${path}: categories`);
+  const categoryIndex = uniqueIndex(categories, 'id', `${path}: categories`);
+  const attributes = new Uint8Array(imageIndex.size * categories.length);
+  for (const [i, annotation] of parse(Annotations, rawAnnotations, path, ['annotations']).entries()) {
+    const { image_id: imageId, category_id: categoryId } = annotation;
+    const where = `${path}: annotations[${i}]`;
+    const image = imageIndex.get(imageId);
+    if (image === undefined)
+      throw new UserError(`${where}.image_id: expected the id of an image, got ${show(imageId)}`);
+    if (categoryId === undefined) {
+      if (annotation.caption !== undefined) continue;
+      throw new UserError(`${where}.category_id: expected the id of a category, got nothing`);
+    }
+    const category = categoryIndex.get(categoryId);
+    if (category === undefined) {
+      throw new UserError(`${where}.category_id: unknown category ${show(categoryId)}, 'categories' has no such id`);
+    }
+    attributes[image * categories.length + category] = 1;
+  }
+  return { attributeNames: categories.map((category) => category.name), attributes };
+}
+
+/** The grid and every image's cells, as [images, rows, cols, attributes]. */
+function readGrid(
+  path: string,
+  rawGrid: unknown,
+  images: readonly z.output<typeof Image>[],
+): Pick<LabelledImages, 'grid' | 'cells'> {
+  const grid: LabelGrid = parse(Grid, rawGrid, path, ['grid']);
+  const { rows, cols, attributes } = grid;
+  const cellsPerImage = rows * cols * attributes.length;
+  const cells = new Int32Array(images.length * cellsPerImage);
+  for (const [i, { cells: values }] of images.entries()) {
+    const where = `${path}: images[${i}].cells`;
+    if (!Array.isArray(values) || values.length !== cellsPerImage) {
+      const got = Array.isArray(values) ? `${values.length}` : values === undefined ? 'nothing' : show(values);
+      const product = `${rows} rows × ${cols} cols × ${attributes.length} attributes`;
+      throw new UserError(`${where}: expected ${cellsPerImage} integers (${product}), got ${got}`);
+    }
+    for (const [j, value] of values.entries()) {
+      const attribute = attributes[j % attributes.length];
+      if (!Number.isInteger(value) || value < 0 || value >= attribute.values.length) {
+        const range = `0..${attribute.values.length - 1}`;
+        throw new UserError(`${where}[${j}]: expected a value of '${attribute.name}' in ${range}, got ${show(value)}`);
+      }
+      cells[i * cellsPerImage + j] = value;
+    }
+  }
+  return { grid, cells };
+}
+
+/** Position by `field`, which must differ from item to item. */
+function uniqueIndex<Field extends string, Value extends string | number>(
+  items: readonly Readonly<Record<Field, Value>>[],
+  field: Field,
+  where: string,
+): Map<Value, number> {
+  const index = new Map<Value, number>();
+  for (const [i, item] of items.entries()) {
+    const first = index.get(item[field]);
+    if (first !== undefined) {
+      throw new UserError(
+        `${where}[${i}].${field}: expected a value of its own, got ${show(item[field])}, as in [${first}]`,
+      );
+    }
+    index.set(item[field], i);
+  }
+  return index;
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, path: string, prefix: readonly PropertyKey[]): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = [...prefix, ...issue.path]
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
+  throw new UserError(`${path}: ${field === '' ? 'the file' : field}: ${issue.message}`);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value);
+}

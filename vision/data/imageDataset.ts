@@ -1,0 +1,203 @@
+import { resolve } from 'node:path';
+import { ConfigError, UserError } from '#src/errors';
+import { createRandom } from '#src/random';
+import { type AugmentConfig, checkAugment, drawAugmentation, flipCells, writePixelValues } from './augment.js';
+import { listClassFolders } from './classFolders.js';
+import { readCocoFile } from './cocoFile.js';
+import type { ImageDataConfig } from './imageDataConfig.js';
+import { listImageFolder } from './imageFolder.js';
+import type { LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
+import type { BrokenImage, PackedImages } from './packedImages.js';
+import { packImages } from './packImages.js';
+import { renumberLabels } from './renumberLabels.js';
+
+/** Images as numbers, with the labels their data set has; `cells` and `pixelValues` are row-major. */
+export interface ImageBatch {
+  readonly batch: number;
+  /** [batch, imageSize, imageSize, 3] in [-1, 1]. */
+  readonly pixelValues: Float32Array;
+  /** [batch], index into `classNames`. */
+  readonly labels?: Int32Array;
+  /** [batch, attributeNames], 0 or 1. */
+  readonly attributes?: Float32Array;
+  /** [batch, rows, cols, grid.attributes], index into the attribute's values. */
+  readonly cells?: Int32Array;
+  /** [batch], index into the data set. */
+  readonly indices: Int32Array;
+}
+
+export interface BatchOptions {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly augment?: AugmentConfig;
+}
+
+export interface ImageDataset extends LabelNames {
+  readonly size: number;
+  readonly imageSize: number;
+  readonly paths: readonly string[];
+  /** Unreadable images of the whole source, both sides of a split. */
+  readonly broken: readonly BrokenImage[];
+  /** Position of each image in its source (COCO `images`, or files in path order), to join what else is known of it. */
+  readonly indices: readonly number[];
+  /**
+   * The training batch of `step`: a function of its arguments alone, so a resumed run needs only the step number. Images
+   * follow one another through epochs, each a new permutation; a batch may end one epoch and begin the next.
+   */
+  batchAt(step: number, options: BatchOptions): ImageBatch;
+  /** The named images, unchanged. */
+  batchOf(indices: ArrayLike<number>): ImageBatch;
+  /**
+   * All images once, unchanged and in order; the last batch may be smaller.
+   *
+   * @param limit at most so many images: the same sample of the whole data set at every call
+   */
+  evaluationBatches(batchSize: number, limit?: number): Generator<ImageBatch>;
+  close(): void;
+}
+
+export interface OpenOptions {
+  /** Folder that paths of the config are relative to. */
+  readonly baseDir: string;
+  readonly cacheDir: string;
+  readonly imageSize: number;
+  readonly requirement: LabelRequirement;
+  /** Which side of the `validationShare` split. Default `train`, which is everything when the share is 0. */
+  readonly split?: 'train' | 'validation';
+  /** Number the labels as here (a training set, or what a checkpoint holds), not by what this source happens to contain. */
+  readonly like?: LabelNames;
+  readonly concurrency?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Opens image data: lists it, decodes it once into the packed cache (or finds it there), and gives batches from the cache.
+ *
+ * @throws ConfigError when the kind of data can't carry the labels that `requirement` asks for
+ * @throws UserError for missing or empty folders, wrong annotations, too many broken images, an empty side of a split
+ */
+export async function openImageDataset(config: ImageDataConfig, options: OpenOptions): Promise<ImageDataset> {
+  const split = options.split ?? 'train';
+  if (split === 'validation' && config.validationShare === 0) {
+    throw new ConfigError('data.validationShare: expected a share above 0 for a validation split, got 0');
+  }
+  const source = renumberLabels(readSource(config, options), options.like, describe(config));
+  const { imageSize, cacheDir, concurrency, onProgress } = options;
+  const { resize, background, maxBrokenShare, validationShare, validationSeed } = config;
+  const settings = { imageSize, resize, background, maxBrokenShare, cacheDir, concurrency, onProgress };
+  const packed = await packImages(source.entries, settings);
+  const rows = [...packed.entryIndices.keys()].filter((row) => {
+    const { key } = source.entries[packed.entryIndices[row]];
+    const held = validationShare > 0 && createRandom(validationSeed, 'validation', key).uniform() < validationShare;
+    return held === (split === 'validation');
+  });
+  if (rows.length === 0) {
+    packed.close();
+    const share = `validationShare ${validationShare} of ${packed.count} images`;
+    throw new UserError(`${describe(config)}: the ${split} split is empty (${share}); change validationShare`);
+  }
+  return datasetOf(source, packed, rows);
+}
+
+function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptions): LabelledImages {
+  const refuse = (needed: string, mend: string): never => {
+    throw new ConfigError(`data.kind: the objective needs ${needed}, '${config.kind}' has none; ${mend}`);
+  };
+  if (requirement === 'class' && config.kind !== 'classFolders') refuse('a class per image', "use kind 'classFolders'");
+  if (requirement === 'attributes' && config.kind !== 'coco') refuse('attributes per image', "use kind 'coco'");
+  if (requirement === 'grid' && config.kind !== 'coco') refuse('labels per grid cell', "use kind 'coco'");
+  if (requirement === 'grid' && config.resize !== 'stretch') {
+    throw new ConfigError(`data.resize: expected 'stretch', which keeps grid labels in place, got '${config.resize}'`);
+  }
+  if (config.kind === 'classFolders') return listClassFolders(resolve(baseDir, config.path));
+  if (config.kind === 'folder') return { entries: listImageFolder(resolve(baseDir, config.path)) };
+  const images = config.images === undefined ? undefined : resolve(baseDir, config.images);
+  return readCocoFile(resolve(baseDir, config.annotations), images, requirement === 'class' ? 'none' : requirement);
+}
+
+function describe(config: ImageDataConfig): string {
+  return config.kind === 'coco' ? config.annotations : config.path;
+}
+
+function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly number[]): ImageDataset {
+  const { imageSize } = packed;
+  const { classNames, attributeNames, grid } = source;
+  const valuesPerImage = imageSize * imageSize * 3;
+  const indices = rows.map((row) => packed.entryIndices[row]);
+  const permutation = rememberTwo((seed: number, epoch: number) =>
+    Int32Array.from(createRandom(seed, 'images', epoch).shuffled([...rows.keys()])),
+  );
+
+  const assemble = (chosen: Int32Array, augment?: AugmentConfig, seed = 0, step = 0): ImageBatch => {
+    const batch = chosen.length;
+    const bytes = new Uint8Array(valuesPerImage);
+    const pixelValues = new Float32Array(batch * valuesPerImage);
+    const labels = source.labels && new Int32Array(batch);
+    const attributes = source.attributes && new Float32Array(batch * (attributeNames?.length ?? 0));
+    const cellsPerImage = grid ? grid.rows * grid.cols * grid.attributes.length : 0;
+    const cells = source.cells && new Int32Array(batch * cellsPerImage);
+    for (let i = 0; i < batch; i++) {
+      const entry = indices[chosen[i]];
+      const augmentation = augment && drawAugmentation(augment, createRandom(seed, 'augment', step, i));
+      packed.read(rows[chosen[i]], bytes, 0);
+      writePixelValues(bytes, imageSize, pixelValues, i * valuesPerImage, augmentation);
+      if (labels && source.labels) labels[i] = source.labels[entry];
+      if (attributes && source.attributes && attributeNames) {
+        const width = attributeNames.length;
+        attributes.set(source.attributes.subarray(entry * width, (entry + 1) * width), i * width);
+      }
+      if (cells && source.cells && grid) {
+        const own = source.cells.subarray(entry * cellsPerImage, (entry + 1) * cellsPerImage);
+        cells.set(augmentation?.flip ? flipCells(own, grid) : own, i * cellsPerImage);
+      }
+    }
+    return { batch, pixelValues, labels, attributes, cells, indices: chosen };
+  };
+
+  return {
+    size: rows.length,
+    imageSize,
+    classNames,
+    attributeNames,
+    grid,
+    paths: rows.map((row) => packed.paths[row]),
+    broken: packed.broken,
+    indices,
+    batchAt(step, { batchSize, seed, augment }) {
+      if (augment) checkAugment(augment, { imageSize, grid });
+      const chosen = Int32Array.from({ length: batchSize }, (_, i) => {
+        const position = step * batchSize + i;
+        return permutation(seed, Math.floor(position / rows.length))[position % rows.length];
+      });
+      return assemble(chosen, augment, seed, step);
+    },
+    batchOf: (chosen) => assemble(Int32Array.from(chosen)),
+    *evaluationBatches(batchSize, limit = rows.length) {
+      const everything = Int32Array.from(rows.keys());
+      const sample =
+        limit < rows.length
+          ? createRandom(0, 'evaluation')
+              .shuffled([...everything])
+              .slice(0, limit)
+          : everything;
+      const chosen = Int32Array.from(sample).sort();
+      for (let start = 0; start < chosen.length; start += batchSize) {
+        yield assemble(chosen.slice(start, start + batchSize));
+      }
+    },
+    close: packed.close,
+  };
+}
+
+/** Keeps the last two results: consecutive batches need one epoch's permutation, or two where an epoch ends. */
+function rememberTwo<T>(make: (seed: number, epoch: number) => T): (seed: number, epoch: number) => T {
+  const kept: { seed: number; epoch: number; value: T }[] = [];
+  return (seed, epoch) => {
+    const found = kept.find((item) => item.seed === seed && item.epoch === epoch);
+    if (found !== undefined) return found.value;
+    const value = make(seed, epoch);
+    kept.unshift({ seed, epoch, value });
+    kept.length = Math.min(kept.length, 2);
+    return value;
+  };
+}

@@ -1,0 +1,55 @@
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { UserError } from '#src/errors';
+import type { ImageEntry } from './labelledImages.js';
+
+const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
+
+/**
+ * Every image file below `folder`, in path order; files and folders whose name starts with a dot are passed over.
+ *
+ * @throws UserError when the folder is missing or holds no image
+ */
+export function listImageFolder(folder: string): ImageEntry[] {
+  const entries: ImageEntry[] = [];
+  let otherFiles = 0;
+  const visit = (path: string, key: string, above: readonly string[]): void => {
+    const real = realpathSync(path);
+    // A link back to a folder above would be walked for ever.
+    if (above.includes(real)) return;
+    for (const { name, isFolder } of listFolder(path)) {
+      const childKey = key === '' ? name : `${key}/${name}`;
+      if (isFolder) visit(join(path, name), childKey, [...above, real]);
+      else if (IMAGE_EXTENSIONS.includes(extname(name).toLowerCase()))
+        entries.push({ path: join(path, name), key: childKey });
+      else otherFiles++;
+    }
+  };
+  assertFolder(folder);
+  visit(folder, '', []);
+  if (entries.length === 0) {
+    const found = otherFiles === 0 ? 'no files' : `${otherFiles} other file${otherFiles === 1 ? '' : 's'}`;
+    throw new UserError(`empty dataset: expected images (${IMAGE_EXTENSIONS.join(' ')}) in ${folder}, got ${found}`);
+  }
+  return entries;
+}
+
+/** Names in a folder, sorted by code unit so that the order is the same under every locale; dot names are left out. */
+export function listFolder(folder: string): { name: string; isFolder: boolean }[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith('.'))
+    .map((entry) => ({
+      name: entry.name,
+      isFolder: entry.isSymbolicLink()
+        ? (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false)
+        : entry.isDirectory(),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** @throws UserError when `path` is not a folder that can be read */
+export function assertFolder(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new UserError(`image folder ${path}: no such folder`);
+  if (!stats.isDirectory()) throw new UserError(`image folder ${path}: expected a folder, got a file`);
+}

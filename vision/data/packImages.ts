@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '#src/errors';
+import { sha256, writeJsonAtomic } from '#src/storage';
+import { contentHashes, readFailure } from './contentHashes.js';
+import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
+import { forEachConcurrently } from './forEachConcurrently.js';
+import type { ImageEntry } from './labelledImages.js';
+import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
+
+export interface PackOptions extends DecodeSettings {
+  readonly cacheDir: string;
+  /** Share of the images, in 0..1, that may be broken. Default 0. */
+  readonly maxBrokenShare?: number;
+  /** Images decoded at a time. Default: the number of cores. */
+  readonly concurrency?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Raised whenever the layout of the cache or the way pixels are made changes. */
+const FORMAT_VERSION = 1;
+
+/**
+ * Decodes and resizes images once into a file of bytes [entries, imageSize, imageSize, 3] and opens it. The cache is
+ * found again by SHA-256 over the settings and every file's content, in order: the same images elsewhere are a hit, a
+ * changed byte is not. It is written aside and renamed when complete, so a killed run leaves no half cache.
+ *
+ * @throws UserError for an empty list, more broken images than `maxBrokenShare` allows, or a disk that refuses
+ */
+export async function packImages(entries: readonly ImageEntry[], options: PackOptions): Promise<PackedImages> {
+  if (entries.length === 0) throw new UserError('empty dataset: expected at least one image, got none');
+  const { imageSize, resize, background, cacheDir, maxBrokenShare = 0 } = options;
+  const concurrency = options.concurrency ?? availableParallelism();
+  const { hashes, remember } = await contentHashes(
+    entries.map((entry) => entry.path),
+    cacheDir,
+    concurrency,
+  );
+  const settings = { formatVersion: FORMAT_VERSION, decoder: DECODER_VERSION, imageSize, resize, background };
+  const folder = join(cacheDir, sha256(Buffer.from(JSON.stringify({ settings, hashes }))));
+
+  let index = readPackIndex(folder, entries.length, imageSize);
+  if (index === undefined) {
+    await writePack(folder, entries, hashes, { ...options, maxBrokenShare, concurrency });
+    index = readPackIndex(folder, entries.length, imageSize);
+    if (index === undefined) throw new UserError(`image cache ${folder}: removed by another process, run again`);
+  }
+  checkBroken(entries, index.broken, maxBrokenShare);
+  remember();
+  return openPack(folder, entries, imageSize, index.broken);
+}
+
+async function writePack(
+  folder: string,
+  entries: readonly ImageEntry[],
+  hashes: readonly string[],
+  options: PackOptions & { maxBrokenShare: number; concurrency: number },
+): Promise<void> {
+  const { imageSize, onProgress } = options;
+  const bytesPerImage = imageSize * imageSize * 3;
+  const broken: BrokenSlot[] = [];
+  const host = sha256(Buffer.from(hostname())).slice(0, 8);
+  const aside = `${folder}.${host}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  let descriptor: number | undefined;
+  let made = false;
+  try {
+    mkdirSync(aside, { recursive: true });
+    made = true;
+    removeAbandoned(options.cacheDir, host);
+    const file = openSync(join(aside, 'images.bin'), 'wx');
+    descriptor = file;
+    // Every entry has its place from the start, so images may finish in any order; a broken one's stays zero.
+    ftruncateSync(file, entries.length * bytesPerImage);
+    let done = 0;
+    await forEachConcurrently(entries.length, options.concurrency, async (slot) => {
+      const outcome = await decodeEntry(entries[slot], hashes[slot], options);
+      if (typeof outcome === 'string') broken.push({ slot, reason: outcome });
+      else writeFully(file, outcome, slot * bytesPerImage);
+      onProgress?.(++done, entries.length);
+    });
+    broken.sort((a, b) => a.slot - b.slot);
+    checkBroken(entries, broken, options.maxBrokenShare);
+    fsyncSync(file);
+    closeSync(file);
+    descriptor = undefined;
+    writeJsonAtomic(join(aside, 'index.json'), { count: entries.length, imageSize, decoder: DECODER_VERSION, broken });
+    moveIntoPlace(aside, folder, () => readPackIndex(folder, entries.length, imageSize) !== undefined);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined || error instanceof UserError) throw error;
+    const mend = code === 'ENOSPC' ? 'the disk is full: free some space and run again' : message;
+    throw new UserError(`cannot write image cache ${folder}: ${mend}`);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+    if (made) rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+/** The pixels, or the reason why there are none. */
+async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSettings): Promise<Uint8Array | string> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(entry.path);
+  } catch (error) {
+    return readFailure(error);
+  }
+  // The cache is named after the hashes: other bytes than those hashed would be found again under a wrong name.
+  if (sha256(bytes) !== hash) throw new UserError(`image ${entry.path}: changed while it was being packed, run again`);
+  try {
+    return await decodeImage(bytes, settings);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function checkBroken(entries: readonly ImageEntry[], broken: readonly BrokenSlot[], maxBrokenShare: number): void {
+  const tooMany = broken.length > maxBrokenShare * entries.length;
+  if (!tooMany && broken.length < entries.length) return;
+  const shown = broken.slice(0, 5).map(({ slot, reason }) => `${entries[slot].path}: ${reason}`);
+  if (broken.length > shown.length) shown.push(`and ${broken.length - shown.length} more`);
+  const allowed = tooMany ? `more than maxBrokenShare ${maxBrokenShare} allows` : 'none is left';
+  const count = `${broken.length} of ${entries.length} image${entries.length === 1 ? '' : 's'} broken`;
+  throw new UserError(`${count}, ${allowed} (mend or remove them, or raise maxBrokenShare): ${shown.join('; ')}`);
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  }
+}
+
+function moveIntoPlace(aside: string, folder: string, isComplete: () => boolean): void {
+  try {
+    renameSync(aside, folder);
+  } catch {
+    // Another process was faster, or an older cache lost a file.
+    if (isComplete()) return;
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(aside, folder);
+  }
+}
+
+/** Removes what packing processes of this host left when they were killed. */
+function removeAbandoned(cacheDir: string, host: string): void {
+  for (const name of readdirSync(cacheDir)) {
+    const [, owner, pid] = name.match(/^[0-9a-f]{64}\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/) ?? [];
+    if (owner === host && !isAlive(Number(pid))) rmSync(join(cacheDir, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,85 @@
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '#src/errors';
+import type { ImageEntry } from './labelledImages.js';
+
+export interface BrokenImage {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Decoded images on disk; the broken ones are left out of every number and list but `broken`. */
+export interface PackedImages {
+  readonly count: number;
+  readonly imageSize: number;
+  readonly paths: readonly string[];
+  /** Position of each image in the list that was packed. */
+  readonly entryIndices: readonly number[];
+  readonly broken: readonly BrokenImage[];
+  /** Copies the RGB bytes [imageSize, imageSize, 3] of image `index` to `into`, from `offset` on. */
+  read(index: number, into: Uint8Array, offset: number): void;
+  close(): void;
+}
+
+/** A broken image by its position in the list that was packed. */
+export interface BrokenSlot {
+  readonly slot: number;
+  readonly reason: string;
+}
+
+const PackIndex = z.object({
+  count: z.int(),
+  imageSize: z.int(),
+  broken: z.array(z.object({ slot: z.int(), reason: z.string() })),
+});
+
+/** What a cache folder says of itself, or undefined when it is missing or not whole. */
+export function readPackIndex(
+  folder: string,
+  count: number,
+  imageSize: number,
+): { readonly broken: readonly BrokenSlot[] } | undefined {
+  try {
+    const index = PackIndex.parse(JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')));
+    const bytes = statSync(join(folder, 'images.bin')).size;
+    const fits = index.count === count && index.imageSize === imageSize && bytes === count * imageSize * imageSize * 3;
+    return fits ? index : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Opens a whole cache folder. Rows are read from the file when asked for: memory does not grow with the data. */
+export function openPack(
+  folder: string,
+  entries: readonly ImageEntry[],
+  imageSize: number,
+  broken: readonly BrokenSlot[],
+): PackedImages {
+  const path = join(folder, 'images.bin');
+  const bytesPerImage = imageSize * imageSize * 3;
+  const brokenSlots = new Set(broken.map(({ slot }) => slot));
+  const entryIndices = [...entries.keys()].filter((slot) => !brokenSlots.has(slot));
+  const descriptor = openSync(path, 'r');
+  return {
+    count: entryIndices.length,
+    imageSize,
+    paths: entryIndices.map((slot) => entries[slot].path),
+    entryIndices,
+    broken: broken.map(({ slot, reason }) => ({ path: entries[slot].path, reason })),
+    read(index, into, offset) {
+      if (!Number.isInteger(index) || index < 0 || index >= entryIndices.length) {
+        throw new RangeError(`packedImages: expected an index in 0..${entryIndices.length - 1}, got ${index}`);
+      }
+      const start = entryIndices[index] * bytesPerImage;
+      for (let done = 0; done < bytesPerImage; ) {
+        const count = readSync(descriptor, into, offset + done, bytesPerImage - done, start + done);
+        if (count === 0)
+          throw new UserError(`image cache ${path}: ends inside image ${index}; remove it and run again`);
+        done += count;
+      }
+    },
+    close: () => closeSync(descriptor),
+  };
+}

@@ -1,0 +1,183 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { Output } from '#src/cli';
+import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
+import type { HostTensor } from '#src/storage';
+import { ParameterTree } from '#src/tokenformer';
+import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
+import { createVisionParameters, type VisionStates, visionForward } from './backbone.js';
+import { VisionConfig } from './config.js';
+import {
+  AugmentConfig,
+  checkAugment,
+  type ImageBatch,
+  ImageDataConfig,
+  type ImageDataset,
+  type LabelNames,
+  openImageDataset,
+} from './data/index.js';
+import { createObjective, type Objective, ObjectiveConfig, requiredLabels, type Tally } from './objectives/index.js';
+
+/** An experiment file that pretrains a vision backbone; paths start at the working root. */
+export const VisionExperiment = z.strictObject({
+  kind: z.literal('vision'),
+  name: z.string().min(1),
+  seed: z.int().default(0),
+  model: VisionConfig,
+  objectives: z.array(ObjectiveConfig).min(1),
+  data: z.strictObject({
+    train: ImageDataConfig,
+    validation: ImageDataConfig.optional().describe('absent: the validationShare of train'),
+    augment: AugmentConfig.optional(),
+    evaluationImages: z.int().positive().default(1000).describe('at most so many at each evaluation'),
+  }),
+  training: TrainingConfig,
+});
+export type VisionExperiment = z.output<typeof VisionExperiment>;
+
+/** What a vision checkpoint says of itself. */
+export const VisionModelConfig = z.strictObject({
+  vision: VisionConfig,
+  objectives: z.array(ObjectiveConfig),
+  labels: z.strictObject({
+    classNames: z.array(z.string()).optional(),
+    attributeNames: z.array(z.string()).optional(),
+    grid: z
+      .strictObject({
+        rows: z.int(),
+        cols: z.int(),
+        attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+      })
+      .optional(),
+  }),
+});
+export type VisionModelConfig = z.output<typeof VisionModelConfig>;
+
+export interface TrainOptions {
+  readonly runDir: string;
+  /** Paths of the experiment start here. */
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly resume: boolean;
+  readonly output: Output;
+}
+
+/** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
+export async function trainVision(experiment: VisionExperiment, options: TrainOptions): Promise<TrainingResult> {
+  const { model, data, objectives: configs, seed } = experiment;
+  const order = ['none', 'class', 'attributes', 'grid'] as const;
+  const requirement = order[Math.max(...configs.map((config) => order.indexOf(requiredLabels(config))))];
+  const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
+    openImageDataset(config, {
+      baseDir: options.root,
+      cacheDir: options.cacheDir,
+      imageSize: model.imageSize,
+      requirement,
+      split,
+      ...(like ? { like } : {}),
+    });
+  const train = await open(data.train, 'train');
+  const validation = data.validation
+    ? await open(data.validation, 'train', train)
+    : await open(data.train, 'validation', train);
+  for (const { path, reason } of [...train.broken, ...(data.validation ? validation.broken : [])]) {
+    options.output.line(`skipped broken image ${path}: ${reason}`);
+  }
+  if (data.augment) checkAugment(data.augment, train);
+  options.output.line(`${train.size} training images, ${validation.size} for validation`);
+
+  const labels: VisionModelConfig['labels'] = JSON.parse(
+    JSON.stringify({ classNames: train.classNames, attributeNames: train.attributeNames, grid: train.grid }),
+  );
+  const objectives = configs.map((config) => createObjective(config, model, train, seed));
+  const duplicate = objectives.find(({ name }, i) => objectives.findIndex((other) => other.name === name) !== i);
+  if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate.name}' twice`);
+  const tree = new ParameterTree(newVisionModel(experiment, objectives));
+  const task = visionTask(tree, experiment, objectives, train, validation);
+  const modelConfig: VisionModelConfig = { vision: model, objectives: configs, labels };
+  try {
+    return await runTraining({
+      task,
+      config: experiment.training,
+      seed,
+      runDir: resolve(options.runDir),
+      label: experiment.name,
+      model: { format: 1, kind: 'vision', config: modelConfig },
+      assets: new Map(),
+      resume: options.resume,
+      output: options.output,
+    });
+  } finally {
+    tree.dispose();
+    train.close();
+    validation.close();
+  }
+}
+
+function newVisionModel({ model, seed }: VisionExperiment, objectives: readonly Objective[]): Map<string, HostTensor> {
+  return new Map([
+    ...createVisionParameters(model, seed),
+    ...objectives.flatMap((objective) => [...objective.createParameters(seed)]),
+  ]);
+}
+
+function visionTask(
+  tree: ParameterTree,
+  { model, data, training, seed }: VisionExperiment,
+  objectives: readonly Objective[],
+  train: ImageDataset,
+  validation: ImageDataset,
+): TrainingTask {
+  const inputOf = (batch: ImageBatch, streamId: string) => {
+    const { imageSize } = model;
+    const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, imageSize, imageSize, 3]);
+    let states: VisionStates | undefined;
+    const forward = (): VisionStates => {
+      states ??= visionForward(tree, model, pixelValues);
+      return states;
+    };
+    return { tree, batch, pixelValues, states: forward, streamId };
+  };
+  const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
+    tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
+  const batchAt = (index: number): ImageBatch =>
+    train.batchAt(index, { batchSize: training.batchSize, seed, ...(data.augment ? { augment: data.augment } : {}) });
+
+  return {
+    parameters: tree,
+    unit: 'images',
+    loss: (index) => ({ sum: weightedLoss(inputOf(batchAt(index), `train/${index}`)), weight: training.batchSize }),
+    unitsIn: () => training.batchSize,
+    describeBatch: (index) => {
+      const names = [...batchAt(index).indices].slice(0, 4).map((i) => train.paths[i]);
+      return `images ${names.join(', ')}, …`;
+    },
+    evaluate: async () => {
+      const totals = new Map<string, { sum: number; count: number }>();
+      let index = 0;
+      for (const batch of validation.evaluationBatches(training.batchSize, data.evaluationImages)) {
+        const names: string[] = [];
+        const numbers = tf.tidy(() => {
+          const input = inputOf(batch, `validation/${index++}`);
+          const tallies: [string, Tally][] = [['loss', { sum: weightedLoss(input), count: batch.batch }]];
+          for (const objective of objectives) tallies.push(...Object.entries(objective.measure(input)));
+          names.push(...tallies.map(([name]) => name));
+          return tf.stack(
+            tallies.flatMap(([, { sum, count }]) => [sum, typeof count === 'number' ? tf.scalar(count) : count]),
+          );
+        });
+        const values = await numbers.data();
+        numbers.dispose();
+        for (const [i, name] of names.entries()) {
+          const before = totals.get(name) ?? { sum: 0, count: 0 };
+          totals.set(name, { sum: before.sum + values[2 * i], count: before.count + values[2 * i + 1] });
+        }
+      }
+      return Object.fromEntries(
+        [...totals].map(([name, { sum, count }]) => [`validation/${name}`, sum / Math.max(1, count)]),
+      );
+    },
+    selectBy: { metric: 'validation/loss', better: 'lower' },
+  };
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { tf } from '#src/engine';
+import { softmaxCrossEntropy } from '#src/kernels';
+import { pooled, VISION_GROUP } from '../backbone.js';
+import { createLinearHead, linearHead } from './linearHead.js';
+import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
+
+/** One class per image. */
+export const ClassifyConfig = z.strictObject({ kind: z.literal('classify'), weight: z.number().positive().default(1) });
+
+const HEAD = `${VISION_GROUP}/head/classify`;
+
+/** Softmax cross-entropy of a linear head on the pooled image. Measures accuracy. */
+export const createClassify: ObjectiveFactory<z.output<typeof ClassifyConfig>> = ({ weight }, vision, labels) => {
+  const numClasses = labels.classNames?.length ?? 0;
+  const logits = ({ tree, states }: ObjectiveInput): tf.Tensor2D =>
+    linearHead(tree, HEAD, pooled(vision, states().normed)); // [batch, numClasses]
+  const classes = ({ batch }: ObjectiveInput): tf.Tensor1D => tf.tensor1d(batch.labels as Int32Array, 'int32');
+  return {
+    name: 'classify',
+    weight,
+    createParameters: (seed) => createLinearHead(HEAD, vision.stack.dModel, numClasses, seed),
+    loss: (input) => tf.sum(softmaxCrossEntropy(logits(input), classes(input), tf.ones([input.batch.batch]))),
+    measure: (input) => {
+      const hits = tf.sum(tf.cast(tf.equal(tf.argMax(logits(input), 1), classes(input)), 'float32'));
+      return { accuracy: { sum: hits, count: input.batch.batch } };
+    },
+  };
+};

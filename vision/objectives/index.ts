@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import type { VisionConfig } from '../config.js';
+import type { LabelNames, LabelRequirement } from '../data/index.js';
+import { AttributesConfig, createAttributes } from './attributes.js';
+import { ClassifyConfig, createClassify } from './classify.js';
+import { createMaskedPatches, MaskedPatchesConfig } from './maskedPatches.js';
+import type { Objective } from './objective.js';
+
+export type { Objective, ObjectiveInput, Tally } from './objective.js';
+
+/** What a vision backbone learns from; several may be combined. */
+export const ObjectiveConfig = z.discriminatedUnion('kind', [ClassifyConfig, AttributesConfig, MaskedPatchesConfig]);
+export type ObjectiveConfig = z.output<typeof ObjectiveConfig>;
+
+/** The labels that an objective's data must carry. */
+export function requiredLabels(config: ObjectiveConfig): LabelRequirement {
+  if (config.kind === 'classify') return 'class';
+  if (config.kind === 'attributes') return config.scope === 'grid' ? 'grid' : 'attributes';
+  return 'none';
+}
+
+export function createObjective(
+  config: ObjectiveConfig,
+  vision: VisionConfig,
+  labels: LabelNames,
+  seed: number,
+): Objective {
+  switch (config.kind) {
+    case 'classify':
+      return createClassify(config, vision, labels, seed);
+    case 'attributes':
+      return createAttributes(config, vision, labels, seed);
+    case 'maskedPatches':
+      return createMaskedPatches(config, vision, labels, seed);
+  }
+}

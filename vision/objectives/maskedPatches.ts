@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { tf } from '#src/engine';
+import { createRandom } from '#src/random';
+import {
+  createStack,
+  finalNorm,
+  normalTensor,
+  runStack,
+  singleGroupBlock,
+  type TokenFormerConfig,
+} from '#src/tokenformer';
+import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../backbone.js';
+import { numPatches } from '../config.js';
+import { patchify } from '../patchEmbedding.js';
+import { createLinearHead, linearHead } from './linearHead.js';
+import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
+
+/** Masked autoencoding: encode the visible patches, predict the pixels of the hidden ones with a light decoder. */
+export const MaskedPatchesConfig = z.strictObject({
+  kind: z.literal('maskedPatches'),
+  maskShare: z.number().gt(0).lt(1).default(0.75),
+  decoderLayers: z.int().positive().default(1),
+  decoderModel: z.int().positive().default(64).describe('width of the decoder; a multiple of its heads'),
+  decoderHeads: z.int().positive().default(4),
+  weight: z.number().positive().default(1),
+});
+
+const DECODER_GROUP = 'visionDecoder';
+const HEAD = `${DECODER_GROUP}/pixels`;
+const BRIDGE = `${DECODER_GROUP}/embedding`;
+const MASK_TOKEN = `${DECODER_GROUP}/maskToken`;
+const POSITIONS = `${DECODER_GROUP}/positionEmbedding`;
+
+/**
+ * Mean squared error of the hidden patches' pixels, each patch first brought to mean 0 and variance 1. The encoder sees
+ * the visible patches only. Source: He et al., arXiv 2111.06377.
+ */
+export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatchesConfig>> = (
+  config,
+  vision,
+  _,
+  seed,
+) => {
+  const patches = numPatches(vision);
+  const hiddenCount = Math.min(patches - 1, Math.max(1, Math.round(patches * config.maskShare)));
+  const visibleCount = patches - hiddenCount;
+  const patchWidth = vision.patchSize ** 2 * 3;
+  const width = config.decoderModel;
+  const decoder: TokenFormerConfig = {
+    ...vision.stack,
+    dModel: width,
+    numLayers: config.decoderLayers,
+    numHeads: config.decoderHeads,
+    qkvParamTokens: width,
+    outputParamTokens: width,
+    ffnParamTokens: 4 * width,
+  };
+  // Attention does not mind the order of tokens, so visible and hidden ones need not be put back in place.
+  const drawMask = (batch: number, streamId: string): { visible: Int32Array; hidden: Int32Array } => {
+    const visible = new Int32Array(batch * visibleCount);
+    const hidden = new Int32Array(batch * hiddenCount);
+    const order = Array.from({ length: patches }, (_unused, i) => i);
+    const random = createRandom(seed, 'mask', streamId);
+    for (let b = 0; b < batch; b++) {
+      const drawn = random.shuffled(order);
+      visible.set(drawn.slice(0, visibleCount), b * visibleCount);
+      hidden.set(drawn.slice(visibleCount), b * hiddenCount);
+    }
+    return { visible, hidden };
+  };
+  const squaredError = ({ tree, batch: { batch }, pixelValues, streamId }: ObjectiveInput): tf.Scalar => {
+    const mask = drawMask(batch, streamId);
+    const all = tf.reshape(patchify(pixelValues, vision.patchSize), [batch * patches, patchWidth]);
+    const pick = (indices: Int32Array, count: number): tf.Tensor3D => {
+      const rows = Int32Array.from(indices, (index, i) => Math.floor(i / count) * patches + index);
+      return tf.reshape(tf.gather(all, tf.tensor1d(rows, 'int32')), [batch, count, patchWidth]);
+    };
+    const visibleIndices = tf.tensor1d(mask.visible, 'int32');
+    const tokens = embedPatches(tree, vision, pick(mask.visible, visibleCount), visibleIndices);
+    const { normed } = encodeTokens(tree, vision, withClassToken(tree, vision, tokens));
+    const encoded = tf.reshape(patchTokens(vision, normed), [batch * visibleCount, vision.stack.dModel]) as tf.Tensor2D;
+    const positions = tree.variable(POSITIONS);
+    const seen = tf.add(linearHead(tree, BRIDGE, encoded), tf.gather(positions, visibleIndices));
+    const unseen = tf.add(tf.gather(positions, tf.tensor1d(mask.hidden, 'int32')), tree.variable(MASK_TOKEN));
+    const input = tf.concat(
+      [
+        tf.reshape(seen, [batch, visibleCount, width]),
+        tf.reshape(unseen, [batch, hiddenCount, width]),
+      ] as tf.Tensor3D[],
+      1,
+    ); // [batch, patches, decoderModel]
+    const blocks = Array.from({ length: config.decoderLayers }, (_unused, l) =>
+      singleGroupBlock(tree, DECODER_GROUP, l),
+    );
+    const { hidden } = runStack(input, blocks, decoder, { mask: { kind: 'full' } });
+    const decoded = tf.reshape(tf.slice(hidden, [0, visibleCount, 0], [-1, -1, -1]), [-1, width]) as tf.Tensor2D;
+    const predicted = linearHead(tree, HEAD, finalNorm(decoded, tree, DECODER_GROUP)); // [batch · hidden, patchWidth]
+    const pixels = tf.reshape(pick(mask.hidden, hiddenCount), [-1, patchWidth]);
+    const { mean, variance } = tf.moments(pixels, 1, true);
+    const target = tf.div(tf.sub(pixels, mean), tf.sqrt(tf.add(variance, 1e-6)));
+    return tf.div(tf.sum(tf.squaredDifference(predicted, target)), hiddenCount * patchWidth);
+  };
+  return {
+    name: 'maskedPatches',
+    weight: config.weight,
+    createParameters: (initSeed) =>
+      new Map([
+        ...createStack(DECODER_GROUP, decoder, initSeed),
+        ...createLinearHead(BRIDGE, vision.stack.dModel, width, initSeed),
+        ...createLinearHead(HEAD, width, patchWidth, initSeed),
+        [MASK_TOKEN, normalTensor([1, width], 0.02, createRandom(initSeed, 'init', MASK_TOKEN))],
+        [POSITIONS, normalTensor([patches, width], 0.02, createRandom(initSeed, 'init', POSITIONS))],
+      ]),
+    loss: squaredError,
+    measure: (input) => ({ maskedError: { sum: squaredError(input), count: input.batch.batch } }),
+  };
+};

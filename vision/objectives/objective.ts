@@ -1,0 +1,40 @@
+import type { tf } from '#src/engine';
+import type { HostTensor } from '#src/storage';
+import type { ParameterTree } from '#src/tokenformer';
+import type { VisionStates } from '../backbone.js';
+import type { VisionConfig } from '../config.js';
+import type { ImageBatch, LabelNames, LabelRequirement } from '../data/index.js';
+
+/** One batch as an objective sees it. */
+export interface ObjectiveInput {
+  readonly tree: ParameterTree;
+  readonly batch: ImageBatch;
+  /** [batch, imageSize, imageSize, 3] */
+  readonly pixelValues: tf.Tensor4D;
+  /** The forward pass over whole images, computed once for all objectives that ask. */
+  readonly states: () => VisionStates;
+  /** Names the random stream of this batch. */
+  readonly streamId: string;
+}
+
+/** A count of successes or a sum of errors over `count` cases; means are taken over the whole evaluation. */
+export interface Tally {
+  readonly sum: tf.Tensor;
+  readonly count: tf.Tensor | number;
+}
+
+/** What a vision backbone learns from: a head, its loss, and what is measured of it. */
+export interface Objective {
+  readonly name: string;
+  readonly weight: number;
+  createParameters(seed: number): Map<string, HostTensor>;
+  /** Σ over the images of the batch. */
+  loss(input: ObjectiveInput): tf.Scalar;
+  /** Metrics of a held-out batch by name, to be summed over batches. */
+  measure(input: ObjectiveInput): Record<string, Tally>;
+}
+
+/** How an objective is built from its configuration once the labels of the data are known. */
+export type ObjectiveFactory<C> = (config: C, vision: VisionConfig, labels: LabelNames, seed: number) => Objective;
+
+export type { LabelRequirement };
