@@ -9,6 +9,7 @@ import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
 import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
+import { runCommand } from './commands/run.js';
 import { scenesCommand } from './commands/scenes.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
@@ -21,6 +22,7 @@ export const PROGRAM: Program = {
   summary: 'vision and language TokenFormers, pretrained apart, merged into one',
   commands: [
     doctorCommand,
+    runCommand,
     scenesCommand,
     tokenizerTrainCommand,
     trainCommand,

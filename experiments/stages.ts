@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import {
   type AlignExperiment,
   type AlignResult,
@@ -9,13 +7,12 @@ import {
   merge,
   planMerge,
 } from '#fusion';
-import { type LanguageExperiment, trainBpe, trainLanguage, writeBpeModel } from '#language';
+import { type LanguageExperiment, trainLanguage } from '#language';
 import type { Output } from '#src/cli';
 import type { EngineInfo } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { openRunDirectory, type TrainingResult } from '#src/training';
 import { trainVision, type VisionExperiment } from '#vision';
-import type { TokenizerExperiment } from './pipelineConfig.js';
 
 /** What every stage that computes needs to know. */
 export interface StageContext {
@@ -53,18 +50,4 @@ export function mergeStage(recipe: MergeRecipe, root: string, outDir: string): M
   const { plan, problems } = planMerge(recipe, root);
   if (plan === undefined) throw new ConfigError(problems);
   return merge(plan, outDir);
-}
-
-/** Trains a tokenizer into `outDir/tokenizer.json`, unless it is there. */
-export function tokenizerStage(
-  experiment: TokenizerExperiment,
-  root: string,
-  outDir: string,
-): { path: string; vocabSize: number } {
-  const path = join(outDir, 'tokenizer.json');
-  const { files, vocabSize, minFrequency } = experiment;
-  if (!existsSync(path)) {
-    writeBpeModel(path, trainBpe({ files: files.map((file) => resolve(root, file)), vocabSize, minFrequency }));
-  }
-  return { path, vocabSize };
 }

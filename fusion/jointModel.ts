@@ -183,9 +183,9 @@ export function readImages(
   const { config } = model;
   const { stack } = config.language.language;
   const [batch, depth, tokens, visionWidth] = states.shape;
-  const perLayer = tf
-    .unstack(states, 1)
-    .map((state) => tf.reshape(state, [batch * tokens, visionWidth]) as tf.Tensor2D);
+  // Not unstack for a single layer: the gradient TensorFlow.js has for it fails on a list of one.
+  const layers = depth === 1 ? [states] : tf.unstack(states, 1);
+  const perLayer = layers.map((state) => tf.reshape(state, [batch * tokens, visionWidth]) as tf.Tensor2D);
   const positions = layerNormalize(model.tree.variable(POSITION_EMBEDDING) as tf.Tensor as tf.Tensor2D); // [tokens, visionWidth]
   return Array.from({ length: stack.numLayers }, (_, l) => {
     // With stacks of different depth, aligned reading spreads the vision layers evenly over the text layers.

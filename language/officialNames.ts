@@ -38,11 +38,10 @@ const NORM_ACTIVATIONS = { l2_norm_gelu: 'l2NormGelu', gelu_l2_norm: 'geluL2Norm
 
 /** The official name of a norm activation, translated. */
 export function normActivationFromOfficial(name: string): (typeof NORM_ACTIVATIONS)[keyof typeof NORM_ACTIVATIONS] {
-  const translated = NORM_ACTIVATIONS[name as keyof typeof NORM_ACTIVATIONS];
-  if (translated === undefined) {
+  if (!Object.hasOwn(NORM_ACTIVATIONS, name)) {
     throw new UserError(`norm activation: expected ${Object.keys(NORM_ACTIVATIONS).join(', ')}; got '${name}'`);
   }
-  return translated;
+  return NORM_ACTIVATIONS[name as keyof typeof NORM_ACTIVATIONS];
 }
 
 /** What tensors alone cannot tell of an official checkpoint. */
@@ -71,6 +70,9 @@ export function fromOfficial(
     return tensor.shape;
   };
   const [vocabSize, dModel] = shapeOf(EMBEDDING);
+  if (dModel % numHeads !== 0) {
+    throw new UserError(`${what}: expected a number of heads that divides its width ${dModel}, got ${numHeads}`);
+  }
   let numLayers = 0;
   while (tensors.has(`sequential.${numLayers + 2}.mlp.key_param_tokens`)) numLayers++;
   if (numLayers === 0) throw new UserError(`${what}: expected blocks named 'sequential.2.…', got none`);
@@ -96,11 +98,14 @@ export function fromOfficial(
   };
   const result = new Map<string, HostTensor>();
   for (const [ours, theirs] of officialNames(numLayers)) {
-    const tensor = tensors.get(theirs);
-    if (tensor === undefined) throw new UserError(`${what}: expected a tensor '${theirs}', it has none of that name`);
-    const last = tensor.shape.at(-1);
-    if (last !== dModel)
-      throw new UserError(`${what}: '${theirs}' [${tensor.shape}]: expected width ${dModel}, got ${last}`);
+    const shape = shapeOf(theirs);
+    // Keys and values of a layer are as many as the keys of that layer in the first block.
+    const firstKeys = theirs.replace(/^sequential\.\d+\.(.*)\.(key|value)_/, 'sequential.2.$1.key_');
+    const expected = theirs.includes('.norm.') ? [dModel] : [shapeOf(firstKeys)[0], dModel];
+    if (String(shape) !== String(expected)) {
+      throw new UserError(`${what}: '${theirs}': expected shape [${expected}], got [${shape}]`);
+    }
+    const tensor = tensors.get(theirs) as HostTensor;
     result.set(ours, tensor);
     if (ours.endsWith('/keyParamTokens')) {
       const n = tensor.shape[0];

@@ -24,7 +24,12 @@ export async function pattentionParity(path: string): Promise<TensorParity[]> {
   const { tensors, metadata } = readSafetensors(path);
   const host = (name: string): HostTensor => expectTensor(tensors, name, path);
   const [x, keys, values, dy] = ['x', 'key', 'value', 'dy'].map(host);
-  const n = keys.shape[0];
+  for (const name of ['y', 'dx', 'dkey', 'dvalue']) host(name);
+  const [n, dIn] = keys.shape;
+  if (x.shape.at(-1) !== dIn || values.shape[0] !== n || dy.shape.at(-1) !== values.shape[1]) {
+    const got = `x [${x.shape}], key [${keys.shape}], value [${values.shape}], dy [${dy.shape}]`;
+    throw new UserError(`${path}: expected x [..., dIn], key [n, dIn], value [n, dOut], dy [..., dOut]; got ${got}`);
+  }
   const normActivation = normActivationFromOfficial(expectMetadata(metadata, 'act', path));
   const settings: PattentionSettings = {
     normActivation,

@@ -31,12 +31,12 @@ function galleryCard({ image, reference, generated, correct, note, marks }: Gall
   });
   const said = words ?? (generated === '' ? html`<span class="muted">(nothing)</span>` : generated);
   return html`<figure class="card"><img src="${uri}" alt="${reference[0] ?? 'image'}"${size && html` width="${size.width}" height="${size.height}"`}${small && html` class="pixelated"`}>
-<figcaption><p class="said">${said}</p><p class="verdict ${correct ? 'right' : 'not-right'}">${correct ? '✓ correct' : '✗ not correct'}${note !== undefined && html` <span class="muted">${note}</span>`}</p>${reference.length > 0 && html`<ul class="muted">${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
+<figcaption><p class="said">${said}</p><p class="verdict ${correct ? 'right' : 'not-right'}">${correct ? '✓ correct' : '✗ not correct'}${note !== undefined && html` <span class="muted">${note}</span>`}</p>${reference.length > 0 && html`<div class="muted">reference${reference.length > 1 && 's'}</div><ul>${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
 `;
 }
 
 export const captionGalleryStyles = html`
-.gallery { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); }
+.gallery { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); }
 .gallery .card { margin: 0; padding: 0; overflow: hidden; font-size: 14px; line-height: 1.4; }
 .gallery img { display: block; width: 100%; height: auto; background: var(--line); }
 .gallery .pixelated { image-rendering: pixelated; }
@@ -49,6 +49,8 @@ export const captionGalleryStyles = html`
 .not-right, .wrong { color: var(--bad); }
 .ok { background: var(--good-tint); border-radius: 3px; }
 .wrong { background: var(--bad-tint); border-radius: 3px; text-decoration: underline 2px; text-underline-offset: 3px; }
-.gallery ul { margin: 0; padding: 6px 0 0; border-top: 1px solid var(--line); list-style: none; overflow-wrap: anywhere; }
+.gallery figcaption div { padding-top: 6px; border-top: 1px solid var(--line); }
+.gallery ul { margin: 0; padding: 0; list-style: none; overflow-wrap: anywhere; font-size: 13px; }
+.gallery li { margin-top: 3px; }
 @media (max-width: 600px) { .gallery { grid-template-columns: repeat(auto-fill, minmax(155px, 1fr)); gap: 10px; } .gallery .said { font-size: 14px; } }
 `;

@@ -20,7 +20,17 @@ const ON_SOLID = 'var(--on-solid, #ffffff)';
 /** Below this width there is room for numbers only. */
 const NARROW = 600;
 /** The least distance of two stripes, in pixels. */
-const MIN_STRIPE = 3.5;
+const MIN_STRIPE = 5;
+
+/** The strip that tells who uses a group, and the gap between it and the box. */
+const STRIP = 3;
+const STRIP_GAP = 1.5;
+/** How far a frame stands off what it frames. */
+const FRAME = 3;
+
+function rowHeightOf(width: number): number {
+  return width < NARROW ? 21 : 25;
+}
 
 /** Parameter tokens that one stripe of the drawing stands for, a power of two. */
 export function tokensPerStripe({ scale }: PlanLayout): number {
@@ -31,14 +41,14 @@ export function tokensPerStripe({ scale }: PlanLayout): number {
 export function placeMergePlan(plan: MergePlanPicture, width: number): PlanLayout {
   const narrow = width < NARROW;
   return layoutMergePlan(plan.layers, {
-    width,
+    width: width - FRAME,
     gutter: narrow ? 44 : 62,
     head: narrow ? 62 : 68,
-    rowHeight: narrow ? 20 : 24,
-    rowGap: 3,
+    rowHeight: rowHeightOf(width),
+    rowGap: narrow ? 4 : 5,
     blockGap: narrow ? 14 : 16,
     titleHeight: narrow ? 19 : 22,
-    minWidth: narrow ? 17 : 24,
+    minWidth: narrow ? 19 : 24,
     columnGap: narrow ? 4 : 8,
   });
 }
@@ -54,11 +64,11 @@ export function mergePlanSvg(plan: MergePlanPicture, width = 1100): SafeHtml {
   const layout = placeMergePlan(plan, width);
   const narrow = width < NARROW;
   const font = narrow ? 11 : 13;
-  const rowHeight = narrow ? 20 : 24;
+  const rowHeight = rowHeightOf(width);
   const stripe = tokensPerStripe(layout) * layout.scale;
   const pattern = (origin: keyof typeof ORIGINS, solid: boolean) => {
     const colour = solid ? ON_SOLID : ORIGINS[origin].ink;
-    return html`<pattern id="${patternId(origin, solid, width)}" width="${round(stripe)}" height="8" patternUnits="userSpaceOnUse"><path d="M0.5 0V8" style="stroke:${colour}" stroke-opacity="0.28"/></pattern>`;
+    return html`<pattern id="${patternId(origin, solid, width)}" width="${round(stripe)}" height="8" patternUnits="userSpaceOnUse"><rect width="${round(stripe / 2)}" height="8" style="fill:${colour}" fill-opacity="0.14"/></pattern>`;
   };
   const origins = Object.keys(ORIGINS) as (keyof typeof ORIGINS)[];
   return html`<svg xmlns="http://www.w3.org/2000/svg" class="${narrow ? 'plan narrow' : 'plan wide'}" viewBox="0 0 ${width} ${Math.ceil(layout.height)}" role="img" aria-label="the groups of parameter tokens of every layer of the merged model" font-family="system-ui, sans-serif" font-size="${font}">
@@ -77,6 +87,9 @@ interface Drawing {
 
 function drawHeads(plan: MergePlanPicture, { columns, height }: PlanLayout, narrow: boolean, font: number): SafeHtml {
   const { vision, imageBridge, textBridge, language } = columns;
+  const mixed = plan.layers.some(({ groups }) =>
+    groups.some(({ stream, origin }) => stream === 'both' && origin !== 'bridge'),
+  );
   const bridges = { x: imageBridge.x, width: textBridge.x + textBridge.width - imageBridge.x };
   const state = (origin: PictureGroup['origin']) => {
     const groups = plan.layers.flatMap(({ groups }) => groups).filter((group) => group.origin === origin);
@@ -89,11 +102,12 @@ function drawHeads(plan: MergePlanPicture, { columns, height }: PlanLayout, narr
   const spine =
     bridges.width > 0 &&
     html`<rect x="${round(bridges.x - 3)}" y="${2 * font + 34}" width="${round(bridges.width + 6)}" height="${round(height - 2 * font - 34)}" rx="5" style="fill:${ORIGINS.bridge.tint}" fill-opacity="0.35"/>`;
-  const frozen = (origin: PictureGroup['origin']) => (narrow ? state(origin) : `parameter tokens, ${state(origin)}`);
+  const frozen = (origin: PictureGroup['origin']) =>
+    narrow ? state(origin) : `parameter tokens${mixed ? ' for image and text tokens' : ''}, ${state(origin)}`;
   return html`${spine}
-${vision.width > 0 && [imageTokens(vision), head('vision', 'vision', frozen('vision'), vision.x, 'start')]}
+${vision.width > 0 && [!mixed && imageTokens(vision), head('vision', 'vision', frozen('vision'), vision.x, 'start')]}
 ${bridges.width > 0 && head('bridges', 'bridge', state('bridge'), middle, 'middle')}
-${language.width > 0 && [textTokens(language), head('language', 'language', frozen('language'), language.x + language.width, 'end')]}`;
+${language.width > 0 && [!mixed && textTokens(language), head('language', 'language', frozen('language'), language.x + language.width, 'end')]}`;
 }
 
 /** Patches at the head of the vision column: what goes through it. */
@@ -125,16 +139,16 @@ function drawBlock(plan: MergePlanPicture, block: PlacedBlock, drawing: Drawing)
     : `${sum(true)} trained, ${sum(false)} frozen parameters${each}`;
   const textY = titleY + font;
   return html`<g><text x="0" y="${textY}" font-weight="650" style="fill:${INK}">${title}</text><text x="${width}" y="${textY}" text-anchor="end" style="fill:${MUTED}">${figures}</text>
-${rows.map(({ layer, y, groups: placed }) => html`<text x="0" y="${round(y + rowHeight / 2 + font * 0.35)}" style="fill:${MUTED}">${layer.layer}</text>${plan.method === 'union' && drawUnion(placed, y, rowHeight)}${placed.map((box) => drawGroup(box, y, drawing))}`)}</g>
+${rows.map(({ layer, y, groups: placed }) => html`<text x="0" y="${round(y + rowHeight / 2 - 2 + font * 0.35)}" style="fill:${MUTED}">${layer.layer}</text>${plan.method === 'union' && drawUnion(placed, y, rowHeight)}${placed.map((box) => drawGroup(box, y, drawing))}`)}</g>
 `;
 }
 
 /** One norm over all groups of a layer: one frame round them. */
 function drawUnion(placed: readonly PlacedGroup[], y: number, rowHeight: number): SafeHtml | undefined {
   if (placed.length === 0) return undefined;
-  const left = placed[0].x - 3;
-  const right = Math.max(...placed.map((box) => box.x + box.width)) + 3;
-  return html`<rect x="${round(left)}" y="${round(y - 1.5)}" width="${round(right - left)}" height="${rowHeight + 3}" rx="4" fill="none" style="stroke:${MUTED}" stroke-dasharray="3 3"/>`;
+  const left = placed[0].x - FRAME;
+  const right = Math.max(...placed.map((box) => box.x + box.width)) + FRAME;
+  return html`<rect x="${round(left)}" y="${round(y - 1.5)}" width="${round(right - left)}" height="${rowHeight + 2.5}" rx="4" fill="none" style="stroke:${MUTED}" stroke-dasharray="3 3" stroke-opacity="0.7"/>`;
 }
 
 function drawGroup({ group, x, width: boxWidth }: PlacedGroup, y: number, drawing: Drawing): SafeHtml {
@@ -146,15 +160,16 @@ function drawGroup({ group, x, width: boxWidth }: PlacedGroup, y: number, drawin
   const fits = (text: string) => text.length * font * 0.58 + 4 <= boxWidth;
   const label = [`${name} ${number}`, number].find(fits);
   const usedBy = stream === 'both' ? 'image and text tokens' : `${stream} tokens`;
-  const size = html`width="${round(boxWidth)}" height="${rowHeight}" rx="2.5"`;
+  const boxHeight = rowHeight - STRIP - STRIP_GAP;
+  const size = html`width="${round(boxWidth)}" height="${boxHeight}" rx="2.5"`;
   const stripColour = { image: ORIGINS.vision.ink, text: ORIGINS.language.ink };
   const strip = (colour: string, from: number, to: number) =>
-    html`<rect x="${round(from)}" y="${rowHeight - 3}" width="${round(to - from)}" height="3" style="fill:${colour}"/>`;
+    html`<rect x="${round(from)}" y="${rowHeight - STRIP}" width="${round(to - from)}" height="${STRIP}" rx="1" style="fill:${colour}"/>`;
   const strips =
     stream === 'both'
       ? [strip(stripColour.image, 0, boxWidth / 2), strip(stripColour.text, boxWidth / 2, boxWidth)]
       : strip(stripColour[stream], 0, boxWidth);
-  return html`<g transform="translate(${round(x)} ${round(y)})"><title>${name}: ${number} parameter tokens, ${formatCount(parameters)} parameters, ${trained ? 'trained' : 'frozen'}, used by ${usedBy}</title><rect ${size} style="fill:${trained ? ink : tint}"/><rect ${size} fill="url(#${patternId(origin, trained, width)})"/>${strips}${label !== undefined && html`<text x="${round(boxWidth / 2)}" y="${round((rowHeight - 3) / 2 + font * 0.36)}" text-anchor="middle" font-weight="600" style="fill:${trained ? ON_SOLID : ink}">${label}</text>`}</g>`;
+  return html`<g transform="translate(${round(x)} ${round(y)})"><title>${name}: ${number} parameter tokens, ${formatCount(parameters)} parameters, ${trained ? 'trained' : 'frozen'}, used by ${usedBy}</title><rect ${size} style="fill:${trained ? ink : tint}"/><rect ${size} fill="url(#${patternId(origin, trained, width)})"/>${strips}${label !== undefined && html`<text x="${round(boxWidth / 2)}" y="${round(boxHeight / 2 + font * 0.36)}" text-anchor="middle" font-weight="600" style="fill:${trained ? ON_SOLID : ink}">${label}</text>`}</g>`;
 }
 
 /** Both widths of one drawing may stand on one page. */

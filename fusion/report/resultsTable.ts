@@ -31,7 +31,7 @@ export function resultsTables(results: readonly ReportResults[]): SafeHtml {
 function resultsTable({ testSet, numImages, note, rows }: ReportResults): SafeHtml {
   const columns = COLUMNS.filter(({ key }) => rows.some(({ scores }) => isPresent(scores[key])));
   const table = htmlTable(
-    [{ label: 'captions of' }, ...columns.map(({ label, note: unit }) => ({ label, note: unit, numeric: true }))],
+    [{ label: 'model or control' }, ...columns.map(({ label, note: unit }) => ({ label, note: unit, numeric: true }))],
     rows.map(({ name, note: under, kind, scores }) => ({
       cells: [{ content: name, note: under }, ...columns.map((column) => scoreCell(scores[column.key], column))],
       emphasised: kind === 'model',

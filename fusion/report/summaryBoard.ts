@@ -29,6 +29,7 @@ export const summaryBoardStyles = html`
 .checks { display: grid; gap: 8px; margin: 0; padding: 0; list-style: none; }
 .checks li { display: grid; grid-template-columns: max-content 1fr; gap: 10px; align-items: baseline; }
 .checks .muted { font-size: 14px; }
+.checks .badge { min-width: 84px; text-align: center; }
 .badge { padding: 1px 8px; border-radius: 99px; font-size: 13px; font-weight: 600; white-space: nowrap; }
 .passed { color: var(--good); background: var(--good-tint); }
 .failed { color: var(--bad); background: var(--bad-tint); }

@@ -21,8 +21,10 @@ export function writeReport(path: string, data: ReportData): void {
 export function reportHtml(data: ReportData): string {
   const { summary, mergePlan, results, curves, gallery, parameters, hashes } = data;
   const sections: (PageSection | undefined)[] = [
-    summary && { id: 'summary', title: 'Summary', body: summaryBoard(summary) },
-    mergePlan && { id: 'merge', title: 'The merge', body: mergePlanFigure(mergePlan) },
+    summary && summary.checks.length + summary.headline.length > 0
+      ? { id: 'summary', title: 'Summary', body: summaryBoard(summary) }
+      : undefined,
+    mergePlan?.layers.length ? { id: 'merge', title: 'The merge', body: mergePlanFigure(mergePlan) } : undefined,
     results?.length ? { id: 'results', title: 'Results', body: resultsTables(results) } : undefined,
     gallery?.length ? { id: 'gallery', title: 'Captions', body: captionGallery(gallery) } : undefined,
     curves?.length ? { id: 'curves', title: 'Training', body: curveCards(curves) } : undefined,
@@ -47,7 +49,9 @@ function curveCards(curves: readonly ReportCurves[]): SafeHtml {
   const stages = [...new Set(curves.map(({ stage }) => stage))];
   const ordered = stages.flatMap((stage) => curves.filter((chart) => chart.stage === stage));
   const cards = ordered.map((chart) => html`<div class="card"><h3>${chart.stage}</h3>${lineChartSvg(chart)}</div>\n`);
-  return html`<div class="charts">${cards}</div>`;
+  // Two or four stand in pairs, others in threes.
+  const pairs = cards.length === 2 || cards.length === 4;
+  return html`<div class="charts${pairs && ' pairs'}">${cards}</div>`;
 }
 
 function provenanceList(provenance: ReportProvenance): SafeHtml {

@@ -77,8 +77,14 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     line: (text = '') => void stream.write(`${text}\n`),
     interactive: streams.stderr.isTTY === true && !json,
   };
+  const started = performance.now();
   const result = await command.run(args, output);
-  if (json) streams.stdout.write(`${JSON.stringify(result)}\n`);
+  if (json) {
+    const seconds = (performance.now() - started) / 1000;
+    // maxRSS counts KiB.
+    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+    streams.stdout.write(`${JSON.stringify({ ...result, process: { seconds, peakMemoryBytes } })}\n`);
+  }
   return result.passed === false ? 1 : 0;
 }
 

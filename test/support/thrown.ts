@@ -3,17 +3,26 @@ import { UserError } from '#src/errors';
 
 /** The message of the UserError that `work` throws, one clear line; anything else thrown, or nothing, fails the test. */
 export function userErrorLine(work: () => unknown): string {
-  const error = userError(work);
-  expect(error.message).not.toMatch(/[\n\r]/);
-  return error.message;
-}
-
-export function userError(work: () => unknown): UserError {
   try {
     work();
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return error;
+    return oneLine(error);
   }
   throw new Error('expected a UserError, got none');
+}
+
+/** The same of a promise. */
+export async function rejectedLine(work: Promise<unknown>): Promise<string> {
+  return oneLine(
+    await work.then(
+      () => new Error('expected a UserError, got none'),
+      (error: unknown) => error,
+    ),
+  );
+}
+
+function oneLine(error: unknown): string {
+  if (!(error instanceof UserError)) throw error;
+  expect(error.message).not.toMatch(/[\n\r]/);
+  return error.message;
 }

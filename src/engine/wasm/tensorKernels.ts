@@ -21,20 +21,21 @@ export function tensorKernels(context: KernelContext): Record<string, WasmKernel
       const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
       if (swap === undefined) return context.stock(tf.Transpose, { x }, { perm });
       const [batch, rows, columns, width] = swap;
-      const output = context.output(axes.map((axis) => x.shape[axis]), x.dtype); // biome-ignore format: one line
+      const output = context.output(
+        axes.map((axis) => x.shape[axis]),
+        x.dtype,
+      );
       if (width === 1) module.transposeMatrices(address(x), address(output), batch, rows, columns);
       else module.swapAxes(address(x), address(output), batch, rows, columns, width);
       return output;
     },
     [tf.UnsortedSegmentSum]: ({ x, segmentIds }, { numSegments }) => {
-      if (x.dtype !== 'float32' || segmentIds.dtype !== 'int32') {
-        throw new Error(`UnsortedSegmentSum: expected float32 by int32 on wasm, got ${x.dtype} by ${segmentIds.dtype}`);
-      }
       const inner = x.shape.slice(segmentIds.shape.length);
-      const output = context.output([numSegments as number, ...inner]);
+      const output = context.output([numSegments as number, ...inner], x.dtype);
       const rows = tf.util.sizeFromShape(segmentIds.shape);
       const tensors = [x, segmentIds, output].map(address);
-      module.segmentSum(...tensors, rows, tf.util.sizeFromShape(inner), numSegments as number);
+      const integers = x.dtype === 'float32' ? 0 : 1;
+      module.segmentSum(...tensors, rows, tf.util.sizeFromShape(inner), numSegments as number, integers);
       return output;
     },
   };

@@ -12,7 +12,7 @@ export interface TableCell {
   readonly content: HtmlPart;
   /** A second line under the content. */
   readonly note?: HtmlPart;
-  /** A share in [0, 1], drawn as a bar behind the content. */
+  /** A share in [0, 1], drawn as a bar under the content. */
   readonly bar?: number;
 }
 
@@ -34,8 +34,9 @@ export function htmlTable(columns: readonly TableColumn[], rows: readonly TableR
   const body = rows.map(({ cells, emphasised, total }) => {
     const rowCells = cells.map(({ content, note: under, bar }, column) => {
       if (column === 0) return html`<th scope="row">${content}${note(under)}</th>`;
-      const share = bar !== undefined && html` style="--bar:${(100 * Math.min(1, Math.max(0, bar))).toFixed(1)}%"`;
-      return html`<td${side(column)}${share}>${content}${note(under)}</td>`;
+      const percent = (100 * Math.min(1, Math.max(0, bar ?? 0))).toFixed(1);
+      const barUnder = bar !== undefined && html`<i class="bar" style="--bar:${percent}%"></i>`;
+      return html`<td${side(column)}>${content}${barUnder}${note(under)}</td>`;
     });
     const kind = [emphasised && 'emphasised', total && 'total'].filter(Boolean).join(' ');
     return html`<tr${kind !== '' && html` class="${kind}"`}>${rowCells}</tr>`;

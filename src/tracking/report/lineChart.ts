@@ -5,7 +5,7 @@ import { type ChartPoint, thinPoints } from './thinPoints.js';
 
 export interface ChartSeries {
   readonly name: string;
-  /** In order of step. A value that is not finite (or not positive under `logY`) breaks the line. */
+  /** In order of step. A value that is not finite, is beyond ±1e100, or has no logarithm under `logY` breaks the line. */
   readonly points: readonly ChartPoint[];
 }
 
@@ -16,7 +16,7 @@ export interface LineChart {
   /** 'step' when not given. */
   readonly xLabel?: string;
   readonly logY?: boolean;
-  /** Size in user units, which are pixels where the chart is not scaled; 460 x 300 when not given. */
+  /** Size in user units, which are pixels where the chart is not scaled; 400 x 270 when not given. */
   readonly width?: number;
   readonly height?: number;
 }
@@ -25,6 +25,8 @@ const FONT = 13;
 /** Mean width of a character of a sans-serif face, in pixels at FONT. */
 const CHARACTER = 7;
 const LEGEND_ROW = 19;
+/** Keeps axes clear of overflow and of what no logarithm can tell from zero. */
+const LARGEST = 1e100;
 const MAX_POINTS = 320;
 const MAX_HOVER_POINTS = 40;
 const NUM_COLOURS = 6;
@@ -36,9 +38,9 @@ const FALLBACK_COLOURS = ['#2563eb', '#c2570c', '#047857', '#a21caf', '#b91c1c',
  * fallbacks, so that it also stands alone.
  */
 export function lineChartSvg(chart: LineChart): SafeHtml {
-  const { yLabel, xLabel = 'step', logY = false, width = 460, height = 300 } = chart;
-  const drawable = ([step, value]: ChartPoint) =>
-    Number.isFinite(step) && Number.isFinite(value) && (!logY || value > 0);
+  const { yLabel, xLabel = 'step', logY = false, width = 400, height = 270 } = chart;
+  const lowest = logY ? 1 / LARGEST : -LARGEST;
+  const drawable = ([step, value]: ChartPoint) => Math.abs(step) <= LARGEST && value >= lowest && value <= LARGEST;
   const all = chart.series.flatMap(({ points }) => points.filter(drawable));
 
   const legend = placeLegend(chart.series, drawable, width);
@@ -49,7 +51,7 @@ export function lineChartSvg(chart: LineChart): SafeHtml {
     logY,
   );
   const left = 10 + CHARACTER * Math.max(2, ...y.labels.map((label) => label.length));
-  const right = width - 14;
+  const right = width - 20;
   const x = horizontalAxis(all.map(([step]) => step));
   const xAt = (step: number) => round(left + ((step - x.low) / (x.high - x.low)) * (right - left));
   const yAt = (value: number) => {
@@ -112,16 +114,16 @@ interface Axis {
 function verticalAxis(values: readonly number[], logY: boolean): Axis {
   let [low, high] = extent(values) ?? (logY ? [0.1, 1] : [0, 1]);
   if (logY) {
-    if (high / low < 1.2) [low, high] = [low / 1.2, high * 1.2];
-    return { low, high, ...logTicks(low, high, 7) };
+    const ticks = logTicks(low, high, 7);
+    return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
   }
   // Nearly at zero, the axis begins there: differences are then seen in proportion.
   if (low > 0 && low < 0.4 * high) low = 0;
-  if (high - low < 1e-9 * Math.max(1, Math.abs(high))) {
-    const margin = Math.abs(high) / 2 || 0.5;
+  if (high - low <= Math.max(1e-30, 1e-9 * Math.abs(high))) {
+    const margin = Math.abs(high) > 1e-30 ? Math.abs(high) / 2 : 0.5;
     [low, high] = [low - margin, high + margin];
   }
-  const ticks = linearTicks(low, high, 6, true);
+  const ticks = linearTicks(low, high, 6, { cover: true });
   return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
 }
 
@@ -129,7 +131,7 @@ function horizontalAxis(steps: readonly number[]): Axis {
   let [low, high] = extent(steps) ?? [0, 1];
   if (low > 0 && low < 0.1 * high) low = 0;
   if (low === high) [low, high] = [low - 1, high + 1];
-  return { low, high, ...linearTicks(low, high, 6) };
+  return { low, high, ...linearTicks(low, high, 6, { minStep: steps.every(Number.isInteger) ? 1 : 0 }) };
 }
 
 function extent(values: readonly number[]): [low: number, high: number] | undefined {

@@ -39,7 +39,8 @@ function outputAndGradients(sizes: Sizes, settings: PattentionSettings, plain: b
     [n, dIn],
     [n, dOut],
   ];
-  const arrays = shapes.map((shape, i) => normalNumbers(i, shape));
+  // Scores of order 1.
+  const arrays = shapes.map((shape, i) => normalNumbers(i, shape, i === 1 ? 1 / Math.sqrt(dIn) : 1));
   const weight = normalNumbers(9, [tokens, dOut]);
   return () => {
     const [x, keys, values] = arrays.map((array, i) => tf.tensor2d(array, shapes[i]));
@@ -75,6 +76,8 @@ describe('Pattention', () => {
     const mode = fc.constantFrom('l2NormGelu' as const, 'geluL2Norm' as const, 'softmax' as const);
     const form = fc.constantFrom('erf' as const, 'tanh' as const);
     const check = fc.asyncProperty(sizes, mode, form, fc.constantFrom(0, 1e-5), async (shape, norm, gelu, epsilon) => {
+      // The norm of a few GELUs may be tiny, with the error of 1 + erf in it.
+      fc.pre(norm !== 'geluL2Norm' || shape.n > 5);
       const settings = settingsOf(norm, gelu, epsilon, shape.n);
       const apart = await differences(
         outputAndGradients(shape, settings, false),

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { JsonObject, Output } from '#src/cli';
+import { UserError } from '#src/errors';
+
+/** What a command run as a process of its own reports. */
+export interface ChildResult extends JsonObject {
+  readonly process: { readonly seconds: number; readonly peakMemoryBytes: number };
+}
+
+/**
+ * Runs a tokenfuse command in a process of its own, so that two backbones train side by side and each stage's memory is
+ * given back when it ends. Its lines come through with the stage's name in front.
+ *
+ * @param signal ends the process when another stage has failed
+ * @throws UserError with the command's own message when it fails
+ */
+export function runChild(
+  stage: string,
+  words: readonly string[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<ChildResult> {
+  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  return new Promise((resolveStage, reject) => {
+    const child = spawn(process.execPath, [program, ...words, '--json'], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+    let result = '';
+    let partial = '';
+    let lastLines: string[] = [];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      result += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (partial + text).split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines) output.line(`${stage.padEnd(9)} ${line}`);
+      lastLines = [...lastLines, ...lines].slice(-5);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolveStage(JSON.parse(result) as ChildResult);
+      else
+        reject(
+          new UserError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? 'it said nothing'}`),
+        );
+    });
+  });
+}

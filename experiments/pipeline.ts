@@ -1,0 +1,190 @@
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { type Evaluation, MERGE_REPORT, type MergePlan, type MergeReport, planMerge, ROWS } from '#fusion';
+import { type JsonObject, type Output, renderTable } from '#src/cli';
+import { UserError } from '#src/errors';
+import { readJson, writeJsonAtomic } from '#src/storage';
+import { type ChildResult, runChild } from './childStage.js';
+import { type ExperimentKind, parseExperimentOf } from './parseExperiment.js';
+import { checkExpectations, type PipelineCheck } from './pipelineChecks.js';
+import type { PipelineExperiment } from './pipelineConfig.js';
+import { writePipelineReport } from './pipelineReport.js';
+
+export interface PipelineOptions {
+  /** Path of the pipeline file; stage paths start at its folder. */
+  readonly path: string;
+  readonly outDir: string;
+  readonly engineWords: readonly string[];
+  readonly upperBound: boolean;
+  readonly output: Output;
+}
+
+/** Everything a finished pipeline knows. */
+export interface PipelineOutcome {
+  readonly name: string;
+  readonly command: string;
+  readonly outDir: string;
+  readonly evaluation: Evaluation;
+  readonly plan: MergePlan;
+  readonly mergeReport: MergeReport;
+  readonly align: ChildResult;
+  readonly upperBound: ChildResult | undefined;
+  readonly checks: readonly PipelineCheck[];
+  readonly wallSeconds: number;
+  readonly peakMemoryBytes: number;
+  /** Run directories of the stages that trained, by stage. */
+  readonly runs: readonly { readonly stage: string; readonly runDir: string }[];
+}
+
+/** Name of the run that aligns a copy with `train: all`. */
+const UPPER_BOUND = 'align-all';
+
+/** Runs all stages in order, the two backbones (and the upper bound beside the bridge) side by side. */
+export async function runPipeline(pipeline: PipelineExperiment, options: PipelineOptions): Promise<JsonObject> {
+  const { outDir, output, engineWords } = options;
+  const started = performance.now();
+  const files = stageFiles(pipeline, options.path);
+  const common = ['--root', outDir, '--cache-dir', join(outDir, 'cache')];
+  const compute = [...common, ...engineWords];
+  const peaks: number[] = [];
+  const failure = new AbortController();
+  const stage = async (name: string, words: readonly string[]): Promise<ChildResult> => {
+    const result = await runChild(name, words, output, failure.signal).catch((error: unknown) => {
+      failure.abort();
+      throw error;
+    });
+    output.line(
+      `${name.padEnd(9)} done in ${result.process.seconds.toFixed(0)} s, peak ${(result.process.peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
+    );
+    peaks.push(result.process.peakMemoryBytes);
+    return result;
+  };
+  /** Runs stages side by side where there are cores for it; their peaks add. */
+  const together = async (stages: readonly (() => Promise<ChildResult>)[]): Promise<ChildResult[]> => {
+    const before = peaks.length;
+    const results: ChildResult[] = [];
+    if (cpus().length > 1) results.push(...(await Promise.all(stages.map((run) => run()))));
+    else for (const run of stages) results.push(await run());
+    if (cpus().length > 1) peaks.push(peaks.slice(before).reduce((sum, peak) => sum + peak, 0));
+    return results;
+  };
+
+  await stage('data', ['scenes', files.scenes.path, '--root', outDir]);
+  const tokenizer = files.tokenizer.experiment;
+  const tokenizerPath = join(outDir, tokenizer.name, 'tokenizer.json');
+  if (!existsSync(tokenizerPath)) {
+    const sources = tokenizer.files.map((file) => resolve(outDir, file));
+    const settings = ['--vocab-size', String(tokenizer.vocabSize), '--min-frequency', String(tokenizer.minFrequency)];
+    await stage('tokenizer', ['tokenizer', 'train', ...sources, ...settings, '--out', tokenizerPath]);
+  }
+  await together([
+    () => stage('vision', ['train', files.vision.path, ...compute, '--resume']),
+    () => stage('language', ['train', files.language.path, ...compute, '--resume']),
+  ]);
+
+  const recipe = files.merge.experiment;
+  const mergedDir = join(outDir, recipe.name);
+  const { plan, problems } = planMerge(recipe, outDir);
+  if (plan === undefined) throw new UserError(problems.join('\n'));
+  if (!existsSync(join(mergedDir, MERGE_REPORT))) await stage('merge', ['merge', files.merge.path, '--root', outDir]);
+  const mergeReport = readJson(join(mergedDir, MERGE_REPORT), 'merge report') as MergeReport;
+
+  const boundWords = ['--set', 'train=all', '--out', join(outDir, UPPER_BOUND)];
+  const [align, upperBound] = await together([
+    () => stage('align', ['align', files.align.path, ...compute, '--resume']),
+    ...(options.upperBound
+      ? [() => stage(UPPER_BOUND, ['align', files.align.path, ...compute, '--resume', ...boundWords])]
+      : []),
+  ]);
+  const evaluateWords = upperBound ? ['--set', `upperBound=${UPPER_BOUND}`] : [];
+  await stage('evaluate', ['evaluate', files.evaluate.path, ...compute, ...evaluateWords]);
+
+  const evaluationDir = join(outDir, files.evaluate.experiment.name);
+  const evaluation = readJson(join(evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;
+  const kept = align.backbonesKept as { kept: number; total: number };
+  const outcome: PipelineOutcome = {
+    name: pipeline.name,
+    command: `tokenfuse run ${options.path}${upperBound ? ' --upper-bound' : ''}`,
+    outDir,
+    evaluation,
+    plan,
+    mergeReport,
+    align,
+    upperBound,
+    checks: checkExpectations(pipeline.expect, evaluation, mergeReport, kept),
+    wallSeconds: (performance.now() - started) / 1000,
+    peakMemoryBytes: Math.max(...peaks),
+    runs: [
+      { stage: 'vision', runDir: join(outDir, files.vision.experiment.name) },
+      { stage: 'language', runDir: join(outDir, files.language.experiment.name) },
+      { stage: 'align', runDir: join(outDir, files.align.experiment.name) },
+      ...(upperBound ? [{ stage: ROWS.upperBound, runDir: join(outDir, UPPER_BOUND) }] : []),
+    ],
+  };
+  const reportPath = join(outDir, 'report.html');
+  writePipelineReport(reportPath, outcome);
+  printSummary(outcome, reportPath, output);
+  const summary = summaryJson(outcome, reportPath);
+  writeJsonAtomic(join(outDir, 'summary.json'), summary);
+  return summary;
+}
+
+/** Reads and checks every stage's file before anything runs. */
+function stageFiles(pipeline: PipelineExperiment, path: string) {
+  const folder = dirname(resolve(path));
+  const open = <K extends ExperimentKind & keyof PipelineExperiment>(kind: K) => {
+    const file = join(folder, pipeline[kind] as string);
+    return { path: file, experiment: parseExperimentOf(file, [kind]) };
+  };
+  return {
+    scenes: open('scenes'),
+    tokenizer: open('tokenizer'),
+    vision: open('vision'),
+    language: open('language'),
+    merge: open('merge'),
+    align: open('align'),
+    evaluate: open('evaluate'),
+  };
+}
+
+function printSummary(
+  { evaluation, checks, wallSeconds, peakMemoryBytes, align }: PipelineOutcome,
+  reportPath: string,
+  output: Output,
+): void {
+  const show = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3));
+  const rows = evaluation.sets.flatMap(({ name, rows: setRows }) =>
+    setRows.map((row) => [
+      name,
+      row.name,
+      ...[row.captionNll, row.ciderD, row.attributes?.object, row.attributes?.relation, row.attributes?.exactScene].map(
+        show,
+      ),
+    ]),
+  );
+  output.line();
+  output.line(renderTable(['test set', 'captions from', 'NLL', 'CIDEr-D', 'object', 'relation', 'exact'], rows));
+  output.line();
+  const count = (n: unknown): string => Number(n).toLocaleString('en-US');
+  output.line(
+    `parameters trained in alignment: ${count(align.trainableParameters)} of ${count(Number(align.trainableParameters) + Number(align.frozenParameters))}`,
+  );
+  for (const { label, passed, detail } of checks) output.line(`${passed ? 'ok  ' : 'MISS'} ${label}: ${detail}`);
+  output.line(`${(wallSeconds / 60).toFixed(1)} minutes, peak memory ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`);
+  output.line(`report: ${reportPath}`);
+}
+
+function summaryJson(
+  { evaluation, checks, wallSeconds, peakMemoryBytes, align, mergeReport }: PipelineOutcome,
+  report: string,
+): JsonObject {
+  return {
+    sets: evaluation.sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })),
+    checks,
+    parameters: { ...mergeReport.parameters, trained: align.trainableParameters },
+    wallSeconds,
+    peakMemoryBytes,
+    report,
+  };
+}

@@ -1,0 +1,160 @@
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import type { CaptionSample, EvaluatedSet } from '#fusion';
+import { ROWS } from '#fusion';
+import {
+  type GalleryItem,
+  type MergePlanPicture,
+  type ReportCurves,
+  type ReportResults,
+  writeReport,
+} from '#fusion/report';
+import { createRandom } from '#src/random';
+import { readJson } from '#src/storage';
+import { readMetrics } from '#src/tracking';
+import type { PipelineOutcome } from './pipeline.js';
+
+/** Images shown of each kind; drawn at random, not chosen. */
+const GALLERY_SIZE = 8;
+
+/** Writes the one page that shows a finished pipeline. */
+export function writePipelineReport(path: string, outcome: PipelineOutcome): void {
+  const { mergeReport, evaluation, align, checks } = outcome;
+  const provenance = readJson(join(outcome.runs[0].runDir, 'provenance.json'), 'provenance') as {
+    engine: { name: string; device: string };
+    seed: number;
+    commit: string | null;
+  };
+  const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model);
+  const { parameters } = mergeReport;
+  writeReport(path, {
+    title: `tokenfuse: ${outcome.name}`,
+    created: new Date().toISOString(),
+    provenance: {
+      engine: provenance.engine.name,
+      device: provenance.engine.device,
+      node: process.version,
+      processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+      seed: provenance.seed,
+      ...(provenance.commit ? { commit: provenance.commit } : {}),
+      wallSeconds: outcome.wallSeconds,
+      command: outcome.command,
+    },
+    summary: {
+      checks: checks.map(({ label, passed, detail }) => ({ label, passed, detail })),
+      headline: [
+        {
+          label: 'object accuracy',
+          value: firstModel?.attributes?.object ?? '–',
+          note: evaluation.sets[0]?.name ?? '',
+        },
+        { label: 'caption NLL', value: firstModel?.captionNll ?? '–', note: 'nats per token' },
+        { label: 'parameters trained in fusion', value: Number(align.trainableParameters) },
+        { label: 'backbone parameters, frozen', value: parameters.vision + parameters.language },
+      ],
+    },
+    curves: outcome.runs.flatMap(({ stage, runDir }) => curvesOf(stage, runDir)),
+    mergePlan: planPicture(outcome),
+    results: evaluation.sets.map(resultsOf),
+    gallery: evaluation.sets.slice(0, 2).flatMap((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')),
+    parameters: [
+      { component: 'vision backbone', trained: 0, frozen: parameters.vision },
+      { component: 'language backbone', trained: 0, frozen: parameters.language },
+      {
+        component: 'bridge groups and gates',
+        trained: Number(align.trainableParameters),
+        frozen: parameters.fusion - Number(align.trainableParameters),
+      },
+    ],
+    hashes: {
+      tensors: mergeReport.tensors.map(({ name, inputSha256, outputSha256 }) => ({
+        name,
+        sha256: inputSha256,
+        kept: inputSha256 === outputSha256,
+      })),
+    },
+  });
+}
+
+/** One chart of losses and one of the other validation metrics, if there are any. */
+function curvesOf(stage: string, runDir: string): ReportCurves[] {
+  const series = new Map<string, [number, number][]>();
+  for (const { step, values } of readMetrics(runDir)) {
+    for (const [name, value] of Object.entries(values)) {
+      series.set(name, [...(series.get(name) ?? []), [step, value]]);
+    }
+  }
+  const pick = (wanted: (name: string) => boolean) =>
+    [...series].filter(([name]) => wanted(name)).map(([name, points]) => ({ name, points }));
+  const isLoss = (name: string): boolean => /(loss|captionNll)$/.test(name);
+  const isShare = (name: string): boolean =>
+    /validation\/.*([aA]ccuracy|F1)/.test(name) && !name.includes('gridAccuracy');
+  const charts: ReportCurves[] = [{ stage, series: pick(isLoss), yLabel: 'loss (nats)' }];
+  const shares = pick(isShare);
+  if (shares.length > 0) charts.push({ stage, series: shares, yLabel: 'share right' });
+  return charts;
+}
+
+function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPicture {
+  const { fusion } = plan.config;
+  const keys = [...new Set(plan.groups.map(({ block, layer }) => `${block}/${layer}`))];
+  return {
+    method: fusion.method,
+    imageStates: fusion.imageStates,
+    layers: keys.map((key) => {
+      const groups = plan.groups.filter(({ block, layer }) => `${block}/${layer}` === key);
+      return {
+        block: groups[0].block,
+        layer: groups[0].layer,
+        groups: groups.map(({ group, origin, numParamTokens, parameters }) => ({
+          name: group,
+          stream:
+            fusion.method !== 'routed' && origin !== 'bridge'
+              ? ('both' as const)
+              : origin === 'vision' || group.startsWith('image')
+                ? ('image' as const)
+                : ('text' as const),
+          numParamTokens,
+          parameters,
+          trained: origin === 'bridge',
+          origin,
+        })),
+      };
+    }),
+    totals: {
+      trained: Number(align.trainableParameters),
+      frozen: mergeReport.parameters.vision + mergeReport.parameters.language,
+    },
+  };
+}
+
+function resultsOf({ name, numImages, rows }: EvaluatedSet): ReportResults {
+  return {
+    testSet: name,
+    numImages,
+    rows: rows.map((row) => {
+      const { colour, shape, size, object, relation, relationDisagree, exactScene } = row.attributes ?? {};
+      const attributes = row.attributes ? { object, colour, shape, size, relation, relationDisagree, exactScene } : {};
+      return {
+        name: row.name,
+        kind: row.name === ROWS.model ? ('model' as const) : ('control' as const),
+        scores: { ...attributes, captionNll: row.captionNll, ciderD: row.ciderD, bleu4: row.bleu4 },
+      };
+    }),
+  };
+}
+
+function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): GalleryItem[] {
+  const drawn = createRandom(0, 'gallery', name).shuffled(samples);
+  const item = (sample: CaptionSample, shownIn: GalleryItem['group']): GalleryItem => ({
+    group: shownIn,
+    image: sample.imagePath,
+    reference: sample.references.slice(0, 1),
+    generated: sample.generated,
+    correct: sample.exact ?? sample.references.includes(sample.generated),
+    ...(shownIn === 'failures' ? { note: name } : {}),
+  });
+  const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));
+  const failures = drawn.slice(GALLERY_SIZE).filter(({ exact }) => exact === false);
+  return [...shown, ...failures.slice(0, GALLERY_SIZE / 2).map((sample) => item(sample, 'failures'))];
+}
