@@ -15,7 +15,7 @@ import { readMetrics } from '#src/tracking';
 import type { PipelineOutcome } from './pipeline.js';
 
 /** Images shown of each kind; drawn at random, not chosen. */
-const GALLERY_SIZE = 8;
+const GALLERY_SIZE = 12;
 
 /** Writes the one page that shows a finished pipeline. */
 export function writePipelineReport(path: string, outcome: PipelineOutcome): void {

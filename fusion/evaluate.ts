@@ -7,6 +7,7 @@ import { type Scene, type SceneAccuracy, sceneAccuracy } from '#fusion/scenes';
 import { type Output, renderTable } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { readScalar, tf } from '#src/engine';
+import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { captionImages } from './captioner.js';
@@ -82,10 +83,13 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
   const constant = experiment.constantFrom
     ? bestConstantCaption(readCocoCaptions(resolve(root, experiment.constantFrom)).captions).caption
     : undefined;
+  const opened: TestSet[] = [];
   try {
+    // All files of all sets are read before the first caption is written.
+    for (const set of experiment.sets) opened.push(await openSet(model, set, options));
     const sets: EvaluatedSet[] = [];
-    for (const set of experiment.sets) {
-      const evaluated = await evaluateSet(model, bound, constant, set, experiment, options);
+    for (const set of opened) {
+      const evaluated = await evaluateSet(model, bound, constant, set, experiment, options.outDir);
       options.output.line(setTable(evaluated));
       sets.push(evaluated);
     }
@@ -93,8 +97,32 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
     return evaluation;
   } finally {
+    for (const { pairs } of opened) pairs.close();
     model.dispose();
     bound?.dispose();
+  }
+}
+
+interface TestSet {
+  readonly name: string;
+  readonly pairs: CaptionPairs;
+  readonly scenes: readonly Scene[] | undefined;
+}
+
+async function openSet(
+  { config, tokenizer }: JointModel,
+  { name, captions, images, scenes }: EvaluateExperiment['sets'][number],
+  { root, cacheDir }: EvaluateOptions,
+): Promise<TestSet> {
+  const source = { captions: resolve(root, captions), ...(images ? { images: resolve(root, images) } : {}) };
+  const { seqLen } = config.language.language;
+  const places = { seqLen, cacheDir };
+  const pairs = await openCaptionPairs(source, config.vision.vision, tokenizer, createTokenWeights([]), places);
+  try {
+    return { name, pairs, scenes: scenes ? readScenes(resolve(root, scenes), pairs.imageIds) : undefined };
+  } catch (error) {
+    pairs.close();
+    throw error;
   }
 }
 
@@ -102,95 +130,81 @@ async function evaluateSet(
   model: JointModel,
   bound: JointModel | undefined,
   constant: string | undefined,
-  set: EvaluateExperiment['sets'][number],
+  { name: setName, pairs, scenes }: TestSet,
   { seed, maxTokens, batchSize }: EvaluateExperiment,
-  { root, cacheDir, outDir }: EvaluateOptions,
+  outDir: string,
 ): Promise<EvaluatedSet> {
-  const source = {
-    captions: resolve(root, set.captions),
-    ...(set.images ? { images: resolve(root, set.images) } : {}),
-  };
-  const { seqLen } = model.config.language.language;
-  const pairs = await openCaptionPairs(source, model.config.vision.vision, model.tokenizer, createTokenWeights([]), {
-    seqLen,
-    cacheDir,
-  });
-  try {
-    const { imageIds } = pairs;
-    const references: CaptionSet = new Map(imageIds.map((id, i) => [id, pairs.captions[i]]));
-    const scenes = set.scenes ? readScenes(resolve(root, set.scenes), imageIds) : undefined;
-    const order = derangement(imageIds.length, seed, set.name);
-    const cache = await cacheImageStates(model, pairs, batchSize);
+  const { imageIds } = pairs;
+  const references: CaptionSet = new Map(imageIds.map((id, i) => [id, pairs.captions[i]]));
+  const order = derangement(imageIds.length, seed, setName);
+  const cache = await cacheImageStates(model, pairs, batchSize);
 
-    const scored: { row: EvaluationRow; predictions: readonly string[]; exact: (boolean | null)[] }[] = [];
-    const add = (name: string, predictions: readonly string[], captionNll: number | null): void => {
-      const file = join(outDir, 'predictions', set.name, `${name.replace(/[^a-z]+/g, '-').replace(/-$/, '')}.json`);
-      writePredictions(
-        file,
-        imageIds.map((id, i) => ({ image_id: id, caption: predictions[i] })),
-      );
-      const scores = scoreCaptions(new Map(imageIds.map((id, i) => [id, predictions[i]])), references);
-      const accuracy = scenes ? sceneAccuracy(predictions, scenes) : undefined;
-      const { bleu1, bleu4, rougeL, ciderD } = scores;
-      const { perImage, ...attributes } = accuracy ?? { perImage: undefined };
-      scored.push({
-        row: {
-          name,
-          captionNll,
-          bleu1,
-          bleu4,
-          rougeL,
-          ciderD,
-          attributes: accuracy ? (attributes as AttributeAccuracy) : null,
-        },
-        predictions,
-        exact: imageIds.map((_, i) => perImage?.[i].exactScene ?? null),
-      });
-    };
-    const run = { pairs, batchSize, maxTokens };
-    const own = await captionAll(model, cache, run, true);
-    add(ROWS.model, own, await captionNll(model, cache, run, { bridge: true }));
-    if (bound) {
-      const boundCache = await cacheImageStates(bound, pairs, batchSize);
-      add(
-        ROWS.upperBound,
-        await captionAll(bound, boundCache, run, true),
-        await captionNll(bound, boundCache, run, { bridge: true }),
-      );
-    }
-    // A caption is a function of its image, so the caption of a shuffled image is that image's caption.
-    const shuffled = order.map((position) => own[position]);
-    add(ROWS.shuffled, shuffled, await captionNll(model, cache, run, { bridge: true, order }));
-    const [blind] = await captionImages(model, undefined, { maxTokens, bridge: true });
-    add(
-      ROWS.blind,
-      imageIds.map(() => blind),
-      await captionNll(model, undefined, run, { bridge: true }),
+  const scored: { row: EvaluationRow; predictions: readonly string[]; exact: (boolean | null)[] }[] = [];
+  const add = (name: string, predictions: readonly string[], captionNll: number | null): void => {
+    const file = join(outDir, 'predictions', setName, `${name.replace(/[^a-z]+/g, '-').replace(/-$/, '')}.json`);
+    writePredictions(
+      file,
+      imageIds.map((id, i) => ({ image_id: id, caption: predictions[i] })),
     );
-    const untrained = await captionAll(model, cache, run, false);
-    add(ROWS.untrained, untrained, await captionNll(model, cache, run, { bridge: false }));
-    if (constant !== undefined)
-      add(
-        ROWS.constant,
-        imageIds.map(() => constant),
-        null,
-      );
-
-    return {
-      name: set.name,
-      numImages: imageIds.length,
-      rows: scored.map(({ row }) => row),
-      samples: imageIds.map((imageId, i) => ({
-        imageId,
-        imagePath: pairs.imagePaths[i],
-        references: pairs.captions[i],
-        generated: own[i],
-        exact: scored[0].exact[i],
-      })),
-    };
-  } finally {
-    pairs.close();
+    const scores = scoreCaptions(new Map(imageIds.map((id, i) => [id, predictions[i]])), references);
+    const accuracy = scenes ? sceneAccuracy(predictions, scenes) : undefined;
+    const { bleu1, bleu4, rougeL, ciderD } = scores;
+    const { perImage, ...attributes } = accuracy ?? { perImage: undefined };
+    scored.push({
+      row: {
+        name,
+        captionNll,
+        bleu1,
+        bleu4,
+        rougeL,
+        ciderD,
+        attributes: accuracy ? (attributes as AttributeAccuracy) : null,
+      },
+      predictions,
+      exact: imageIds.map((_, i) => perImage?.[i].exactScene ?? null),
+    });
+  };
+  const run = { pairs, batchSize, maxTokens };
+  const own = await captionAll(model, cache, run, true);
+  add(ROWS.model, own, await captionNll(model, cache, run, { bridge: true }));
+  if (bound) {
+    const boundCache = await cacheImageStates(bound, pairs, batchSize);
+    add(
+      ROWS.upperBound,
+      await captionAll(bound, boundCache, run, true),
+      await captionNll(bound, boundCache, run, { bridge: true }),
+    );
   }
+  // A caption is a function of its image, so the caption of a shuffled image is that image's caption.
+  const shuffled = order.map((position) => own[position]);
+  add(ROWS.shuffled, shuffled, await captionNll(model, cache, run, { bridge: true, order }));
+  const [blind] = await captionImages(model, undefined, { maxTokens, bridge: true });
+  add(
+    ROWS.blind,
+    imageIds.map(() => blind),
+    await captionNll(model, undefined, run, { bridge: true }),
+  );
+  const untrained = await captionAll(model, cache, run, false);
+  add(ROWS.untrained, untrained, await captionNll(model, cache, run, { bridge: false }));
+  if (constant !== undefined)
+    add(
+      ROWS.constant,
+      imageIds.map(() => constant),
+      null,
+    );
+
+  return {
+    name: setName,
+    numImages: imageIds.length,
+    rows: scored.map(({ row }) => row),
+    samples: imageIds.map((imageId, i) => ({
+      imageId,
+      imagePath: pairs.imagePaths[i],
+      references: pairs.captions[i],
+      generated: own[i],
+      exact: scored[0].exact[i],
+    })),
+  };
 }
 
 interface EvaluationRun {
@@ -256,7 +270,7 @@ function readScenes(path: string, imageIds: readonly number[]): Scene[] {
   const byId = new Map(scenes.map((scene) => [scene.id, scene as unknown as Scene]));
   return imageIds.map((id) => {
     const scene = byId.get(id);
-    if (scene === undefined) throw new Error(`${path}: expected a scene with id ${id}, it has none`);
+    if (scene === undefined) throw new UserError(`${path}: expected a scene with id ${id}, it has none`);
     return scene;
   });
 }
@@ -268,13 +282,14 @@ function setTable({ name, numImages, rows }: EvaluatedSet): string {
     `${name} (${numImages})`,
     'NLL',
     'CIDEr-D',
-    'BLEU-4',
-    ...(hasScenes ? ['colour', 'shape', 'size', 'object', 'rel', 'exact'] : ['ROUGE-L']),
+    ...(hasScenes ? ['colour', 'shape', 'size', 'object', 'relation', 'exact'] : ['BLEU-1', 'BLEU-4', 'ROUGE-L']),
   ];
-  const cells = rows.map(({ name: row, captionNll: nll, ciderD, bleu4, rougeL, attributes: a }) => [
+  const cells = rows.map(({ name: row, captionNll: nll, ciderD, bleu1, bleu4, rougeL, attributes: a }) => [
     row,
-    ...[nll, ciderD, bleu4].map(show),
-    ...(hasScenes ? [a?.colour, a?.shape, a?.size, a?.object, a?.relation, a?.exactScene] : [rougeL]).map(show),
+    ...[nll, ciderD].map(show),
+    ...(hasScenes ? [a?.colour, a?.shape, a?.size, a?.object, a?.relation, a?.exactScene] : [bleu1, bleu4, rougeL]).map(
+      show,
+    ),
   ]);
   return `${renderTable(headers, cells)}\n`;
 }

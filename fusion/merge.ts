@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
+import { parseConfig } from '#src/config';
 import { ConfigError, UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import {
@@ -65,11 +66,20 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
     assets.set(TOKENIZER_FILE, readBytes(join(plan.languageCheckpoint, tokenizer.path), 'tokenizer'));
   }
   const model: ModelDescription = { format: 1, kind: 'fusion', config: plan.config };
-  writeCheckpoint(outDir, { model, tensors, assets });
-  const report = reportOf(plan, outDir);
-  writeJsonAtomic(join(outDir, MERGE_REPORT), report);
-  if (!report.kept) throw new UserError(`${outDir}: a backbone tensor changed in the merge; see ${MERGE_REPORT}`);
-  return report;
+  // Model and report appear together, so that a merge broken off between them does not stand in the way of the next.
+  const aside = `${outDir}.${process.pid}.merge`;
+  try {
+    writeCheckpoint(aside, { model, tensors, assets });
+    const report = reportOf(plan, aside);
+    const changed = report.tensors.find(({ inputSha256, outputSha256 }) => inputSha256 !== outputSha256);
+    if (changed)
+      throw new UserError(`${outDir}: not written: '${changed.name}' changed in the merge; this is a defect`);
+    writeJsonAtomic(join(aside, MERGE_REPORT), report);
+    renameSync(aside, outDir);
+    return report;
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
 }
 
 /** Reads both sides back from disk, so that the report speaks of the files and not of memory. */
@@ -112,8 +122,9 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
   for (const outDir of [visionDir, languageDir]) {
     if (existsSync(outDir)) throw new ConfigError(`${outDir}: exists already; expected a new folder for a backbone`);
   }
-  const description = readModelDescription(directory);
-  const config = JointModelConfig.parse(description.config);
+  const { kind, config: description } = readModelDescription(directory);
+  if (kind !== 'fusion') throw new UserError(`${directory}: expected a merged model, got a ${kind} model`);
+  const config = parseConfig(description, JointModelConfig, join(directory, 'model.json'));
   const header = readSafetensorsHeader(join(directory, 'model.safetensors'));
   const backbone = (wanted: (name: string) => boolean): Map<string, HostTensor> =>
     new Map(

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
+import { renderTable } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
 import { LAYER_NAMES, type LayerName, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
 import { findCheckpoint, readModelDescription } from '#src/training';
-import { numImageTokens, VISION_GROUP, VisionModelConfig } from '#vision';
+import { numImageTokens, POSITION_EMBEDDING, VISION_GROUP, VisionModelConfig } from '#vision';
 import { BRIDGE_PLACES, gateNames, type JointModelConfig, stacksMatch } from './jointConfig.js';
 import { BRIDGE_PARTS, type MergeRecipe } from './recipe.js';
 
@@ -60,9 +61,10 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
     if (language.header.tensors.has(name))
       problems.push(`both backbones hold a tensor '${name}': expected different names`);
   }
+  const positions: [string, number[]] = [POSITION_EMBEDDING, [numImageTokens(config.vision.vision), v.dModel]];
   problems.push(
-    ...missingTensors(vision.header, VISION_GROUP, v, recipe.vision),
-    ...missingTensors(language.header, LANGUAGE_GROUP, l, recipe.language),
+    ...missingTensors(vision.header, [...stackTensors(VISION_GROUP, v), positions], recipe.vision),
+    ...missingTensors(language.header, stackTensors(LANGUAGE_GROUP, l), recipe.language),
   );
   if (problems.length > 0) return { problems };
 
@@ -150,22 +152,30 @@ function stackProblems(
   return problems;
 }
 
-function missingTensors(header: SafetensorsHeader, name: string, stack: TokenFormerConfig, path: string): string[] {
-  const problems: string[] = [];
-  for (let l = 0; l < stack.numLayers; l++) {
-    for (const layer of LAYER_NAMES) {
-      const shape = [layerParamTokens(stack, layer), stack.dModel];
-      for (const part of ['keyParamTokens', 'valueParamTokens']) {
-        const tensorName = `${layerPath(l, layer)}/${name}/${part}`;
-        const entry = header.tensors.get(tensorName);
-        if (entry === undefined) problems.push(`${path}: has no tensor '${tensorName}'`);
-        else if (String(entry.shape) !== String(shape)) {
-          problems.push(`${path}: '${tensorName}': expected [${shape}] by its model.json, got [${entry.shape}]`);
-        }
-      }
-    }
-  }
-  return problems;
+/** Every tensor of a stack with its shape. */
+function stackTensors(name: string, stack: TokenFormerConfig): [string, number[]][] {
+  const { numLayers, dModel } = stack;
+  const groups = Array.from({ length: numLayers }, (_, l) =>
+    LAYER_NAMES.flatMap((layer): [string, number[]][] => {
+      const path = `${layerPath(l, layer)}/${name}`;
+      const shape = [layerParamTokens(stack, layer), dModel];
+      return [
+        [`${path}/keyParamTokens`, shape],
+        [`${path}/valueParamTokens`, shape],
+        [`${path}/tau`, []],
+      ];
+    }),
+  );
+  return [...groups.flat(), [`${name}/finalNorm/scale`, [dModel]], [`${name}/finalNorm/bias`, [dModel]]];
+}
+
+function missingTensors(header: SafetensorsHeader, needed: [string, number[]][], path: string): string[] {
+  return needed.flatMap(([name, shape]) => {
+    const entry = header.tensors.get(name);
+    if (entry === undefined) return [`${path}: has no tensor '${name}'`];
+    if (String(entry.shape) === String(shape)) return [];
+    return [`${path}: '${name}': expected [${shape}] by its model.json, got [${entry.shape}]`];
+  });
 }
 
 function backboneGroups(name: 'vision' | 'language', stack: TokenFormerConfig): PlannedGroup[] {
@@ -226,4 +236,21 @@ export function describePlan(plan: MergePlan): string[] {
     `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
     `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,
   ];
+}
+
+/** Groups, parameter tokens and parameters of every layer of the merged model, as a table of at most 80 columns. */
+export function planTable({ groups }: MergePlan): string {
+  const keys = [...new Set(groups.map(({ block, layer }) => `${block} ${layer}`))];
+  const rows = keys.map((key) => {
+    const own = groups.filter(({ block, layer }) => `${block} ${layer}` === key);
+    const parameters = own.reduce((sum, { parameters: count }) => sum + count, 0);
+    const [block, layer] = key.split(' ');
+    return [
+      block,
+      layer,
+      own.map(({ group, numParamTokens }) => `${group} ${numParamTokens}`).join(', '),
+      parameters.toLocaleString('en-US'),
+    ];
+  });
+  return renderTable(['block', 'layer', 'groups and their parameter tokens', 'parameters'], rows);
 }

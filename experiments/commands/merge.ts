@@ -1,4 +1,4 @@
-import { describePlan, planMerge } from '#fusion';
+import { describePlan, planMerge, planTable } from '#fusion';
 import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
@@ -21,6 +21,7 @@ export const mergeCommand: Command = {
     if (plan === undefined) throw new ConfigError(problems);
     for (const line of describePlan(plan)) output.line(line);
     const { groups, parameters, bytes, gates } = plan;
+    if (args.flag('dry-run')) output.line(planTable(plan));
     if (args.flag('dry-run')) return { dryRun: true, problems, groups, gates, parameters, bytes };
     const report = mergeStage(recipe, places.root, outDir);
     output.line(`kept        ${report.tensors.length} backbone tensors, equal by SHA-256`);

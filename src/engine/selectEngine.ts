@@ -11,7 +11,7 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgp
 
 /**
  * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the
- * reason names those passed over. Tensors of an engine selected before stay on it.
+ * reason names those passed over, `doctor` says why they were. Tensors of an engine selected before stay on it.
  *
  * @throws ConfigError for a name that is none, and for a named engine that cannot work here, with what to install
  */
@@ -36,7 +36,7 @@ export function describeEngine({ name, device, why }: EngineInfo): string {
 async function firstThatWorks(options: EngineOptions): Promise<EngineInfo> {
   const passedOver: string[] = [];
   for (const name of ENGINE_NAMES) {
-    const why = passedOver.length === 0 ? 'first choice' : passedOver.join('; ');
+    const why = name === ENGINE_NAMES[0] ? 'first choice' : `no ${ENGINE_NAMES.slice(0, passedOver.length).join(', ')}`;
     const result = await tryEngine(ENGINES[name], why, options);
     if ('device' in result) return result;
     passedOver.push(`${name}: ${result.why}`);

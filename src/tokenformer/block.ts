@@ -1,5 +1,11 @@
 import { tf } from '#src/engine';
-import { layerNormalize, rotaryPositions, tokenAttention } from '#src/kernels';
+import {
+  layerNormalize,
+  parameterWeights,
+  rotaryPositions,
+  tokenAttention,
+  tokenAttentionReference,
+} from '#src/kernels';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
 import { type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
@@ -43,7 +49,11 @@ export type AttentionMask =
   | { readonly kind: 'full' }
   | { readonly kind: 'prefix'; readonly prefixLen: number };
 
-/** Receives named intermediates; `compute` is only called by a listener that wants that name. */
+/**
+ * Receives named intermediates; `compute` is only called by a listener that wants that name. A block offers
+ * `attention/query`, `key`, `value`, `probabilities` ([batch, numHeads, queryLen, keyLen]), `output`, `ffn`, and the weights over the
+ * parameter tokens of each group, `attention/query/<group>/weights` … ([batch · seqLen, numParamTokens]).
+ */
 export type Capture = (name: string, compute: () => tf.Tensor) => void;
 
 export interface BlockOptions {
@@ -92,12 +102,17 @@ export function block(
   capture?.('attention/query', () => q);
   capture?.('attention/key', () => keys);
   capture?.('attention/value', () => values);
+  captureWeights(h, layers, ['query', 'key', 'value'], config, capture);
 
   const allKeys = context ? tf.concat([context.keys, keys], 1) : keys; // [batch, contextLen + past + seqLen, dModel]
   const allValues = context ? tf.concat([context.values, values], 1) : values;
   const allKeyMask = keyMask && context ? tf.concat([tf.ones([batch, contextLen]), keyMask], 1) : keyMask;
   const settings = { numHeads, prefixLen: contextLen + maskPrefix(mask, past + seqLen), contextLen };
   const attended = tokenAttention(q, allKeys, allValues, settings, allKeyMask as tf.Tensor2D | undefined);
+  capture?.(
+    'attention/probabilities',
+    () => tokenAttentionReference(q, allKeys, allValues, allKeyMask as tf.Tensor2D | undefined, settings).probabilities,
+  );
   let projected: tf.Tensor2D;
   if (context) {
     const [whole, fromContext] = tf.unstack(attended).map(flat);
@@ -112,9 +127,31 @@ export function block(
   capture?.('attention/output', () => sequence(projected));
 
   const middle = tf.add(state, projected) as tf.Tensor2D;
-  const ffn = pattentionLayer(layerNormalize(middle), layers.ffn, config);
+  const normedMiddle = layerNormalize(middle);
+  const ffn = pattentionLayer(normedMiddle, layers.ffn, config);
+  captureWeights(normedMiddle, layers, ['ffn'], config, capture);
   capture?.('ffn', () => sequence(ffn));
   return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values } };
+}
+
+/** Offers Θ(x K_gᵀ), the attention over parameter tokens, of every group with a norm of its own: `<layer>/<group>/weights`. */
+function captureWeights(
+  x: tf.Tensor2D,
+  layers: BlockLayers,
+  names: readonly LayerName[],
+  { normActivation, gelu, normEpsilon }: TokenFormerConfig,
+  capture: Capture | undefined,
+): void {
+  if (capture === undefined) return;
+  for (const name of names) {
+    for (const { group, norm } of layers[name]) {
+      if (norm === 'union') continue;
+      const settings = { normActivation, gelu, epsilon: normEpsilon, tau: group.tau };
+      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () =>
+        parameterWeights(tf.matMul(x, group.keyParamTokens, false, true), settings),
+      );
+    }
+  }
 }
 
 /** Keys of the own stream that every query sees. */

@@ -10,7 +10,8 @@ export interface ActiveGroup {
   readonly gate?: tf.Scalar;
   /**
    * `own` (the default): the group normalises its own scores. `union`: all groups of the layer so marked share one norm,
-   * as one group of the concatenated tokens with τ = √(Σ τ_g²), which is √n when every τ_g is √n_g; gates do not apply.
+   * as one group of the concatenated tokens with τ = √(Σ τ_g²), which is √n when every τ_g is √n_g (softmax: τ = Σ τ_g,
+   * which is n when every τ_g is n_g); gates do not apply.
    */
   readonly norm?: 'own' | 'union';
 }
@@ -45,7 +46,8 @@ export function pattentionLayer(
   if (united.length > 0) {
     const keys = tf.concat(united.map((group) => group.keyParamTokens)); // [Σ n, dIn]
     const values = tf.concat(united.map((group) => group.valueParamTokens)); // [Σ n, dOut]
-    const tau = Math.hypot(...united.map((group) => group.tau));
+    const taus = united.map((group) => group.tau);
+    const tau = math.normActivation === 'softmax' ? taus.reduce((sum, t) => sum + t) : Math.hypot(...taus);
     const want = { input: inputNeedsGradient, params: united.some(({ trainable }) => trainable) };
     outputs.push(pattention(x, keys, values, { ...settings, tau }, want));
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '#src/config';
@@ -51,9 +51,11 @@ export function writeCheckpoint(
   training?: { optimizer: ReadonlyMap<string, HostTensor>; state: TrainingState },
 ): void {
   const aside = `${directory}.${process.pid}.tmp`;
+  const removeAside = (): void => {
+    if (existsSync(aside)) rmSync(aside, { recursive: true });
+  };
   try {
-    rmSync(aside, { recursive: true, force: true });
-    mkdirSync(aside, { recursive: true });
+    removeAside();
     writeSafetensors(join(aside, 'model.safetensors'), tensors, { format: 'tokenfuse', kind: model.kind });
     writeJsonAtomic(join(aside, 'model.json'), model);
     for (const [name, bytes] of assets) writeFileAtomic(join(aside, name), bytes);
@@ -64,7 +66,7 @@ export function writeCheckpoint(
     rmSync(directory, { recursive: true, force: true });
     renameSync(aside, directory);
   } catch (error) {
-    rmSync(aside, { recursive: true, force: true });
+    removeAside();
     throw error;
   }
 }

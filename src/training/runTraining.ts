@@ -86,8 +86,10 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     if (restored === undefined) {
       last = await task.evaluate();
       tracker.log(0, last);
+    } else if (isOver(state, config)) {
+      last = await task.evaluate();
     }
-    for (let step = state.step + 1; step <= config.steps; step++) {
+    for (let step = state.step + 1; !isOver(state, config); step++) {
       const started = performance.now();
       const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step);
       const seconds = (performance.now() - started) / 1000;
@@ -108,17 +110,18 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
         tracker.log(step, last);
         const value = last[task.selectBy.metric];
         const { bestValue } = state;
-        improved = bestValue === null || (task.selectBy.better === 'lower' ? value < bestValue : value > bestValue);
+        // A value that is no number is never better.
+        improved =
+          task.selectBy.better === 'lower'
+            ? value < (bestValue ?? Number.POSITIVE_INFINITY)
+            : value > (bestValue ?? Number.NEGATIVE_INFINITY);
         if (improved) state = { ...state, bestValue: value, bestStep: step };
       }
-      const waited = (step - (state.bestStep ?? step)) / config.evaluateEvery;
-      const isLast = step === config.steps || waited >= (config.patience ?? Number.POSITIVE_INFINITY);
-      if (improved || step % config.checkpointEvery === 0 || isLast) {
+      if (improved || step % config.checkpointEvery === 0 || isOver(state, config)) {
         // A checkpoint must never be ahead of the metrics on disk: resuming keeps only what was logged up to its step.
         tracker.flush();
         await save(run, optimizer, state, improved);
       }
-      if (isLast) break;
     }
   } finally {
     progress.done();
@@ -126,6 +129,12 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     optimizer.dispose();
   }
   return { steps: state.step, bestStep: state.bestStep ?? 0, bestValue: state.bestValue ?? Number.NaN, last };
+}
+
+/** Whether a run ends here: all steps are done, or its patience is. */
+function isOver({ step, bestStep }: TrainingState, { steps, patience, evaluateEvery }: TrainingConfig): boolean {
+  const evaluationsSinceBest = (step - (bestStep ?? step)) / evaluateEvery;
+  return step >= steps || evaluationsSinceBest >= (patience ?? Number.POSITIVE_INFINITY);
 }
 
 async function trainStep(

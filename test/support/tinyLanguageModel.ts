@@ -22,16 +22,15 @@ export const tinyLanguageConfig: LanguageConfig = {
 };
 
 /**
- * New parameters, the embedding `scale` times larger than at the start of training: with that, what a model predicts
- * depends visibly on what it reads.
+ * New parameters, `scale` times larger than at the start of training: with that, what a model predicts depends visibly
+ * on all that it reads.
  */
 export function tinyLanguageTree(config = tinyLanguageConfig, seed = 3, scale = 20): ParameterTree {
   const tensors = createLanguageParameters(config, seed);
-  const embedding = tensors.get('language/tokenEmbedding')!;
-  tensors.set('language/tokenEmbedding', {
-    ...embedding,
-    values: Float32Array.from(embedding.values, (value) => value * scale),
-  });
+  for (const [name, { shape, values }] of tensors) {
+    if (!/(tokenEmbedding|ParamTokens)$/.test(name)) continue;
+    tensors.set(name, { shape, values: Float32Array.from(values, (value) => value * scale) });
+  }
   return new ParameterTree(tensors);
 }
 

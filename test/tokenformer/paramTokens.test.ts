@@ -29,8 +29,8 @@ function treeOf(groups: Record<string, number>): ParameterTree {
   return tree;
 }
 
-function layerOf(tree: ParameterTree, names: string[], normScope: PattentionLayer['normScope']): PattentionLayer {
-  return { groups: names.map((name) => ({ group: readGroup(tree, 'layer', name) })), normScope };
+function layerOf(tree: ParameterTree, names: string[], norm: 'own' | 'union' = 'own'): PattentionLayer {
+  return names.map((name) => ({ group: readGroup(tree, 'layer', name), norm }));
 }
 
 const input = (): tf.Tensor2D => tf.tensor2d(randomValues(tokens * dIn, 'paramTokens', 'x'), [tokens, dIn]);
@@ -38,15 +38,15 @@ const input = (): tf.Tensor2D => tf.tensor2d(randomValues(tokens * dIn, 'paramTo
 describeEachEngine('a layer of parameter-token groups', () => {
   it('adds up what its groups give alone', () => {
     const tree = treeOf({ a: 7, b: 3 });
-    const both = pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'group'), math);
-    const [a, b] = ['a', 'b'].map((name) => pattentionLayer(input(), layerOf(tree, [name], 'group'), math));
+    const both = pattentionLayer(input(), layerOf(tree, ['a', 'b']), math);
+    const [a, b] = ['a', 'b'].map((name) => pattentionLayer(input(), layerOf(tree, [name]), math));
     expect(both.shape).toEqual([tokens, dOut]);
     expect(relativeError(both.dataSync(), tf.add(a, b).dataSync())).toBeLessThan(1e-6);
   });
 
   it('of one group is the same under both norms', () => {
     const tree = treeOf({ a: 7 });
-    const byGroup = pattentionLayer(input(), layerOf(tree, ['a'], 'group'), math).dataSync();
+    const byGroup = pattentionLayer(input(), layerOf(tree, ['a']), math).dataSync();
     const union = pattentionLayer(input(), layerOf(tree, ['a'], 'union'), math).dataSync();
     expect([...union]).toEqual([...byGroup]);
   });
@@ -61,14 +61,44 @@ describeEachEngine('a layer of parameter-token groups', () => {
       valueParamTokens: tf.concat([a.valueParamTokens, b.valueParamTokens]) as tf.Tensor2D,
       tau: Math.sqrt(10),
     };
-    const one = pattentionLayer(input(), { groups: [{ group: whole }], normScope: 'group' }, math);
+    const one = pattentionLayer(input(), [{ group: whole }], math);
     expect(relativeError(union.dataSync(), one.dataSync())).toBeLessThan(1e-6);
+  });
+
+  it('as a union of softmax groups is one softmax over all tokens, τ = n', () => {
+    const tree = new ParameterTree();
+    for (const [name, numParamTokens] of [
+      ['a', 7],
+      ['b', 3],
+    ] as const) {
+      const init = { numParamTokens, dIn, dOut, keyStd: 0.5, valueStd: 0.5, tau: numParamTokens };
+      tree.add(createGroup('layer', name, init, createRandom(1, name)));
+    }
+    const softmax = { ...math, normActivation: 'softmax' as const };
+    const union = pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'union'), softmax);
+    const [a, b] = ['a', 'b'].map((name) => readGroup(tree, 'layer', name));
+    const whole = {
+      ...a,
+      keyParamTokens: tf.concat([a.keyParamTokens, b.keyParamTokens]) as tf.Tensor2D,
+      valueParamTokens: tf.concat([a.valueParamTokens, b.valueParamTokens]) as tf.Tensor2D,
+      tau: 10,
+    };
+    const one = pattentionLayer(input(), [{ group: whole }], softmax);
+    expect(relativeError(union.dataSync(), one.dataSync())).toBeLessThan(1e-6);
+  });
+
+  it('adds a group with a norm of its own to a union', () => {
+    const tree = treeOf({ a: 7, b: 3, bridge: 2 });
+    const union = layerOf(tree, ['a', 'b'], 'union');
+    const bridge = layerOf(tree, ['bridge']);
+    const [all, joined, alone] = [[...union, ...bridge], union, bridge].map((l) => pattentionLayer(input(), l, math));
+    expect(relativeError(all.dataSync(), tf.add(joined, alone).dataSync())).toBeLessThan(1e-6);
   });
 
   it('as a union is not the sum of its groups: each changes the norm of the other', () => {
     const tree = treeOf({ a: 7, b: 3 });
     const union = pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'union'), math);
-    const sum = pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'group'), math);
+    const sum = pattentionLayer(input(), layerOf(tree, ['a', 'b']), math);
     expect(relativeError(union.dataSync(), sum.dataSync())).toBeGreaterThan(0.01);
   });
 
@@ -83,9 +113,9 @@ describeEachEngine('a layer of parameter-token groups', () => {
         tf.randomNormal([4, dOut], 0, 1, 'float32', 5),
       ]) as tf.Tensor2D,
     };
-    const before = pattentionLayer(input(), layerOf(tree, ['a'], 'group'), math).dataSync();
-    const after = pattentionLayer(input(), { groups: [{ group: grown }], normScope: 'group' }, math).dataSync();
-    // Measured 0 to 1e-7: the sum may be taken in another order.
+    const before = pattentionLayer(input(), layerOf(tree, ['a']), math).dataSync();
+    const after = pattentionLayer(input(), [{ group: grown }], math).dataSync();
+    // Measured 0; the sum may be taken in another order.
     expect(relativeError(after, before)).toBeLessThan(1e-6);
   });
 
@@ -97,9 +127,9 @@ describeEachEngine('a layer of parameter-token groups', () => {
       keyParamTokens: tf.gather(group.keyParamTokens, order),
       valueParamTokens: tf.gather(group.valueParamTokens, order),
     };
-    const before = pattentionLayer(input(), { groups: [{ group }], normScope: 'group' }, math).dataSync();
-    const after = pattentionLayer(input(), { groups: [{ group: shuffled }], normScope: 'group' }, math).dataSync();
-    // Measured 1e-7.
+    const before = pattentionLayer(input(), [{ group }], math).dataSync();
+    const after = pattentionLayer(input(), [{ group: shuffled }], math).dataSync();
+    // Measured 2e-7.
     expect(relativeError(after, before)).toBeLessThan(1e-6);
   });
 
@@ -107,17 +137,13 @@ describeEachEngine('a layer of parameter-token groups', () => {
     const tree = treeOf({ a: 7, b: 3 });
     const [a, b] = ['a', 'b'].map((name) => readGroup(tree, 'layer', name));
     const gated = (gate: tf.Tensor): tf.Tensor =>
-      pattentionLayer(
-        input(),
-        { groups: [{ group: a }, { group: b, gate: gate as tf.Scalar }], normScope: 'group' },
-        math,
-      );
-    const alone = pattentionLayer(input(), layerOf(tree, ['a'], 'group'), math).dataSync();
+      pattentionLayer(input(), [{ group: a }, { group: b, gate: gate as tf.Scalar }], math);
+    const alone = pattentionLayer(input(), layerOf(tree, ['a']), math).dataSync();
     expect([...gated(tf.scalar(0)).dataSync()]).toEqual([...alone]);
     const [slope] = tf
       .grad((gate) => tf.sum(gated(gate)))(tf.scalar(0))
       .dataSync();
-    const [whole] = pattentionLayer(input(), layerOf(tree, ['b'], 'group'), math)
+    const [whole] = pattentionLayer(input(), layerOf(tree, ['b']), math)
       .sum()
       .dataSync();
     expect(slope).toBeCloseTo(whole, 5);
@@ -128,7 +154,7 @@ describeEachEngine('a layer of parameter-token groups', () => {
     const gradients = (): (number[] | null)[] => {
       const variables = tree.names().map((name) => tree.variable(name));
       const { grads } = tf.variableGrads(
-        () => tf.sum(tf.square(pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'group'), math))),
+        () => tf.sum(tf.square(pattentionLayer(input(), layerOf(tree, ['a', 'b']), math))),
         variables,
       );
       return variables.map(({ name }) => (grads[name] == null ? null : [...grads[name].dataSync()]));
@@ -203,7 +229,7 @@ describe('initialisation', () => {
   it('a group of value deviation 0 says nothing', () => {
     const init = { numParamTokens: 3, dIn, dOut, keyStd: 1, valueStd: 0, tau: 1 };
     const tree = new ParameterTree(createGroup('layer', 'bridge', init, createRandom(1)));
-    const y = pattentionLayer(input(), layerOf(tree, ['bridge'], 'group'), math);
+    const y = pattentionLayer(input(), layerOf(tree, ['bridge']), math);
     expect([...y.dataSync()].every((value) => value === 0)).toBe(true);
   });
 });

@@ -3,7 +3,6 @@ import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { softmaxCrossEntropy } from '#src/kernels';
 import { patchTokens, pooled, VISION_GROUP } from '../backbone.js';
-import { numPatches } from '../config.js';
 import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput, Tally } from './objective.js';
 
@@ -59,10 +58,11 @@ const createImageAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, v
 const createGridAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, vision, labels) => {
   const head = `${VISION_GROUP}/head/gridAttributes`;
   const grid = labels.grid;
-  if (grid === undefined || grid.rows * grid.cols !== numPatches(vision)) {
+  const side = vision.imageSize / vision.patchSize;
+  if (grid === undefined || grid.rows !== side || grid.cols !== side) {
     const got = grid === undefined ? 'none' : `${grid.rows}×${grid.cols} cells`;
     throw new ConfigError(
-      `objectives: attributes for each grid cell: expected a label grid of ${numPatches(vision)} cells, one per patch; got ${got}`,
+      `objectives: attributes for each grid cell: expected a label grid of ${side}×${side} cells, one per patch; got ${got}`,
     );
   }
   const sizes = grid.attributes.map(({ values }) => values.length);
@@ -70,7 +70,9 @@ const createGridAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, vi
   const cells = grid.rows * grid.cols;
   const split = ({ tree, states }: ObjectiveInput): tf.Tensor2D[] => {
     const tokens = tf.reshape(patchTokens(vision, states().normed), [-1, vision.stack.dModel]) as tf.Tensor2D;
-    return tf.split(linearHead(tree, head, tokens), sizes, 1); // [batch · cells, values] each
+    const logits = linearHead(tree, head, tokens);
+    // The gradient of `split` fails when there is a single part.
+    return sizes.length === 1 ? [logits] : tf.split(logits, sizes, 1); // [batch · cells, values] each
   };
   const cellLabels = ({ batch }: ObjectiveInput, attribute: number): tf.Tensor1D => {
     const all = batch.cells as Int32Array; // [batch, cells, attributes]

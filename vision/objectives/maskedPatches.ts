@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { tf } from '#src/engine';
+import { ConfigError } from '#src/errors';
 import { createRandom } from '#src/random';
 import {
   createStack,
@@ -16,14 +17,21 @@ import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
 
 /** Masked autoencoding: encode the visible patches, predict the pixels of the hidden ones with a light decoder. */
-export const MaskedPatchesConfig = z.strictObject({
-  kind: z.literal('maskedPatches'),
-  maskShare: z.number().gt(0).lt(1).default(0.75),
-  decoderLayers: z.int().positive().default(1),
-  decoderModel: z.int().positive().default(64).describe('width of the decoder; a multiple of its heads'),
-  decoderHeads: z.int().positive().default(4),
-  weight: z.number().positive().default(1),
-});
+export const MaskedPatchesConfig = z
+  .strictObject({
+    kind: z.literal('maskedPatches'),
+    maskShare: z.number().gt(0).lt(1).default(0.75),
+    decoderLayers: z.int().positive().default(1),
+    decoderModel: z.int().positive().default(64).describe('width of the decoder; a multiple of its heads'),
+    decoderHeads: z.int().positive().default(4),
+    weight: z.number().positive().default(1),
+  })
+  .superRefine(({ decoderModel, decoderHeads }, context) => {
+    if (decoderModel % decoderHeads !== 0) {
+      const message = `expected a divisor of decoderModel ${decoderModel}, got ${decoderHeads}`;
+      context.addIssue({ code: 'custom', path: ['decoderHeads'], message });
+    }
+  });
 
 const DECODER_GROUP = 'visionDecoder';
 const HEAD = `${DECODER_GROUP}/pixels`;
@@ -42,6 +50,11 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   seed,
 ) => {
   const patches = numPatches(vision);
+  if (patches < 2) {
+    throw new ConfigError(
+      'objectives: maskedPatches: expected at least 2 patches an image, got 1; take a smaller patchSize',
+    );
+  }
   const hiddenCount = Math.min(patches - 1, Math.max(1, Math.round(patches * config.maskShare)));
   const visibleCount = patches - hiddenCount;
   const patchWidth = vision.patchSize ** 2 * 3;

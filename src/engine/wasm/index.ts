@@ -1,14 +1,15 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { tf } from '../tf.js';
 import { adamWKernel } from './adamWKernel.js';
+import { arithmeticKernels } from './arithmeticKernels.js';
 import { attentionKernels } from './attentionKernels.js';
 import { createKernelContext, registerWasmKernels } from './kernelContext.js';
 import { loadKernelModule } from './kernelModule.js';
 import { matMulKernel } from './matMulKernel.js';
+import { movementKernels } from './movementKernels.js';
 import { pattentionKernels } from './pattentionKernels.js';
 import { rotaryKernel } from './rotaryKernel.js';
 import { rowKernels } from './rowKernels.js';
-import { tensorKernels } from './tensorKernels.js';
 import type { WasmMemory } from './webAssembly.js';
 
 export { prepareWasmMemory } from './wasmMemory.js';
@@ -42,7 +43,8 @@ export async function installWasmKernels(
     ...rowKernels(context),
     ...rotaryKernel(context),
     ...adamWKernel(context),
-    ...tensorKernels(context),
+    ...arithmeticKernels(context),
+    ...movementKernels(context),
   };
   registerWasmKernels(context, kernels);
   return { installed: Object.keys(kernels) };

@@ -6,8 +6,10 @@ import { type WasmMemory, webAssembly } from './webAssembly.js';
 /** The functions of kernels.wasm, declared and described in assembly/. */
 const FUNCTIONS = [
   'adamWStep',
+  'copyRows',
   'erf',
   'exp',
+  'gatherRows',
   'layerNormalize',
   'layerNormalizeGradient',
   'matMul',
@@ -20,6 +22,7 @@ const FUNCTIONS = [
   'segmentSum',
   'softmaxCrossEntropy',
   'softmaxCrossEntropyGradient',
+  'sumRows',
   'swapAxes',
   'tanh',
   'tokenAttention',

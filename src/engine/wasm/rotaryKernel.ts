@@ -30,7 +30,7 @@ export function rotaryKernel(context: KernelContext): Record<string, WasmKernel>
   };
 }
 
-/** [2, seqLen, half]: cosines and, times the direction, sines of (startPosition + t) · base^(−i/half), angles in float32. */
+/** [2, seqLen, half]: cosines and, times the direction, sines of (startPosition + t) · base^(−i/half) in float32. */
 function rotaryTable(seqLen: number, half: number, start: number, base: number, direction: number): Float32Array {
   const count = seqLen * half;
   const table = new Float32Array(2 * count);

@@ -1,4 +1,4 @@
-/** @file The part of the WebAssembly interface used here; its types come with browsers' libraries, which Node code has not. */
+/** @file The part of the WebAssembly interface used here; TypeScript has its types only among those of browsers. */
 
 export interface WasmMemory {
   /** Another object after the memory has grown; never keep it. */

@@ -28,8 +28,8 @@ export async function resultsOn(backend: 'wasm' | 'cpu', compute: () => tf.Tenso
 }
 
 /**
- * max |a − b| / max |b|; Infinity for unequal lengths or anything not a number. Results smaller than `floor` are measured
- * against it: a lone sum of numbers of order 1 may cancel, and what is left of it says nothing about precision.
+ * max |a − b| / max |b|; Infinity for unequal lengths or anything not a number. Results smaller than `floor` are
+ * measured against it: a lone sum of numbers of order 1 may cancel, and what is left of it says nothing about precision.
  */
 export function relativeDifference(actual: Float32Array, expected: Float32Array, floor = 1): number {
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;

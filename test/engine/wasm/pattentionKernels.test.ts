@@ -4,7 +4,7 @@ import { tf } from '#src/engine';
 import { gelu, type PattentionSettings, pattention } from '#src/kernels';
 import { differences, normalNumbers, resultsOn, startWasmKernels } from './kernelComparison.js';
 
-// Of output and gradients alike.
+// Of output and gradients alike. Against double precision at [200, 96], n 384: 6e-7 to 8e-7, with softmax up to 1.2e-6.
 const TOLERANCE = 2e-6;
 // Odd sizes down to 1 leave gradients that are differences of much larger numbers; the largest measured is 4e-6.
 const TOLERANCE_ODD = 1e-5;
@@ -13,7 +13,7 @@ beforeAll(async () => {
   expect(await startWasmKernels()).toEqual(expect.arrayContaining(['Pattention', 'PattentionGrad']));
 });
 
-/** The definition for rows that are not zero, of operations that TensorFlow.js can differentiate (divNoNan is not one). */
+/** The definition for rows that are not zero, of operations that can be differentiated (divNoNan cannot). */
 function plainPattention(x: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, settings: PattentionSettings): tf.Tensor {
   const { normActivation, epsilon, tau, gelu: form } = settings;
   const scores = tf.matMul(x, keys, false, true);
@@ -31,7 +31,7 @@ interface Sizes {
   dOut: number;
 }
 
-/** Output and gradients of x, keys, values; by the fused op, or by automatic differentiation of the plain definition. */
+/** Output and gradients of x, keys, values; by the fused op, or by automatic differentiation of the definition. */
 function outputAndGradients(sizes: Sizes, settings: PattentionSettings, plain: boolean): () => tf.Tensor[] {
   const { tokens, dIn, n, dOut } = sizes;
   const shapes: [number, number][] = [
@@ -83,8 +83,8 @@ describe('Pattention', () => {
         outputAndGradients(shape, settings, false),
         outputAndGradients(shape, settings, true),
       );
-      // With one parameter token or one input, the weights do not depend on the size of key or x: dX and dK are (nearly)
-      // zero but for rounding.
+      // With one parameter token or one input, the weights do not depend on the size of key or x: dX and dK are
+      // (nearly) zero but for rounding.
       const compared = shape.n === 1 || shape.dIn === 1 ? [0, 3] : [0, 1, 2, 3];
       for (const i of compared) expect(apart[i]).toBeLessThan(TOLERANCE_ODD);
     });

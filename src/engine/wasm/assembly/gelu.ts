@@ -8,8 +8,9 @@ const SQRT_HALF: f32 = 0.7071067812;
 /** 1/√(2π) */
 const DENSITY: f32 = 0.3989422804;
 
-/** Φ(z), so that GELU(z) = z Φ(z). The tanh form (1 + tanh u)/2 is the logistic function of 2u, free of cancellation. */
-// @ts-ignore: decorator
+/**
+ * Φ(z), so that GELU(z) = z Φ(z). The tanh form (1 + tanh u)/2 is the logistic function of 2u, free of cancellation.
+ */
 @inline
 export function distribution4(z: v128, tanhForm: bool): v128 {
   const one = f32x4.splat(1);
@@ -23,7 +24,6 @@ export function distribution4(z: v128, tanhForm: bool): v128 {
 }
 
 /** GELU'(z) given Φ(z): Φ + z φ, or Φ + 2 z Φ (1 − Φ) du/dz in the tanh form. */
-// @ts-ignore: decorator
 @inline
 export function geluSlope4(z: v128, distribution: v128, tanhForm: bool): v128 {
   const square = f32x4.mul(z, z);

@@ -7,7 +7,6 @@ export function packedBytes(depth: i32, columns: i32): usize {
 }
 
 /** Bytes from one panel of 8 columns to the next. */
-// @ts-ignore: decorator
 @inline
 export function panelBytes(depth: i32): usize {
   return <usize>depth * TILE_COLUMNS * sizeof<f32>();

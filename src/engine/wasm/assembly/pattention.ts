@@ -6,16 +6,8 @@
 import { multiply, multiplyTransposed, WORK_BYTES } from './matrixProduct';
 import { packColumns, packedBytes, packTransposedColumns, panelBytes } from './packing';
 import { weightsGradientRow, weightsRow } from './parameterWeights';
+import { blockRows } from './rowBlocks';
 import { rowsTimesColumns, rowsTimesMatrix, THIN_ROWS } from './thinProduct';
-
-/** Numbers of one block of weights: 256 KiB, a quarter of a usual second-level cache. */
-const BLOCK_NUMBERS: i32 = 65536;
-const MAX_BLOCK_ROWS: i32 = 96;
-
-/** Rows of a block of `width` numbers each, a multiple of 4. */
-export function blockRows(width: i32): i32 {
-  return max(4, min(MAX_BLOCK_ROWS, (BLOCK_NUMBERS / max(width, 1)) & ~3));
-}
 
 /** Scratch bytes of `pattention`. */
 export function pattentionScratch(dIn: i32, n: i32, dOut: i32): usize {

@@ -1,7 +1,8 @@
-/** @file Sums of rows by segment: the gradient of a gather. */
+/** @file Sums of rows: of all, the gradient of a broadcast, and by segment, the gradient of a gather. */
 
 /**
- * output[s, ·] = Σ x[i, ·] over rows i with ids[i] = s, in the order of the rows; ids outside [0, segments) are left out.
+ * output[s, ·] = Σ x[i, ·] over rows i with ids[i] = s, in the order of the rows; ids outside [0, segments) are left
+ * out.
  *
  * @param x [rows, width], and `output` [segments, width]; int32 with `integers`, float32 without
  * @param ids [rows], int32
@@ -23,6 +24,16 @@ export function segmentSum(
       if (integers) addRow<i32>(x, output + id * bytes, bytes);
       else addRow<f32>(x, output + id * bytes, bytes);
     }
+    x += bytes;
+  }
+}
+
+/** output [width] = Σ x[i, ·], float32. */
+export function sumRows(x: usize, output: usize, rows: i32, width: i32): void {
+  const bytes = <usize>width * sizeof<f32>();
+  memory.fill(output, 0, bytes);
+  for (let i = 0; i < rows; i++) {
+    addRow<f32>(x, output, bytes);
     x += bytes;
   }
 }

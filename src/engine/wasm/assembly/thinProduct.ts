@@ -6,7 +6,7 @@ import { sumLanes } from './vectorMath';
 /** Up to so many rows packing B would cost more than it saves. */
 export const THIN_ROWS: i32 = 8;
 
-/** C [m, n] = A [m, depth] B [depth, n], or += with `accumulate`; strides in bytes; `packed` holds depth × 8 numbers. */
+/** C [m, n] = A [m, depth] B [depth, n], or +=; strides in bytes; `packed` has room for depth × 8 numbers. */
 export function rowsTimesMatrix(
   a: usize,
   aRow: usize,
@@ -23,8 +23,10 @@ export function rowsTimesMatrix(
 ): void {
   let done = 0;
   if (m == 1) {
-    done = n & ~31;
-    for (let j = 0; j < done; j += 32) rowTimesWide(a, b + j * sizeof<f32>(), bRow, c + j * sizeof<f32>(), depth, accumulate);
+    done = n & ~15;
+    for (let at: usize = 0; at < <usize>done * sizeof<f32>(); at += 64) {
+      rowTimesWide(a, b + at, bRow, c + at, depth, accumulate);
+    }
   }
   for (let j = done; j < n; j += TILE_COLUMNS) {
     const columns = n - j;
@@ -43,25 +45,17 @@ export function rowsTimesMatrix(
   }
 }
 
-/** One row times 32 columns: 8 accumulators, whole cache lines of B. */
+/** One row times 16 columns, a cache line of B. */
 function rowTimesWide(a: usize, b: usize, bRow: usize, c: usize, depth: i32, accumulate: bool): void {
   let s0 = f32x4.splat(0);
   let s1 = s0;
   let s2 = s0;
   let s3 = s0;
-  let s4 = s0;
-  let s5 = s0;
-  let s6 = s0;
-  let s7 = s0;
   if (accumulate) {
     s0 = v128.load(c);
     s1 = v128.load(c, 16);
     s2 = v128.load(c, 32);
     s3 = v128.load(c, 48);
-    s4 = v128.load(c, 64);
-    s5 = v128.load(c, 80);
-    s6 = v128.load(c, 96);
-    s7 = v128.load(c, 112);
   }
   for (let k = 0; k < depth; k++) {
     const x = v128.load_splat<f32>(a);
@@ -69,10 +63,6 @@ function rowTimesWide(a: usize, b: usize, bRow: usize, c: usize, depth: i32, acc
     s1 = f32x4.add(s1, f32x4.mul(x, v128.load(b, 16)));
     s2 = f32x4.add(s2, f32x4.mul(x, v128.load(b, 32)));
     s3 = f32x4.add(s3, f32x4.mul(x, v128.load(b, 48)));
-    s4 = f32x4.add(s4, f32x4.mul(x, v128.load(b, 64)));
-    s5 = f32x4.add(s5, f32x4.mul(x, v128.load(b, 80)));
-    s6 = f32x4.add(s6, f32x4.mul(x, v128.load(b, 96)));
-    s7 = f32x4.add(s7, f32x4.mul(x, v128.load(b, 112)));
     a += sizeof<f32>();
     b += bRow;
   }
@@ -80,10 +70,6 @@ function rowTimesWide(a: usize, b: usize, bRow: usize, c: usize, depth: i32, acc
   v128.store(c, s1, 16);
   v128.store(c, s2, 32);
   v128.store(c, s3, 48);
-  v128.store(c, s4, 64);
-  v128.store(c, s5, 80);
-  v128.store(c, s6, 96);
-  v128.store(c, s7, 112);
 }
 
 /** C [m, n] = A [m, depth] Bᵀ, B [n, depth]: inner products of rows with rows, four at a time. */

@@ -12,27 +12,23 @@ const LOG2_E: f32 = 1.44269504;
 const LN2_HIGH: f32 = 0.693359375;
 const LN2_LOW: f32 = -2.12194440e-4;
 
-// @ts-ignore: decorator
 @inline
 function step(sum: v128, x: v128, coefficient: f32): v128 {
   return f32x4.add(f32x4.mul(sum, x), f32x4.splat(coefficient));
 }
 
 /** At least `low`; the argument order keeps NaN. */
-// @ts-ignore: decorator
 @inline
 function atLeast(x: v128, low: f32): v128 {
   return f32x4.pmax(x, f32x4.splat(low));
 }
 
-// @ts-ignore: decorator
 @inline
 function atMost(x: v128, high: f32): v128 {
   return f32x4.pmin(x, f32x4.splat(high));
 }
 
 /** eˣ, relative error ≤ 2e-7; 0 below −87, Infinity above 88.73. */
-// @ts-ignore: decorator
 @inline
 export function exp4(value: v128): v128 {
   const x = atMost(atLeast(value, -87.3), 89);
@@ -54,7 +50,6 @@ export function exp4(value: v128): v128 {
 }
 
 /** erf(x), absolute and relative error ≤ 4e-7: x P(x²)/Q(x²) up to 3.92, where it is 1 in float32. */
-// @ts-ignore: decorator
 @inline
 export function erf4(value: v128): v128 {
   const x = atMost(atLeast(value, -3.92), 3.92);
@@ -75,7 +70,6 @@ export function erf4(value: v128): v128 {
 }
 
 /** tanh(x), absolute and relative error ≤ 4e-7: x P(x²)/Q(x²) up to 9, where it is 1 in float32. */
-// @ts-ignore: decorator
 @inline
 export function tanh4(value: v128): v128 {
   const x = atMost(atLeast(value, -9), 9);
@@ -94,7 +88,6 @@ export function tanh4(value: v128): v128 {
 }
 
 /** The sum of the four lanes. */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(x: v128): f32 {
   const pairs = f32x4.add(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
@@ -102,7 +95,6 @@ export function sumLanes(x: v128): f32 {
 }
 
 /** The largest of the four lanes. */
-// @ts-ignore: decorator
 @inline
 export function maxLane(x: v128): f32 {
   const pairs = f32x4.max(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));

@@ -1,0 +1,58 @@
+/**
+ * @file Puts the results of a finished quickstart into README.md, between its markers:
+ * `npm run readme:results` after `npm run quickstart -- --upper-bound`. No number there is typed by hand.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { EvaluatedSet } from '#fusion';
+import { readJson, writeFileAtomic } from '#src/storage';
+import { packageRoot } from './packageRoot.js';
+import type { PipelineCheck } from './pipelineChecks.js';
+
+const START = '<!-- results:start -->\n';
+const END = '<!-- results:end -->';
+
+const runDir = process.argv[2] ?? 'runs/quickstart';
+const summary = readJson(join(runDir, 'summary.json'), 'pipeline summary') as {
+  sets: EvaluatedSet[];
+  checks: PipelineCheck[];
+  parameters: { vision: number; language: number; trained: number };
+  wallSeconds: number;
+  peakMemoryBytes: number;
+};
+const provenance = readJson(join(runDir, 'vision', 'provenance.json'), 'provenance') as {
+  engine: { name: string };
+  processor: string;
+  node: string;
+  seed: number;
+  commit: string | null;
+};
+
+const show = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3));
+const table = summary.sets.flatMap(({ name, numImages, rows }) =>
+  rows.map((row) => {
+    const a = row.attributes;
+    const cells = [row.captionNll, row.ciderD, a?.object, a?.relation, a?.exactScene].map(show);
+    return `| ${name} (${numImages}) | ${row.name} | ${cells.join(' | ')} |`;
+  }),
+);
+const count = (n: number): string => n.toLocaleString('en-US');
+const { parameters } = summary;
+const text = [
+  `The quickstart's own figures (one run, seed ${provenance.seed}; engine ${provenance.engine.name}, ${provenance.processor}, Node`,
+  `${provenance.node.slice(1)}, commit ${provenance.commit?.slice(0, 7) ?? 'unknown'}): ${count(parameters.trained)} parameters trained in alignment beside ${count(parameters.vision + parameters.language)}`,
+  `frozen ones, ${(summary.wallSeconds / 60).toFixed(1)} minutes, peak memory ${(summary.peakMemoryBytes / 2 ** 20).toFixed(0)} MiB.`,
+  '',
+  '| test set (images) | captions from | NLL, nats/token | CIDEr-D | objects right | relation right | scene exact |',
+  '|---|---|---|---|---|---|---|',
+  ...table,
+  '',
+  ...summary.checks.map(({ label, passed, detail }) => `- ${passed ? '✓' : '✗'} ${label}: ${detail}`),
+  '',
+].join('\n');
+
+const readmePath = fileURLToPath(new URL('README.md', packageRoot));
+const readme = readFileSync(readmePath, 'utf8');
+const [before, after] = [readme.indexOf(START) + START.length, readme.indexOf(END)];
+writeFileAtomic(readmePath, readme.slice(0, before) + text + readme.slice(after));

@@ -1,0 +1,188 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { backboneHashes, type FusionConfig, isFusionParameter } from '#fusion';
+import { selectEngine, tf } from '#src/engine';
+import { readSafetensorsHeader } from '#src/storage';
+import { readMetrics } from '#src/tracking';
+import { findCheckpoint, readCheckpoint } from '#src/training';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { rejectedLine } from '../support/thrown.js';
+import { alignTiny, tinyAlignment } from '../support/tinyAlign.js';
+import { writeTinyBackbones } from '../support/tinyBackbones.js';
+import { writeTinyCaptions } from '../support/tinyCaptions.js';
+import { mergeTiny } from '../support/tinyJointModel.js';
+
+beforeAll(async () => {
+  await selectEngine('wasm');
+});
+
+/** A folder with a merged model and captions, ready to be aligned. */
+async function prepared(fusion: Partial<FusionConfig> = {}): Promise<string> {
+  const folder = temporaryFolder();
+  writeTinyBackbones(folder);
+  await writeTinyCaptions(folder);
+  mergeTiny(folder, fusion);
+  return folder;
+}
+
+/** A metric by step. */
+function metric(runDir: string, name: string): [number, number][] {
+  return readMetrics(runDir).flatMap(({ step, values }) =>
+    name in values ? [[step, values[name]] as [number, number]] : [],
+  );
+}
+
+describe('align', () => {
+  it('lowers the loss of the captions it learns from', async () => {
+    const folder = await prepared();
+    const training = { steps: 60, learningRate: 0.05, warmupSteps: 5, evaluateEvery: 30, checkpointEvery: 60 };
+    const { runDir } = await alignTiny(folder, tinyAlignment({ training }));
+    const nll = metric(runDir, 'validation/captionNll');
+    expect(nll.map(([step]) => step)).toEqual([0, 30, 60]);
+    expect(nll[2][1]).toBeLessThan(0.7 * nll[0][1]);
+  });
+
+  it('trains the bridge alone: every backbone tensor keeps its bytes and only bridge parameters have moments', async () => {
+    const folder = await prepared();
+    const { runDir, backbonesKept, lines } = await alignTiny(folder);
+    const before = backboneHashes(join(folder, 'merged'));
+    expect(backboneHashes(findCheckpoint(runDir))).toEqual(before);
+    expect(backbonesKept).toEqual({ kept: before.size, total: before.size });
+
+    const [merged, aligned] = [join(folder, 'merged'), findCheckpoint(runDir)].map(
+      (path) => readCheckpoint(path).tensors,
+    );
+    const bridge = [...merged.keys()].filter((name) => isFusionParameter(name) && !name.endsWith('/tau'));
+    const moved = bridge.filter((name) => Buffer.compare(bytesOf(merged, name), bytesOf(aligned, name)) !== 0);
+    expect(moved).toEqual(bridge);
+    const moments = readSafetensorsHeader(join(findCheckpoint(runDir), 'optimizer.safetensors')).tensors;
+    expect([...moments.keys()]).toEqual(bridge.flatMap((name) => [`${name}/adamM`, `${name}/adamV`]));
+    expect(lines.join('\n')).toMatch(/language backbone +0 +[\d,]+\n/);
+  });
+
+  it('counts what it trains and what it leaves', async () => {
+    const folder = await prepared();
+    const { trainableParameters, frozenParameters } = await alignTiny(folder);
+    let [trained, frozen] = [0, 0];
+    for (const [name, { values }] of readCheckpoint(join(folder, 'merged')).tensors) {
+      if (name.endsWith('/tau')) continue;
+      if (isFusionParameter(name)) trained += values.length;
+      else frozen += values.length;
+    }
+    expect({ trainableParameters, frozenParameters }).toEqual({
+      trainableParameters: trained,
+      frozenParameters: frozen,
+    });
+  });
+
+  it('trains only the bridge groups that a list names', async () => {
+    const folder = await prepared();
+    const { runDir } = await alignTiny(folder, tinyAlignment({ train: ['value/imageBridge', 'query/textBridge'] }));
+    const moments = readSafetensorsHeader(join(findCheckpoint(runDir), 'optimizer.safetensors')).tensors;
+    const names = new Set([...moments.keys()].map((name) => name.split('/').slice(1, 4).join('/')));
+    expect([...names].sort()).toEqual(['attention/query/textBridge', 'attention/value/imageBridge']);
+  });
+
+  for (const words of [['language'], ['block0/ffn/vision'], ['imageBridge', 'tokenEmbedding']]) {
+    it(`refuses to train a backbone that 'train: [${words}]' names, and says what would`, async () => {
+      const folder = await prepared();
+      const refused = await rejectedLine(alignTiny(folder, tinyAlignment({ train: words })));
+      expect(refused).toMatch(/^train: '\S+' belongs to a backbone/);
+      expect(refused).toContain("'train: all'");
+      expect(existsSync(join(folder, 'align'))).toBe(false);
+    });
+  }
+
+  it('refuses a merge that has nothing to train', async () => {
+    const folder = await prepared({ bridge: { tokens: 0, parts: [] } });
+    expect(await rejectedLine(alignTiny(folder))).toContain('merge with bridge.tokens above 0');
+  });
+
+  it('changes both backbones under train: all', async () => {
+    const folder = await prepared();
+    const { runDir, backbonesKept, frozenParameters } = await alignTiny(folder, tinyAlignment({ train: 'all' }));
+    expect([backbonesKept, frozenParameters]).toEqual([null, 0]);
+    const before = backboneHashes(join(folder, 'merged'));
+    const after = backboneHashes(findCheckpoint(runDir));
+    const kept = [...before.keys()].filter((name) => before.get(name) === after.get(name));
+    // Text does not read the vision backbone's own final norm, and τ is a constant.
+    expect(kept.filter((name) => !name.endsWith('/tau')).sort()).toEqual([
+      'vision/finalNorm/bias',
+      'vision/finalNorm/scale',
+    ]);
+  });
+
+  it('trains gates beside bridges under grouped', async () => {
+    const folder = await prepared({ method: 'grouped' });
+    const { runDir, lines } = await alignTiny(folder);
+    const { tensors } = readCheckpoint(findCheckpoint(runDir));
+    const gates = [...tensors].filter(([name]) => name.endsWith('Gate'));
+    expect(gates).toHaveLength(2 * 7);
+    expect(gates.every(([, { values }]) => values[0] !== 0)).toBe(true);
+    expect(lines.join('\n')).toMatch(/gates +14 +0/);
+  });
+
+  it('adds the weighted loss of replayed text', async () => {
+    const folder = await prepared();
+    writeFileSync(join(folder, 'replay.txt'), 'a red square\nthe square is blue\n'.repeat(10));
+    const text = { files: ['replay.txt'], documents: 'line', layout: 'documents', seqLen: 16 } as const;
+    const losses: number[] = [];
+    for (const weight of [undefined, 0.5, 1]) {
+      const replay = weight === undefined ? undefined : { text, batchSize: 4, weight };
+      const { runDir } = await alignTiny(folder, tinyAlignment({ replay }), `align-${weight}`);
+      losses.push(metric(runDir, 'train/loss')[0][1]);
+    }
+    // Before the first step all three models are the same.
+    expect(losses[1]).toBeGreaterThan(losses[0]);
+    expect(losses[2] - losses[0]).toBeCloseTo(2 * (losses[1] - losses[0]), 4);
+  });
+
+  it('multiplies the loss of the tokens that rules name', async () => {
+    const folder = await prepared();
+    const training = { steps: 1, logEvery: 1 };
+    const plain = await alignTiny(folder, tinyAlignment({ training }), 'plain');
+    const rule = (weight: number) => [{ words: ['square', 'is'], schedule: [{ fromStep: 0, weight }] }];
+    const same = await alignTiny(folder, tinyAlignment({ training, tokenWeights: rule(1) }), 'same');
+    const heavy = await alignTiny(folder, tinyAlignment({ training, tokenWeights: rule(20) }), 'heavy');
+    const loss = ({ runDir }: { runDir: string }): number => metric(runDir, 'train/loss')[0][1];
+    expect(loss(same)).toBe(loss(plain));
+    expect(loss(heavy)).not.toBeCloseTo(loss(plain), 3);
+    // The weights are for training: validation stays the plain NLL.
+    expect(metric(heavy.runDir, 'validation/captionNll')[0]).toEqual(metric(plain.runDir, 'validation/captionNll')[0]);
+  });
+
+  it('keeps the checkpoint that validation likes best', async () => {
+    const folder = await prepared();
+    // The rate is so high that the model gets worse after a while.
+    const training = { steps: 30, learningRate: 1, evaluateEvery: 2, checkpointEvery: 30, clipNorm: 100 };
+    const { runDir, bestStep, bestValue } = await alignTiny(folder, tinyAlignment({ training }));
+    const nll = metric(runDir, 'validation/captionNll').filter(([step]) => step > 0);
+    const best = nll.reduce((lowest, entry) => (entry[1] < lowest[1] ? entry : lowest));
+    expect([bestStep, Math.fround(bestValue)]).toEqual([best[0], best[1]]);
+    expect(bestStep).toBeLessThan(30);
+    expect(findCheckpoint(runDir)).toContain(`step-${String(bestStep).padStart(7, '0')}`);
+  });
+
+  it('gives the same numbers and the same model again', async () => {
+    const folder = await prepared();
+    const [first, second] = [await alignTiny(folder), await alignTiny(folder, tinyAlignment(), 'again')];
+    const read = (runDir: string, ...path: string[]): Buffer => readFileSync(join(runDir, ...path));
+    expect(read(second.runDir, 'metrics.jsonl')).toEqual(read(first.runDir, 'metrics.jsonl'));
+    const [a, b] = [first, second].map(({ runDir }) => read(findCheckpoint(runDir), 'model.safetensors'));
+    expect(Buffer.compare(a, b)).toBe(0);
+  });
+
+  it('leaves no tensor behind, whether it ends well or not', async () => {
+    const folder = await prepared();
+    const { numTensors } = tf.memory();
+    await alignTiny(folder);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    await rejectedLine(alignTiny(folder, tinyAlignment({ train: ['language'] }), 'refused'));
+    expect(tf.memory().numTensors).toBe(numTensors);
+  });
+});
+
+function bytesOf(tensors: ReturnType<typeof readCheckpoint>['tensors'], name: string): Buffer {
+  return Buffer.from(tensors.get(name)!.values.slice().buffer);
+}

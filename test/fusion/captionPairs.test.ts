@@ -1,0 +1,171 @@
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type CaptionPairs, createTokenWeights, openCaptionPairs, type TokenWeightRule } from '#fusion';
+import { IGNORED_LABEL, loadTokenizer, type Tokenizer } from '#language';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { rejectedLine } from '../support/thrown.js';
+import { TINY_STACK, writeTinyBackbones } from '../support/tinyBackbones.js';
+import { COLOUR_NAMES, writeCaptionsJson, writeTinyCaptions } from '../support/tinyCaptions.js';
+
+const VISION = { imageSize: 16, patchSize: 8, pooling: 'mean', stack: TINY_STACK } as const;
+
+function tinyTokenizer(folder: string): Tokenizer {
+  writeTinyBackbones(folder);
+  const tokenizer = loadTokenizer({ kind: 'bpe', path: 'tokenizer.json' }, { baseDir: folder });
+  onTestFinished(() => tokenizer.dispose());
+  return tokenizer;
+}
+
+async function openTiny(
+  folder: string,
+  captions: string,
+  { seqLen = 32, rules = [] }: { seqLen?: number; rules?: TokenWeightRule[] } = {},
+): Promise<CaptionPairs & { tokenizer: Tokenizer }> {
+  const tokenizer = tinyTokenizer(folder);
+  const places = { seqLen, cacheDir: join(folder, 'cache') };
+  const pairs = await openCaptionPairs({ captions }, VISION, tokenizer, createTokenWeights(rules), places);
+  onTestFinished(() => pairs.close());
+  return { ...pairs, tokenizer };
+}
+
+/** `image: caption` of every row of a batch. */
+function rowsOf(
+  { imageIds, tokenizer }: CaptionPairs & { tokenizer: Tokenizer },
+  { images, text }: ReturnType<CaptionPairs['batchAt']>,
+): string[] {
+  return Array.from(images, (image, b) => {
+    const ids = text.tokenIds.slice(b * text.seqLen, (b + 1) * text.seqLen);
+    return `${imageIds[image]}: ${tokenizer.decode(ids.filter((id) => id !== tokenizer.endOfTextId))}`;
+  });
+}
+
+describe('openCaptionPairs', () => {
+  it('gives every pair exactly once an epoch, in another order each epoch', async () => {
+    const folder = temporaryFolder();
+    const pairs = await openTiny(folder, await writeTinyCaptions(folder));
+    const all = COLOUR_NAMES.flatMap((name, i) => [`${10 + i}: a ${name} square`, `${10 + i}: the square is ${name}`]);
+    expect(pairs.numPairs).toBe(all.length);
+    // Batches of 6 divide neither one epoch of 16 pairs nor two; three epochs end with a batch.
+    const seen = Array.from({ length: 8 }, (_, index) => rowsOf(pairs, pairs.batchAt(index, 6, 1))).flat();
+    const epochs = [seen.slice(0, 16), seen.slice(16, 32), seen.slice(32)];
+    for (const epoch of epochs) expect([...epoch].sort()).toEqual([...all].sort());
+    expect(epochs[1]).not.toEqual(epochs[0]);
+    expect(epochs[2]).not.toEqual(epochs[1]);
+  });
+
+  it('gives a batch by its number alone, whatever was asked before', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder);
+    const pairs = await openTiny(folder, captions);
+    const inOrder = [0, 1, 2, 3, 4].map((index) => rowsOf(pairs, pairs.batchAt(index, 5, 7)));
+    expect([4, 1, 3].map((index) => rowsOf(pairs, pairs.batchAt(index, 5, 7)))).toEqual(
+      [4, 1, 3].map((i) => inOrder[i]),
+    );
+    expect(rowsOf(pairs, pairs.batchAt(0, 5, 8))).not.toEqual(inOrder[0]);
+  });
+
+  it('goes through every pair once, in order, for evaluation', async () => {
+    const folder = temporaryFolder();
+    const pairs = await openTiny(folder, await writeTinyCaptions(folder, ['red', 'blue']));
+    expect([...pairs.batches(3)].map((batch) => rowsOf(pairs, batch))).toEqual([
+      ['10: a red square', '10: the square is red', '11: a blue square'],
+      ['11: the square is blue'],
+    ]);
+  });
+
+  it('starts every caption with the end of text and asks for it at the end', async () => {
+    const folder = temporaryFolder();
+    const { tokenizer, ...pairs } = await openTiny(folder, await writeTinyCaptions(folder, ['red']));
+    const [{ text }] = pairs.batches(1);
+    const ids = [...tokenizer.encode('a red square')];
+    const end = tokenizer.endOfTextId;
+    expect([...text.tokenIds].slice(0, ids.length + 1)).toEqual([end, ...ids]);
+    expect([...text.labels].slice(0, ids.length + 2)).toEqual([...ids, end, IGNORED_LABEL]);
+    expect(text.numTokens).toBe(ids.length + 1);
+  });
+
+  it('puts the weight of a word on the labels that spell it', async () => {
+    const folder = temporaryFolder();
+    const rules = [
+      {
+        words: ['red'],
+        schedule: [
+          { fromStep: 0, weight: 20 },
+          { fromStep: 5, weight: 3 },
+        ],
+      },
+    ];
+    const { tokenizer, ...pairs } = await openTiny(folder, await writeTinyCaptions(folder, ['red', 'blue']), { rules });
+    const [batch] = pairs.batches(4);
+    for (const [step, weight] of [
+      [0, 20],
+      [5, 3],
+    ]) {
+      const weights = batch.weights(step);
+      const heavy = [...batch.text.labels].filter((_, i) => weights[i] === weight);
+      expect(tokenizer.decode(heavy)).toBe(' red red');
+      const light = [...batch.text.labels].filter((label, i) => label !== IGNORED_LABEL && weights[i] === 1);
+      expect(heavy.length + light.length).toBe(batch.text.numTokens);
+    }
+  });
+
+  it('gives each position the pixels of its own image', async () => {
+    const folder = temporaryFolder();
+    const pairs = await openTiny(folder, await writeTinyCaptions(folder, ['black', 'orange', 'grey']));
+    const pixels = pairs.pixelValues([2, 0, 1]);
+    const image = 16 * 16 * 3;
+    expect([...pixels.subarray(0, 3)].map((x) => Math.round((x + 1) * 127.5))).toEqual([127, 127, 127]);
+    expect([...pixels.subarray(image, image + 3)]).toEqual([-1, -1, -1]);
+    expect([...pixels.subarray(2 * image, 2 * image + 3)].map((x) => Math.round((x + 1) * 127.5))).toEqual([
+      255, 127, 14,
+    ]);
+  });
+
+  it('leaves images without captions out', async () => {
+    const folder = temporaryFolder();
+    await writeTinyCaptions(folder, ['red', 'blue', 'pink']);
+    const captions = writeCaptionsJson(
+      folder,
+      ['red', 'blue', 'pink'].map((name, i) => ({ id: i + 1, file_name: `${name}.png` })),
+      [
+        { image_id: 3, caption: 'a pink square' },
+        { image_id: 1, caption: 'a red square' },
+      ],
+    );
+    const pairs = await openTiny(folder, captions);
+    expect(pairs.imageIds).toEqual([1, 3]);
+    expect(pairs.imagePaths.map((path) => path.slice(-7))).toEqual(['red.png', 'ink.png']);
+    expect([...pairs.batches(2)].map((batch) => rowsOf(pairs, batch))).toEqual([
+      ['1: a red square', '3: a pink square'],
+    ]);
+    const pink = pairs.pixelValues([1]);
+    expect(Math.round((pink[0] + 1) * 127.5)).toBe(247);
+  });
+
+  it('refuses a caption that is too long, naming its image', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder, ['red', 'brown']);
+    const longest = tinyTokenizer(folder).encode('the square is brown').length;
+    await expect(openTiny(folder, captions, { seqLen: longest + 1 })).resolves.toBeDefined();
+    const refused = await rejectedLine(openTiny(folder, captions, { seqLen: longest }));
+    expect(refused).toMatch(/image 1[01] has \d+ tokens; expected at most \d+, raise seqLen/);
+  });
+
+  it('refuses a file whose images have no captions', async () => {
+    const folder = temporaryFolder();
+    await writeTinyCaptions(folder, ['red']);
+    const captions = writeCaptionsJson(folder, [{ id: 1, file_name: 'red.png' }], []);
+    expect(await rejectedLine(openTiny(folder, captions))).toContain('expected images with captions, got none');
+  });
+
+  it('names the image that cannot be read', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder, ['red', 'blue']);
+    const image = join(folder, 'images', 'blue.png');
+    truncateSync(image, 60);
+    expect(await rejectedLine(openTiny(folder, captions))).toContain('blue.png');
+    writeFileSync(image, 'this is no image');
+    expect(await rejectedLine(openTiny(folder, captions))).toContain('blue.png');
+  });
+});

@@ -1,0 +1,197 @@
+import { expect, it } from 'vitest';
+import {
+  BRIDGE_PARTS,
+  captionLogits,
+  captionLoss,
+  imageStates,
+  isFusionParameter,
+  type JointModel,
+  readImages,
+} from '#fusion';
+import { textBatch } from '#language';
+import { tf } from '#src/engine';
+import type { AttentionContext } from '#src/tokenformer';
+import { describeEachEngine } from '../engine/eachEngine.js';
+import { relativeError } from '../support/closeness.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { noisePixels, someTokenIds, stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
+
+const BATCH = 3;
+
+/** Logits of captions beside their images, [batch · seqLen · vocabSize]; `change` may alter what text reads. */
+function logitsOf(
+  model: JointModel,
+  bridge: boolean,
+  change: (contexts: AttentionContext[]) => AttentionContext[] = (contexts) => contexts,
+): Float32Array {
+  return tf.tidy(() => {
+    const contexts = change(readImages(model, imageStates(model, noisePixels(BATCH)), { bridge }));
+    return captionLogits(model, someTokenIds(BATCH), { bridge, contexts }).logits.dataSync() as Float32Array;
+  });
+}
+
+/** Gradient of a caption loss for every parameter that is free to move. */
+function gradients(model: JointModel): Map<string, Float32Array> {
+  const row = Int32Array.of(256, 3, 40, 99, 256);
+  const names = model.tree.trainableNames();
+  return tf.tidy(() => {
+    const { grads } = tf.variableGrads(
+      () => {
+        const contexts = readImages(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
+        return captionLoss(model, textBatch([row, row, row], 8, 256), contexts);
+      },
+      names.map((name) => model.tree.variable(name)),
+    );
+    const found = names.filter((name) => grads[model.tree.variable(name).name] != null);
+    return new Map(
+      found.map((name) => [name, grads[model.tree.variable(name).name].dataSync() as Float32Array] as const),
+    );
+  });
+}
+
+describeEachEngine('a joint model', () => {
+  for (const method of ['routed', 'grouped', 'union'] as const) {
+    it(`starts as if it had no bridge and no gates, ${method}`, () => {
+      const model = tinyJointModel(temporaryFolder(), { method });
+      expect(logitsOf(model, true)).toEqual(logitsOf(model, false));
+      stirFusion(model);
+      expect(logitsOf(model, true)).not.toEqual(logitsOf(model, false));
+      model.dispose();
+    });
+  }
+
+  for (const part of BRIDGE_PARTS) {
+    it(`hears the bridge part ${part} once its values are not zero`, () => {
+      const model = tinyJointModel(temporaryFolder(), { bridge: { tokens: 4, parts: [part] } });
+      const before = logitsOf(model, true);
+      stirFusion(model);
+      expect(logitsOf(model, true)).not.toEqual(before);
+      expect(logitsOf(model, false)).toEqual(before);
+      model.dispose();
+    });
+  }
+
+  it('is under grouped what it is under routed while its gates are 0', () => {
+    const bridge = { tokens: 4, parts: ['textQuery' as const, 'imageValue' as const] };
+    const routed = tinyJointModel(temporaryFolder(), { method: 'routed', bridge });
+    const grouped = tinyJointModel(temporaryFolder(), { method: 'grouped', bridge });
+    for (const model of [routed, grouped]) stirFusion(model);
+    for (const name of grouped.tree.names().filter((name) => name.endsWith('Gate'))) {
+      grouped.tree.variable(name).assign(tf.scalar(0));
+    }
+    expect(logitsOf(grouped, true)).toEqual(logitsOf(routed, true));
+    for (const model of [routed, grouped]) model.dispose();
+  });
+
+  it('feeds the image-output bridge nothing but what attention read of the image', () => {
+    const model = tinyJointModel(temporaryFolder(), { bridge: { tokens: 4, parts: ['imageOutput'] } });
+    stirFusion(model);
+    const blank = (contexts: AttentionContext[]): AttentionContext[] =>
+      contexts.map((context) => ({ ...context, values: tf.zerosLike(context.values) }));
+    const withoutBridge = (contexts: AttentionContext[]): AttentionContext[] =>
+      blank(contexts).map((context) => ({ ...context, outputGroups: [] }));
+    expect(logitsOf(model, true, blank)).toEqual(logitsOf(model, true, withoutBridge));
+    expect(logitsOf(model, true)).not.toEqual(logitsOf(model, true, blank));
+    model.dispose();
+  });
+
+  it('reads through the image-value bridge where a patch is and not what it shows', () => {
+    const model = tinyJointModel(temporaryFolder(), { bridge: { tokens: 4, parts: ['imageValue'] } });
+    stirFusion(model);
+    const bridged = (pixels: tf.Tensor4D): Float32Array => {
+      const states = imageStates(model, pixels);
+      const values = (bridge: boolean): tf.Tensor => readImages(model, states, { bridge })[0].values;
+      return tf.sub(values(true), values(false)).dataSync() as Float32Array;
+    };
+    tf.tidy(() => {
+      const noise = noisePixels(2);
+      const [first, second] = tf.split(noise, 2) as tf.Tensor4D[];
+      expect(relativeError(bridged(first), bridged(second))).toBeLessThan(1e-5);
+      expect(Math.max(...bridged(first).map(Math.abs))).toBeGreaterThan(0.01);
+    });
+    model.dispose();
+  });
+
+  it('shows every caption its own image and no other', () => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model);
+    const alone = logitsOf(model, true);
+    const swapped = logitsOf(model, true, (contexts) =>
+      contexts.map(({ keys, values, outputGroups }) => {
+        const swap = (t: tf.Tensor3D): tf.Tensor3D => tf.gather(t, tf.tensor1d([0, 2, 1], 'int32'));
+        return { keys: swap(keys), values: swap(values), outputGroups };
+      }),
+    );
+    const perCaption = alone.length / BATCH;
+    expect(swapped.subarray(0, perCaption)).toEqual(alone.subarray(0, perCaption));
+    expect(swapped.subarray(perCaption)).not.toEqual(alone.subarray(perCaption));
+    model.dispose();
+  });
+
+  it('lets text see earlier text and no later text', () => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model);
+    const logits = (last: number): Float32Array =>
+      tf.tidy(() => {
+        const contexts = readImages(model, imageStates(model, noisePixels(1)), { bridge: true });
+        const ids = tf.tensor2d([[256, 5, 9, last]], [1, 4], 'int32');
+        return captionLogits(model, ids, { bridge: true, contexts }).logits.dataSync() as Float32Array;
+      });
+    const [one, other] = [logits(17), logits(80)];
+    expect(other.subarray(0, (one.length * 3) / 4)).toEqual(one.subarray(0, (one.length * 3) / 4));
+    expect(other).not.toEqual(one);
+    model.dispose();
+  });
+
+  for (const method of ['routed', 'grouped'] as const) {
+    it(`has gradients for its bridge and gates and for nothing else when these alone are free, ${method}`, () => {
+      const model = tinyJointModel(temporaryFolder(), { method });
+      stirFusion(model, 0.3);
+      model.tree.setTrainable(isFusionParameter);
+      const found = gradients(model);
+      expect([...found.keys()]).toEqual(model.tree.names().filter(isFusionParameter));
+      // Every one of them moves: none is a parameter that does nothing.
+      for (const [name, gradient] of found) {
+        expect(
+          gradient.some((x) => x !== 0),
+          name,
+        ).toBe(true);
+        expect(gradient.every(Number.isFinite), name).toBe(true);
+      }
+      model.dispose();
+    });
+  }
+
+  it('has the same bridge gradients whether or not the backbones are free', () => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model, 0.3);
+    model.tree.setTrainable(isFusionParameter);
+    const frozen = gradients(model);
+    model.tree.setTrainable(() => true);
+    const free = gradients(model);
+    expect(free.size).toBeGreaterThan(frozen.size);
+    for (const [name, gradient] of frozen) expect(relativeError(gradient, free.get(name)!)).toBeLessThan(1e-5);
+    model.dispose();
+  });
+
+  it('gives both backbones gradients through the image when all are free', () => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model, 0.3);
+    model.tree.setTrainable(() => true);
+    const { tree } = model;
+    const row = Int32Array.of(256, 3, 40, 99, 256);
+    tf.tidy(() => {
+      const { grads } = tf.variableGrads(
+        () => {
+          const contexts = readImages(model, imageStates(model, noisePixels(1)), { bridge: true }, true);
+          return captionLoss(model, textBatch([row], 8, 256), contexts);
+        },
+        tree.names().map((name) => tree.variable(name)),
+      );
+      // The vision backbone's own final norm is the one thing that text does not read.
+      const idle = tree.names().filter((name) => grads[tree.variable(name).name] == null);
+      expect(idle.sort()).toEqual(['vision/finalNorm/bias', 'vision/finalNorm/scale']);
+    });
+    model.dispose();
+  });
+});
