@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type AlignExperiment,
   type AlignResult,
@@ -30,19 +32,34 @@ export function trainStage(
   experiment: VisionExperiment | LanguageExperiment,
   context: StageContext,
 ): Promise<TrainingResult> {
-  openRun(experiment, context);
-  return experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context);
+  return inRunDirectory(experiment, context, () =>
+    experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context),
+  );
 }
 
 /** Aligns a merged model into a run directory. */
 export function alignStage(experiment: AlignExperiment, context: StageContext): Promise<AlignResult> {
-  openRun(experiment, context);
-  return align(experiment, context);
+  return inRunDirectory(experiment, context, () => align(experiment, context));
 }
 
-function openRun(experiment: VisionExperiment | LanguageExperiment | AlignExperiment, context: StageContext): void {
-  const { command, engine, runDir, resume } = context;
+/** Opens the run directory; when the work fails before anything was trained, such as on missing data, a new one goes again. */
+async function inRunDirectory<T>(
+  experiment: VisionExperiment | LanguageExperiment | AlignExperiment,
+  { command, engine, runDir, resume }: StageContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  const own = ['config.json', 'provenance.json'].map((name) => join(runDir, name));
+  const isNew = !existsSync(own[0]);
   openRunDirectory(runDir, { command, config: experiment, seed: experiment.seed, engine }, resume);
+  try {
+    return await work();
+  } catch (error) {
+    if (isNew && !existsSync(join(runDir, 'metrics.jsonl'))) {
+      for (const path of own) rmSync(path, { force: true });
+      if (readdirSync(runDir).length === 0) rmdirSync(runDir);
+    }
+    throw error;
+  }
 }
 
 /** Plans a merge and does it, or throws every problem at once. */

@@ -113,16 +113,11 @@ export function block(
     'attention/probabilities',
     () => tokenAttentionReference(q, allKeys, allValues, allKeyMask as tf.Tensor2D | undefined, settings).probabilities,
   );
-  let projected: tf.Tensor2D;
-  if (context) {
-    const [whole, fromContext] = tf.unstack(attended).map(flat);
-    projected = pattentionLayer(whole, layers.output, config);
-    if (context.outputGroups.length > 0) {
-      const bridged = pattentionLayer(fromContext, context.outputGroups, config);
-      projected = tf.add(projected, bridged);
-    }
-  } else {
-    projected = pattentionLayer(flat(attended), layers.output, config);
+  const [whole, fromContext] = context ? tf.unstack(attended).map(flat) : [flat(attended)];
+  let projected = pattentionLayer(whole, layers.output, config);
+  captureWeights(whole, layers, ['output'], config, capture);
+  if (context && context.outputGroups.length > 0) {
+    projected = tf.add(projected, pattentionLayer(fromContext, context.outputGroups, config));
   }
   capture?.('attention/output', () => sequence(projected));
 

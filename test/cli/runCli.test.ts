@@ -51,7 +51,7 @@ describe('arguments', () => {
   it('reach the command: words, options, repeated options and flags', async () => {
     const words = ['merge', 'a.yaml', 'b.yaml', '-o', 'runs', '--set', 'x=1', '--set=y=-2', '--dry-run', '--json'];
     const { stdout } = await run([merge], ...words);
-    expect(JSON.parse(stdout)).toEqual({
+    expect(JSON.parse(stdout)).toMatchObject({
       positionals: ['a.yaml', 'b.yaml'],
       out: 'runs',
       set: ['x=1', 'y=-2'],
@@ -61,12 +61,12 @@ describe('arguments', () => {
 
   it('that are not given are undefined, empty or false', async () => {
     const { stdout } = await run([merge], 'merge', 'a.yaml', '--json');
-    expect(JSON.parse(stdout)).toEqual({ positionals: ['a.yaml'], out: null, set: [], dryRun: false });
+    expect(JSON.parse(stdout)).toMatchObject({ positionals: ['a.yaml'], out: null, set: [], dryRun: false });
   });
 
   it('find a command of two words', async () => {
     const { stdout } = await run([merge, train], 'tokenizer', 'train', '--json');
-    expect(JSON.parse(stdout)).toEqual({ trained: true });
+    expect(JSON.parse(stdout)).toMatchObject({ trained: true });
   });
 });
 
@@ -107,7 +107,7 @@ describe('exit codes', () => {
       '--json',
     );
     expect(code).toBe(1);
-    expect(JSON.parse(stdout)).toEqual({ passed: false });
+    expect(JSON.parse(stdout)).toMatchObject({ passed: false });
   });
 
   it('1 for a failure, with its one line', async () => {
@@ -147,6 +147,14 @@ describe('--json', () => {
     const { stdout, stderr } = await run([merge], 'merge', 'a', '--json');
     expect(stdout).toMatch(/^\{.*\}\n$/);
     expect(stderr).toBe('merging\n');
+  });
+
+  it('says what the process took', async () => {
+    const { process } = JSON.parse((await run([merge], 'merge', 'a', '--json')).stdout);
+    expect(process.seconds).toBeGreaterThanOrEqual(0);
+    // Node alone takes some tens of megabytes.
+    expect(process.peakMemoryBytes).toBeGreaterThan(2 ** 24);
+    expect(process.peakMemoryBytes).toBeLessThan(2 ** 36);
   });
 
   it('leaves stdout empty when the command fails', async () => {

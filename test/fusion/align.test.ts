@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { backboneHashes, type FusionConfig, isFusionParameter } from '#fusion';
+import { TextDataConfig } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { readSafetensorsHeader } from '#src/storage';
 import { readMetrics } from '#src/tracking';
@@ -126,7 +127,7 @@ describe('align', () => {
   it('adds the weighted loss of replayed text', async () => {
     const folder = await prepared();
     writeFileSync(join(folder, 'replay.txt'), 'a red square\nthe square is blue\n'.repeat(10));
-    const text = { files: ['replay.txt'], documents: 'line', layout: 'documents', seqLen: 16 } as const;
+    const text = TextDataConfig.parse({ files: ['replay.txt'], documents: 'line', layout: 'documents', seqLen: 16 });
     const losses: number[] = [];
     for (const weight of [undefined, 0.5, 1]) {
       const replay = weight === undefined ? undefined : { text, batchSize: 4, weight };

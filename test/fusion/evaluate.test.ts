@@ -141,7 +141,7 @@ describe('evaluate', () => {
     expect(row(sets[0], ROWS.blind).captionNll).toBeCloseTo(sum / tokens, 5);
   });
 
-  it('adds attribute accuracies where the truth is known, and scores true captions 1', async () => {
+  it('adds attribute accuracies where the truth is known', async () => {
     const folder = await prepared();
     const counts = { testSeen: 6, testHeldOut: 3, testDisagreeSeen: 2 };
     const none = { visionTrain: 0, visionVal: 0, languageTrain: 0, languageVal: 0, pairsTrain: 0, pairsVal: 0 };

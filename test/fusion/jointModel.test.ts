@@ -34,7 +34,8 @@ function logitsOf(
 function gradients(model: JointModel): Map<string, Float32Array> {
   const row = Int32Array.of(256, 3, 40, 99, 256);
   const names = model.tree.trainableNames();
-  return tf.tidy(() => {
+  const found = new Map<string, Float32Array>();
+  tf.tidy(() => {
     const { grads } = tf.variableGrads(
       () => {
         const contexts = readImages(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
@@ -42,11 +43,12 @@ function gradients(model: JointModel): Map<string, Float32Array> {
       },
       names.map((name) => model.tree.variable(name)),
     );
-    const found = names.filter((name) => grads[model.tree.variable(name).name] != null);
-    return new Map(
-      found.map((name) => [name, grads[model.tree.variable(name).name].dataSync() as Float32Array] as const),
-    );
+    for (const name of names) {
+      const gradient = grads[model.tree.variable(name).name];
+      if (gradient != null) found.set(name, gradient.dataSync() as Float32Array);
+    }
   });
+  return found;
 }
 
 describeEachEngine('a joint model', () => {

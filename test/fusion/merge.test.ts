@@ -35,7 +35,7 @@ describe('merge', () => {
       ]);
       for (const [name, tensor] of tensors) {
         expect(merged.get(name)).toEqual(tensor);
-        const hash = sha256(tensor.values as Float32Array<ArrayBuffer>);
+        const hash = sha256(Buffer.from(tensor.values.slice().buffer));
         expect(report.tensors.find((entry) => entry.name === name)).toMatchObject({
           inputSha256: hash,
           outputSha256: hash,

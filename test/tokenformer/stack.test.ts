@@ -160,13 +160,44 @@ describeEachEngine('a stack of blocks', () => {
     expect(positionsThatDiffer(run(1, true), run(1, false))).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('hands out intermediates by name, and computes none for a listener that wants none', () => {
+  it('hands out intermediates by name', () => {
     const shapes = new Map<string, number[]>();
     run(input(), { capture: (name, compute) => void shapes.set(name, compute().shape) });
-    const parts = ['attention/query', 'attention/key', 'attention/value', 'attention/output', 'ffn'];
-    const names = [0, 1, 2].flatMap((l) => [...parts.map((part) => `block${l}/${part}`), `hidden.${l + 1}`]);
-    expect([...shapes.keys()].sort()).toEqual(['hidden.0', ...names].sort());
-    for (const shape of shapes.values()) expect(shape).toEqual([batch, seqLen, dModel]);
+    const state = [batch, seqLen, dModel];
+    const weights = (n: number): number[] => [batch * seqLen, n];
+    const expected = new Map([['hidden.0', state]]);
+    for (let l = 0; l < config.numLayers; l++) {
+      for (const name of ['attention/query', 'attention/key', 'attention/value', 'attention/output', 'ffn']) {
+        expected.set(`block${l}/${name}`, state);
+      }
+      for (const name of ['query', 'key', 'value']) expected.set(`block${l}/attention/${name}/g/weights`, weights(7));
+      expected.set(`block${l}/attention/output/g/weights`, weights(5));
+      expected.set(`block${l}/ffn/g/weights`, weights(9));
+      expected.set(`block${l}/attention/probabilities`, [batch, config.numHeads, seqLen, seqLen]);
+      expected.set(`hidden.${l + 1}`, state);
+    }
+    expect(new Map([...shapes].sort())).toEqual(new Map([...expected].sort()));
+  });
+
+  it('hands out weights that, times the value tokens, are what their layer gives', () => {
+    const { tree, blocks } = stack();
+    const seen = new Map<string, tf.Tensor>();
+    const capture = (name: string, compute: () => tf.Tensor) => void seen.set(name, compute());
+    runStack(input(), blocks, config, { mask: { kind: 'causal' }, capture });
+    for (const layer of ['attention/value', 'attention/output', 'ffn']) {
+      const values = tree.variable(`block1/${layer}/g/valueParamTokens`) as tf.Tensor as tf.Tensor2D;
+      const given = tf.matMul(seen.get(`block1/${layer}/g/weights`) as tf.Tensor2D, values);
+      expect(relativeError(given.dataSync(), seen.get(`block1/${layer}`)!.dataSync())).toBeLessThan(2e-6);
+    }
+  });
+
+  it('hands out probabilities that sum to 1 and see nothing that comes after', () => {
+    const seen = new Map<string, tf.Tensor>();
+    run(input(), { capture: (name, compute) => void seen.set(name, compute()) });
+    const probabilities = seen.get('block2/attention/probabilities') as tf.Tensor4D;
+    for (const sum of tf.sum(probabilities, -1).dataSync()) expect(Math.abs(sum - 1)).toBeLessThan(1e-6);
+    const above = tf.sub(probabilities, tf.linalg.bandPart(probabilities, -1, 0));
+    expect(tf.max(tf.abs(above)).dataSync()[0]).toBe(0);
   });
 
   it('is the same with and without a listener', () => {

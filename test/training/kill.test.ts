@@ -29,10 +29,12 @@ const metricLines = (runDir: string): string[] => {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
 };
 
-it('a run killed with SIGKILL in the middle and resumed ends with the bytes of an unbroken one', { timeout: 120_000 }, async () => {
+it('a run killed with SIGKILL in the middle and resumed ends with the bytes of an unbroken one', {
+  timeout: 120_000,
+}, async () => {
   const [unbroken, killed] = [temporaryFolder(), temporaryFolder()];
   const whole = finished(child(unbroken, 'fresh', 0));
-  const victim = child(killed, 'fresh', 25);
+  const victim = child(killed, 'fresh', 100);
   const exit = once(victim, 'exit');
   for (let i = 0; i < 3000 && metricLines(killed).length < 12; i++) await setTimeout(10);
   victim.kill('SIGKILL');

@@ -35,7 +35,7 @@ function structured(batch: number): ImageBatch {
 /** Mean loss over an image before and after 25 steps on one batch. */
 function overfit(given: unknown, pooling: 'mean' | 'classToken', learningRate: number): [number, number] {
   const { objective, tree, inputOf } = objectiveOn(tinyVisionConfig({ pooling }), given);
-  const batch = structured(8);
+  const batch = structured(4);
   const lossOf = (): tf.Scalar => tf.div(objective.loss(inputOf(batch)), batch.batch) as tf.Scalar;
   const value = (): number => tf.tidy(() => lossOf().dataSync()[0]);
   const before = value();

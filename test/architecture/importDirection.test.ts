@@ -1,0 +1,134 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { forbiddenImports, importsOf, reachableFiles, type SourceFile } from './importRules.js';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** All TypeScript of the rooms; AssemblyScript is another language, and the compiler's output is not ours. */
+const files: SourceFile[] = ['src', 'vision', 'language', 'fusion', 'experiments', 'native', 'packages'].flatMap(
+  (room) => {
+    const names = readdirSync(root).includes(room) ? readdirSync(join(root, room), { recursive: true }) : [];
+    return names
+      .map((name) => `${room}/${String(name).replaceAll('\\', '/')}`)
+      .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+      .filter((path) => !/(^|\/)(assembly|dist|node_modules|test)\//.test(path))
+      .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+  },
+);
+const byPath = new Map(files.map((file) => [file.path, file]));
+
+describe('the rooms of this repository', () => {
+  it('are found', () => {
+    expect(files.length).toBeGreaterThan(100);
+    for (const room of ['src', 'vision', 'language', 'fusion', 'experiments']) {
+      expect(
+        files.some(({ path }) => path.startsWith(`${room}/`)),
+        room,
+      ).toBe(true);
+    }
+  });
+
+  it('import one way only, and other folders through their index alone', () => {
+    expect(forbiddenImports(files)).toEqual([]);
+  });
+
+  it('have an index where one is imported', () => {
+    const missing = files.flatMap((file) =>
+      importsOf(file)
+        .filter(({ specifier }) => specifier.startsWith('#') && !byPath.has(`${specifier.slice(1)}/index.ts`))
+        .map(({ specifier }) => `${file.path} → '${specifier}'`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('keep metrics free of tensors: they run without an engine', () => {
+    const engine = [...reachableFiles('fusion/metrics/index.ts', byPath)].filter((path) =>
+      path.startsWith('src/engine/'),
+    );
+    expect(engine).toEqual([]);
+    expect(reachableFiles('fusion/metrics/index.ts', byPath).size).toBeGreaterThan(5);
+  });
+});
+
+describe('a planted import is reported:', () => {
+  const indexes = ['vision/data/index.ts', 'vision/objectives/index.ts', 'src/kernels/pattention/index.ts'];
+  const planted = (path: string, line: string): string[] =>
+    forbiddenImports([{ path, text: line }, ...indexes.map((index) => ({ path: index, text: '' }))]);
+
+  it.each([
+    ['src to vision', 'src/training/x.ts', "import { a } from '#vision';", 'src must not import vision'],
+    [
+      'src to language, type alone',
+      'src/cli/x.ts',
+      "import type { A } from '#language';",
+      'src must not import language',
+    ],
+    ['vision to language', 'vision/x.ts', "export * from '#language';", 'vision must not import language'],
+    ['language to vision', 'language/a/x.ts', "import '#vision';", 'language must not import vision'],
+    ['language to fusion', 'language/x.ts', "import { a } from '#fusion/metrics';", 'language must not import fusion'],
+    ['fusion to experiments', 'fusion/x.ts', "import { a } from '#experiments';", 'fusion must not import experiments'],
+    ['a dynamic one', 'src/cli/x.ts', "const a = await import('#fusion');", 'src must not import fusion'],
+    ['an imported type', 'src/cli/x.ts', "type A = import('#vision').A;", 'src must not import vision'],
+    ['native back to src', 'native/x.ts', "import { a } from '#src/engine';", 'native must not import src'],
+    [
+      'packages to src',
+      'packages/tensorboard-writer/src/x.ts',
+      "import '#src/errors';",
+      'packages must not import src',
+    ],
+    ['TensorFlow.js', 'src/kernels/x.ts', "import * as tf from '@tensorflow/tfjs';", 'only src/engine imports'],
+    ['TensorFlow.js by require', 'vision/x.ts', "require('@tensorflow/tfjs-core');", 'only src/engine imports'],
+    ['past an index', 'fusion/x.ts', "import { a } from '#src/kernels/gelu';", 'only the index of a folder'],
+    ['past a file name', 'fusion/x.ts', "import { a } from '#vision/backbone.js';", 'only the index of a folder'],
+    ['a folder of its own, by #', 'src/kernels/x.ts', "import { a } from '#src/kernels';", 'imports are relative'],
+    ['its own room, by #', 'language/x.ts', "import { a } from '#language';", 'imports are relative'],
+    ['out of a folder of src', 'src/kernels/x.ts', "import { a } from '../engine/tf.js';", 'it leaves src/kernels'],
+    ['out of a room', 'vision/data/x.ts', "import { a } from '../../src/errors/index.js';", 'it leaves vision'],
+    ['past the index beside it', 'vision/x.ts', "import { a } from './data/augment.js';", 'only the index of a folder'],
+    [
+      'past the index of a neighbour',
+      'vision/data/x.ts',
+      "import { a } from '../objectives/classify.js';",
+      'only the index',
+    ],
+  ])('%s', (_, path, line, rule) => {
+    const edges = planted(path, `// a comment\n${line}\n`);
+    expect(edges).toHaveLength(1);
+    expect(edges[0]).toContain(`${path} → '`);
+    expect(edges[0]).toContain(rule);
+  });
+
+  it.each([
+    ['src/kernels/pattention/index.ts', "import { tf } from '#src/engine'; import { a } from '../fusedOp.js';"],
+    ['src/engine/wasm.ts', "await import('@tensorflow/tfjs-backend-wasm');"],
+    ['vision/objectives/x.ts', "import { a } from '../backbone.js'; import { b } from '../data/index.js';"],
+    ['fusion/x.ts', "import '#vision'; import '#language'; import '#fusion/metrics'; import { z } from 'zod';"],
+    ['experiments/program.ts', "import { a } from './commands/train.js';"],
+    ['experiments/x.ts', "import '#fusion'; import './y.js'; // import '#nothing'"],
+    ['src/cli/x.ts', 'const text = "import { a } from \'#vision\'";'],
+  ])('and what is right is not: %s', (path, line) => {
+    expect(planted(path, line)).toEqual([]);
+  });
+});
+
+describe('reachableFiles', () => {
+  const world = new Map(
+    Object.entries({
+      'fusion/metrics/index.ts': "export * from './bleu.js'; import type { T } from '#src/kernels';",
+      'fusion/metrics/bleu.ts': "import { a } from '#src/errors';",
+      'src/errors/index.ts': '',
+      'src/kernels/index.ts': "import '#src/engine';",
+      'src/engine/index.ts': '',
+    }).map(([path, text]) => [path, { path, text }]),
+  );
+
+  it('follows imports, and types not', () => {
+    expect([...reachableFiles('fusion/metrics/index.ts', world)].sort()).toEqual([
+      'fusion/metrics/bleu.ts',
+      'fusion/metrics/index.ts',
+      'src/errors/index.ts',
+    ]);
+    expect(reachableFiles('src/kernels/index.ts', world)).toContain('src/engine/index.ts');
+  });
+});

@@ -1,0 +1,122 @@
+import { posix } from 'node:path';
+import ts from 'typescript';
+
+/** A source file by its path from the root of the repository, with forward slashes. */
+export interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Import {
+  readonly specifier: string;
+  /** Erased by the compiler: it counts for the direction, but brings no code. */
+  readonly typeOnly: boolean;
+}
+
+/** The rooms that each room may import from, itself not named. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  packages: [],
+  native: [],
+  src: [],
+  vision: ['src'],
+  language: ['src'],
+  fusion: ['src', 'vision', 'language'],
+  experiments: ['src', 'vision', 'language', 'fusion'],
+};
+
+const ROOM_IMPORT = /^#(?:(src|fusion)\/([A-Za-z]+)|(vision|language|fusion|experiments))$/;
+
+/**
+ * Every import that breaks the rules of the house, as `file → 'specifier': rule`.
+ *
+ * - Rooms import one way: experiments → fusion → vision, language → src. Vision and language do not know each other.
+ * - Another folder is reached through its index alone: `#src/kernels`, `#vision`, `./data/index.js`. A folder inside a
+ *   room that has no index is a shelf of single files.
+ * - Only src/engine imports TensorFlow.js.
+ */
+export function forbiddenImports(files: readonly SourceFile[]): string[] {
+  const paths = new Set(files.map(({ path }) => path));
+  return files.flatMap((file) =>
+    importsOf(file).flatMap(({ specifier }) => {
+      const rule = brokenRule(file.path, specifier, paths);
+      return rule === undefined ? [] : [`${file.path} → '${specifier}': ${rule}`];
+    }),
+  );
+}
+
+function brokenRule(path: string, specifier: string, paths: ReadonlySet<string>): string | undefined {
+  const room = path.split('/')[0];
+  if (specifier.startsWith('@tensorflow/') && !path.startsWith('src/engine/')) {
+    return "only src/engine imports TensorFlow.js; write `import { tf } from '#src/engine'`";
+  }
+  if (specifier.startsWith('#')) {
+    const match = ROOM_IMPORT.exec(specifier);
+    if (match === null) return 'only the index of a folder is imported from outside';
+    const target = match[1] ?? match[3];
+    if (folderOf(path) === specifier.slice(1)) return 'inside a folder, imports are relative';
+    if (target !== room && !ROOMS[room].includes(target)) return `${room} must not import ${target}`;
+    if (target === room && room !== 'src' && match[2] === undefined) return 'inside a room, imports are relative';
+    return undefined;
+  }
+  if (!specifier.startsWith('.')) return undefined;
+  const target = posix.join(posix.dirname(path), specifier);
+  if (folderOf(target) !== folderOf(path)) return `it leaves ${folderOf(path)}; use an import that starts with #`;
+  const index = `${posix.dirname(target)}/index.ts`;
+  const entered = posix
+    .relative(posix.dirname(path), target)
+    .replace(/^(\.\.\/)+/, '')
+    .includes('/');
+  if (entered && posix.basename(target) !== 'index.js' && paths.has(index)) {
+    return 'only the index of a folder is imported from outside';
+  }
+  return undefined;
+}
+
+/** What is reached from outside by one name: a folder of src, or a whole room. */
+function folderOf(path: string): string {
+  const parts = path.split('/');
+  return parts[0] === 'src' || parts[0] === 'packages' ? parts.slice(0, 2).join('/') : parts[0];
+}
+
+/** Which of `files` a file brings with it when it is run, itself among them; type imports bring nothing. */
+export function reachableFiles(start: string, files: ReadonlyMap<string, SourceFile>): Set<string> {
+  const reached = new Set<string>();
+  const open = [start];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    const file = files.get(path);
+    if (file === undefined || reached.has(path)) continue;
+    reached.add(path);
+    for (const { specifier, typeOnly } of importsOf(file)) {
+      if (typeOnly) continue;
+      if (specifier.startsWith('#')) open.push(`${specifier.slice(1)}/index.ts`);
+      else if (specifier.startsWith('.')) {
+        open.push(posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts'));
+      }
+    }
+  }
+  return reached;
+}
+
+/** Static and dynamic imports, exports from elsewhere, and `require` of a literal. */
+export function importsOf({ path, text }: SourceFile): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+    if (specifier !== undefined && ts.isStringLiteralLike(specifier))
+      found.push({ specifier: specifier.text, typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly === true);
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
+    else if (ts.isCallExpression(node)) {
+      const { expression } = node;
+      const loads =
+        expression.kind === ts.SyntaxKind.ImportKeyword ||
+        (ts.isIdentifier(expression) && expression.text === 'require');
+      if (loads) add(node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022));
+  return found;
+}
