@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { JsonObject, Output } from '#src/cli';
 import { UserError } from '#src/errors';
+import { PARENT_VARIABLE } from './endWithParent.js';
 
 /** What a command run as a process of its own reports. */
 export interface ChildResult extends JsonObject {
@@ -23,7 +24,11 @@ export function runChild(
 ): Promise<ChildResult> {
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
   return new Promise((resolveStage, reject) => {
-    const child = spawn(process.execPath, [program, ...words, '--json'], { stdio: ['ignore', 'pipe', 'pipe'], signal });
+    const child = spawn(process.execPath, [program, ...words, '--json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, [PARENT_VARIABLE]: String(process.pid) },
+      signal,
+    });
     let result = '';
     let partial = '';
     let lastLines: string[] = [];

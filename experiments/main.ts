@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { runCli } from '#src/cli';
+import { endWithParent } from './endWithParent.js';
 import { PROGRAM } from './program.js';
 
+endWithParent();
 process.exitCode = await runCli(PROGRAM, process.argv.slice(2));

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type Evaluation, MERGE_REPORT, type MergePlan, type MergeReport, planMerge, ROWS } from '#fusion';
 import { type JsonObject, type Output, renderTable } from '#src/cli';
-import { UserError } from '#src/errors';
+import { ConfigError, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { type ChildResult, runChild } from './childStage.js';
 import { type ExperimentKind, parseExperimentOf } from './parseExperiment.js';
@@ -45,6 +46,11 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const { outDir, output, engineWords } = options;
   const started = performance.now();
   const files = stageFiles(pipeline, options.path);
+  if (files.align.experiment.train === 'all') {
+    throw new ConfigError(
+      `${files.align.path}: 'train': expected bridge groups, got 'all'; --upper-bound aligns a copy with train: all`,
+    );
+  }
   const common = ['--root', outDir, '--cache-dir', join(outDir, 'cache')];
   const compute = [...common, ...engineWords];
   const peaks: number[] = [];
@@ -89,6 +95,9 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   if (plan === undefined) throw new UserError(problems.join('\n'));
   if (!existsSync(join(mergedDir, MERGE_REPORT))) await stage('merge', ['merge', files.merge.path, '--root', outDir]);
   const mergeReport = readJson(join(mergedDir, MERGE_REPORT), 'merge report') as MergeReport;
+  if (!isDeepStrictEqual(mergeReport.recipe, recipe)) {
+    throw new ConfigError(`${mergedDir}: was merged by another recipe than ${files.merge.path}; choose another --out`);
+  }
 
   const boundWords = ['--set', 'train=all', '--out', join(outDir, UPPER_BOUND)];
   const [align, upperBound] = await together([

@@ -16,7 +16,7 @@ import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
 import { isFusionParameter } from './jointConfig.js';
 import { captionLogits, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
-import { backboneHashes } from './merge.js';
+import { backboneHashes, MERGE_REPORT } from './merge.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
 
@@ -105,7 +105,8 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       runDir: resolve(options.runDir),
       label: experiment.name,
       model: { format: 1, kind: 'fusion', config: model.config },
-      assets: readCheckpoint(merged).assets,
+      // The merge report speaks of the merged model alone.
+      assets: new Map([...readCheckpoint(merged).assets].filter(([name]) => name !== MERGE_REPORT)),
       resume: options.resume,
       output: options.output,
     });

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readCocoCaptions, writePredictions } from '#fusion/captionData';
 import { bestConstantCaption, type CaptionSet, scoreCaptions } from '#fusion/metrics';
-import { type Scene, type SceneAccuracy, sceneAccuracy } from '#fusion/scenes';
-import { type Output, renderTable } from '#src/cli';
+import { type Scene, sceneAccuracy } from '#fusion/scenes';
+import type { Output } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { readScalar, tf } from '#src/engine';
 import { UserError } from '#src/errors';
@@ -14,55 +14,17 @@ import { captionImages } from './captioner.js';
 import { captionLoss } from './captionLoss.js';
 import { type CaptionPairs, openCaptionPairs } from './captionPairs.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
+import {
+  type AttributeAccuracy,
+  type EvaluatedSet,
+  type Evaluation,
+  type EvaluationRow,
+  ROWS,
+  setTable,
+} from './evaluation.js';
 import { type JointModel, loadJointModel, readImages } from './jointModel.js';
 import { cacheImageStates, type StateCache } from './stateCache.js';
 import { createTokenWeights } from './tokenWeights.js';
-
-export type AttributeAccuracy = Omit<SceneAccuracy, 'perImage'>;
-
-/** Scores of one way of captioning one test set; null: does not apply. */
-export interface EvaluationRow {
-  readonly name: string;
-  /** nats per token over all references. */
-  readonly captionNll: number | null;
-  readonly bleu1: number;
-  readonly bleu4: number;
-  readonly rougeL: number;
-  /** 0 to 10, as pycocoevalcap computes it (papers print it × 100 of the 0 to 1 scale, that is × 10 of this). */
-  readonly ciderD: number;
-  readonly attributes: AttributeAccuracy | null;
-}
-
-export interface EvaluatedSet {
-  readonly name: string;
-  readonly numImages: number;
-  readonly rows: readonly EvaluationRow[];
-  readonly samples: readonly CaptionSample[];
-}
-
-/** One image with what was said and what should have been. */
-export interface CaptionSample {
-  readonly imageId: number;
-  readonly imagePath: string;
-  readonly references: readonly string[];
-  readonly generated: string;
-  /** Every object, and the relation, right; null where the truth is not known. */
-  readonly exact: boolean | null;
-}
-
-export interface Evaluation {
-  readonly sets: readonly EvaluatedSet[];
-}
-
-/** Names of rows, in the order in which they are shown. */
-export const ROWS = {
-  model: 'model',
-  upperBound: 'train: all',
-  shuffled: 'shuffled images',
-  blind: 'blind (no image)',
-  untrained: 'zero trained',
-  constant: 'constant caption',
-} as const;
 
 export interface EvaluateOptions {
   readonly root: string;
@@ -273,23 +235,4 @@ function readScenes(path: string, imageIds: readonly number[]): Scene[] {
     if (scene === undefined) throw new UserError(`${path}: expected a scene with id ${id}, it has none`);
     return scene;
   });
-}
-
-function setTable({ name, numImages, rows }: EvaluatedSet): string {
-  const show = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3));
-  const hasScenes = rows.some(({ attributes }) => attributes !== null);
-  const headers = [
-    `${name} (${numImages})`,
-    'NLL',
-    'CIDEr-D',
-    ...(hasScenes ? ['colour', 'shape', 'size', 'object', 'relation', 'exact'] : ['BLEU-1', 'BLEU-4', 'ROUGE-L']),
-  ];
-  const cells = rows.map(({ name: row, captionNll: nll, ciderD, bleu1, bleu4, rougeL, attributes: a }) => [
-    row,
-    ...[nll, ciderD].map(show),
-    ...(hasScenes ? [a?.colour, a?.shape, a?.size, a?.object, a?.relation, a?.exactScene] : [bleu1, bleu4, rougeL]).map(
-      show,
-    ),
-  ]);
-  return `${renderTable(headers, cells)}\n`;
 }

@@ -17,6 +17,7 @@ import { constantTensor, createGroup, layerPath } from '#src/tokenformer';
 import { type ModelDescription, readModelDescription, writeCheckpoint } from '#src/training';
 import { isFusionParameter, JointModelConfig } from './jointConfig.js';
 import type { MergePlan } from './mergePlan.js';
+import type { MergeRecipe } from './recipe.js';
 
 /** SHA-256 of a backbone tensor before the merge and of the same tensor inside the result. */
 export interface TensorProvenance {
@@ -28,7 +29,7 @@ export interface TensorProvenance {
 
 /** What a merge did: kept as `merge_report.json` beside the result. */
 export interface MergeReport {
-  readonly method: string;
+  readonly recipe: MergeRecipe;
   readonly parameters: MergePlan['parameters'];
   readonly tensors: readonly TensorProvenance[];
   /** True when every backbone tensor has the same bytes before and after. */
@@ -98,7 +99,7 @@ function reportOf(plan: MergePlan, outDir: string): MergeReport {
     })),
   );
   return {
-    method: plan.config.fusion.method,
+    recipe: plan.recipe,
     parameters: plan.parameters,
     tensors,
     kept: tensors.every(({ inputSha256, outputSha256 }) => inputSha256 === outputSha256),

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
-import { renderTable } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
@@ -216,41 +215,4 @@ function countParameters({ tensors }: SafetensorsHeader): number {
   let count = 0;
   for (const [name, { shape }] of tensors) if (!name.endsWith('/tau')) count += shape.reduce((p, n) => p * n, 1);
   return count;
-}
-
-/** The plan as lines of at most 80 columns. */
-export function describePlan(plan: MergePlan): string[] {
-  const { config, parameters, groups, gates } = plan;
-  const v = config.vision.vision;
-  const l = config.language.language;
-  const count = (n: number): string => n.toLocaleString('en-US');
-  const bridges = groups.filter(({ origin }) => origin === 'bridge');
-  const perBlock = bridges.filter(({ block }) => block === 0);
-  return [
-    `method      ${config.fusion.method}, image states ${config.fusion.imageStates}${config.fusion.positionValues ? ', values read positions' : ''}`,
-    `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,
-    `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
-    `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
-    `bridge      ${bridges.length} groups of ${config.fusion.bridge.tokens} tokens: ${perBlock.length} in each of ${l.stack.numLayers} blocks`,
-    ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
-    `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
-    `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,
-  ];
-}
-
-/** Groups, parameter tokens and parameters of every layer of the merged model, as a table of at most 80 columns. */
-export function planTable({ groups }: MergePlan): string {
-  const keys = [...new Set(groups.map(({ block, layer }) => `${block} ${layer}`))];
-  const rows = keys.map((key) => {
-    const own = groups.filter(({ block, layer }) => `${block} ${layer}` === key);
-    const parameters = own.reduce((sum, { parameters: count }) => sum + count, 0);
-    const [block, layer] = key.split(' ');
-    return [
-      block,
-      layer,
-      own.map(({ group, numParamTokens }) => `${group} ${numParamTokens}`).join(', '),
-      parameters.toLocaleString('en-US'),
-    ];
-  });
-  return renderTable(['block', 'layer', 'groups and their parameter tokens', 'parameters'], rows);
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFi
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { writeMiniPipeline } from '../support/miniPipeline.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { tinyAlignment } from '../support/tinyAlign.js';
 import { TINY_STACK, type TinyBackboneOptions, writeTinyBackbones } from '../support/tinyBackbones.js';
@@ -67,25 +68,17 @@ function makeLie(checkpoint: string): void {
 }
 
 describe('bad input is one clear line, and nothing is left behind:', () => {
-  it('an unknown config key, with the key that was meant', async () => {
+  it('an unknown config key, with its line and the key that was meant', async () => {
     const folder = temporaryFolder();
-    const { steps, ...others } = training;
-    const path = writeExperiment(folder, { ...visionExperiment, training: { ...others, stepz: steps } } as never);
-    const { code, stderr } = await tokenfuse(['train', path], folder);
-    expect(code).toBe(2);
-    // The misspelt key is unknown and the right one is missing: two problems, a line each, both at once.
-    const lines = stderr.trimEnd().split('\n');
-    expect(lines).toHaveLength(2);
-    for (const line of lines) expect(line).toMatch(/^tokenfuse: .*vision\.yaml/);
-    expect(stderr).toMatch(/vision\.yaml:\d+: unknown key 'training\.stepz' \(did you mean 'steps'\?\)/);
+    const path = writeExperiment(folder, { ...visionExperiment, training: { ...training, warmUpStep: 1 } });
+    const refused = await refusal(['train', path], folder, 2);
+    expect(refused).toMatch(/vision\.yaml:\d+: unknown key 'training\.warmUpStep' \(did you mean 'warmupSteps'\?\)/);
     expect(readdirSync(folder)).toEqual(['vision.yaml']);
   });
 
   it('an experiment file that is not there', async () => {
     const folder = temporaryFolder();
-    for (const command of ['train', 'merge', 'align', 'evaluate', 'run', 'scenes']) {
-      expect(await refusal([command, 'nothing.yaml'], folder, 1)).toContain('nothing.yaml: no such file');
-    }
+    expect(await refusal(['train', 'nothing.yaml'], folder, 1)).toContain('nothing.yaml: no such file');
   });
 
   it('an experiment of another kind', async () => {
@@ -146,7 +139,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
       name: 'evaluation',
       model: 'merged',
       sets,
-    } as never);
+    });
     expect(await refusal(['evaluate', evaluation], folder, 1)).toContain('blue.png');
     expect(existsSync(join(folder, 'evaluation'))).toBe(false);
   });
@@ -225,7 +218,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     mkdirSync(join(folder, 'merged'));
     writeFileSync(join(folder, 'merged', 'mine.txt'), 'mine');
     expect(await refusal(['merge', writeExperiment(folder, tinyRecipe())], folder, 2)).toContain('exists already');
-    const scenes = writeExperiment(folder, { kind: 'scenes', name: 'merged', scenes: { counts: {} } } as never);
+    const scenes = writeExperiment(folder, { kind: 'scenes', name: 'merged', scenes: { counts: {} } });
     expect(await refusal(['scenes', scenes], folder, 1)).toContain('expected');
     expect(readdirSync(join(folder, 'merged'))).toEqual(['mine.txt']);
   });
@@ -237,5 +230,14 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const path = writeExperiment(folder, { kind: 'pipeline', name: 'whole', ...files });
     expect(await refusal(['run', path, '--out', 'out'], folder, 1)).toContain('scenes.yaml');
     expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
+  it('a stage that fails ends its pipeline, which passes the message on', async () => {
+    const folder = temporaryFolder();
+    const path = writeMiniPipeline(folder);
+    writeExperiment(folder, { kind: 'tokenizer', name: 'tokenizer', files: ['data/none.txt'], vocabSize: 320 });
+    const refused = await refusal(['run', path, '--out', 'out'], folder, 1);
+    expect(refused).toMatch(/^tokenfuse: stage 'tokenizer' failed with exit code 1: tokenfuse: .*none\.txt/);
+    expect(existsSync(join(folder, 'out', 'tokenizer'))).toBe(false);
   });
 });

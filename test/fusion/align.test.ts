@@ -62,6 +62,12 @@ describe('align', () => {
     expect(lines.join('\n')).toMatch(/language backbone +0 +[\d,]+\n/);
   });
 
+  it('takes the tokenizer along and leaves the report of the merge where it is', async () => {
+    const folder = await prepared();
+    const { runDir } = await alignTiny(folder);
+    expect([...readCheckpoint(findCheckpoint(runDir)).assets.keys()]).toEqual(['tokenizer.json']);
+  });
+
   it('counts what it trains and what it leaves', async () => {
     const folder = await prepared();
     const { trainableParameters, frozenParameters } = await alignTiny(folder);

@@ -43,6 +43,7 @@ describe('merge', () => {
       }
     }
     expect(report.kept).toBe(true);
+    expect(report.recipe).toEqual(tinyRecipe());
     expect(JSON.parse(readFileSync(join(folder, 'merged', 'merge_report.json'), 'utf8'))).toEqual(report);
   });
 

@@ -43,7 +43,11 @@ export async function refusal(words: readonly string[], cwd: string, exitCode: 1
 }
 
 /** Writes an experiment file and returns its path. */
-export function writeExperiment(folder: string, experiment: { kind: string }, name = experiment.kind): string {
+export function writeExperiment(
+  folder: string,
+  experiment: Readonly<Record<string, unknown>> & { kind: string },
+  name = experiment.kind,
+): string {
   const path = join(folder, `${name}.yaml`);
   writeFileSync(path, stringify(experiment));
   return path;

@@ -1,0 +1,19 @@
+/** All kernels, compiled once for each instruction set. */
+#include "attention.h"
+#include "elementwise.h"
+#include "matMul.h"
+#include "pattention.h"
+
+namespace tokenfuse {
+namespace TOKENFUSE_ISA {
+
+extern const Kernels kernels;
+const Kernels kernels = {
+    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   attention, attentionGradient,
+    layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, rotary,    adamW,
+    unary,              binary,         softmax,      sumRows,              sumColumns, segmentSum,
+    swapAxes,
+};
+
+}  // namespace TOKENFUSE_ISA
+}  // namespace tokenfuse

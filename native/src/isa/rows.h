@@ -1,0 +1,181 @@
+/** Along one row: sums, softmax, and layer normalisation. */
+#pragma once
+#include "product.h"
+#include "vectorMath.h"
+
+namespace tokenfuse {
+namespace TOKENFUSE_ISA {
+
+/** Numbers a task goes through, about, in kernels that go row by row. */
+constexpr long kTaskNumbers = 1L << 14;
+
+/** Runs f(row) for all rows, several to a task. */
+template <class F>
+INLINE void eachRow(long rows, long width, const F& f) {
+  const long each = most<long>(1, kTaskNumbers / most(width, 1L));
+  parallel((rows + each - 1) / each, [&](long task, int) {
+    const long end = least((task + 1) * each, rows);
+    for (long i = task * each; i < end; i++) f(i);
+  });
+}
+
+INLINE float rowSum(const float* x, long n) {
+  V sum = {};
+  eachVector(n, [&](long i, auto lanes) { sum += load(x + i, lanes); });
+  return sumLanes(sum);
+}
+
+INLINE float rowDot(const float* x, const float* y, long n) {
+  V sum = {};
+  eachVector(n, [&](long i, auto lanes) { sum += load(x + i, lanes) * load(y + i, lanes); });
+  return sumLanes(sum);
+}
+
+/** The largest of x[0 … n); NaN may be passed over, and shows in the sum. */
+INLINE float rowMax(const float* x, long n) {
+  const float low = -__builtin_inff();
+  V most = splat(low);
+  eachVector(n, [&](long i, auto lanes) { most = larger(most, load(x + i, lanes, low)); });
+  return maxLane(most);
+}
+
+/** out = exp(x − shift); returns the sum. */
+INLINE float rowExponential(const float* x, float* out, long n, float shift) {
+  V sum = {};
+  eachVector(n, [&](long i, auto lanes) {
+    const V term = only(exponential(load(x + i, lanes) - shift), lanes);
+    sum += term;
+    store(out + i, term, lanes);
+  });
+  return sumLanes(sum);
+}
+
+INLINE void rowScale(float* x, long n, float factor) {
+  eachVector(n, [&](long i, auto lanes) { store(x + i, load(x + i, lanes) * factor, lanes); });
+}
+
+static void softmax(const float* x, float* out, long rows, long width) {
+  eachRow(rows, width, [&](long i) {
+    float* y = out + i * width;
+    const float sum = rowExponential(x + i * width, y, width, rowMax(x + i * width, width));
+    rowScale(y, width, 1 / sum);
+  });
+}
+
+/** y = (x − mean)/√(variance + ε), and 1/√(variance + ε) per row. */
+static void layerNormalize(const float* x, float* out, float* inverseDeviation, long rows, long width, float epsilon) {
+  eachRow(rows, width, [&](long i) {
+    const float* from = x + i * width;
+    float* y = out + i * width;
+    const float mean = rowSum(from, width) / static_cast<float>(width);
+    V squares = {};
+    eachVector(width, [&](long j, auto lanes) {
+      const V centred = only(load(from + j, lanes) - mean, lanes);
+      squares += centred * centred;
+      store(y + j, centred, lanes);
+    });
+    const float inverse = 1 / __builtin_sqrtf(sumLanes(squares) / static_cast<float>(width) + epsilon);
+    rowScale(y, width, inverse);
+    inverseDeviation[i] = inverse;
+  });
+}
+
+/** dx = (dy − mean(dy) − y mean(dy y)) · inverseDeviation */
+static void layerNormalizeGradient(const float* dOut, const float* out, const float* inverseDeviation, float* dX,
+                                   long rows, long width) {
+  eachRow(rows, width, [&](long i) {
+    const float* d = dOut + i * width;
+    const float* y = out + i * width;
+    const float mean = rowSum(d, width) / static_cast<float>(width);
+    const float along = rowDot(d, y, width) / static_cast<float>(width);
+    const float inverse = inverseDeviation[i];
+    eachVector(width, [&](long j, auto lanes) {
+      store(dX + i * width + j, (load(d + j, lanes) - mean - load(y + j, lanes) * along) * inverse, lanes);
+    });
+  });
+}
+
+/** losses = weights (log Σ exp z − z[label]) and logSumExp. A label outside [0, classes) costs nothing. */
+static void crossEntropy(const float* logits, const int32_t* labels, const float* weights, float* losses,
+                         float* logSumExp, long rows, long classes) {
+  eachRow(rows, classes, [&](long i) {
+    const float* z = logits + i * classes;
+    const float largest = rowMax(z, classes);
+    V sum = {};
+    eachVector(classes, [&](long j, auto lanes) { sum += only(exponential(load(z + j, lanes) - largest), lanes); });
+    const float log = logarithm(sumLanes(sum));
+    const long label = labels[i];
+    const bool inside = label >= 0 && label < classes;
+    losses[i] = weights[i] * (inside ? log - (z[label] - largest) : 0);
+    logSumExp[i] = largest + log;
+  });
+}
+
+/** dLogits = weights · dLosses (exp(z − logSumExp) − onehot) */
+static void crossEntropyGradient(const float* dLosses, const float* logits, const int32_t* labels,
+                                 const float* weights, const float* logSumExp, float* dLogits, long rows,
+                                 long classes) {
+  eachRow(rows, classes, [&](long i) {
+    const float factor = weights[i] * dLosses[i];
+    const float shift = logSumExp[i];
+    const float* z = logits + i * classes;
+    float* d = dLogits + i * classes;
+    eachVector(classes, [&](long j, auto lanes) { store(d + j, exponential(load(z + j, lanes) - shift) * factor, lanes); });
+    const long label = labels[i];
+    if (label >= 0 && label < classes) d[label] -= factor;
+  });
+}
+
+static void sumRows(const float* x, float* out, long rows, long width, float factor) {
+  if (rows >= 4 || width <= kTaskNumbers) {
+    eachRow(rows, width, [&](long i) { out[i] = rowSum(x + i * width, width) * factor; });
+    return;
+  }
+  // A few long rows: pieces of one length whatever the thread count, their sums added in order.
+  const long pieces = (width + kTaskNumbers - 1) / kTaskNumbers;
+  reserveScratch(0, static_cast<size_t>(pieces));
+  float* sums = sharedScratch();
+  for (long i = 0; i < rows; i++) {
+    parallel(pieces, [&](long piece, int) {
+      const long from = piece * kTaskNumbers;
+      sums[piece] = rowSum(x + i * width + from, least(kTaskNumbers, width - from));
+    });
+    out[i] = rowSum(sums, pieces) * factor;
+  }
+}
+
+static void sumColumns(const float* x, float* out, long outer, long rows, long width, float factor) {
+  // Columns are shared out, a cache line at least; each is added up from the first row to the last.
+  const long columns = roundUp(most<long>(16, least(width, (1L << 16) / most(rows, 1L))), 16);
+  const long blocks = (width + columns - 1) / columns;
+  parallel(outer * blocks, [&](long task, int) {
+    const long from = task % blocks * columns;
+    const long count = least(columns, width - from);
+    const float* in = x + task / blocks * rows * width + from;
+    float* sum = out + task / blocks * width + from;
+    eachVector(count, [&](long j, auto lanes) {
+      V total = {};
+      for (long i = 0; i < rows; i++) total += load(in + i * width + j, lanes);
+      store(sum + j, total * factor, lanes);
+    });
+  });
+}
+
+/** out[ids[i]] += x[i], rows in order; ids outside [0, segments) are left out. */
+static void segmentSum(const float* x, const int32_t* ids, float* out, long rows, long width, long segments) {
+  const long columns = roundUp(most<long>(16, (width + threadCount() - 1) / threadCount()), 16);
+  parallel((width + columns - 1) / columns, [&](long task, int) {
+    const long from = task * columns;
+    const long count = least(columns, width - from);
+    for (long s = 0; s < segments; s++) __builtin_memset(out + s * width + from, 0, static_cast<size_t>(count) * 4);
+    for (long i = 0; i < rows; i++) {
+      if (ids[i] < 0 || ids[i] >= segments) continue;
+      float* to = out + ids[i] * width + from;
+      const float* row = x + i * width + from;
+      eachVector(count, [&](long j, auto lanes) { store(to + j, load(to + j, lanes) + load(row + j, lanes), lanes); });
+    }
+  });
+}
+
+}  // namespace TOKENFUSE_ISA
+}  // namespace tokenfuse

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PROGRAM, parseExperiment } from '#experiments';
+
+const root = resolve(import.meta.dirname, '../..');
+const readme = readFileSync(resolve(root, 'README.md'), 'utf8');
+const scripts: Record<string, string> = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')).scripts;
+
+/** Every command that a text names, with the rest of its line. */
+function namedCommands(text: string): { command: string; rest: string }[] {
+  const names = PROGRAM.commands.map(({ name }) => name).sort((a, b) => b.length - a.length);
+  return [...text.matchAll(/(?:^|[`\s])tokenfuse ([a-z].*)/gm)].map(([, line]) => {
+    const command = names.find((name) => new RegExp(`^${name}(?![a-z])`).test(line)) ?? line.split(/[\s`]/)[0];
+    return { command, rest: line.slice(command.length).split('`')[0] };
+  });
+}
+
+describe('the README', () => {
+  it('gives command one and command two, which exist', () => {
+    expect(readme).toContain('npm ci && npm run quickstart');
+    expect(readme).toContain('npm ci && npm test');
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['quickstart', 'test']));
+    expect(readme.indexOf('npm run quickstart')).toBeLessThan(readme.indexOf('npm test'));
+  });
+
+  it('names commands that exist, and each one that does', () => {
+    const named = new Set(namedCommands(readme).map(({ command }) => command));
+    expect([...named].sort()).toEqual(PROGRAM.commands.map(({ name }) => name).sort());
+  });
+
+  it('gives commands options that they take', () => {
+    for (const { command, rest } of namedCommands(readme)) {
+      const known = Object.keys(PROGRAM.commands.find(({ name }) => name === command)?.options ?? {});
+      for (const [, option] of rest.matchAll(/--([a-z-]+)/g)) expect(known, `${command} --${option}`).toContain(option);
+    }
+  });
+
+  it('gives each command an experiment of a kind that it takes', () => {
+    const kinds: Record<string, string[]> = { train: ['vision', 'language'], run: ['pipeline'] };
+    const given = namedCommands(readme).flatMap(({ command, rest }) => {
+      const [path] = rest.match(/experiments\/\S+\.yaml/) ?? [];
+      return path ? [{ command, path }] : [];
+    });
+    expect(given.length).toBeGreaterThan(4);
+    for (const { command, path } of given) {
+      expect(kinds[command] ?? [command], path).toContain(parseExperiment(resolve(root, path)).config.kind);
+    }
+  });
+});
+
+describe.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md'])('%s', (file) => {
+  const text = readFileSync(resolve(root, file), 'utf8');
+
+  it('names files of this project that exist', () => {
+    const paths = [
+      ...text.matchAll(/(?<![\w/])(?:experiments|docs|src|vision|language|fusion|bench|test|packages)\/[\w./-]*\w/g),
+    ];
+    const folders = [...text.matchAll(/\b(?:CONTRIBUTING|CHANGELOG|README)\.md\b/g)];
+    const missing = [...paths, ...folders].map(([path]) => path).filter((path) => !existsSync(resolve(root, path)));
+    expect(missing).toEqual([]);
+  });
+
+  it('names commands that exist', () => {
+    const known = PROGRAM.commands.map(({ name }) => name);
+    const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: train)?)/g)]
+      .map(([, command]) => command)
+      .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
+    expect(unknown).toEqual([]);
+  });
+});
