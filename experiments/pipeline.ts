@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type Evaluation, MERGE_REPORT, type MergePlan, type MergeReport, planMerge, ROWS } from '#fusion';
+import { type Evaluation, MERGE_REPORT, type MergeReport, planMerge, ROWS } from '#fusion';
 import { type JsonObject, type Output, renderTable } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { type ChildResult, runChild } from './childStage.js';
 import { type ExperimentKind, parseExperimentOf } from './parseExperiment.js';
-import { checkExpectations, type PipelineCheck } from './pipelineChecks.js';
+import { checkExpectations } from './pipelineChecks.js';
 import type { PipelineExperiment } from './pipelineConfig.js';
+import type { PipelineOutcome } from './pipelineOutcome.js';
 import { writePipelineReport } from './pipelineReport.js';
 
 export interface PipelineOptions {
@@ -19,23 +20,6 @@ export interface PipelineOptions {
   readonly engineWords: readonly string[];
   readonly upperBound: boolean;
   readonly output: Output;
-}
-
-/** Everything a finished pipeline knows. */
-export interface PipelineOutcome {
-  readonly name: string;
-  readonly command: string;
-  readonly outDir: string;
-  readonly evaluation: Evaluation;
-  readonly plan: MergePlan;
-  readonly mergeReport: MergeReport;
-  readonly align: ChildResult;
-  readonly upperBound: ChildResult | undefined;
-  readonly checks: readonly PipelineCheck[];
-  readonly wallSeconds: number;
-  readonly peakMemoryBytes: number;
-  /** Run directories of the stages that trained, by stage. */
-  readonly runs: readonly { readonly stage: string; readonly runDir: string }[];
 }
 
 /** Name of the run that aligns a copy with `train: all`. */

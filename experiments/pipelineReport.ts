@@ -12,7 +12,7 @@ import {
 import { createRandom } from '#src/random';
 import { readJson } from '#src/storage';
 import { readMetrics } from '#src/tracking';
-import type { PipelineOutcome } from './pipeline.js';
+import type { PipelineOutcome } from './pipelineOutcome.js';
 
 /** Images shown of each kind; drawn at random, not chosen. */
 const GALLERY_SIZE = 12;

@@ -1,0 +1,20 @@
+import type { Evaluation, MergePlan, MergeReport } from '#fusion';
+import type { ChildResult } from './childStage.js';
+import type { PipelineCheck } from './pipelineChecks.js';
+
+/** Everything a finished pipeline knows. */
+export interface PipelineOutcome {
+  readonly name: string;
+  readonly command: string;
+  readonly outDir: string;
+  readonly evaluation: Evaluation;
+  readonly plan: MergePlan;
+  readonly mergeReport: MergeReport;
+  readonly align: ChildResult;
+  readonly upperBound: ChildResult | undefined;
+  readonly checks: readonly PipelineCheck[];
+  readonly wallSeconds: number;
+  readonly peakMemoryBytes: number;
+  /** Run directories of the stages that trained, by stage. */
+  readonly runs: readonly { readonly stage: string; readonly runDir: string }[];
+}
