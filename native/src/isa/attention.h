@@ -146,7 +146,7 @@ static void attentionGradient(const Attention& f) {
       multiply({q, h.row, false}, scoreKeys, f.keyLen, f.headDim, p, f.keyLen, rows, false, 0, columns, scratch);
       multiply({dO, h.row, false}, scoreValues, f.keyLen, f.headDim, d, f.keyLen, rows, false, 0, columns, scratch);
       if (context > 0) {
-        // The last panel may reach past the context; those columns are taken back below by the row.
+        // A panel that reaches past the context is left to the loop: only its first columns are meant.
         const long whole = context / NR * NR;
         if (whole > 0) {
           multiply({dC, h.row, false}, scoreValues, f.keyLen, f.headDim, d, f.keyLen, rows, true, 0, whole, scratch);

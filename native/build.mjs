@@ -1,0 +1,136 @@
+/**
+ * @file Compiles src/ to dist/native/tokenfuse.node with the system's C++ compiler; part of `npm run build`.
+ *
+ * Without a compiler, or where it fails, one line says so and the exit code is 0: the other engines serve.
+ * CXX names another compiler, CXXFLAGS adds options, `--check` asks for failures to be failures.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const sources = join(here, 'src');
+const folder = join(here, '..', 'dist', 'native');
+const target = join(folder, 'tokenfuse.node');
+const stamp = `${target}.sha256`;
+
+const FLAGS = [
+  ...['-std=c++17', '-O3', '-fPIC', '-pthread', '-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-maybe-uninitialized'],
+  // No fast-math: NaN and infinity must be seen. These three change no finite result but the fusing of a·b + c.
+  ...['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
+  ...(process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean),
+];
+
+/** One build of the kernels for each instruction set; which one runs is decided when the module is loaded. */
+const INSTRUCTION_SETS =
+  process.arch === 'x64'
+    ? {
+        baseline: [],
+        avx2: ['-mavx2', '-mfma'],
+        avx512: ['-mavx2', '-mfma', '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'],
+      }
+    : { baseline: [] };
+
+function absent(why, mend) {
+  process.stdout.write(`native engine: absent, ${why}; ${mend}\n`);
+  process.exit(process.argv.includes('--check') ? 1 : 0);
+}
+
+/** The compiler and what it says of itself; undefined when none answers. */
+function findCompiler() {
+  const named = process.env.CXX === undefined ? [] : [process.env.CXX];
+  for (const command of named.length > 0 ? named : ['c++', 'g++', 'clang++']) {
+    try {
+      return { command, version: execFileSync(command, ['--version'], { encoding: 'utf8' }).split('\n')[0] };
+    } catch {
+      // Not there: the next one may be.
+    }
+  }
+  return undefined;
+}
+
+function listFiles(path) {
+  return readdirSync(path, { withFileTypes: true })
+    .flatMap((entry) => (entry.isDirectory() ? listFiles(join(path, entry.name)) : [join(path, entry.name)]))
+    .filter((file) => /\.(cc|h)$/.test(file))
+    .sort();
+}
+
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+    let messages = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      messages += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(messages.trim() || `exit code ${code}`))));
+  });
+}
+
+async function compile(compiler, aside) {
+  const includes = ['-isystem', join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include')];
+  const jobs = listFiles(sources)
+    .filter((file) => file.endsWith('.cc'))
+    .flatMap((file) =>
+      file.endsWith(join('isa', 'kernels.cc'))
+        ? Object.entries(INSTRUCTION_SETS).map(([name, flags]) => ({ file, flags, object: `kernels-${name}.o` }))
+        : [{ file, flags: [], object: `${file.slice(sources.length + 1).replace(/\W/g, '_')}.o` }],
+    );
+  const waiting = [...jobs].sort((a, b) => b.flags.length - a.flags.length);
+  const worker = async () => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const output = ['-c', job.file, '-o', join(aside, job.object)];
+      await run(compiler.command, [...FLAGS, ...job.flags, '-DNAPI_VERSION=8', ...includes, ...output]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(4, os.availableParallelism()) }, worker));
+  const undefinedLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+  const objects = jobs.map(({ object }) => join(aside, object));
+  const library = join(aside, 'tokenfuse.node');
+  await run(compiler.command, [...FLAGS, '-shared', ...undefinedLater, ...objects, '-o', library]);
+  return library;
+}
+
+if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
+  absent(`it is not written for ${process.platform} ${process.arch}`, 'wasm runs on the same processor');
+}
+const compiler = findCompiler();
+if (compiler === undefined) {
+  absent('no C++ compiler was found', 'install g++ or clang++ (or set CXX) and run `npm run build`');
+}
+const hash = createHash('sha256').update(JSON.stringify([FLAGS, INSTRUCTION_SETS, compiler, process.arch]));
+for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)])
+  hash.update(file.slice(here.length)).update(readFileSync(file));
+const digest = hash.digest('hex');
+if (!existsSync(target) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== digest) {
+  mkdirSync(folder, { recursive: true });
+  // Beside the target, so that the last step is a rename within one file system.
+  const aside = mkdtempSync(join(folder, 'building-'));
+  try {
+    renameSync(await compile(compiler, aside), target);
+    writeFileSync(join(aside, 'stamp'), digest);
+    renameSync(join(aside, 'stamp'), stamp);
+  } catch (error) {
+    if (process.argv.includes('--check')) process.stderr.write(`${error.message}\n`);
+    absent(
+      `${compiler.command} failed: ${error.message.split('\n').find((line) => /error/i.test(line)) ?? error.message.split('\n')[0]}`,
+      'run `node native/build.mjs --check` to see all of it',
+    );
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+}

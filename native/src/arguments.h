@@ -1,0 +1,55 @@
+/** Reading and checking the arguments of a call from JavaScript: numbers and typed arrays, nothing else. */
+#pragma once
+#include <node_api.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace tokenfuse {
+
+/** A call's arguments, taken one after the other; whatever is wrong with one is a std::invalid_argument. */
+class Arguments {
+ public:
+  Arguments(napi_env env, napi_callback_info info);
+
+  /** A whole number in [0, 2⁴⁰]: a size, a count or a flag. */
+  long size(const char* name);
+  /** A size, at most `limit`. */
+  long size(const char* name, long limit);
+  float number(const char* name);
+  bool flag(const char* name) { return size(name, 1) == 1; }
+  /** Text of at most 15 characters; "" where there is none. */
+  std::string text();
+
+  /** A Float32Array of at least `count` numbers. */
+  float* floats(const char* name, long count);
+  /** The same, or null where the argument is undefined. */
+  float* floatsOrNone(const char* name, long count);
+  int32_t* ints(const char* name, long count);
+  /** A Float32Array or Int32Array: four bytes each, to be moved. */
+  float* words(const char* name, long count);
+  /** Any typed array of at least that many bytes. */
+  uint8_t* bytes(const char* name, long count);
+  /** The ArrayBuffer's memory. */
+  void* buffer(const char* name);
+
+  /** Ends the reading: more arguments than were taken are an error too. */
+  void end() const;
+
+ private:
+  napi_value take(const char* name);
+  uint8_t* array(const char* name, long count, bool floats, bool integers, bool others);
+  [[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) const;
+
+  static constexpr size_t kMost = 32;
+  napi_env env_;
+  napi_value values_[kMost];
+  size_t count_ = kMost;
+  size_t next_ = 0;
+};
+
+/** a · b · …, or an error when it is past what memory holds. */
+long product(std::initializer_list<long> sizes);
+
+}  // namespace tokenfuse

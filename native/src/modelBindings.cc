@@ -1,0 +1,216 @@
+#include "bindings.h"
+
+namespace tokenfuse {
+namespace {
+
+void matMul(Arguments& in, const Kernels& kernels) {
+  Product f{};
+  f.batch = in.size("batch");
+  f.m = in.size("m");
+  f.n = in.size("n");
+  f.k = in.size("k");
+  f.transposeA = in.flag("transposeA");
+  f.transposeB = in.flag("transposeB");
+  const bool sharedA = in.flag("sharedA");
+  const bool sharedB = in.flag("sharedB");
+  const long sizeA = product({f.m, f.k});
+  const long sizeB = product({f.k, f.n});
+  f.strideA = sharedA ? 0 : sizeA;
+  f.strideB = sharedB ? 0 : sizeB;
+  f.a = in.floats("a", product({sharedA ? 1 : f.batch, sizeA}));
+  f.b = in.floats("b", product({sharedB ? 1 : f.batch, sizeB}));
+  f.c = in.floats("c", product({f.batch, f.m, f.n}));
+  in.end();
+  kernels.matMul(f);
+}
+
+Pattention pattentionSettings(Arguments& in) {
+  Pattention f{};
+  f.tokens = in.size("tokens");
+  f.dIn = in.size("dIn");
+  f.n = in.size("numParamTokens");
+  f.dOut = in.size("dOut");
+  f.mode = static_cast<WeightMode>(in.size("normActivation", 2));
+  f.tanhForm = in.flag("gelu");
+  f.epsilon = in.number("epsilon");
+  f.tau = in.number("tau");
+  return f;
+}
+
+void pattention(Arguments& in, const Kernels& kernels) {
+  Pattention f = pattentionSettings(in);
+  f.x = in.floats("x", product({f.tokens, f.dIn}));
+  f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
+  f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
+  f.output = in.floats("output", product({f.tokens, f.dOut}));
+  f.scores = in.floats("scores", product({f.tokens, f.n}));
+  in.end();
+  kernels.pattention(f);
+}
+
+void pattentionGradient(Arguments& in, const Kernels& kernels) {
+  Pattention f = pattentionSettings(in);
+  f.dOutput = in.floats("dOutput", product({f.tokens, f.dOut}));
+  f.x = in.floats("x", product({f.tokens, f.dIn}));
+  f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
+  f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
+  f.scores = in.floats("scores", product({f.tokens, f.n}));
+  f.dX = in.floatsOrNone("dX", product({f.tokens, f.dIn}));
+  f.dKeys = in.floatsOrNone("dKeys", product({f.n, f.dIn}));
+  f.dValues = in.floatsOrNone("dValues", product({f.n, f.dOut}));
+  in.end();
+  if ((f.dKeys == nullptr) != (f.dValues == nullptr)) {
+    throw std::invalid_argument("native kernel, dKeys and dValues: expected both or none, got one");
+  }
+  kernels.pattentionGradient(f);
+}
+
+Attention attentionSettings(Arguments& in, long* maskBatches) {
+  Attention f{};
+  f.batch = in.size("batch");
+  f.queryLen = in.size("queryLen");
+  f.keyLen = in.size("keyLen");
+  f.numHeads = in.size("numHeads");
+  f.headDim = in.size("headDim");
+  f.prefixLen = in.size("prefixLen");
+  f.contextLen = in.size("contextLen", f.keyLen);
+  const bool sharedMask = in.flag("sharedMask");
+  *maskBatches = sharedMask ? 1 : f.batch;
+  f.maskStride = sharedMask ? 0 : f.keyLen;
+  return f;
+}
+
+void attentionInputs(Arguments& in, Attention& f, long maskBatches) {
+  const long width = product({f.numHeads, f.headDim});
+  f.q = in.floats("q", product({f.batch, f.queryLen, width}));
+  f.k = in.floats("k", product({f.batch, f.keyLen, width}));
+  f.v = in.floats("v", product({f.batch, f.keyLen, width}));
+  f.keyMask = in.floatsOrNone("keyMask", product({maskBatches, f.keyLen}));
+  f.output = in.floats("output", product({f.contextLen > 0 ? 2 : 1, f.batch, f.queryLen, width}));
+  f.logSumExp = in.floats("logSumExp", product({f.batch, f.numHeads, f.queryLen}));
+}
+
+void attention(Arguments& in, const Kernels& kernels) {
+  long maskBatches = 0;
+  Attention f = attentionSettings(in, &maskBatches);
+  attentionInputs(in, f, maskBatches);
+  in.end();
+  if (f.queryLen > 0 && f.keyLen > 0) kernels.attention(f);
+}
+
+void attentionGradient(Arguments& in, const Kernels& kernels) {
+  long maskBatches = 0;
+  Attention f = attentionSettings(in, &maskBatches);
+  attentionInputs(in, f, maskBatches);
+  const long width = product({f.numHeads, f.headDim});
+  f.dOutput = in.floats("dOutput", product({f.contextLen > 0 ? 2 : 1, f.batch, f.queryLen, width}));
+  f.dQ = in.floats("dQ", product({f.batch, f.queryLen, width}));
+  f.dK = in.floats("dK", product({f.batch, f.keyLen, width}));
+  f.dV = in.floats("dV", product({f.batch, f.keyLen, width}));
+  in.end();
+  if (f.queryLen > 0 && f.keyLen > 0) kernels.attentionGradient(f);
+}
+
+void layerNormalize(Arguments& in, const Kernels& kernels) {
+  const long rows = in.size("rows");
+  const long width = in.size("width");
+  const float epsilon = in.number("epsilon");
+  const float* x = in.floats("x", product({rows, width}));
+  float* output = in.floats("output", product({rows, width}));
+  float* inverseDeviation = in.floats("inverseDeviation", rows);
+  in.end();
+  kernels.layerNormalize(x, output, inverseDeviation, rows, width, epsilon);
+}
+
+void layerNormalizeGradient(Arguments& in, const Kernels& kernels) {
+  const long rows = in.size("rows");
+  const long width = in.size("width");
+  const long count = product({rows, width});
+  const float* dOutput = in.floats("dOutput", count);
+  const float* output = in.floats("output", count);
+  const float* inverseDeviation = in.floats("inverseDeviation", rows);
+  float* dX = in.floats("dX", count);
+  in.end();
+  kernels.layerNormalizeGradient(dOutput, output, inverseDeviation, dX, rows, width);
+}
+
+void crossEntropy(Arguments& in, const Kernels& kernels) {
+  const long rows = in.size("rows");
+  const long classes = in.size("classes");
+  const float* logits = in.floats("logits", product({rows, classes}));
+  const int32_t* labels = in.ints("labels", rows);
+  const float* weights = in.floats("weights", rows);
+  float* losses = in.floats("losses", rows);
+  float* logSumExp = in.floats("logSumExp", rows);
+  in.end();
+  kernels.crossEntropy(logits, labels, weights, losses, logSumExp, rows, classes);
+}
+
+void crossEntropyGradient(Arguments& in, const Kernels& kernels) {
+  const long rows = in.size("rows");
+  const long classes = in.size("classes");
+  const float* dLosses = in.floats("dLosses", rows);
+  const float* logits = in.floats("logits", product({rows, classes}));
+  const int32_t* labels = in.ints("labels", rows);
+  const float* weights = in.floats("weights", rows);
+  const float* logSumExp = in.floats("logSumExp", rows);
+  float* dLogits = in.floats("dLogits", product({rows, classes}));
+  in.end();
+  kernels.crossEntropyGradient(dLosses, logits, labels, weights, logSumExp, dLogits, rows, classes);
+}
+
+void rotary(Arguments& in, const Kernels& kernels) {
+  const long batch = in.size("batch");
+  const long seqLen = in.size("seqLen");
+  const long numHeads = in.size("numHeads");
+  const long headDim = in.size("headDim");
+  const long half = in.size("half", headDim / 2);
+  const long count = product({batch, seqLen, numHeads, headDim});
+  const float* x = in.floats("x", count);
+  float* output = in.floats("output", count);
+  const float* table = in.floats("table", product({2, seqLen, half}));
+  in.end();
+  kernels.rotary(x, output, table, table + seqLen * half, batch, seqLen, numHeads, headDim, half);
+}
+
+void adamW(Arguments& in, const Kernels& kernels) {
+  AdamW s{};
+  s.count = in.size("count");
+  s.gradientScale = in.number("gradientScale");
+  s.beta1 = in.number("beta1");
+  s.restOfBeta1 = in.number("1 - beta1");
+  s.beta2 = in.number("beta2");
+  s.restOfBeta2 = in.number("1 - beta2");
+  s.decay = in.number("decay");
+  s.rate = in.number("rate");
+  s.correction = in.number("correction");
+  s.epsilon = in.number("epsilon");
+  s.param = in.floats("param", s.count);
+  s.gradient = in.floats("gradient", s.count);
+  s.m = in.floats("m", s.count);
+  s.v = in.floats("v", s.count);
+  s.newParam = in.floats("newParam", s.count);
+  s.newM = in.floats("newM", s.count);
+  s.newV = in.floats("newV", s.count);
+  in.end();
+  kernels.adamW(s);
+}
+
+}  // namespace
+
+const Binding modelBindings[] = {
+    {"matMul", matMul},
+    {"pattention", pattention},
+    {"pattentionGradient", pattentionGradient},
+    {"attention", attention},
+    {"attentionGradient", attentionGradient},
+    {"layerNormalize", layerNormalize},
+    {"layerNormalizeGradient", layerNormalizeGradient},
+    {"crossEntropy", crossEntropy},
+    {"crossEntropyGradient", crossEntropyGradient},
+    {"rotary", rotary},
+    {"adamW", adamW},
+    {nullptr, nullptr},
+};
+
+}  // namespace tokenfuse
