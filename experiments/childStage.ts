@@ -38,7 +38,9 @@ export function runChild(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       const lines = (partial + text).split('\n');
       partial = lines.pop() ?? '';
-      for (const line of lines) output.line(`${stage.padEnd(9)} ${line}`);
+      // A progress line begins with its run's name, which is mostly the stage's: once is enough.
+      const bare = lines.map((line) => (line.startsWith(`${stage} `) ? line.slice(stage.length + 1) : line));
+      for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
       lastLines = [...lastLines, ...lines].slice(-5);
     });
     child.on('error', reject);
