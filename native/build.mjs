@@ -46,7 +46,7 @@ const INSTRUCTION_SETS =
 
 function absent(why, mend) {
   process.stdout.write(`native engine: absent, ${why}; ${mend}\n`);
-  process.exit(process.argv.includes('--check') ? 1 : 0);
+  if (process.argv.includes('--check')) process.exitCode = 1;
 }
 
 /** The compiler and what it says of itself; undefined when none answers. */
@@ -105,18 +105,14 @@ async function compile(compiler, aside) {
   return library;
 }
 
-if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
-  absent(`it is not written for ${process.platform} ${process.arch}`, 'wasm runs on the same processor');
-}
-const compiler = findCompiler();
-if (compiler === undefined) {
-  absent('no C++ compiler was found', 'install g++ or clang++ (or set CXX) and run `npm run build`');
-}
-const hash = createHash('sha256').update(JSON.stringify([FLAGS, INSTRUCTION_SETS, compiler, process.arch]));
-for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)])
-  hash.update(file.slice(here.length)).update(readFileSync(file));
-const digest = hash.digest('hex');
-if (!existsSync(target) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== digest) {
+/** Builds unless what lies there was built of the same sources, by the same compiler, in the same way. */
+async function build(compiler) {
+  const hash = createHash('sha256').update(JSON.stringify([FLAGS, INSTRUCTION_SETS, compiler, process.arch]));
+  for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)]) {
+    hash.update(file.slice(here.length)).update(readFileSync(file));
+  }
+  const digest = hash.digest('hex');
+  if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   mkdirSync(folder, { recursive: true });
   // Beside the target, so that the last step is a rename within one file system.
   const aside = mkdtempSync(join(folder, 'building-'));
@@ -125,12 +121,22 @@ if (!existsSync(target) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !==
     writeFileSync(join(aside, 'stamp'), digest);
     renameSync(join(aside, 'stamp'), stamp);
   } catch (error) {
+    const lines = error.message.split('\n');
     if (process.argv.includes('--check')) process.stderr.write(`${error.message}\n`);
-    absent(
-      `${compiler.command} failed: ${error.message.split('\n').find((line) => /error/i.test(line)) ?? error.message.split('\n')[0]}`,
-      'run `node native/build.mjs --check` to see all of it',
-    );
+    const why = lines.find((line) => /error/i.test(line)) ?? lines[0];
+    absent(`${compiler.command} failed: ${why}`, 'run `node native/build.mjs --check` to see all of it');
   } finally {
     rmSync(aside, { recursive: true, force: true });
+  }
+}
+
+if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
+  absent(`it is not written for ${process.platform} ${process.arch}`, 'wasm runs on the same processor');
+} else {
+  const compiler = findCompiler();
+  if (compiler === undefined) {
+    absent('no C++ compiler was found', 'install g++ or clang++ (or set CXX) and run `npm run build`');
+  } else {
+    await build(compiler);
   }
 }

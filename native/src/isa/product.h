@@ -160,13 +160,16 @@ struct Left {
   bool transposed;
 };
 
-/** Floats that `multiply` needs to pack rows of a transposed left factor. */
+/** Rows this many floats apart share few sets of a cache: they are copied together first. */
+constexpr long kFarRows = 512;
+
+/** Floats that `multiply` needs to pack rows of a left factor. */
 constexpr long kLeftScratch = MR * KC;
 
 /**
  * C[0 … m, panels] = or += A B for the columns [j0, j1) of packed B [k, n]; j0 a multiple of NR.
  *
- * @param scratch kLeftScratch floats, used when A is transposed
+ * @param scratch kLeftScratch floats, for rows of A that are not close together
  */
 static void multiply(Left a, const float* packed, long n, long k, float* c, long ldc, long m, bool add, long j0,
                      long j1, float* scratch) {
@@ -197,6 +200,13 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
             for (long p = 0; p < kc; p++) {
               for (long r = 0; r < rows; r++) scratch[p * MR + r] = from[p * a.stride + r];
             }
+          }
+          left = scratch;
+          stride = MR;
+          run = tileOf<false, false>(rows);
+        } else if (a.stride >= kFarRows && end - jc >= 4 * NR) {
+          for (long r = 0; r < rows; r++) {
+            for (long p = 0; p < kc; p++) scratch[p * MR + r] = left[r * a.stride + p];
           }
           left = scratch;
           stride = MR;

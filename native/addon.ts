@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What a compiled kernel takes: numbers first, then typed arrays; `undefined` for an array that is not there. */
+export type KernelArgument = number | boolean | Float32Array | Int32Array | Uint8Array | undefined;
+
+const KERNELS = [
+  'adamW',
+  'attention',
+  'attentionGradient',
+  'binary',
+  'copyRows',
+  'crossEntropy',
+  'crossEntropyGradient',
+  'gatherRows',
+  'layerNormalize',
+  'layerNormalizeGradient',
+  'matMul',
+  'pattention',
+  'pattentionGradient',
+  'rotary',
+  'segmentSum',
+  'softmax',
+  'sumColumns',
+  'sumRows',
+  'swapAxes',
+  'unary',
+] as const;
+
+/** The functions of tokenfuse.node, described in src/; they throw when an argument is not what they expect. */
+export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelArgument[]) => void>> & {
+  setThreads(threads: number): number;
+  threads(): number;
+  physicalCores(): number;
+  scratchBytes(): number;
+  /** Takes the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was taken. */
+  choose(limit?: string): string;
+  /** Bytes from the start of a buffer to the next multiple of 64 in memory. */
+  alignment(buffer: ArrayBuffer, bytes: number): number;
+};
+
+const FILE = 'tokenfuse.node';
+
+/** Loads tokenfuse.node, or says why it cannot. */
+export function loadAddon(): Addon | { reason: string } {
+  const here = dirname(fileURLToPath(import.meta.url));
+  // Beside this file when built; a run from the sources uses what was built last.
+  const path = [here, join(here, '..', 'dist', 'native')].map((folder) => join(folder, FILE)).find(existsSync);
+  if (path === undefined) return { reason: `not built: ${FILE} is missing` };
+  try {
+    const addon: Addon = createRequire(import.meta.url)(path);
+    const missing = KERNELS.filter((name) => typeof addon[name] !== 'function');
+    return missing.length > 0 ? { reason: `not built anew: ${FILE} lacks ${missing.join(', ')}` } : addon;
+  } catch (error) {
+    return { reason: `does not load: ${(error as Error).message.split('\n')[0]}` };
+  }
+}

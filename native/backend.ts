@@ -1,0 +1,120 @@
+import type * as TensorFlow from '@tensorflow/tfjs';
+import type { MemoryPool, NumberArray, PoolBlock } from './memoryPool.js';
+
+export type Tf = typeof TensorFlow;
+
+/** What the cpu backend keeps of a tensor; `block` is set where its numbers lie in the pool. */
+export interface TensorData {
+  values?: TensorFlow.backend_util.BackendValues;
+  readonly dtype: TensorFlow.DataType;
+  refCount: number;
+  readonly complexTensorInfos?: { readonly real: TensorFlow.TensorInfo; readonly imag: TensorFlow.TensorInfo };
+  block?: PoolBlock;
+}
+
+interface Storage {
+  get(dataId: object): TensorData;
+  set(dataId: object, data: TensorData): void;
+  has(dataId: object): boolean;
+}
+
+/** The parts of TensorFlow.js's cpu backend that are relied on: its kernels run on this one too. */
+export interface NativeBackend extends TensorFlow.KernelBackend {
+  readonly data: Storage;
+  makeTensorInfo(
+    shape: number[],
+    dtype: TensorFlow.DataType,
+    values?: TensorFlow.backend_util.BackendValues | string[],
+  ): TensorFlow.TensorInfo;
+  /** A new tensor with undefined contents. */
+  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorFlow.TensorInfo;
+  /** The numbers of a tensor where they lie; not to be kept, and not to be handed out. */
+  numbers(tensor: TensorFlow.TensorInfo): NumberArray;
+}
+
+/**
+ * A backend whose tensors lie in pooled memory and that every kernel of the cpu backend can work with: it is a cpu
+ * backend with other storage. Numbers are copied on the way in and on the way out, so user code never holds the pool's.
+ */
+export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
+  const cpu = tf.findBackend('cpu');
+  if (cpu == null) throw new Error('native backend: expected the cpu backend to be there, got none');
+  const backend = new (cpu.constructor as new () => NativeBackend)();
+  // The cpu backend greets its first tensor with an advertisement for another package.
+  Object.assign(backend, { firstUse: false });
+  const inherited = { disposeData: backend.disposeData.bind(backend), readSync: backend.readSync.bind(backend) };
+  let nextId = 0;
+
+  /** Copies numbers into the pool; what is not numbers stays as it is. */
+  function store(values: TensorFlow.backend_util.BackendValues | undefined, dtype: TensorFlow.DataType) {
+    if (values == null || dtype === 'string' || dtype === 'complex64') return { values };
+    const block = pool.allocate(values.length * tf.util.bytesPerElement(dtype));
+    const view = viewOf(block, values.length, dtype);
+    view.set(values as unknown as ArrayLike<number>);
+    return { values: view, block };
+  }
+
+  function add(data: TensorData): object {
+    const dataId = { id: `native ${nextId++}` };
+    backend.data.set(dataId, data);
+    return dataId;
+  }
+
+  const methods = {
+    write: (values: TensorFlow.backend_util.BackendValues, _shape: number[], dtype: TensorFlow.DataType): object =>
+      add({ ...store(values, dtype), dtype, refCount: 1 }),
+    move: (
+      dataId: object,
+      values: TensorFlow.backend_util.BackendValues,
+      _shape: number[],
+      dtype: TensorFlow.DataType,
+      refCount: number,
+    ): void => backend.data.set(dataId, { ...store(values, dtype), dtype, refCount }),
+    /** Of a cpu kernel's result: numbers of its own are taken as they are, a view of another tensor's is copied. */
+    makeTensorInfo: (
+      shape: number[],
+      dtype: TensorFlow.DataType,
+      values?: TensorFlow.backend_util.BackendValues | string[],
+    ): TensorFlow.TensorInfo => {
+      const encoded =
+        dtype === 'string' && typeof values?.[0] === 'string'
+          ? (values as string[]).map((text) => tf.util.encodeString(text))
+          : (values as TensorFlow.backend_util.BackendValues | undefined);
+      const borrowed = ArrayBuffer.isView(encoded) && pool.owns(encoded.buffer);
+      const kept = borrowed ? store(encoded, dtype) : { values: encoded };
+      return { dataId: add({ ...kept, dtype, refCount: 1 }), shape, dtype };
+    },
+    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorFlow.TensorInfo => {
+      const count = tf.util.sizeFromShape(shape);
+      const block = pool.allocate(count * tf.util.bytesPerElement(dtype));
+      return { dataId: add({ values: viewOf(block, count, dtype), block, dtype, refCount: 1 }), shape, dtype };
+    },
+    numbers: (tensor: TensorFlow.TensorInfo): NumberArray => {
+      const { values } = backend.data.get(tensor.dataId);
+      if (ArrayBuffer.isView(values)) return values as NumberArray;
+      throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
+    },
+    readSync: (dataId: object): TensorFlow.backend_util.BackendValues => {
+      const { values } = backend.data.get(dataId);
+      return ArrayBuffer.isView(values) ? (values as NumberArray).slice() : inherited.readSync(dataId);
+    },
+    read: async (dataId: object): Promise<TensorFlow.backend_util.BackendValues> => backend.readSync(dataId),
+    disposeData: (dataId: object, force = false): boolean => {
+      if (!backend.data.has(dataId)) return true;
+      const { block } = backend.data.get(dataId);
+      const disposed = inherited.disposeData(dataId, force);
+      if (disposed && block !== undefined) pool.release(block);
+      return disposed;
+    },
+    memory: () => ({ unreliable: false, pool: pool.size() }),
+    /** Frees the memory when the backend is removed; the blocks go with it. */
+    dispose: () => undefined,
+  };
+  return Object.assign(backend, methods);
+}
+
+function viewOf(block: PoolBlock, count: number, dtype: TensorFlow.DataType): NumberArray {
+  if (dtype === 'float32') return new Float32Array(block.buffer, block.offset, count);
+  if (dtype === 'int32') return new Int32Array(block.buffer, block.offset, count);
+  return new Uint8Array(block.buffer, block.offset, count);
+}
