@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Evaluation, MERGE_REPORT, type MergeReport, planMerge, ROWS } from '#fusion';
+import { readBpeModel } from '#language';
 import { type JsonObject, type Output, renderTable } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
@@ -67,6 +68,9 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
     const sources = tokenizer.files.map((file) => resolve(outDir, file));
     const settings = ['--vocab-size', String(tokenizer.vocabSize), '--min-frequency', String(tokenizer.minFrequency)];
     await stage('tokenizer', ['tokenizer', 'train', ...sources, ...settings, '--out', tokenizerPath]);
+  } else if (readBpeModel(tokenizerPath).tokens.length + 1 !== tokenizer.vocabSize) {
+    // The end-of-text token is the one more.
+    throw new ConfigError(`${tokenizerPath}: has another vocabSize than ${files.tokenizer.path}; choose another --out`);
   }
   await together([
     () => stage('vision', ['train', files.vision.path, ...compute, '--resume']),
@@ -130,7 +134,7 @@ function stageFiles(pipeline: PipelineExperiment, path: string) {
     const file = join(folder, pipeline[kind] as string);
     return { path: file, experiment: parseExperimentOf(file, [kind]) };
   };
-  return {
+  const files = {
     scenes: open('scenes'),
     tokenizer: open('tokenizer'),
     vision: open('vision'),
@@ -139,6 +143,23 @@ function stageFiles(pipeline: PipelineExperiment, path: string) {
     align: open('align'),
     evaluate: open('evaluate'),
   };
+  const { merge, align, evaluate } = files;
+  const references = [
+    [merge.path, 'vision', merge.experiment.vision, files.vision.experiment.name],
+    [merge.path, 'language', merge.experiment.language, files.language.experiment.name],
+    [align.path, 'model', align.experiment.model, merge.experiment.name],
+    [evaluate.path, 'model', evaluate.experiment.model, align.experiment.name],
+  ];
+  const wrong = references.filter(([, , got, expected]) => got !== expected);
+  if (wrong.length > 0) {
+    throw new ConfigError(
+      wrong.map(
+        ([file, key, got, expected]) =>
+          `${file}: '${key}': expected '${expected}', the name of that stage; got '${got}'`,
+      ),
+    );
+  }
+  return files;
 }
 
 function printSummary(
@@ -173,6 +194,7 @@ function summaryJson(
   report: string,
 ): JsonObject {
   return {
+    passed: checks.every(({ passed }) => passed),
     sets: evaluation.sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })),
     checks,
     parameters: { ...mergeReport.parameters, trained: align.trainableParameters },

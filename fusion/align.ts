@@ -20,6 +20,9 @@ import { backboneHashes, MERGE_REPORT } from './merge.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
 
+/** Batches of held-out text that tell what the text bridges do to text alone. */
+const TEXT_BATCHES = 10;
+
 const CaptionSource = z.strictObject({ captions: z.string().min(1), images: z.string().min(1).optional() });
 
 /** An experiment file that aligns a merged model on image-caption pairs; paths start at the working root. */
@@ -81,7 +84,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
         ...(images ? { images: resolve(options.root, images) } : {}),
       };
       const { seqLen } = data;
-      const pairs = await openCaptionPairs(source, model.config.vision.vision, model.tokenizer, weights, {
+      const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, {
         seqLen,
         cacheDir: options.cacheDir,
       });
@@ -233,10 +236,39 @@ async function alignTask(
         sum += await readScalar(tf.tidy(() => lossOf(validation, caches?.validation, batch)));
         tokens += batch.text.numTokens;
       }
-      return { 'validation/captionNll': sum / tokens };
+      return { 'validation/captionNll': sum / tokens, ...(await textMetrics(model, replay, training.batchSize)) };
     },
     selectBy: { metric: 'validation/captionNll', better: 'lower' },
   };
+}
+
+/**
+ * What replay is for: the loss of held-out text with the text bridges on, beside the language backbone's own (bridges off).
+ * Nothing without replay or without held-out text.
+ */
+async function textMetrics(
+  model: JointModel,
+  replay: TextDataset | undefined,
+  batchSize: number,
+): Promise<Record<string, number>> {
+  if (replay?.heldOut === undefined) return {};
+  const sums = { on: 0, off: 0 };
+  let tokens = 0;
+  for (const batch of replay.evaluationBatches(batchSize, TEXT_BATCHES)) {
+    for (const key of ['on', 'off'] as const) {
+      const loss = tf.tidy(() => {
+        const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
+        const bridgeWithoutImage = key === 'on';
+        return summedTokenLoss(
+          captionLogits(model, tokenIds, { bridge: true, bridgeWithoutImage }).logits,
+          batch.labels,
+        );
+      });
+      sums[key] += await readScalar(loss);
+    }
+    tokens += batch.numTokens;
+  }
+  return { 'validation/textNllBridgeOn': sums.on / tokens, 'validation/textNllBridgeOff': sums.off / tokens };
 }
 
 function compareBackbones(merged: string, runDir: string): { kept: number; total: number } {

@@ -2,7 +2,7 @@ import { readCocoCaptions } from '#fusion/captionData';
 import { type TextBatch, type Tokenizer, textBatch } from '#language';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { openImageDataset, type VisionConfig } from '#vision';
+import { openImageDataset, type VisionModelConfig } from '#vision';
 import type { TokenWeights } from './tokenWeights.js';
 
 /** Images with their captions, decoded and tokenized: what alignment and evaluation read. */
@@ -45,7 +45,7 @@ export interface CaptionSource {
  */
 export async function openCaptionPairs(
   source: CaptionSource,
-  vision: VisionConfig,
+  { vision, preprocessing }: Pick<VisionModelConfig, 'vision' | 'preprocessing'>,
   tokenizer: Tokenizer,
   tokenWeights: TokenWeights,
   { seqLen, cacheDir }: { seqLen: number; cacheDir: string },
@@ -59,8 +59,7 @@ export async function openCaptionPairs(
       kind: 'coco',
       annotations: source.captions,
       ...(source.images ? { images: source.images } : {}),
-      resize: 'stretch',
-      background: [255, 255, 255],
+      ...preprocessing,
       maxBrokenShare: 0,
       validationShare: 0,
       validationSeed: 0,

@@ -79,7 +79,7 @@ async function openSet(
   const source = { captions: resolve(root, captions), ...(images ? { images: resolve(root, images) } : {}) };
   const { seqLen } = config.language.language;
   const places = { seqLen, cacheDir };
-  const pairs = await openCaptionPairs(source, config.vision.vision, tokenizer, createTokenWeights([]), places);
+  const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
     return { name, pairs, scenes: scenes ? readScenes(resolve(root, scenes), pairs.imageIds) : undefined };
   } catch (error) {

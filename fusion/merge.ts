@@ -40,14 +40,15 @@ export interface MergeReport {
 export const MERGE_REPORT = 'merge_report.json';
 
 /**
- * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ = √tokens) and
- * gates (0). Deterministic: the same plan gives the same bytes.
+ * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ = √tokens, or tokens under
+ * softmax) and gates (0). Deterministic: the same plan gives the same bytes.
  *
  * @throws ConfigError when something is at `outDir` already
  */
 export function merge(plan: MergePlan, outDir: string): MergeReport {
   if (existsSync(outDir))
     throw new ConfigError(`${outDir}: exists already; expected a new folder for the merged model`);
+  const isSoftmax = plan.config.language.language.stack.normActivation === 'softmax';
   const tensors = new Map<string, HostTensor>();
   for (const header of [plan.visionHeader, plan.languageHeader]) {
     for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
@@ -55,7 +56,14 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   for (const { block, layer, group, origin, numParamTokens, dIn, dOut } of plan.groups) {
     if (origin !== 'bridge') continue;
     const path = layerPath(block, layer);
-    const init = { numParamTokens, dIn, dOut, keyStd: 1 / Math.sqrt(dIn), valueStd: 0, tau: Math.sqrt(numParamTokens) };
+    const init = {
+      numParamTokens,
+      dIn,
+      dOut,
+      keyStd: 1 / Math.sqrt(dIn),
+      valueStd: 0,
+      tau: isSoftmax ? numParamTokens : Math.sqrt(numParamTokens),
+    };
     const random = createRandom(plan.recipe.seed, 'bridge', path, group);
     for (const [name, tensor] of createGroup(path, group, init, random)) tensors.set(name, tensor);
   }

@@ -14,7 +14,7 @@ export const FusionConfig = z.strictObject({
   method: z.enum(['routed', 'grouped', 'union']).default('routed'),
   /** Which vision states the text layers read: the final ones, or layer l those that enter vision layer l. */
   imageStates: z.enum(['last', 'aligned']).default('last'),
-  /** The image-value bridge reads the vision position embedding ('where') instead of the image state ('what'). */
+  /** The image-value bridge, where there is one, reads the vision position embedding ('where'), not the image state ('what'). */
   positionValues: z.boolean().default(true),
   bridge: z
     .strictObject({

@@ -2,6 +2,9 @@ import { tf } from '#src/engine';
 import type { CaptionPairs } from './captionPairs.js';
 import { imageStateShape, imageStates, type JointModel } from './jointModel.js';
 
+/** States beyond this many bytes are computed anew for every batch instead of being kept. */
+const MAX_CACHE_BYTES = 2 * 2 ** 30;
+
 /** Vision states of the images of a data set, computed once and kept in host memory. */
 export interface StateCache {
   /** [positions, 1 or numLayers, numImageTokens, visionWidth] */
@@ -9,11 +12,19 @@ export interface StateCache {
   readonly bytes: number;
 }
 
-/** Runs the frozen vision stream over every image once. */
-export async function cacheImageStates(model: JointModel, pairs: CaptionPairs, batchSize: number): Promise<StateCache> {
+/** Runs the frozen vision stream over every image once, or, past `maxBytes`, over the images of each batch. */
+export async function cacheImageStates(
+  model: JointModel,
+  pairs: CaptionPairs,
+  batchSize: number,
+  maxBytes = MAX_CACHE_BYTES,
+): Promise<StateCache> {
   const shape = imageStateShape(model.config);
   const width = shape[0] * shape[1] * shape[2];
   const count = pairs.imageIds.length;
+  if (4 * count * width > maxBytes) {
+    return { states: (positions) => tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions))), bytes: 0 };
+  }
   const all = new Float32Array(count * width);
   for (let first = 0; first < count; first += batchSize) {
     const positions = Array.from({ length: Math.min(batchSize, count - first) }, (_, i) => first + i);

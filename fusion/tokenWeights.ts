@@ -16,16 +16,16 @@ export interface TokenWeights {
   weightAt(rule: number, step: number): number;
 }
 
-/** Weights by word: a token takes the rule of the word that it begins or continues. */
+/** Weights by word, whatever its case: a token takes the rule of the word that it begins or continues. */
 export function createTokenWeights(rules: readonly TokenWeightRule[]): TokenWeights {
-  const ruleOf = new Map(rules.flatMap(({ words }, i) => words.map((word) => [word, i + 1] as const)));
+  const ruleOf = new Map(rules.flatMap(({ words }, i) => words.map((word) => [word.toLowerCase(), i + 1] as const)));
   return {
     tokenize: (caption, tokenizer) => {
       const ids = Array.from(tokenizer.encode(caption));
       if (rules.length === 0) return { ids, rules: ids.map(() => 0) };
       const ruleAt = new Uint8Array(caption.length);
       for (const match of caption.matchAll(/[\p{L}\p{N}]+/gu)) {
-        ruleAt.fill(ruleOf.get(match[0]) ?? 0, match.index, match.index + match[0].length);
+        ruleAt.fill(ruleOf.get(match[0].toLowerCase()) ?? 0, match.index, match.index + match[0].length);
       }
       // The last character of a token tells its word: a leading space belongs to the word after it.
       const ends = ids.map((_, t) => tokenizer.decode(ids.slice(0, t + 1)).length - 1);

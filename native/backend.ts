@@ -32,6 +32,8 @@ export interface NativeBackend extends TensorFlow.KernelBackend {
   numbers(tensor: TensorFlow.TensorInfo): NumberArray;
 }
 
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 /**
  * A backend whose tensors lie in pooled memory and that every kernel of the cpu backend can work with: it is a cpu
  * backend with other storage. Numbers are copied on the way in and on the way out, so user code never holds the pool's.
@@ -91,12 +93,17 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
     },
     numbers: (tensor: TensorFlow.TensorInfo): NumberArray => {
       const { values } = backend.data.get(tensor.dataId);
-      if (ArrayBuffer.isView(values)) return values as NumberArray;
-      throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
+      if (values == null || tensor.dtype === 'string' || tensor.dtype === 'complex64') {
+        throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
+      }
+      const kind = ARRAYS[tensor.dtype as keyof typeof ARRAYS];
+      // The cpu kernels leave other arrays behind here and there: a cast that loses nothing only renames the dtype.
+      return values instanceof kind ? (values as NumberArray) : kind.from(values as unknown as ArrayLike<number>);
     },
     readSync: (dataId: object): TensorFlow.backend_util.BackendValues => {
-      const { values } = backend.data.get(dataId);
-      return ArrayBuffer.isView(values) ? (values as NumberArray).slice() : inherited.readSync(dataId);
+      const values = inherited.readSync(dataId);
+      const kept = values === backend.data.get(dataId).values && ArrayBuffer.isView(values);
+      return kept ? (values as unknown as NumberArray).slice() : values;
     },
     read: async (dataId: object): Promise<TensorFlow.backend_util.BackendValues> => backend.readSync(dataId),
     disposeData: (dataId: object, force = false): boolean => {
@@ -107,8 +114,6 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
       return disposed;
     },
     memory: () => ({ unreliable: false, pool: pool.size() }),
-    /** Frees the memory when the backend is removed; the blocks go with it. */
-    dispose: () => undefined,
   };
   return Object.assign(backend, methods);
 }

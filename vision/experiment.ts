@@ -16,6 +16,7 @@ import {
   type ImageDataset,
   type LabelNames,
   openImageDataset,
+  Preprocessing,
 } from './data/index.js';
 import { createObjective, type Objective, ObjectiveConfig, requiredLabels, type Tally } from './objectives/index.js';
 
@@ -39,6 +40,8 @@ export type VisionExperiment = z.output<typeof VisionExperiment>;
 /** What a vision checkpoint says of itself. */
 export const VisionModelConfig = z.strictObject({
   vision: VisionConfig,
+  /** How its images became squares: captions must be read off images prepared the same way. */
+  preprocessing: Preprocessing.prefault({}),
   objectives: z.array(ObjectiveConfig),
   labels: z.strictObject({
     classNames: z.array(z.string()).optional(),
@@ -95,7 +98,13 @@ export async function trainVision(experiment: VisionExperiment, options: TrainOp
   if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate.name}' twice`);
   const tree = new ParameterTree(newVisionModel(experiment, objectives));
   const task = visionTask(tree, experiment, objectives, train, validation);
-  const modelConfig: VisionModelConfig = { vision: model, objectives: configs, labels };
+  const { resize, background } = data.train;
+  const modelConfig: VisionModelConfig = {
+    vision: model,
+    preprocessing: { resize, background },
+    objectives: configs,
+    labels,
+  };
   try {
     return await runTraining({
       task,

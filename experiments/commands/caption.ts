@@ -45,16 +45,15 @@ export const captionCommand: Command = {
     await startEngine(args, output);
     const model = loadJointModel(modelPath);
     const { imageSize } = model.config.vision.vision;
+    const { preprocessing } = model.config.vision;
     const predictions: (CaptionPrediction & { file_name: string })[] = [];
     for (let first = 0; first < images.length; first += BATCH) {
       const batch = images.slice(first, first + BATCH);
       const decoded = await Promise.all(
         batch.map(({ path }) =>
-          decodeImage(readBytes(path, 'image'), { imageSize, resize: 'stretch', background: [255, 255, 255] }).catch(
-            (error: Error) => {
-              throw new UserError(`cannot decode image ${path}: ${error.message.split('\n')[0]}`);
-            },
-          ),
+          decodeImage(readBytes(path, 'image'), { imageSize, ...preprocessing }).catch((error: Error) => {
+            throw new UserError(`cannot decode image ${path}: ${error.message.split('\n')[0]}`);
+          }),
         ),
       );
       const pixels = Float32Array.from(Buffer.concat(decoded), (byte) => byte / 127.5 - 1);

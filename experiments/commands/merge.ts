@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describePlan, planMerge, planTable } from '#fusion';
 import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
@@ -18,7 +19,8 @@ export const mergeCommand: Command = {
     const places = placesOf(args);
     const outDir = places.out(recipe.name);
     const { plan, problems } = planMerge(recipe, places.root);
-    if (plan === undefined) throw new ConfigError(problems);
+    if (existsSync(outDir)) problems.push(`${outDir}: exists already; expected a new folder for the merged model`);
+    if (plan === undefined || problems.length > 0) throw new ConfigError(problems);
     for (const line of describePlan(plan)) output.line(line);
     const { groups, parameters, bytes, gates } = plan;
     if (args.flag('dry-run')) output.line(planTable(plan));

@@ -4,7 +4,7 @@ import { isJsonlFile } from '../tokenizer/index.js';
 const fileList = z.array(z.string().min(1)).min(1);
 
 /**
- * Which text a language model learns from, and how it is cut into sequences. Paths are relative to the experiment file.
+ * Which text a language model learns from, and how it is cut into sequences. Paths start at the working root.
  *
  * `packed`: one stream of all documents, cut into windows; no position is wasted, a window may span documents.
  * `documents`: one document per row, cut at seqLen, padded; a row never sees another document.

@@ -12,7 +12,7 @@ export const TokenizerConfig = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('bpe'),
-    /** Relative to the folder of the experiment file. */
+    /** Starts at the working root; inside a checkpoint, at its folder. */
     path: z.string().min(1),
   }),
 ]);

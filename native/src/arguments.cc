@@ -34,6 +34,12 @@ long Arguments::size(const char* name, long limit) {
   return static_cast<long>(value);
 }
 
+bool Arguments::flag(const char* name) {
+  bool value = false;
+  if (napi_get_value_bool(env_, take(name), &value) != napi_ok) fail(name, "a boolean", "something else");
+  return value;
+}
+
 float Arguments::number(const char* name) {
   double value = 0;
   if (napi_get_value_double(env_, take(name), &value) != napi_ok) fail(name, "a number", "something else");

@@ -18,7 +18,8 @@ class Arguments {
   /** A size, at most `limit`. */
   long size(const char* name, long limit);
   float number(const char* name);
-  bool flag(const char* name) { return size(name, 1) == 1; }
+  /** A boolean. */
+  bool flag(const char* name);
   /** Text of at most 15 characters; "" where there is none. */
   std::string text();
 

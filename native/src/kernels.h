@@ -49,7 +49,7 @@ struct AdamW {
 };
 
 enum class UnaryOp : int { square, sqrt, rsqrt, exp, erf, tanh, negate, absolute, relu, sigmoid, reciprocal, count };
-enum class BinaryOp : int { add, subtract, multiply, divide, maximum, minimum, squaredDifference, divideNoNan, count };
+enum class BinaryOp : int { add, subtract, multiply, divide, maximum, minimum, squaredDifference, count };
 
 constexpr int kMaxRank = 6;
 

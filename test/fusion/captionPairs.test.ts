@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CaptionPairs, createTokenWeights, openCaptionPairs, type TokenWeightRule } from '#fusion';
 import { IGNORED_LABEL, loadTokenizer, type Tokenizer } from '#language';
+import type { Preprocessing } from '#vision';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
 import { TINY_STACK, writeTinyBackbones } from '../support/tinyBackbones.js';
@@ -17,6 +18,8 @@ function tinyTokenizer(folder: string): Tokenizer {
   return tokenizer;
 }
 
+const PREPROCESSING: Preprocessing = { resize: 'stretch', background: [255, 255, 255] };
+
 async function openTiny(
   folder: string,
   captions: string,
@@ -24,7 +27,13 @@ async function openTiny(
 ): Promise<CaptionPairs & { tokenizer: Tokenizer }> {
   const tokenizer = tinyTokenizer(folder);
   const places = { seqLen, cacheDir: join(folder, 'cache') };
-  const pairs = await openCaptionPairs({ captions }, VISION, tokenizer, createTokenWeights(rules), places);
+  const pairs = await openCaptionPairs(
+    { captions },
+    { vision: VISION, preprocessing: PREPROCESSING },
+    tokenizer,
+    createTokenWeights(rules),
+    places,
+  );
   onTestFinished(() => pairs.close());
   return { ...pairs, tokenizer };
 }

@@ -24,7 +24,7 @@ describeEachEngine('cacheImageStates', () => {
       const places = { seqLen: 32, cacheDir: join(folder, 'cache') };
       const pairs = await openCaptionPairs(
         { captions },
-        model.config.vision.vision,
+        model.config.vision,
         model.tokenizer,
         createTokenWeights([]),
         places,
@@ -41,6 +41,13 @@ describeEachEngine('cacheImageStates', () => {
         const again = imageStates(model, pixelTensor(model, pairs, positions));
         expect(relativeError(cached.dataSync(), again.dataSync())).toBeLessThan(1e-6);
       });
+      // Too large to keep: the same states, computed for the images asked for.
+      const uncached = await cacheImageStates(model, pairs, 3, 0);
+      expect(uncached.bytes).toBe(0);
+      tf.tidy(() => {
+        const kept = cache.states(positions).dataSync();
+        expect(relativeError(uncached.states(positions).dataSync(), kept)).toBeLessThan(1e-6);
+      });
       pairs.close();
       model.dispose();
     });
@@ -51,7 +58,7 @@ describeEachEngine('cacheImageStates', () => {
     const model = tinyJointModel(folder);
     const captions = await writeTinyCaptions(folder, ['red', 'blue']);
     const places = { seqLen: 32, cacheDir: join(folder, 'cache') };
-    const { vision } = model.config.vision;
+    const { vision } = model.config;
     const pairs = await openCaptionPairs({ captions }, vision, model.tokenizer, createTokenWeights([]), places);
     const { numTensors } = tf.memory();
     await cacheImageStates(model, pairs, 1);

@@ -10,7 +10,7 @@ import {
 import { type HostTensor, readBytes } from '#src/storage';
 import type { TokenFormerConfig } from '#src/tokenformer';
 import { writeCheckpoint } from '#src/training';
-import { createVisionParameters, type VisionConfig, type VisionModelConfig } from '#vision';
+import { createVisionParameters, type Preprocessing, type VisionConfig, type VisionModelConfig } from '#vision';
 import { COLOUR_NAMES } from './tinyCaptions.js';
 
 /** The stack that both tiny backbones have unless a test asks for another. */
@@ -45,7 +45,13 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
     pooling: options.pooling ?? 'mean',
     stack: { ...TINY_STACK, ...options.vision },
   };
-  const visionModel: VisionModelConfig = { vision, objectives: [{ kind: 'classify', weight: 1 }], labels: {} };
+  const preprocessing: Preprocessing = { resize: 'stretch', background: [255, 255, 255] };
+  const visionModel: VisionModelConfig = {
+    vision,
+    preprocessing,
+    objectives: [{ kind: 'classify', weight: 1 }],
+    labels: {},
+  };
   writeCheckpoint(join(folder, 'vision'), {
     model: { format: 1, kind: 'vision', config: visionModel },
     tensors: enlarged(createVisionParameters(vision, 1), 'vision/positionEmbedding'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** Fields that every kind of image data shares. */
-const shared = {
+/** How images become squares of one size. */
+export const Preprocessing = z.strictObject({
   /**
    * How an image of another shape becomes a square: `stretch` changes its proportions, `cover` cuts the longer side,
    * `contain` keeps everything and fills the rest with `background`.
@@ -11,6 +11,12 @@ const shared = {
   background: z
     .tuple([z.int().min(0).max(255), z.int().min(0).max(255), z.int().min(0).max(255)])
     .default([255, 255, 255]),
+});
+export type Preprocessing = z.output<typeof Preprocessing>;
+
+/** Fields that every kind of image data shares. */
+const shared = {
+  ...Preprocessing.shape,
   /** Share of the images, in 0..1, that may be unreadable; they are skipped, counted and reported. */
   maxBrokenShare: z.number().min(0).max(1).default(0),
   /** Share of the images, in [0, 1), kept out of training for data that has no validation set of its own. */

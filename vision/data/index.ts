@@ -1,6 +1,6 @@
 export { AugmentConfig, checkAugment } from './augment.js';
 export { type DecodeSettings, decodeImage } from './decodeImage.js';
-export { ImageDataConfig } from './imageDataConfig.js';
+export { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 export {
   type BatchOptions,
   type ImageBatch,

@@ -96,7 +96,6 @@ static void binary(const Binary& g) {
     case BinaryOp::maximum: return combine(g, [](V a, V b) { return maximum(a, b); });
     case BinaryOp::minimum: return combine(g, [](V a, V b) { return minimum(a, b); });
     case BinaryOp::squaredDifference: return combine(g, [](V a, V b) { return (a - b) * (a - b); });
-    case BinaryOp::divideNoNan: return combine(g, [](V a, V b) { return b == 0.0f ? V{} : a / b; });
     case BinaryOp::count: return;
   }
 }

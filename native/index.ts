@@ -1,0 +1,76 @@
+import os from 'node:os';
+import { type Addon, loadAddon } from './addon.js';
+import { createNativeBackend, type Tf } from './backend.js';
+import { installKernels } from './installKernels.js';
+import { createMemoryPool } from './memoryPool.js';
+
+/** Free memory kept for the next step, at most: a quarter of the machine's, and no more than 4 GiB. */
+const KEPT_BYTES = Math.min(os.totalmem() / 4, 4 * 2 ** 30);
+
+export type NativeProbe =
+  | { readonly available: true; readonly device: string }
+  | { readonly available: false; readonly why: string };
+
+let loaded: ReturnType<typeof loadAddon> | undefined;
+/** The processor's instruction set that the kernels use. */
+let instructions = '';
+
+/** The compiled kernels, loaded once, with one thread per core that this process may use. */
+function addonOrReason(): Addon | { reason: string } {
+  if (loaded === undefined) {
+    loaded = loadAddon();
+    if (!('reason' in loaded)) {
+      instructions = loaded.choose();
+      loaded.setThreads(defaultThreads(loaded));
+    }
+  }
+  return loaded;
+}
+
+function defaultThreads(addon: Addon): number {
+  return Math.max(1, Math.min(addon.physicalCores(), os.availableParallelism()));
+}
+
+function addonOrThrow(): Addon {
+  const addon = addonOrReason();
+  if ('reason' in addon) throw new Error(`native engine: ${addon.reason}`);
+  return addon;
+}
+
+/** Whether the native engine can work here, and on what. */
+export function probeNative(): NativeProbe {
+  const addon = addonOrReason();
+  return 'reason' in addon ? { available: false, why: addon.reason } : { available: true, device: deviceOf(addon) };
+}
+
+/** The processor's instruction set that is used, and the threads. */
+export function describeNative(): string {
+  return deviceOf(addonOrThrow());
+}
+
+function deviceOf(addon: Addon): string {
+  const threads = addon.threads();
+  return `CPU, ${threads} thread${threads === 1 ? '' : 's'}, ${instructions}`;
+}
+
+/** Sets the number of worker threads, the calling one among them; results do not depend on it. */
+export function setNativeThreads(threads: number): void {
+  addonOrThrow().setThreads(threads);
+}
+
+/**
+ * Registers the backend 'native' with TensorFlow.js, once; `tf.setBackend('native')` then starts it.
+ *
+ * @throws Error when the compiled kernels are not there
+ */
+export function registerNative(tf: Tf): void {
+  const addon = addonOrThrow();
+  if (tf.findBackendFactory('native') != null) return;
+  tf.registerBackend('native', () => {
+    const backend = createNativeBackend(tf, createMemoryPool(addon, KEPT_BYTES));
+    installKernels(tf, addon, backend);
+    return backend;
+  });
+}
+
+export { nativeKernels } from './installKernels.js';

@@ -1,0 +1,52 @@
+import type { Addon } from './addon.js';
+import type { NativeBackend, Tf } from './backend.js';
+import { adamWKernel } from './kernels/adamWKernel.js';
+import { arithmeticKernels } from './kernels/arithmeticKernels.js';
+import { attentionKernels } from './kernels/attentionKernels.js';
+import { type Attributes, createKernelContext, type NativeKernel, type Tensors } from './kernels/kernelContext.js';
+import { matMulKernel } from './kernels/matMulKernel.js';
+import { movementKernels } from './kernels/movementKernels.js';
+import { pattentionKernels } from './kernels/pattentionKernels.js';
+import { rotaryKernel } from './kernels/rotaryKernel.js';
+import { rowKernels } from './kernels/rowKernels.js';
+import { sumKernels } from './kernels/sumKernels.js';
+
+const compiledNames = new Set<string>();
+
+/** Registers the compiled kernels for the backend, and the cpu backend's for all that they leave out. */
+export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): void {
+  const context = createKernelContext(tf, addon, backend);
+  const compiled: Record<string, NativeKernel> = {
+    ...matMulKernel(context),
+    ...pattentionKernels(context),
+    ...attentionKernels(context),
+    ...rowKernels(context),
+    ...rotaryKernel(context),
+    ...adamWKernel(context),
+    ...arithmeticKernels(context),
+    ...sumKernels(context),
+    ...movementKernels(context),
+  };
+  const backendName = 'native';
+  for (const { kernelName } of tf.getKernelsForBackend(backendName)) tf.unregisterKernel(kernelName, backendName);
+  for (const [kernelName, kernel] of Object.entries(compiled)) {
+    compiledNames.add(kernelName);
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Tensors, (attrs ?? {}) as Attributes),
+    });
+  }
+  for (const config of tf.getKernelsForBackend('cpu')) {
+    if (!(config.kernelName in compiled)) tf.registerKernel({ ...config, backendName });
+  }
+}
+
+/** Names of the kernels that are compiled, and of those that run as plain JavaScript; none before the first start. */
+export function nativeKernels(tf: Tf): { readonly compiled: string[]; readonly javaScript: string[] } {
+  const names = tf.getKernelsForBackend('native').map(({ kernelName }) => kernelName);
+  return {
+    compiled: names.filter((name) => compiledNames.has(name)).sort(),
+    javaScript: names.filter((name) => !compiledNames.has(name)).sort(),
+  };
+}

@@ -1,0 +1,163 @@
+import { axisSwap } from './axisSwap.js';
+import { type KernelContext, type NativeKernel, sizeOf, type TensorInfo } from './kernelContext.js';
+
+type NumberType = 'float32' | 'int32' | 'bool';
+
+const BYTES: Readonly<Record<NumberType, number>> = { float32: 4, int32: 4, bool: 1 };
+
+function isNumbers(dtype: string): dtype is NumberType {
+  return dtype in BYTES;
+}
+
+/** TensorFlow.js's own kernels that only move numbers; strings go to the cpu kernels. */
+export function movementKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
+  function slice(x: TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): TensorInfo {
+    const result = output(size, dtype);
+    const bytes = BYTES[dtype];
+    const strides = [...tf.util.computeStrides(x.shape), 1].map((stride) => stride * bytes); // of axis i: strides[i]
+    let width = bytes;
+    let inner = size.length; // axes from here on are one run of bytes
+    while (inner > 0 && (inner === size.length || size[inner] === x.shape[inner])) width *= size[--inner];
+    let outer = inner; // axes from here to `inner` are rows at one stride
+    let rows = 1;
+    while (outer > 0 && (outer === inner || size[outer] === x.shape[outer])) rows *= size[--outer];
+    const start = begin.reduce((sum, place, axis) => sum + place * strides[axis], 0);
+    const rowStride = inner > 0 ? strides[inner - 1] : width;
+    const blocks = sizeOf(size.slice(0, outer));
+    for (let block = 0; block < blocks; block++) {
+      let from = start;
+      for (let axis = outer - 1, rest = block; axis >= 0; axis--) {
+        from += (rest % size[axis]) * strides[axis];
+        rest = Math.floor(rest / size[axis]);
+      }
+      addon.copyRows(rows, width, from, rowStride, block * rows * width, width, numbers(x), numbers(result));
+    }
+    return result;
+  }
+
+  /** Consecutive parts of x along an axis. */
+  function split(x: TensorInfo, sizes: readonly number[], axis: number, dtype: NumberType): TensorInfo[] {
+    let place = 0;
+    return sizes.map((part) => {
+      const begin = x.shape.map((_, i) => (i === axis ? place : 0));
+      place += part;
+      return slice(x, begin, x.shape.with(axis, part), dtype);
+    });
+  }
+
+  /** Puts parts with those shapes one after the other along an axis. */
+  function join(parts: readonly TensorInfo[], shapes: number[][], axis: number, dtype: NumberType): TensorInfo {
+    const result = output(tf.backend_util.computeOutShape(shapes, axis), dtype);
+    const rows = sizeOf(result.shape.slice(0, axis));
+    const stride = sizeOf(result.shape.slice(axis)) * BYTES[dtype];
+    let place = 0;
+    for (const [i, part] of parts.entries()) {
+      const width = sizeOf(shapes[i].slice(axis)) * BYTES[dtype];
+      addon.copyRows(rows, width, 0, width, place, stride, numbers(part), numbers(result));
+      place += width;
+    }
+    return result;
+  }
+
+  const sameNumbers = (tensors: readonly TensorInfo[]): NumberType | undefined => {
+    const { dtype } = tensors[0];
+    return isNumbers(dtype) && tensors.every((tensor) => tensor.dtype === dtype) ? dtype : undefined;
+  };
+
+  return {
+    [tf.Slice]: ({ x }, { begin, size }) => {
+      if (!isNumbers(x.dtype)) return stock(tf.Slice, { x }, { begin, size });
+      const [from, extent] = tf.slice_util.parseSliceParams(x as never, begin as number[], size as number[]);
+      tf.slice_util.assertParamsValid(x, from, extent);
+      return slice(x, from, extent, x.dtype);
+    },
+    [tf.SplitV]: ({ x }, { numOrSizeSplits, axis }) => {
+      if (!isNumbers(x.dtype)) return stock(tf.SplitV, { x }, { numOrSizeSplits, axis });
+      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
+      const sizes = tf.backend_util.prepareSplitSize(x as never, numOrSizeSplits as number[] | number, along);
+      return split(x, sizes, along, x.dtype);
+    },
+    [tf.Unpack]: ({ value }, { axis }) => {
+      if (!isNumbers(value.dtype)) return stock(tf.Unpack, { value }, { axis });
+      const [along] = tf.util.parseAxisParam(axis as number, value.shape);
+      const shape = value.shape.filter((_, i) => i !== along);
+      const parts = split(value, Array(value.shape[along]).fill(1), along, value.dtype);
+      return parts.map((part) => ({ ...part, shape }));
+    },
+    [tf.Concat]: (inputs, { axis }) => {
+      const parts = Object.values(inputs);
+      const dtype = sameNumbers(parts);
+      if (dtype === undefined) return stock(tf.Concat, inputs, { axis });
+      const shapes = parts.map(({ shape }) => shape);
+      const [along] = tf.util.parseAxisParam(axis as number, shapes[0]);
+      tf.backend_util.assertParamsConsistent(shapes, along);
+      return join(parts, shapes, along, dtype);
+    },
+    [tf.Pack]: (inputs, { axis }) => {
+      const parts = Object.values(inputs);
+      const dtype = sameNumbers(parts);
+      const { shape } = parts[0];
+      const along = (axis as number) < 0 ? (axis as number) + shape.length + 1 : (axis as number);
+      const alike = parts.every((part) => tf.util.arraysEqual(part.shape, shape));
+      if (dtype === undefined || !alike) return stock(tf.Pack, inputs, { axis });
+      const widened = [...shape.slice(0, along), 1, ...shape.slice(along)];
+      return join(parts, Array(parts.length).fill(widened), along, dtype);
+    },
+    [tf.GatherV2]: ({ x, indices }, { axis, batchDims }) => {
+      if (!isNumbers(x.dtype) || indices.dtype !== 'int32') {
+        return stock(tf.GatherV2, { x, indices }, { axis, batchDims });
+      }
+      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
+      const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
+        tf.backend_util.segment_util.collectGatherOpShapeInfo(
+          x as never,
+          indices as never,
+          along,
+          (batchDims ?? 0) as number,
+        );
+      const result = output(outputShape, x.dtype);
+      const count = sizeOf(indices.shape) / Math.max(1, batchSize);
+      const sizes = [batchSize * outerSize, Math.max(1, outerSize), count, dimSize, sliceSize * BYTES[x.dtype]];
+      addon.gatherRows(...sizes, numbers(x), numbers(indices), numbers(result));
+      return result;
+    },
+    [tf.Transpose]: ({ x }, { perm }) => {
+      const axes = perm as number[];
+      const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
+      if (swap === undefined) return stock(tf.Transpose, { x }, { perm });
+      const shape = axes.map((axis) => x.shape[axis]);
+      const result = output(shape, x.dtype as NumberType);
+      addon.swapAxes(...swap, numbers(x), numbers(result));
+      return result;
+    },
+    [tf.Cast]: ({ x }, { dtype }) => {
+      const widens = (x.dtype === 'int32' && dtype === 'float32') || (x.dtype === 'bool' && dtype !== 'complex64');
+      // The cpu kernel only renames what a wider dtype holds as well; here the numbers are of the dtype's kind.
+      if (!widens || !isNumbers(dtype as string) || dtype === x.dtype) return stock(tf.Cast, { x }, { dtype });
+      const result = output(x.shape, dtype as NumberType);
+      numbers(result).set(numbers(x));
+      return result;
+    },
+    [tf.ZerosLike]: ({ x }) => {
+      if (!isNumbers(x.dtype)) return stock(tf.ZerosLike, { x }, {});
+      const result = output(x.shape, x.dtype);
+      numbers(result).fill(0);
+      return result;
+    },
+    [tf.OnesLike]: ({ x }) => {
+      if (!isNumbers(x.dtype)) return stock(tf.OnesLike, { x }, {});
+      const result = output(x.shape, x.dtype);
+      numbers(result).fill(1);
+      return result;
+    },
+    [tf.Fill]: (inputs, attributes) => {
+      const { shape, value, dtype } = attributes;
+      if (typeof value !== 'number' || !isNumbers((dtype ?? 'float32') as string)) {
+        return stock(tf.Fill, inputs, attributes);
+      }
+      const result = output(shape as number[], (dtype ?? 'float32') as NumberType);
+      numbers(result).fill(value);
+      return result;
+    },
+  };
+}

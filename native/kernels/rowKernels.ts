@@ -1,0 +1,45 @@
+import { allFloat, expectRank, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+
+/** Kernels that go row by row: layer normalisation, cross-entropy and softmax. */
+export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
+  return {
+    LayerNormalize: ({ x }, { epsilon }) => {
+      expectRank('LayerNormalize', 'x', x, 2);
+      const [rows, width] = x.shape;
+      const results = [output([rows, width]), output([rows, 1])]; // output, inverseDeviation
+      addon.layerNormalize(rows, width, epsilon as number, ...[x, ...results].map(numbers));
+      return results;
+    },
+    LayerNormalizeGrad: ({ dOutput, output: normalized, inverseDeviation }) => {
+      expectRank('LayerNormalizeGrad', 'output', normalized, 2);
+      const [rows, width] = normalized.shape;
+      const dX = output([rows, width]);
+      addon.layerNormalizeGradient(rows, width, ...[dOutput, normalized, inverseDeviation, dX].map(numbers));
+      return dX;
+    },
+    SoftmaxCrossEntropy: ({ logits, labels, weights }) => {
+      expectRank('SoftmaxCrossEntropy', 'logits', logits, 2);
+      const [rows, classes] = logits.shape;
+      const results = [output([rows]), output([rows])]; // losses, logSumExp
+      addon.crossEntropy(rows, classes, ...[logits, labels, weights, ...results].map(numbers));
+      return results;
+    },
+    SoftmaxCrossEntropyGrad: ({ dLosses, logits, labels, weights, logSumExp }) => {
+      expectRank('SoftmaxCrossEntropyGrad', 'logits', logits, 2);
+      const [rows, classes] = logits.shape;
+      const dLogits = output([rows, classes]);
+      const tensors = [dLosses, logits, labels, weights, logSumExp, dLogits].map(numbers);
+      addon.crossEntropyGradient(rows, classes, ...tensors);
+      return dLogits;
+    },
+    [tf.Softmax]: ({ logits }, { dim }) => {
+      const last = logits.shape.length - 1;
+      if (!allFloat(logits) || (dim !== -1 && dim !== last)) return stock(tf.Softmax, { logits }, { dim });
+      const result = output(logits.shape);
+      const width = logits.shape[last] ?? 1;
+      const rows = width === 0 ? 0 : sizeOf(logits.shape) / width;
+      addon.softmax(rows, width, numbers(logits), numbers(result));
+      return result;
+    },
+  };
+}
