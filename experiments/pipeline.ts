@@ -40,8 +40,8 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const compute = [...common, ...engineWords];
   const peaks: number[] = [];
   const failure = new AbortController();
-  const stage = async (name: string, words: readonly string[]): Promise<ChildResult> => {
-    const result = await runChild(name, words, output, failure.signal).catch((error: unknown) => {
+  const stage = async (name: string, words: readonly string[], lines: Output = output): Promise<ChildResult> => {
+    const result = await runChild(name, words, lines, failure.signal).catch((error: unknown) => {
       failure.abort();
       throw error;
     });
@@ -95,7 +95,9 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
       : []),
   ]);
   const evaluateWords = upperBound ? ['--set', `upperBound=${UPPER_BOUND}`] : [];
-  await stage('evaluate', ['evaluate', files.evaluate.path, ...compute, ...evaluateWords]);
+  // Its tables come again in the summary, all sets in one.
+  const silent: Output = { line: () => undefined, interactive: false };
+  await stage('evaluate', ['evaluate', files.evaluate.path, ...compute, ...evaluateWords], silent);
 
   const evaluationDir = join(outDir, files.evaluate.experiment.name);
   const evaluation = readJson(join(evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;

@@ -18,11 +18,21 @@ export const LANGUAGE_GROUP = 'language';
 
 const EMBEDDING = `${LANGUAGE_GROUP}/tokenEmbedding`;
 
-/** New parameters of a language backbone; embedding N(0, 0.02²), the stack as `createStack`. */
-export function createLanguageParameters(config: LanguageConfig, seed: number): Map<string, HostTensor> {
+/**
+ * New parameters of a language backbone; the stack as `createStack`.
+ *
+ * @param embeddingStd of the embedding's normal distribution; 0.02 in the official GPU code. The output is tied to it, so
+ *   in a narrow model it bounds how far logits can be apart: words that text alone gives no reason to tell apart (one
+ *   colour from another) keep rows this close, and no bridge can then make the frozen output sure of one of them.
+ */
+export function createLanguageParameters(
+  config: LanguageConfig,
+  seed: number,
+  embeddingStd = 0.02,
+): Map<string, HostTensor> {
   const random = createRandom(seed, 'init', EMBEDDING);
   return new Map([
-    [EMBEDDING, normalTensor([config.vocabSize, config.stack.dModel], 0.02, random)],
+    [EMBEDDING, normalTensor([config.vocabSize, config.stack.dModel], embeddingStd, random)],
     ...createStack(LANGUAGE_GROUP, config.stack, seed),
   ]);
 }

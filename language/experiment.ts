@@ -18,6 +18,7 @@ export const LanguageExperiment = z.strictObject({
   name: z.string().min(1),
   seed: z.int().default(0),
   model: TokenFormerConfig,
+  embeddingStd: z.number().positive().default(0.02).describe('of the new token embedding; 0.02 in the official code'),
   tokenizer: TokenizerConfig,
   data: TextDataConfig,
   evaluationBatches: z.int().positive().default(20).describe('at most so many batches at each evaluation'),
@@ -62,7 +63,7 @@ export async function trainLanguage(
   const { vocabSize } = tokenizer;
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
   const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model };
-  const tree = new ParameterTree(createLanguageParameters(language, seed));
+  const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.embeddingStd));
   const config: LanguageModelConfig = { language, tokenizer: stored, tokenizerFingerprint: tokenizer.fingerprint };
   try {
     return await runTraining({

@@ -32,18 +32,49 @@ INLINE long blockDepth(long k) {
 /** Floats of a packed [k, n] matrix. */
 INLINE long packedSize(long k, long n) { return k * roundUp(n, NR); }
 
-/** Transposes W × W numbers: out[p · NR + j] = b[j · ldb + p]. */
-INLINE void packSquare(const float* b, long ldb, float* out) {
-  float square[W][W] __attribute__((aligned(64)));
+/** Lanes of two vectors taken in turn, of their first or second halves. */
+#if defined(__AVX512F__)
+#define TOKENFUSE_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define TOKENFUSE_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif defined(__AVX2__)
+#define TOKENFUSE_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define TOKENFUSE_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define TOKENFUSE_ZIP_LOW 0, 4, 1, 5
+#define TOKENFUSE_ZIP_HIGH 2, 6, 3, 7
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+INLINE V zipLow(V a, V b) { return __builtin_shufflevector(a, b, TOKENFUSE_ZIP_LOW); }
+INLINE V zipHigh(V a, V b) { return __builtin_shufflevector(a, b, TOKENFUSE_ZIP_HIGH); }
+#else
+INLINE V zipLow(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_LOW}); }
+INLINE V zipHigh(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_HIGH}); }
+#endif
+
+/** out[p · NR + j] = b[j · ldb + p] for p < depth ≤ W and j < W; zeros for j ≥ rows. */
+static void packSquare(const float* b, long ldb, long rows, long depth, float* out) {
+  V square[2][W];
   for (int j = 0; j < W; j++) {
-    const V row = load(b + j * ldb);
-    __builtin_memcpy(square[j], &row, sizeof(row));
+    if (j >= rows) square[0][j] = V{};
+    else square[0][j] = depth == W ? load(b + j * ldb) : load(b + j * ldb, Part{depth});
   }
-  for (int p = 0; p < W; p++) {
-    V column;
-    for (int j = 0; j < W; j++) column[j] = square[j][p];
-    store(out + p * NR, column);
+  // Row and lane number, written after each other, are turned by one bit; after log₂ W turns they have changed places.
+  int from = 0;
+#pragma GCC unroll 4
+  for (int width = W; width > 1; width /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; i++) {
+      square[1 - from][2 * i] = zipLow(square[from][i], square[from][i + W / 2]);
+      square[1 - from][2 * i + 1] = zipHigh(square[from][i], square[from][i + W / 2]);
+    }
+    from = 1 - from;
   }
+  if (depth == W) {
+#pragma GCC unroll 16
+    for (int p = 0; p < W; p++) store(out + p * NR, square[from][p]);
+    return;
+  }
+  for (long p = 0; p < depth; p++) store(out + p * NR, square[from][p]);
 }
 
 /**
@@ -75,12 +106,14 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
     }
     const float* from = b + j0 * ldb + p0;
     for (long j = 0; j < NR; j += W) {
-      long p = 0;
-      if (j + W <= columns) {
-        for (; p + W <= kc; p += W) packSquare(from + j * ldb + p, ldb, out + p * NR + j);
-      }
-      for (; p < kc; p++) {
-        for (long lane = j; lane < j + W; lane++) out[p * NR + lane] = lane < columns ? from[lane * ldb + p] : 0;
+      const long rows = least<long>(W, columns - j);
+      for (long p = 0; p < kc; p += W) {
+        const long square = least<long>(W, kc - p);
+        if (rows > 0) {
+          packSquare(from + j * ldb + p, ldb, rows, square, out + p * NR + j);
+        } else {
+          for (long i = p; i < p + square; i++) store(out + i * NR + j, V{});
+        }
       }
     }
   }
@@ -92,41 +125,33 @@ static void pack(const float* b, long ldb, bool transposed, long k, long n, floa
 }
 
 /**
- * One tile of R rows: c = or += Σ_p a(i, p) b[p · bs …]. `rowMajor`: a(i, p) = a[i · as + p]; else a[p · as + i].
- * `columns` ≤ NR of the tile are stored, and, with `direct`, loaded: B as it is, not packed.
+ * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …]. `rowMajor`: a(i, p) = a[i · as + p]; else a[p · as + i].
+ * `columns` of the tile are stored, of NR, or of W in a narrow one.
  */
-template <int R, bool rowMajor, bool direct>
-static void tile(long kc, const float* a, long as, const float* b, long bs, float* c, long cs, long columns, bool add) {
-  V sum[R][NV];
+template <int R, bool rowMajor, int vectors>
+static void tile(long kc, const float* a, long as, const float* b, float* c, long cs, long columns, bool add) {
+  V sum[R][vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
 #pragma GCC unroll 2
-    for (int v = 0; v < NV; v++) sum[i][v] = V{};
+    for (int v = 0; v < vectors; v++) sum[i][v] = V{};
   }
-  const bool partial = direct && columns < NR;
-  const Part first{least<long>(columns, W)};
-  const Part second{most<long>(columns - W, 0)};
   for (long p = 0; p < kc; p++) {
-    V x[NV];
-    if (partial) {
-      x[0] = load(b + p * bs, first);
-      x[1] = load(b + p * bs + W, second);
-    } else {
-      x[0] = load(b + p * bs);
-      x[1] = load(b + p * bs + W);
-    }
+    V x[vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) x[v] = load(b + p * NR + v * W);
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++) {
       const V factor = splat(rowMajor ? a[i * as + p] : a[p * as + i]);
 #pragma GCC unroll 2
-      for (int v = 0; v < NV; v++) sum[i][v] += factor * x[v];
+      for (int v = 0; v < vectors; v++) sum[i][v] += factor * x[v];
     }
   }
-  if (columns == NR) {
+  if (columns == vectors * W) {
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++) {
 #pragma GCC unroll 2
-      for (int v = 0; v < NV; v++) {
+      for (int v = 0; v < vectors; v++) {
         float* to = c + i * cs + v * W;
         store(to, add ? load(to) + sum[i][v] : sum[i][v]);
       }
@@ -135,21 +160,24 @@ static void tile(long kc, const float* a, long as, const float* b, long bs, floa
   }
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
-    float* to = c + i * cs;
-    store(to, add ? load(to, first) + sum[i][0] : sum[i][0], first);
-    if (second.count > 0) store(to + W, add ? load(to + W, second) + sum[i][1] : sum[i][1], second);
+    for (int v = 0; v < vectors; v++) {
+      const Part lanes{least<long>(W, columns - v * W)};
+      if (lanes.count <= 0) break;
+      float* to = c + i * cs + v * W;
+      store(to, add ? load(to, lanes) + sum[i][v] : sum[i][v], lanes);
+    }
   }
 }
 
-typedef void (*Tile)(long, const float*, long, const float*, long, float*, long, long, bool);
+typedef void (*Tile)(long, const float*, long, const float*, float*, long, long, bool);
 
 /** tile<R, …> for the R given at run time, 1 to MR. */
-template <bool rowMajor, bool direct, int R = MR>
+template <bool rowMajor, int vectors, int R = MR>
 INLINE Tile tileOf(long rows) {
   if constexpr (R == 1) {
-    return tile<1, rowMajor, direct>;
+    return tile<1, rowMajor, vectors>;
   } else {
-    return rows == R ? tile<R, rowMajor, direct> : tileOf<rowMajor, direct, R - 1>(rows);
+    return rows == R ? tile<R, rowMajor, vectors> : tileOf<rowMajor, vectors, R - 1>(rows);
   }
 }
 
@@ -188,7 +216,7 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
       for (long i = 0; i < m; i += MR) {
         const long rows = least<long>(MR, m - i);
         const float* left = a.at + i * a.stride + p0;
-        Tile run;
+        bool rowMajor = false;
         long stride = a.stride;
         if (a.transposed) {
           const float* from = a.at + p0 * a.stride + i;
@@ -203,20 +231,21 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
           }
           left = scratch;
           stride = MR;
-          run = tileOf<false, false>(rows);
         } else if (a.stride >= kFarRows && end - jc >= 4 * NR) {
           for (long r = 0; r < rows; r++) {
             for (long p = 0; p < kc; p++) scratch[p * MR + r] = left[r * a.stride + p];
           }
           left = scratch;
           stride = MR;
-          run = tileOf<false, false>(rows);
         } else {
-          run = tileOf<true, false>(rows);
+          rowMajor = true;
         }
+        const Tile wide = rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
         for (long j = jc; j < end; j += NR) {
           const float* panel = packed + p0 * width + j * kc;
-          run(kc, left, stride, panel, NR, c + i * ldc + j, ldc, least<long>(NR, n - j), adding);
+          const long columns = least<long>(NR, n - j);
+          const Tile run = columns > W ? wide : rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
+          run(kc, left, stride, panel, c + i * ldc + j, ldc, columns, adding);
         }
       }
     }
@@ -231,28 +260,87 @@ INLINE void multiply(Left a, const float* packed, long n, long k, float* c, long
 /** Rows of a left factor up to which packing the right one costs more than it gains. */
 constexpr long kThinRows = 4;
 
+/** C[R, width] = or += A B for at most C vectors of columns of a row-major B: its rows are read in long runs. */
+template <int R, int C>
+static void thinRows(const float* a, long lda, const float* b, long ldb, long k, float* c, long ldc, bool add,
+                     long width) {
+  V sum[R][C] = {};
+  if (width == C * W) {
+    for (long p = 0; p < k; p++) {
+#pragma GCC unroll 8
+      for (int v = 0; v < C; v++) {
+        const V x = load(b + p * ldb + v * W);
+#pragma GCC unroll 4
+        for (int i = 0; i < R; i++) sum[i][v] += splat(a[i * lda + p]) * x;
+      }
+    }
+    for (int i = 0; i < R; i++) {
+      for (int v = 0; v < C; v++) {
+        float* to = c + i * ldc + v * W;
+        store(to, add ? load(to) + sum[i][v] : sum[i][v]);
+      }
+    }
+    return;
+  }
+  for (long v = 0; v * W < width; v++) {
+    const Part lanes{least<long>(W, width - v * W)};
+    V column[R] = {};
+    for (long p = 0; p < k; p++) {
+      const V x = load(b + p * ldb + v * W, lanes);
+      for (int i = 0; i < R; i++) column[i] += splat(a[i * lda + p]) * x;
+    }
+    for (int i = 0; i < R; i++) {
+      float* to = c + i * ldc + v * W;
+      store(to, add ? load(to, lanes) + column[i] : column[i], lanes);
+    }
+  }
+}
+
+/** The same for B stored [n, k]: dot products with D of its rows at a time, whose chains of additions overlap. */
+template <int R, int D>
+static void thinColumns(const float* a, long lda, const float* b, long ldb, long k, float* c, long ldc, bool add) {
+  V sum[R][D] = {};
+  eachVector(k, [&](long p, auto lanes) {
+    V x[R];
+    for (int i = 0; i < R; i++) x[i] = load(a + i * lda + p, lanes);
+    for (int j = 0; j < D; j++) {
+      const V y = load(b + j * ldb + p, lanes);
+      for (int i = 0; i < R; i++) sum[i][j] += x[i] * y;
+    }
+  });
+  for (int i = 0; i < R; i++) {
+    for (int j = 0; j < D; j++) {
+      float& to = c[i * ldc + j];
+      to = (add ? to : 0) + sumLanes(sum[i][j]);
+    }
+  }
+}
+
+template <int R>
+static void multiplyThinRows(const float* a, long lda, const float* b, long ldb, bool transposed, long k, float* c,
+                             long ldc, bool add, long j0, long j1) {
+  long j = j0;
+  if (transposed) {
+    for (; j + 4 <= j1; j += 4) thinColumns<R, 4>(a, lda, b + j * ldb, ldb, k, c + j, ldc, add);
+    for (; j < j1; j++) thinColumns<R, 1>(a, lda, b + j * ldb, ldb, k, c + j, ldc, add);
+    return;
+  }
+  constexpr int C = R <= 2 ? 8 / R : 2;
+  for (; j < j1; j += C * W) thinRows<R, C>(a, lda, b + j, ldb, k, c + j, ldc, add, least<long>(C * W, j1 - j));
+}
+
 /**
  * C[m, j0 … j1) = or += A B for m ≤ kThinRows rows of a row-major A, with B as it is stored: each of its numbers is
  * read once, so a product of a few rows goes at the speed of memory.
  */
 static void multiplyThin(const float* a, long lda, const float* b, long ldb, bool transposed, long k, float* c,
                          long ldc, long m, bool add, long j0, long j1) {
-  if (!transposed) {
-    const Tile run = tileOf<true, true>(m);
-    for (long j = j0; j < j1; j += NR) run(k, a, lda, b + j, ldb, c + j, ldc, least<long>(NR, j1 - j), add);
-    return;
-  }
-  for (long j = j0; j < j1; j++) {
-    const float* column = b + j * ldb;
-    V sum[kThinRows] = {};
-    eachVector(k, [&](long p, auto lanes) {
-      const V x = load(column + p, lanes);
-      for (long i = 0; i < m; i++) sum[i] += load(a + i * lda + p, lanes) * x;
-    });
-    for (long i = 0; i < m; i++) {
-      float& to = c[i * ldc + j];
-      to = (add ? to : 0) + sumLanes(sum[i]);
-    }
+  switch (m) {
+    case 1: return multiplyThinRows<1>(a, lda, b, ldb, transposed, k, c, ldc, add, j0, j1);
+    case 2: return multiplyThinRows<2>(a, lda, b, ldb, transposed, k, c, ldc, add, j0, j1);
+    case 3: return multiplyThinRows<3>(a, lda, b, ldb, transposed, k, c, ldc, add, j0, j1);
+    case 4: return multiplyThinRows<4>(a, lda, b, ldb, transposed, k, c, ldc, add, j0, j1);
+    default: return;
   }
 }
 
