@@ -13,6 +13,7 @@ export interface ChildResult extends JsonObject {
  * Runs a tokenfuse command in a process of its own, so that two backbones train side by side and each stage's memory is
  * given back when it ends. Its lines come through with the stage's name in front.
  *
+ * @param threads of the native engine, which gives the same numbers with any; TOKENFUSE_THREADS overrides it
  * @param signal ends the process when another stage has failed
  * @throws UserError with the command's own message when it fails
  */
@@ -21,12 +22,13 @@ export function runChild(
   words: readonly string[],
   output: Output,
   signal: AbortSignal,
+  threads: number,
 ): Promise<ChildResult> {
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
   return new Promise((resolveStage, reject) => {
     const child = spawn(process.execPath, [program, ...words, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, [PARENT_VARIABLE]: String(process.pid) },
+      env: { TOKENFUSE_THREADS: String(threads), ...process.env, [PARENT_VARIABLE]: String(process.pid) },
       signal,
     });
     let result = '';

@@ -40,8 +40,15 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const compute = [...common, ...engineWords];
   const peaks: number[] = [];
   const failure = new AbortController();
+  let sideBySide = 1;
   const stage = async (name: string, words: readonly string[], lines: Output = output): Promise<ChildResult> => {
-    const result = await runChild(name, words, lines, failure.signal).catch((error: unknown) => {
+    const result = await runChild(
+      name,
+      words,
+      lines,
+      failure.signal,
+      Math.max(1, Math.floor(cpus().length / sideBySide)),
+    ).catch((error: unknown) => {
       failure.abort();
       throw error;
     });
@@ -55,9 +62,12 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const together = async (stages: readonly (() => Promise<ChildResult>)[]): Promise<ChildResult[]> => {
     const before = peaks.length;
     const results: ChildResult[] = [];
-    if (cpus().length > 1) results.push(...(await Promise.all(stages.map((run) => run()))));
+    const parallel = cpus().length > 1;
+    sideBySide = parallel ? stages.length : 1;
+    if (parallel) results.push(...(await Promise.all(stages.map((run) => run()))));
     else for (const run of stages) results.push(await run());
-    if (cpus().length > 1) peaks.push(peaks.slice(before).reduce((sum, peak) => sum + peak, 0));
+    sideBySide = 1;
+    if (parallel) peaks.push(peaks.slice(before).reduce((sum, peak) => sum + peak, 0));
     return results;
   };
 

@@ -43,11 +43,13 @@ export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelAr
 
 const FILE = 'tokenfuse.node';
 
-/** Loads tokenfuse.node, or says why it cannot. */
-export function loadAddon(): Addon | { reason: string } {
-  const here = dirname(fileURLToPath(import.meta.url));
-  // Beside this file when built; a run from the sources uses what was built last.
-  const path = [here, join(here, '..', 'dist', 'native')].map((folder) => join(folder, FILE)).find(existsSync);
+const here = dirname(fileURLToPath(import.meta.url));
+/** Beside this file when built; a run from the sources uses what was built last. */
+const FOLDERS = [here, join(here, '..', 'dist', 'native')];
+
+/** Loads tokenfuse.node from the first folder that has it, or says why it cannot. */
+export function loadAddon(folders: readonly string[] = FOLDERS): Addon | { reason: string } {
+  const path = folders.map((folder) => join(folder, FILE)).find(existsSync);
   if (path === undefined) return { reason: `not built: ${FILE} is missing` };
   try {
     const addon: Addon = createRequire(import.meta.url)(path);

@@ -1,14 +1,12 @@
-import type * as TensorFlow from '@tensorflow/tfjs';
 import type { MemoryPool, NumberArray, PoolBlock } from './memoryPool.js';
-
-export type Tf = typeof TensorFlow;
+import type { BackendValues, DataType, KernelBackend, TensorInfo, Tf } from './tensorFlow.js';
 
 /** What the cpu backend keeps of a tensor; `block` is set where its numbers lie in the pool. */
 export interface TensorData {
-  values?: TensorFlow.backend_util.BackendValues;
-  readonly dtype: TensorFlow.DataType;
+  values?: BackendValues;
+  readonly dtype: DataType;
   refCount: number;
-  readonly complexTensorInfos?: { readonly real: TensorFlow.TensorInfo; readonly imag: TensorFlow.TensorInfo };
+  readonly complexTensorInfos?: { readonly real: TensorInfo; readonly imag: TensorInfo };
   block?: PoolBlock;
 }
 
@@ -19,17 +17,13 @@ interface Storage {
 }
 
 /** The parts of TensorFlow.js's cpu backend that are relied on: its kernels run on this one too. */
-export interface NativeBackend extends TensorFlow.KernelBackend {
+export interface NativeBackend extends KernelBackend {
   readonly data: Storage;
-  makeTensorInfo(
-    shape: number[],
-    dtype: TensorFlow.DataType,
-    values?: TensorFlow.backend_util.BackendValues | string[],
-  ): TensorFlow.TensorInfo;
+  makeTensorInfo(shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo;
   /** A new tensor with undefined contents. */
-  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorFlow.TensorInfo;
+  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorInfo;
   /** The numbers of a tensor where they lie; not to be kept, and not to be handed out. */
-  numbers(tensor: TensorFlow.TensorInfo): NumberArray;
+  numbers(tensor: TensorInfo): NumberArray;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -48,7 +42,7 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   let nextId = 0;
 
   /** Copies numbers into the pool; what is not numbers stays as it is. */
-  function store(values: TensorFlow.backend_util.BackendValues | undefined, dtype: TensorFlow.DataType) {
+  function store(values: BackendValues | undefined, dtype: DataType) {
     if (values == null || dtype === 'string' || dtype === 'complex64') return { values };
     const block = pool.allocate(values.length * tf.util.bytesPerElement(dtype));
     const view = viewOf(block, values.length, dtype);
@@ -63,35 +57,26 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   }
 
   const methods = {
-    write: (values: TensorFlow.backend_util.BackendValues, _shape: number[], dtype: TensorFlow.DataType): object =>
+    write: (values: BackendValues, _shape: number[], dtype: DataType): object =>
       add({ ...store(values, dtype), dtype, refCount: 1 }),
-    move: (
-      dataId: object,
-      values: TensorFlow.backend_util.BackendValues,
-      _shape: number[],
-      dtype: TensorFlow.DataType,
-      refCount: number,
-    ): void => backend.data.set(dataId, { ...store(values, dtype), dtype, refCount }),
+    move: (dataId: object, values: BackendValues, _shape: number[], dtype: DataType, refCount: number): void =>
+      backend.data.set(dataId, { ...store(values, dtype), dtype, refCount }),
     /** Of a cpu kernel's result: numbers of its own are taken as they are, a view of another tensor's is copied. */
-    makeTensorInfo: (
-      shape: number[],
-      dtype: TensorFlow.DataType,
-      values?: TensorFlow.backend_util.BackendValues | string[],
-    ): TensorFlow.TensorInfo => {
+    makeTensorInfo: (shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo => {
       const encoded =
         dtype === 'string' && typeof values?.[0] === 'string'
           ? (values as string[]).map((text) => tf.util.encodeString(text))
-          : (values as TensorFlow.backend_util.BackendValues | undefined);
+          : (values as BackendValues | undefined);
       const borrowed = ArrayBuffer.isView(encoded) && pool.owns(encoded.buffer);
       const kept = borrowed ? store(encoded, dtype) : { values: encoded };
       return { dataId: add({ ...kept, dtype, refCount: 1 }), shape, dtype };
     },
-    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorFlow.TensorInfo => {
-      const count = tf.util.sizeFromShape(shape);
+    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorInfo => {
+      const count = shape.reduce((product, size) => product * size, 1);
       const block = pool.allocate(count * tf.util.bytesPerElement(dtype));
       return { dataId: add({ values: viewOf(block, count, dtype), block, dtype, refCount: 1 }), shape, dtype };
     },
-    numbers: (tensor: TensorFlow.TensorInfo): NumberArray => {
+    numbers: (tensor: TensorInfo): NumberArray => {
       const { values } = backend.data.get(tensor.dataId);
       if (values == null || tensor.dtype === 'string' || tensor.dtype === 'complex64') {
         throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
@@ -100,12 +85,12 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
       // The cpu kernels leave other arrays behind here and there: a cast that loses nothing only renames the dtype.
       return values instanceof kind ? (values as NumberArray) : kind.from(values as unknown as ArrayLike<number>);
     },
-    readSync: (dataId: object): TensorFlow.backend_util.BackendValues => {
+    readSync: (dataId: object): BackendValues => {
       const values = inherited.readSync(dataId);
       const kept = values === backend.data.get(dataId).values && ArrayBuffer.isView(values);
       return kept ? (values as unknown as NumberArray).slice() : values;
     },
-    read: async (dataId: object): Promise<TensorFlow.backend_util.BackendValues> => backend.readSync(dataId),
+    read: async (dataId: object): Promise<BackendValues> => backend.readSync(dataId),
     disposeData: (dataId: object, force = false): boolean => {
       if (!backend.data.has(dataId)) return true;
       const { block } = backend.data.get(dataId);
@@ -118,7 +103,7 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   return Object.assign(backend, methods);
 }
 
-function viewOf(block: PoolBlock, count: number, dtype: TensorFlow.DataType): NumberArray {
+function viewOf(block: PoolBlock, count: number, dtype: DataType): NumberArray {
   if (dtype === 'float32') return new Float32Array(block.buffer, block.offset, count);
   if (dtype === 'int32') return new Int32Array(block.buffer, block.offset, count);
   return new Uint8Array(block.buffer, block.offset, count);

@@ -1,11 +1,12 @@
 import os from 'node:os';
 import { type Addon, loadAddon } from './addon.js';
-import { createNativeBackend, type Tf } from './backend.js';
+import { createNativeBackend } from './backend.js';
 import { installKernels } from './installKernels.js';
 import { createMemoryPool } from './memoryPool.js';
+import type { Tf } from './tensorFlow.js';
 
 /** Free memory kept for the next step, at most: a quarter of the machine's, and no more than 4 GiB. */
-const KEPT_BYTES = Math.min(os.totalmem() / 4, 4 * 2 ** 30);
+const KEPT_BYTES = Math.min(os.totalmem() / 4, (process.constrainedMemory() || os.totalmem()) / 4, 4 * 2 ** 30);
 
 export type NativeProbe =
   | { readonly available: true; readonly device: string }

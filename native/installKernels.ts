@@ -1,15 +1,16 @@
 import type { Addon } from './addon.js';
-import type { NativeBackend, Tf } from './backend.js';
+import type { NativeBackend } from './backend.js';
 import { adamWKernel } from './kernels/adamWKernel.js';
 import { arithmeticKernels } from './kernels/arithmeticKernels.js';
 import { attentionKernels } from './kernels/attentionKernels.js';
-import { type Attributes, createKernelContext, type NativeKernel, type Tensors } from './kernels/kernelContext.js';
+import { createKernelContext, type NativeKernel } from './kernels/kernelContext.js';
 import { matMulKernel } from './kernels/matMulKernel.js';
 import { movementKernels } from './kernels/movementKernels.js';
 import { pattentionKernels } from './kernels/pattentionKernels.js';
 import { rotaryKernel } from './kernels/rotaryKernel.js';
 import { rowKernels } from './kernels/rowKernels.js';
 import { sumKernels } from './kernels/sumKernels.js';
+import type { Tf } from './tensorFlow.js';
 
 const compiledNames = new Set<string>();
 
@@ -34,7 +35,7 @@ export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): vo
     tf.registerKernel({
       kernelName,
       backendName,
-      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Tensors, (attrs ?? {}) as Attributes),
+      kernelFunc: ({ inputs, attrs }) => context.run(kernel, inputs, attrs ?? {}),
     });
   }
   for (const config of tf.getKernelsForBackend('cpu')) {
@@ -43,7 +44,10 @@ export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): vo
 }
 
 /** Names of the kernels that are compiled, and of those that run as plain JavaScript; none before the first start. */
-export function nativeKernels(tf: Tf): { readonly compiled: string[]; readonly javaScript: string[] } {
+export function nativeKernels(tf: { getKernelsForBackend(backendName: string): readonly { kernelName: string }[] }): {
+  readonly compiled: string[];
+  readonly javaScript: string[];
+} {
   const names = tf.getKernelsForBackend('native').map(({ kernelName }) => kernelName);
   return {
     compiled: names.filter((name) => compiledNames.has(name)).sort(),

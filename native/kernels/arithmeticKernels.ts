@@ -11,19 +11,19 @@ const MAX_RANK = 6;
 export function arithmeticKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
   const kernels: Record<string, NativeKernel> = {};
   for (const [operation, name] of UNARY.entries()) {
-    kernels[tf[name]] = ({ x }, attributes) => {
-      if (!allFloat(x)) return stock(tf[name], { x }, attributes);
+    kernels[name] = ({ x }, attributes) => {
+      if (!allFloat(x)) return stock(name, { x }, attributes);
       const result = output(x.shape);
       addon.unary(operation, sizeOf(x.shape), numbers(x), numbers(result));
       return result;
     };
   }
   for (const [operation, name] of BINARY.entries()) {
-    kernels[tf[name]] = ({ a, b }, attributes) => {
-      if (!allFloat(a, b)) return stock(tf[name], { a, b }, attributes);
+    kernels[name] = ({ a, b }, attributes) => {
+      if (!allFloat(a, b)) return stock(name, { a, b }, attributes);
       const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
       const axes = broadcastAxes(shape, a.shape, b.shape);
-      if (axes.length > MAX_RANK) return stock(tf[name], { a, b }, attributes);
+      if (axes.length > MAX_RANK) return stock(name, { a, b }, attributes);
       const result = output(shape);
       addon.binary(operation, axes.length, ...axes.flat(), numbers(a), numbers(b), numbers(result));
       return result;

@@ -1,11 +1,9 @@
-import type * as TensorFlow from '@tensorflow/tfjs';
 import type { Addon } from '../addon.js';
-import type { NativeBackend, Tf } from '../backend.js';
+import type { NativeBackend } from '../backend.js';
 import type { NumberArray } from '../memoryPool.js';
+import type { Attributes, TensorInfo, Tensors, Tf } from '../tensorFlow.js';
 
-export type TensorInfo = TensorFlow.TensorInfo;
-export type Tensors = Record<string, TensorInfo>;
-export type Attributes = Record<string, unknown>;
+export type { Attributes, TensorInfo, Tensors } from '../tensorFlow.js';
 
 /** A kernel as it is written here; `inputs` and `attributes` as TensorFlow.js names them. */
 export type NativeKernel = (inputs: Tensors, attributes: Attributes) => TensorInfo | TensorInfo[];
@@ -19,21 +17,39 @@ export interface KernelContext {
   numbers(tensor: TensorInfo): NumberArray;
   /** A new tensor with undefined contents, float32 unless said otherwise. */
   output(shape: number[], dtype?: 'float32' | 'int32' | 'bool'): TensorInfo;
+  /** Runs a kernel; when it throws, what it had made by then is disposed. */
+  run(kernel: NativeKernel, inputs: Tensors, attributes: Attributes): TensorInfo | TensorInfo[];
   /** Runs the cpu backend's kernel. */
   stock(kernelName: string, inputs: Tensors, attributes: Attributes): TensorInfo | TensorInfo[];
 }
 
 export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend): KernelContext {
+  let made: TensorInfo[] = [];
   return {
     tf,
     addon,
     backend,
     numbers: (tensor) => backend.numbers(tensor),
-    output: (shape, dtype = 'float32') => backend.makeOutput(shape, dtype),
+    output: (shape, dtype = 'float32') => {
+      const tensor = backend.makeOutput(shape, dtype);
+      made.push(tensor);
+      return tensor;
+    },
+    run: (kernel, inputs, attributes) => {
+      made = [];
+      try {
+        return kernel(inputs, attributes);
+      } catch (error) {
+        for (const { dataId } of made) backend.disposeData(dataId, true);
+        throw error;
+      } finally {
+        made = [];
+      }
+    },
     stock: (kernelName, inputs, attributes) => {
       const kernel = tf.getKernel(kernelName, 'cpu');
       if (kernel == null) throw new Error(`native kernels: expected a cpu kernel ${kernelName}, got none`);
-      return kernel.kernelFunc({ inputs, backend, attrs: attributes as TensorFlow.NamedAttrMap });
+      return kernel.kernelFunc({ inputs, backend, attrs: attributes });
     },
   };
 }

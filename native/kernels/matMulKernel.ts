@@ -3,7 +3,7 @@ import { allFloat, type KernelContext, type NativeKernel, sizeOf } from './kerne
 /** `BatchMatMul`, C = A B with either operand stored transposed, batch dimensions broadcast as in NumPy. */
 export function matMulKernel({ tf, addon, numbers, output }: KernelContext): Record<string, NativeKernel> {
   return {
-    [tf.BatchMatMul]: ({ a, b }, { transposeA, transposeB }) => {
+    BatchMatMul: ({ a, b }, { transposeA, transposeB }) => {
       if (!allFloat(a, b)) {
         throw new Error(`BatchMatMul: expected float32 operands on native, got ${a.dtype} and ${b.dtype}`);
       }

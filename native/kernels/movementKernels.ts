@@ -14,7 +14,7 @@ export function movementKernels({ tf, addon, numbers, output, stock }: KernelCon
   function slice(x: TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): TensorInfo {
     const result = output(size, dtype);
     const bytes = BYTES[dtype];
-    const strides = [...tf.util.computeStrides(x.shape), 1].map((stride) => stride * bytes); // of axis i: strides[i]
+    const strides = x.shape.map((_, axis) => sizeOf(x.shape.slice(axis + 1)) * bytes);
     let width = bytes;
     let inner = size.length; // axes from here on are one run of bytes
     while (inner > 0 && (inner === size.length || size[inner] === x.shape[inner])) width *= size[--inner];
@@ -65,95 +65,90 @@ export function movementKernels({ tf, addon, numbers, output, stock }: KernelCon
   };
 
   return {
-    [tf.Slice]: ({ x }, { begin, size }) => {
-      if (!isNumbers(x.dtype)) return stock(tf.Slice, { x }, { begin, size });
-      const [from, extent] = tf.slice_util.parseSliceParams(x as never, begin as number[], size as number[]);
+    Slice: ({ x }, { begin, size }) => {
+      if (!isNumbers(x.dtype)) return stock('Slice', { x }, { begin, size });
+      const [from, extent] = tf.slice_util.parseSliceParams(x, begin as number[], size as number[]);
       tf.slice_util.assertParamsValid(x, from, extent);
       return slice(x, from, extent, x.dtype);
     },
-    [tf.SplitV]: ({ x }, { numOrSizeSplits, axis }) => {
-      if (!isNumbers(x.dtype)) return stock(tf.SplitV, { x }, { numOrSizeSplits, axis });
+    SplitV: ({ x }, { numOrSizeSplits, axis }) => {
+      if (!isNumbers(x.dtype)) return stock('SplitV', { x }, { numOrSizeSplits, axis });
       const [along] = tf.util.parseAxisParam(axis as number, x.shape);
-      const sizes = tf.backend_util.prepareSplitSize(x as never, numOrSizeSplits as number[] | number, along);
+      const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits as number[] | number, along);
       return split(x, sizes, along, x.dtype);
     },
-    [tf.Unpack]: ({ value }, { axis }) => {
-      if (!isNumbers(value.dtype)) return stock(tf.Unpack, { value }, { axis });
+    Unpack: ({ value }, { axis }) => {
+      if (!isNumbers(value.dtype)) return stock('Unpack', { value }, { axis });
       const [along] = tf.util.parseAxisParam(axis as number, value.shape);
       const shape = value.shape.filter((_, i) => i !== along);
       const parts = split(value, Array(value.shape[along]).fill(1), along, value.dtype);
       return parts.map((part) => ({ ...part, shape }));
     },
-    [tf.Concat]: (inputs, { axis }) => {
+    Concat: (inputs, { axis }) => {
       const parts = Object.values(inputs);
       const dtype = sameNumbers(parts);
-      if (dtype === undefined) return stock(tf.Concat, inputs, { axis });
+      if (dtype === undefined) return stock('Concat', inputs, { axis });
       const shapes = parts.map(({ shape }) => shape);
       const [along] = tf.util.parseAxisParam(axis as number, shapes[0]);
       tf.backend_util.assertParamsConsistent(shapes, along);
       return join(parts, shapes, along, dtype);
     },
-    [tf.Pack]: (inputs, { axis }) => {
+    Pack: (inputs, { axis }) => {
       const parts = Object.values(inputs);
       const dtype = sameNumbers(parts);
       const { shape } = parts[0];
       const along = (axis as number) < 0 ? (axis as number) + shape.length + 1 : (axis as number);
-      const alike = parts.every((part) => tf.util.arraysEqual(part.shape, shape));
-      if (dtype === undefined || !alike) return stock(tf.Pack, inputs, { axis });
+      const alike = parts.every((part) => part.shape.join() === shape.join());
+      if (dtype === undefined || !alike) return stock('Pack', inputs, { axis });
       const widened = [...shape.slice(0, along), 1, ...shape.slice(along)];
       return join(parts, Array(parts.length).fill(widened), along, dtype);
     },
-    [tf.GatherV2]: ({ x, indices }, { axis, batchDims }) => {
+    GatherV2: ({ x, indices }, { axis, batchDims }) => {
       if (!isNumbers(x.dtype) || indices.dtype !== 'int32') {
-        return stock(tf.GatherV2, { x, indices }, { axis, batchDims });
+        return stock('GatherV2', { x, indices }, { axis, batchDims });
       }
       const [along] = tf.util.parseAxisParam(axis as number, x.shape);
       const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
-        tf.backend_util.segment_util.collectGatherOpShapeInfo(
-          x as never,
-          indices as never,
-          along,
-          (batchDims ?? 0) as number,
-        );
+        tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, (batchDims ?? 0) as number);
       const result = output(outputShape, x.dtype);
       const count = sizeOf(indices.shape) / Math.max(1, batchSize);
       const sizes = [batchSize * outerSize, Math.max(1, outerSize), count, dimSize, sliceSize * BYTES[x.dtype]];
       addon.gatherRows(...sizes, numbers(x), numbers(indices), numbers(result));
       return result;
     },
-    [tf.Transpose]: ({ x }, { perm }) => {
+    Transpose: ({ x }, { perm }) => {
       const axes = perm as number[];
       const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
-      if (swap === undefined) return stock(tf.Transpose, { x }, { perm });
+      if (swap === undefined) return stock('Transpose', { x }, { perm });
       const shape = axes.map((axis) => x.shape[axis]);
       const result = output(shape, x.dtype as NumberType);
       addon.swapAxes(...swap, numbers(x), numbers(result));
       return result;
     },
-    [tf.Cast]: ({ x }, { dtype }) => {
+    Cast: ({ x }, { dtype }) => {
       const widens = (x.dtype === 'int32' && dtype === 'float32') || (x.dtype === 'bool' && dtype !== 'complex64');
       // The cpu kernel only renames what a wider dtype holds as well; here the numbers are of the dtype's kind.
-      if (!widens || !isNumbers(dtype as string) || dtype === x.dtype) return stock(tf.Cast, { x }, { dtype });
+      if (!widens || !isNumbers(dtype as string) || dtype === x.dtype) return stock('Cast', { x }, { dtype });
       const result = output(x.shape, dtype as NumberType);
       numbers(result).set(numbers(x));
       return result;
     },
-    [tf.ZerosLike]: ({ x }) => {
-      if (!isNumbers(x.dtype)) return stock(tf.ZerosLike, { x }, {});
+    ZerosLike: ({ x }) => {
+      if (!isNumbers(x.dtype)) return stock('ZerosLike', { x }, {});
       const result = output(x.shape, x.dtype);
       numbers(result).fill(0);
       return result;
     },
-    [tf.OnesLike]: ({ x }) => {
-      if (!isNumbers(x.dtype)) return stock(tf.OnesLike, { x }, {});
+    OnesLike: ({ x }) => {
+      if (!isNumbers(x.dtype)) return stock('OnesLike', { x }, {});
       const result = output(x.shape, x.dtype);
       numbers(result).fill(1);
       return result;
     },
-    [tf.Fill]: (inputs, attributes) => {
+    Fill: (inputs, attributes) => {
       const { shape, value, dtype } = attributes;
       if (typeof value !== 'number' || !isNumbers((dtype ?? 'float32') as string)) {
-        return stock(tf.Fill, inputs, attributes);
+        return stock('Fill', inputs, attributes);
       }
       const result = output(shape as number[], (dtype ?? 'float32') as NumberType);
       numbers(result).fill(value);

@@ -1,7 +1,7 @@
 import { allFloat, expectRank, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
 
 /** Kernels that go row by row: layer normalisation, cross-entropy and softmax. */
-export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
+export function rowKernels({ addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
   return {
     LayerNormalize: ({ x }, { epsilon }) => {
       expectRank('LayerNormalize', 'x', x, 2);
@@ -32,9 +32,9 @@ export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext)
       addon.crossEntropyGradient(rows, classes, ...tensors);
       return dLogits;
     },
-    [tf.Softmax]: ({ logits }, { dim }) => {
+    Softmax: ({ logits }, { dim }) => {
       const last = logits.shape.length - 1;
-      if (!allFloat(logits) || (dim !== -1 && dim !== last)) return stock(tf.Softmax, { logits }, { dim });
+      if (!allFloat(logits) || (dim !== -1 && dim !== last)) return stock('Softmax', { logits }, { dim });
       const result = output(logits.shape);
       const width = logits.shape[last] ?? 1;
       const rows = width === 0 ? 0 : sizeOf(logits.shape) / width;

@@ -41,16 +41,16 @@ export function sumKernels(context: KernelContext): Record<string, NativeKernel>
     ({ x }, attributes: Attributes) => {
       const axes = tf.util.parseAxisParam(attributes.axis as number[], x.shape);
       const count = sizeOf(axes.map((axis) => x.shape[axis]));
-      if (!allFloat(x) || axes.length === 0 || sizeOf(x.shape) === 0) return stock(tf[name], { x }, attributes);
+      if (!allFloat(x) || axes.length === 0 || sizeOf(x.shape) === 0) return stock(name, { x }, attributes);
       return sum(x, axes, attributes.keepDims === true, name === 'Mean' ? 1 / count : 1);
     };
 
   return {
-    [tf.Sum]: reduction('Sum'),
-    [tf.Mean]: reduction('Mean'),
-    [tf.UnsortedSegmentSum]: ({ x, segmentIds }, attributes) => {
+    Sum: reduction('Sum'),
+    Mean: reduction('Mean'),
+    UnsortedSegmentSum: ({ x, segmentIds }, attributes) => {
       if (!allFloat(x) || segmentIds.dtype !== 'int32') {
-        return stock(tf.UnsortedSegmentSum, { x, segmentIds }, attributes);
+        return stock('UnsortedSegmentSum', { x, segmentIds }, attributes);
       }
       const numSegments = attributes.numSegments as number;
       const inner = x.shape.slice(segmentIds.shape.length);

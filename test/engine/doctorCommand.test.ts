@@ -22,6 +22,7 @@ it('shows every engine, measured or with the reason why not, within 80 columns',
   });
   vi.spyOn(ENGINES.webgpu, 'probe').mockResolvedValue({ available: true, device: 'a GPU' });
   vi.spyOn(ENGINES.webgpu, 'activate').mockRejectedValue(new Error('the driver gave up'));
+  vi.spyOn(ENGINES.native, 'probe').mockResolvedValue({ available: false, why: 'not built', install: 'build it' });
   const { lines, result } = await runDoctor();
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   const engines = result.engines as Record<string, unknown>[];

@@ -81,6 +81,14 @@ describe.skipIf(addon === undefined)('the native backend', () => {
     expect(poolSize()).toEqual(before.pool);
   });
 
+  it('keeps nothing of a kernel that failed', () => {
+    const [x, indices] = [tf.ones([5, 2]), tf.tensor1d([7], 'int32')];
+    const before = poolSize().used;
+    for (let i = 0; i < 3; i++) expect(() => tf.gather(x, indices)).toThrow(/expected indices in \[0, 5\), got 7/);
+    expect(poolSize().used).toBe(before);
+    tf.dispose([x, indices]);
+  });
+
   it('says which kernels are compiled and which run as JavaScript', () => {
     const { compiled, javaScript } = nativeKernels(tf);
     expect(compiled).toEqual(expect.arrayContaining(['AdamWStep', 'BatchMatMul', 'Pattention', 'TokenAttentionGrad']));

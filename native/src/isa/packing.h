@@ -1,0 +1,112 @@
+/** The right factor of a product, rearranged so that a tile reads it from end to end. */
+#pragma once
+#include "simd.h"
+
+namespace tokenfuse {
+namespace TOKENFUSE_ISA {
+
+/** Depth of a block, at most; its tile of A stays in the first-level cache. */
+constexpr long KC = 384;
+/** Depth of the blocks that depth k is cut into: equal ones of at most KC. */
+INLINE long blockDepth(long k) {
+  const long blocks = (k + KC - 1) / KC;
+  return blocks <= 1 ? k : (k + blocks - 1) / blocks;
+}
+
+/** Floats of a packed [k, n] matrix. */
+INLINE long packedSize(long k, long n) { return k * roundUp(n, NR); }
+
+/** Lanes of two vectors taken in turn, of their first or second halves. */
+#if defined(__AVX512F__)
+#define TOKENFUSE_ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define TOKENFUSE_ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif defined(__AVX2__)
+#define TOKENFUSE_ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define TOKENFUSE_ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define TOKENFUSE_ZIP_LOW 0, 4, 1, 5
+#define TOKENFUSE_ZIP_HIGH 2, 6, 3, 7
+#endif
+#if defined(__clang__) || __GNUC__ >= 12
+INLINE V zipLow(V a, V b) { return __builtin_shufflevector(a, b, TOKENFUSE_ZIP_LOW); }
+INLINE V zipHigh(V a, V b) { return __builtin_shufflevector(a, b, TOKENFUSE_ZIP_HIGH); }
+#else
+INLINE V zipLow(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_LOW}); }
+INLINE V zipHigh(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_HIGH}); }
+#endif
+
+/** out[p · NR + j] = b[j · ldb + p] for p < depth ≤ W and j < W; zeros for j ≥ rows. */
+static void packSquare(const float* b, long ldb, long rows, long depth, float* out) {
+  V square[2][W];
+  for (int j = 0; j < W; j++) {
+    if (j >= rows) square[0][j] = V{};
+    else square[0][j] = depth == W ? load(b + j * ldb) : load(b + j * ldb, Part{depth});
+  }
+  // Row and lane number, written after each other, are turned by one bit; after log₂ W turns they have changed places.
+  int from = 0;
+#pragma GCC unroll 4
+  for (int width = W; width > 1; width /= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; i++) {
+      square[1 - from][2 * i] = zipLow(square[from][i], square[from][i + W / 2]);
+      square[1 - from][2 * i + 1] = zipHigh(square[from][i], square[from][i + W / 2]);
+    }
+    from = 1 - from;
+  }
+  if (depth == W) {
+#pragma GCC unroll 16
+    for (int p = 0; p < W; p++) store(out + p * NR, square[from][p]);
+    return;
+  }
+  for (long p = 0; p < depth; p++) store(out + p * NR, square[from][p]);
+}
+
+/**
+ * Packs panel number `panel` of B [k, n]; with `transposed`, B is stored [n, k].
+ *
+ * Packed: for every block of depth kc all panels, [kc, NR] each, the last one filled with zeros.
+ */
+static void packPanel(const float* b, long ldb, bool transposed, long k, long n, long panel, float* packed) {
+  const long width = roundUp(n, NR);
+  const long j0 = panel * NR;
+  const long columns = least<long>(NR, n - j0);
+  const long depth = blockDepth(k);
+  for (long p0 = 0; p0 < k; p0 += depth) {
+    const long kc = least(depth, k - p0);
+    float* out = packed + p0 * width + j0 * kc;
+    if (!transposed) {
+      const float* from = b + p0 * ldb + j0;
+      if (columns == NR) {
+        for (long p = 0; p < kc; p++) {
+          for (int v = 0; v < NV; v++) store(out + p * NR + v * W, load(from + p * ldb + v * W));
+        }
+      } else {
+        for (long p = 0; p < kc; p++) {
+          for (long j = 0; j < columns; j++) out[p * NR + j] = from[p * ldb + j];
+          for (long j = columns; j < NR; j++) out[p * NR + j] = 0;
+        }
+      }
+      continue;
+    }
+    const float* from = b + j0 * ldb + p0;
+    for (long j = 0; j < NR; j += W) {
+      const long rows = least<long>(W, columns - j);
+      for (long p = 0; p < kc; p += W) {
+        const long square = least<long>(W, kc - p);
+        if (rows > 0) {
+          packSquare(from + j * ldb + p, ldb, rows, square, out + p * NR + j);
+        } else {
+          for (long i = p; i < p + square; i++) store(out + i * NR + j, V{});
+        }
+      }
+    }
+  }
+}
+
+/** Packs all of B [k, n]. */
+static void pack(const float* b, long ldb, bool transposed, long k, long n, float* packed) {
+  for (long panel = 0; panel * NR < n; panel++) packPanel(b, ldb, transposed, k, n, panel, packed);
+}
+
+}  // namespace TOKENFUSE_ISA
+}  // namespace tokenfuse
