@@ -16,7 +16,8 @@ import {
   softmaxCrossEntropy,
   tokenAttention,
 } from '#src/kernels';
-import { createRandom } from '#src/random';
+import { normalTensor as normal } from './normalTensor.js';
+import { median } from './statistics.js';
 
 const TOKENS = 1024;
 const WIDTH = 96;
@@ -134,11 +135,6 @@ function withGradient(name: string, apply: (...args: tf.Tensor[]) => tf.Tensor, 
   return { [name]: () => apply(...inputs), [`${name}, with gradients`]: () => both(inputs, dOutput) };
 }
 
-function normal(shape: number[]): tf.Tensor {
-  const random = createRandom(1, 'bench', ...shape);
-  return tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(shape) }, random.normal), shape);
-}
-
 /** In milliseconds of processor time, which other processes on the machine disturb least. */
 function medianTime(run: () => unknown): number {
   const once = (): number => {
@@ -151,8 +147,4 @@ function medianTime(run: () => unknown): number {
   const times: number[] = [];
   for (let spent = 0; spent < CASE_MS; spent += times.at(-1)!) times.push(once());
   return median(times);
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 }

@@ -9,42 +9,53 @@ export interface ChildResult extends JsonObject {
   readonly process: { readonly seconds: number; readonly peakMemoryBytes: number };
 }
 
+/** A command at work in a process of its own. */
+export interface ChildStage {
+  /** @throws UserError with the command's own message when it fails */
+  readonly finished: Promise<ChildResult>;
+  /** Changes the number of threads of its native engine, which gives the same numbers with any. */
+  setThreads(threads: number): void;
+}
+
 /**
  * Runs a tokenfuse command in a process of its own, so that two backbones train side by side and each stage's memory is
  * given back when it ends. Its lines come through with the stage's name in front.
  *
- * @param threads of the native engine, which gives the same numbers with any; TOKENFUSE_THREADS overrides it
+ * @param threads of the native engine at first; undefined for as many as it likes
  * @param signal ends the process when another stage has failed
- * @throws UserError with the command's own message when it fails
  */
-export function runChild(
+export function startChild(
   stage: string,
   words: readonly string[],
   output: Output,
   signal: AbortSignal,
-  threads: number,
-): Promise<ChildResult> {
+  threads: number | undefined,
+): ChildStage {
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
-  return new Promise((resolveStage, reject) => {
-    const child = spawn(process.execPath, [program, ...words, '--json'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { TOKENFUSE_THREADS: String(threads), ...process.env, [PARENT_VARIABLE]: String(process.pid) },
-      signal,
-    });
-    let result = '';
-    let partial = '';
-    let lastLines: string[] = [];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      result += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (partial + text).split('\n');
-      partial = lines.pop() ?? '';
-      // A progress line begins with its run's name, which is mostly the stage's: once is enough.
-      const bare = lines.map((line) => (line.startsWith(`${stage} `) ? line.slice(stage.length + 1) : line));
-      for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
-      lastLines = [...lastLines, ...lines].slice(-5);
-    });
+  const child = spawn(process.execPath, [program, ...words, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: {
+      ...process.env,
+      [PARENT_VARIABLE]: String(process.pid),
+      ...(threads === undefined ? {} : { TOKENFUSE_THREADS: String(threads) }),
+    },
+    signal,
+  });
+  let result = '';
+  let partial = '';
+  let lastLines: string[] = [];
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    result += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (partial + text).split('\n');
+    partial = lines.pop() ?? '';
+    // A progress line begins with its run's name, which is mostly the stage's: once is enough.
+    const bare = lines.map((line) => (line.startsWith(`${stage} `) ? line.slice(stage.length + 1) : line));
+    for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
+    lastLines = [...lastLines, ...lines].slice(-5);
+  });
+  const finished = new Promise<ChildResult>((resolveStage, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolveStage(JSON.parse(result) as ChildResult);
@@ -54,4 +65,10 @@ export function runChild(
         );
     });
   });
+  return {
+    finished,
+    setThreads: (count) => {
+      if (child.connected) child.send({ threads: count });
+    },
+  };
 }

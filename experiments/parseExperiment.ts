@@ -6,6 +6,7 @@ import { type LoadedConfig, loadConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { VisionExperiment } from '#vision';
 import { PipelineExperiment, TokenizerExperiment } from './pipelineConfig.js';
+import { StudyExperiment } from './study/studyConfig.js';
 
 /** An experiment file that draws scenes. */
 export const ScenesExperiment = z.strictObject({
@@ -25,6 +26,7 @@ export const Experiment = z.discriminatedUnion('kind', [
   AlignExperiment,
   EvaluateExperiment,
   PipelineExperiment,
+  StudyExperiment,
 ]);
 export type Experiment = z.output<typeof Experiment>;
 export type ExperimentKind = Experiment['kind'];

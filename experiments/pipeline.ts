@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Evaluation, MERGE_REPORT, type MergeReport, planMerge, ROWS } from '#fusion';
@@ -7,7 +7,7 @@ import { readBpeModel } from '#language';
 import { type JsonObject, type Output, renderTable } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
-import { type ChildResult, runChild } from './childStage.js';
+import { type ChildResult, type ChildStage, startChild } from './childStage.js';
 import { type ExperimentKind, parseExperimentOf } from './parseExperiment.js';
 import { checkExpectations } from './pipelineChecks.js';
 import type { PipelineExperiment } from './pipelineConfig.js';
@@ -19,6 +19,8 @@ export interface PipelineOptions {
   readonly path: string;
   readonly outDir: string;
   readonly engineWords: readonly string[];
+  /** Threads of all stages that run at a time together, as asked for; undefined for every core. */
+  readonly threads: number | undefined;
   readonly upperBound: boolean;
   readonly output: Output;
 }
@@ -28,7 +30,7 @@ const UPPER_BOUND = 'align-all';
 
 /** Runs all stages in order, the two backbones (and the upper bound beside the bridge) side by side. */
 export async function runPipeline(pipeline: PipelineExperiment, options: PipelineOptions): Promise<JsonObject> {
-  const { outDir, output, engineWords } = options;
+  const { outDir, output, engineWords, threads = availableParallelism() } = options;
   const started = performance.now();
   const files = stageFiles(pipeline, options.path);
   if (files.align.experiment.train === 'all') {
@@ -37,32 +39,38 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
     );
   }
   const common = ['--root', outDir, '--cache-dir', join(outDir, 'cache')];
-  const compute = [...common, ...engineWords];
   const peaks: number[] = [];
   const failure = new AbortController();
   let sideBySide = 1;
+  const running = new Set<ChildStage>();
+  const share = (): number => Math.max(1, Math.floor(threads / sideBySide));
+  /** Words of the stages that compute. */
+  const compute = (): string[] => [
+    ...common,
+    ...engineWords,
+    ...(options.threads === undefined ? [] : ['--threads', String(share())]),
+  ];
   const stage = async (name: string, words: readonly string[], lines: Output = output): Promise<ChildResult> => {
-    const result = await runChild(
-      name,
-      words,
-      lines,
-      failure.signal,
-      Math.max(1, Math.floor(cpus().length / sideBySide)),
-    ).catch((error: unknown) => {
+    const child = startChild(name, words, lines, failure.signal, sideBySide > 1 ? share() : undefined);
+    running.add(child);
+    const result = await child.finished.catch((error: unknown) => {
       failure.abort();
       throw error;
     });
+    // Stages that run on take over the threads of one that has ended.
+    running.delete(child);
+    for (const other of running) other.setThreads(Math.max(1, Math.floor(threads / running.size)));
     output.line(
       `${name.padEnd(9)} done in ${result.process.seconds.toFixed(0)} s, peak ${(result.process.peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`,
     );
     peaks.push(result.process.peakMemoryBytes);
     return result;
   };
-  /** Runs stages side by side where there are cores for it; their peaks add. */
+  /** Runs stages side by side where there are threads for it; their peaks add. */
   const together = async (stages: readonly (() => Promise<ChildResult>)[]): Promise<ChildResult[]> => {
     const before = peaks.length;
     const results: ChildResult[] = [];
-    const parallel = cpus().length > 1;
+    const parallel = threads > 1;
     sideBySide = parallel ? stages.length : 1;
     if (parallel) results.push(...(await Promise.all(stages.map((run) => run()))));
     else for (const run of stages) results.push(await run());
@@ -83,8 +91,8 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
     throw new ConfigError(`${tokenizerPath}: has another vocabSize than ${files.tokenizer.path}; choose another --out`);
   }
   await together([
-    () => stage('vision', ['train', files.vision.path, ...compute, '--resume']),
-    () => stage('language', ['train', files.language.path, ...compute, '--resume']),
+    () => stage('vision', ['train', files.vision.path, ...compute(), '--resume']),
+    () => stage('language', ['train', files.language.path, ...compute(), '--resume']),
   ]);
 
   const recipe = files.merge.experiment;
@@ -99,15 +107,15 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
 
   const boundWords = ['--set', 'train=all', '--out', join(outDir, UPPER_BOUND)];
   const [align, upperBound] = await together([
-    () => stage('align', ['align', files.align.path, ...compute, '--resume']),
+    () => stage('align', ['align', files.align.path, ...compute(), '--resume']),
     ...(options.upperBound
-      ? [() => stage(UPPER_BOUND, ['align', files.align.path, ...compute, '--resume', ...boundWords])]
+      ? [() => stage(UPPER_BOUND, ['align', files.align.path, ...compute(), '--resume', ...boundWords])]
       : []),
   ]);
   const evaluateWords = upperBound ? ['--set', `upperBound=${UPPER_BOUND}`] : [];
   // Its tables come again in the summary, all sets in one.
   const silent: Output = { line: () => undefined, interactive: false };
-  await stage('evaluate', ['evaluate', files.evaluate.path, ...compute, ...evaluateWords], silent);
+  await stage('evaluate', ['evaluate', files.evaluate.path, ...compute(), ...evaluateWords], silent);
 
   const evaluationDir = join(outDir, files.evaluate.experiment.name);
   const evaluation = readJson(join(evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;
@@ -134,6 +142,7 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const reportPath = join(outDir, 'report.html');
   writePipelineReport(reportPath, outcome);
   printSummary(outcome, reportPath, output);
+  output.line(`image by image: ${join(evaluationDir, 'report.html')}`);
   const summary = summaryJson(outcome, reportPath);
   writeJsonAtomic(join(outDir, 'summary.json'), summary);
   return summary;
@@ -207,6 +216,7 @@ function summaryJson(
 ): JsonObject {
   return {
     passed: checks.every(({ passed }) => passed),
+    decoding: evaluation.decoding,
     sets: evaluation.sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })),
     checks,
     parameters: { ...mergeReport.parameters, trained: align.trainableParameters },

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { CaptionSample, EvaluatedSet } from '#fusion';
 import { ROWS } from '#fusion';
 import {
+  evaluationResults,
   type GalleryItem,
   type MergePlanPicture,
   type ReportCurves,
-  type ReportResults,
   writeReport,
 } from '#fusion/report';
 import { createRandom } from '#src/random';
@@ -55,7 +55,7 @@ export function writePipelineReport(path: string, outcome: PipelineOutcome): voi
     },
     curves: outcome.runs.flatMap(({ stage, runDir }) => curvesOf(stage, runDir)),
     mergePlan: planPicture(outcome),
-    results: evaluation.sets.map(resultsOf),
+    results: evaluation.sets.map(evaluationResults),
     gallery: evaluation.sets.slice(0, 2).flatMap((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')),
     parameters: [
       { component: 'vision backbone', trained: 0, frozen: parameters.vision },
@@ -106,12 +106,14 @@ function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPi
       return {
         block: groups[0].block,
         layer: groups[0].layer,
-        groups: groups.map(({ group, origin, numParamTokens, parameters }) => ({
+        groups: groups.map(({ group, layer, origin, numParamTokens, parameters }) => ({
           name: group,
           stream:
-            fusion.method !== 'routed' && origin !== 'bridge'
+            (fusion.method === 'grouped' || fusion.method === 'union') && origin !== 'bridge'
               ? ('both' as const)
-              : origin === 'vision' || group.startsWith('image')
+              : origin === 'vision' ||
+                  group.startsWith('image') ||
+                  /crossAttention\/(key|value)/.test(`${group}/${layer}`)
                 ? ('image' as const)
                 : ('text' as const),
           numParamTokens,
@@ -128,27 +130,11 @@ function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPi
   };
 }
 
-function resultsOf({ name, numImages, rows }: EvaluatedSet): ReportResults {
-  return {
-    testSet: name,
-    numImages,
-    rows: rows.map((row) => {
-      const { colour, shape, size, object, relation, relationDisagree, exactScene } = row.attributes ?? {};
-      const attributes = row.attributes ? { object, colour, shape, size, relation, relationDisagree, exactScene } : {};
-      return {
-        name: row.name,
-        kind: row.name === ROWS.model ? ('model' as const) : ('control' as const),
-        scores: { ...attributes, captionNll: row.captionNll, ciderD: row.ciderD, bleu4: row.bleu4 },
-      };
-    }),
-  };
-}
-
 function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): GalleryItem[] {
   const drawn = createRandom(0, 'gallery', name).shuffled(samples);
   const item = (sample: CaptionSample, shownIn: GalleryItem['group']): GalleryItem => ({
     group: shownIn,
-    image: sample.imagePath,
+    image: sample.image,
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
     correct: sample.exact ?? sample.references.includes(sample.generated),

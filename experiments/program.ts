@@ -4,6 +4,7 @@ import type { Program } from '#src/cli';
 import { doctorCommand } from '#src/engine';
 import { alignCommand } from './commands/align.js';
 import { captionCommand } from './commands/caption.js';
+import { compareCommand } from './commands/compare.js';
 import { convertCommand } from './commands/convert.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
@@ -11,6 +12,8 @@ import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
 import { scenesCommand } from './commands/scenes.js';
+import { scoreCommand } from './commands/score.js';
+import { studyCommand } from './commands/study.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
 import { packageRoot } from './packageRoot.js';
@@ -31,6 +34,9 @@ export const PROGRAM: Program = {
     alignCommand,
     captionCommand,
     evaluateCommand,
+    scoreCommand,
+    compareCommand,
+    studyCommand,
     generateCommand,
     parityCommand,
     convertCommand,

@@ -2,16 +2,12 @@
  * @file Puts the results of a finished quickstart into README.md, between its markers:
  * `npm run readme:results` after `npm run quickstart -- --upper-bound`. No number there is typed by hand.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EvaluatedSet } from '#fusion';
-import { readJson, writeFileAtomic } from '#src/storage';
+import { readJson, replaceSection } from '#src/storage';
 import { packageRoot } from './packageRoot.js';
 import type { PipelineCheck } from './pipelineChecks.js';
-
-const START = '<!-- results:start -->\n';
-const END = '<!-- results:end -->';
 
 const runDir = process.argv[2] ?? 'runs/quickstart';
 const summary = readJson(join(runDir, 'summary.json'), 'pipeline summary') as {
@@ -30,7 +26,9 @@ const provenance = readJson(join(runDir, 'vision', 'provenance.json'), 'provenan
 };
 
 const show = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3));
-const table = summary.sets.flatMap(({ name, numImages, rows }) =>
+/** The others are in the report. */
+const SHOWN_SETS = 2;
+const table = summary.sets.slice(0, SHOWN_SETS).flatMap(({ name, numImages, rows }) =>
   rows.map((row) => {
     const a = row.attributes;
     const cells = [row.captionNll, row.ciderD, a?.object, a?.relation, a?.exactScene].map(show);
@@ -52,7 +50,4 @@ const text = [
   '',
 ].join('\n');
 
-const readmePath = fileURLToPath(new URL('README.md', packageRoot));
-const readme = readFileSync(readmePath, 'utf8');
-const [before, after] = [readme.indexOf(START) + START.length, readme.indexOf(END)];
-writeFileAtomic(readmePath, readme.slice(0, before) + text + readme.slice(after));
+replaceSection(fileURLToPath(new URL('README.md', packageRoot)), 'results', text);

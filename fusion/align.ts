@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { captionKeys, refuseImagesTwice } from '#fusion/captionData';
 import { openTextDataset, summedTokenLoss, TextDataConfig, type TextDataset, totalWeight } from '#language';
 import { type Output, renderTable } from '#src/cli';
 import { readScalar, tf } from '#src/engine';
@@ -15,15 +16,16 @@ import {
 import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
 import { isFusionParameter } from './jointConfig.js';
-import { captionLogits, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
+import { captionHidden, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
 import { backboneHashes, MERGE_REPORT } from './merge.js';
+import { isJoint } from './recipe.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
 
 /** Batches of held-out text that tell what the text bridges do to text alone. */
 const TEXT_BATCHES = 10;
 
-const CaptionSource = z.strictObject({ captions: z.string().min(1), images: z.string().min(1).optional() });
+const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
 
 /** An experiment file that aligns a merged model on image-caption pairs; paths start at the working root. */
 export const AlignExperiment = z.strictObject({
@@ -32,9 +34,10 @@ export const AlignExperiment = z.strictObject({
   seed: z.int().default(0),
   model: z.string().min(1).describe('a merged model'),
   data: z.strictObject({
-    train: CaptionSource,
-    validation: CaptionSource.describe('decides the best checkpoint'),
+    train: PairsSource,
+    validation: PairsSource.describe('decides the best checkpoint'),
     seqLen: z.int().positive().default(64).describe('longest caption in tokens, with both ends'),
+    maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
   }),
   /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
   train: z.union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)]).default('bridge'),
@@ -75,23 +78,26 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
   const opened: CaptionPairs[] = [];
   try {
     setTrainable(model, experiment.train);
+    const { method } = model.config.fusion;
+    if (experiment.replay && !isJoint(method)) {
+      throw new ConfigError(
+        `replay: expected a model with text bridges, got method '${method}', which leaves text alone as it was; leave replay out`,
+      );
+    }
     const table = parameterTable(model);
     options.output.line(table.text);
     const weights = createTokenWeights(experiment.tokenWeights);
-    const open = async ({ captions, images }: z.output<typeof CaptionSource>): Promise<CaptionPairs> => {
-      const source = {
-        captions: resolve(options.root, captions),
-        ...(images ? { images: resolve(options.root, images) } : {}),
-      };
-      const { seqLen } = data;
+    const open = async (source: z.output<typeof PairsSource>, maxPairs?: number): Promise<CaptionPairs> => {
       const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, {
-        seqLen,
+        seqLen: data.seqLen,
         cacheDir: options.cacheDir,
+        root: options.root,
+        ...(maxPairs === undefined ? {} : { maxPairs }),
       });
       opened.push(pairs);
       return pairs;
     };
-    const train = await open(data.train);
+    const train = await open(data.train, data.maxPairs);
     const validation = await open(data.validation);
     options.output.line(
       `${train.numPairs} pairs of ${train.imageIds.length} images, ${validation.numPairs} of ${validation.imageIds.length} for validation`,
@@ -206,8 +212,9 @@ async function alignTask(
     if (replay === undefined || experiment.replay === undefined) return undefined;
     const batch = replay.batchAt(index, experiment.replay.batchSize);
     const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
-    const { logits } = captionLogits(model, tokenIds, { bridge: true, bridgeWithoutImage: true });
-    return tf.mul(summedTokenLoss(logits, batch.labels), experiment.replay.weight / batch.numTokens) as tf.Scalar;
+    const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage: true });
+    const sum = summedTokenLoss(model.tree, hidden, batch.labels);
+    return tf.mul(sum, experiment.replay.weight / batch.numTokens) as tf.Scalar;
   };
   return {
     parameters: model.tree,
@@ -259,10 +266,8 @@ async function textMetrics(
       const loss = tf.tidy(() => {
         const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
         const bridgeWithoutImage = key === 'on';
-        return summedTokenLoss(
-          captionLogits(model, tokenIds, { bridge: true, bridgeWithoutImage }).logits,
-          batch.labels,
-        );
+        const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage });
+        return summedTokenLoss(model.tree, hidden, batch.labels);
       });
       sums[key] += await readScalar(loss);
     }

@@ -1,7 +1,7 @@
 import { summedTokenLoss, type TextBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
-import { captionLogits, type JointModel } from './jointModel.js';
+import { captionHidden, type JointModel } from './jointModel.js';
 
 /**
  * Σ over the tokens of captions of w · −log p(token | image, earlier tokens), in nats.
@@ -17,6 +17,6 @@ export function captionLoss(
   bridge = true,
 ): tf.Scalar {
   const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-  const { logits } = captionLogits(model, ids, { bridge, ...(contexts ? { contexts } : {}) });
-  return summedTokenLoss(logits, labels, weights);
+  const { hidden } = captionHidden(model, ids, { bridge, ...(contexts ? { contexts } : {}) });
+  return summedTokenLoss(model.tree, hidden, labels, weights);
 }

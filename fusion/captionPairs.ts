@@ -1,14 +1,14 @@
-import { readCocoCaptions } from '#fusion/captionData';
+import { type CaptionedImage, type CaptionSource, captionSourceName, loadCaptions } from '#fusion/captionData';
 import { type TextBatch, type Tokenizer, textBatch } from '#language';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { openImageDataset, type VisionModelConfig } from '#vision';
+import { openImageList, type VisionModelConfig } from '#vision';
 import type { TokenWeights } from './tokenWeights.js';
 
 /** Images with their captions, decoded and tokenized: what alignment and evaluation read. */
 export interface CaptionPairs {
+  readonly images: readonly CaptionedImage[];
   readonly imageIds: readonly number[];
-  readonly imagePaths: readonly string[];
   /** Captions of each image, in the order of `imageIds`. */
   readonly captions: readonly (readonly string[])[];
   /** Images × their captions. */
@@ -31,61 +31,47 @@ export interface CaptionBatch {
   readonly weights: (step: number) => Float32Array;
 }
 
-export interface CaptionSource {
-  /** COCO captions JSON. */
-  readonly captions: string;
-  readonly images?: string | undefined;
+export interface CaptionPlaces {
+  /** Longer captions are refused, naming the first. */
+  readonly seqLen: number;
+  readonly cacheDir: string;
+  /** Folder that relative paths start from. Default: the working folder. */
+  readonly root?: string;
+  /** Keeps the first so many; images without one of them are left out. */
+  readonly maxPairs?: number;
 }
 
 /**
- * Opens a COCO captions file: images decoded once into the packed cache, captions tokenized as
- * `<end of text> caption <end of text>`.
- *
- * @param seqLen longer captions are refused, naming the first
+ * Opens images with captions of any format: images decoded once into the packed cache, captions tokenized as
+ * `<end of text> caption <end of text>`. Images without captions are left out.
  */
 export async function openCaptionPairs(
-  source: CaptionSource,
+  { captions: source, images: imageDir }: { readonly captions: CaptionSource; readonly images?: string | undefined },
   { vision, preprocessing }: Pick<VisionModelConfig, 'vision' | 'preprocessing'>,
   tokenizer: Tokenizer,
   tokenWeights: TokenWeights,
-  { seqLen, cacheDir }: { seqLen: number; cacheDir: string },
+  { seqLen, cacheDir, root, maxPairs = Number.POSITIVE_INFINITY }: CaptionPlaces,
 ): Promise<CaptionPairs> {
-  const coco = readCocoCaptions(source.captions, {
-    requireImageFiles: true,
-    ...(source.images ? { imageDir: source.images } : {}),
+  let left = maxPairs;
+  const images = loadCaptions(source, { root, images: imageDir, requireImageFiles: true }).flatMap((image) => {
+    const captions = image.captions.slice(0, left);
+    left -= captions.length;
+    return captions.length === 0 ? [] : [{ ...image, captions }];
   });
-  const images = await openImageDataset(
-    {
-      kind: 'coco',
-      annotations: source.captions,
-      ...(source.images ? { images: source.images } : {}),
-      ...preprocessing,
-      maxBrokenShare: 0,
-      validationShare: 0,
-      validationSeed: 0,
-    },
-    { baseDir: '.', cacheDir, imageSize: vision.imageSize, requirement: 'none' },
+  const name = captionSourceName(source);
+  if (images.length === 0) throw new UserError(`${name}: expected images with captions, got none`);
+  const pixels = await openImageList(
+    images.map(({ path, member, fileName: key }) => ({ path, member, key })),
+    preprocessing,
+    { cacheDir, imageSize: vision.imageSize },
   );
-  const rows: number[] = [];
-  const imageIds: number[] = [];
-  const imagePaths: string[] = [];
-  const captions: string[][] = [];
-  for (const [row, sourceIndex] of images.indices.entries()) {
-    const { id, path } = coco.images[sourceIndex];
-    const texts = coco.captions.get(id)?.slice();
-    if (texts === undefined) continue;
-    rows.push(row);
-    imageIds.push(id);
-    imagePaths.push(path);
-    captions.push(texts);
-  }
-  if (rows.length === 0) throw new UserError(`${source.captions}: expected images with captions, got none`);
+  const captions = images.map((image) => image.captions);
   const pairs = captions.flatMap((texts, image) =>
     texts.map((caption) => {
       const pieces = tokenWeights.tokenize(caption, tokenizer);
       if (pieces.ids.length > seqLen - 1) {
         throw new UserError(
-          `${source.captions}: a caption of image ${imageIds[image]} has ${pieces.ids.length} tokens; expected at most ${seqLen - 1}, raise seqLen`,
+          `${name}: a caption of image ${images[image].id} has ${pieces.ids.length} tokens; expected at most ${seqLen - 1}, raise seqLen`,
         );
       }
       const end = tokenizer.endOfTextId;
@@ -123,11 +109,11 @@ export async function openCaptionPairs(
     return permutation.order;
   };
   return {
-    imageIds,
-    imagePaths,
+    images,
+    imageIds: images.map(({ id }) => id),
     captions,
     numPairs: pairs.length,
-    pixelValues: (positions) => images.batchOf(Array.from(positions, (position) => rows[position])).pixelValues,
+    pixelValues: (positions) => pixels.batchOf(positions).pixelValues,
     batchAt: (index, batchSize, seed) => {
       const first = index * batchSize;
       return makeBatch(
@@ -142,6 +128,6 @@ export async function openCaptionPairs(
         yield makeBatch(Array.from({ length: Math.min(batchSize, pairs.length - first) }, (_, i) => first + i));
       }
     },
-    close: () => images.close(),
+    close: () => pixels.close(),
   };
 }

@@ -1,22 +1,31 @@
-import { decode, greedyToken } from '#language';
+import { type Decoding, decode, type Hypothesis, stopIdsOf } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
 import { captionLogits, type FusionOptions, type JointModel, readImages } from './jointModel.js';
 
 export interface CaptionOptions extends FusionOptions {
-  readonly maxTokens: number;
+  readonly decoding: Decoding;
+  /** One an image; they name the streams of random numbers, so that what is drawn does not depend on the batch. */
+  readonly imageIds?: readonly number[];
+}
+
+/** A caption, and log p(caption | image) in nats (with the stop token where it has one). */
+export interface GeneratedCaption extends Pick<Hypothesis, 'logProb' | 'ended'> {
+  readonly caption: string;
+  readonly numTokens: number;
 }
 
 /**
- * Greedy captions, one per image, decoded together with a key-value cache; a row that has ended waits for the others.
+ * Captions of images, decoded together: per image those that `decoding` asks for, the one to show first.
  *
- * @param states what `imageStates` gave, [batch, 1 or numLayers, numImageTokens, visionWidth]; undefined: one blind caption
+ * @param states what `imageStates` gave, [batch, 1 or numLayers, numImageTokens, visionWidth]; undefined: one blind image
  */
-export async function captionImages(
+export async function captionCandidates(
   model: JointModel,
   states: tf.Tensor4D | undefined,
-  { maxTokens, bridge }: CaptionOptions,
-): Promise<string[]> {
+  { decoding, bridge, imageIds }: CaptionOptions,
+): Promise<GeneratedCaption[][]> {
+  const stopIds = stopIdsOf(decoding, model.tokenizer);
   const contexts: AttentionContext[] | undefined =
     states === undefined
       ? undefined
@@ -30,20 +39,35 @@ export async function captionImages(
           return read as unknown as tf.TensorContainer;
         }) as unknown as AttentionContext[]);
   try {
-    const end = model.tokenizer.endOfTextId;
-    const rows = await decode(
-      (tokenIds, caches) =>
-        captionLogits(model, tokenIds, { bridge, ...(contexts ? { contexts } : {}), ...(caches ? { caches } : {}) }),
+    // The prompt is one token, so the logits of a pass are those of each row's last token.
+    const results = await decode(
+      (tokenIds, memory) => captionLogits(model, tokenIds, { bridge, ...memory }),
       {
-        batch: states?.shape[0] ?? 1,
-        prompt: [end],
-        maxNewTokens: maxTokens,
-        stopId: end,
-        choose: (logits) => greedyToken(logits),
+        rowNames: imageIds ?? Array.from({ length: states?.shape[0] ?? 1 }, (_, image) => image),
+        prompt: [model.tokenizer.endOfTextId],
+        stopIds,
+        ...(contexts ? { contexts } : {}),
       },
+      decoding,
     );
-    return rows.map((ids) => model.tokenizer.decode(ids).trim());
+    return results.map((candidates) =>
+      candidates.map(({ tokenIds, logProb, ended }) => ({
+        caption: model.tokenizer.decode(tokenIds).trim(),
+        logProb,
+        numTokens: tokenIds.length,
+        ended,
+      })),
+    );
   } finally {
     for (const { keys, values } of contexts ?? []) tf.dispose([keys, values]);
   }
+}
+
+/** The first of the `captionCandidates` of each image. */
+export async function captionImages(
+  model: JointModel,
+  states: tf.Tensor4D | undefined,
+  options: CaptionOptions,
+): Promise<string[]> {
+  return (await captionCandidates(model, states, options)).map(([{ caption }]) => caption);
 }

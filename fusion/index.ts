@@ -1,5 +1,7 @@
 export * from './align.js';
 export * from './captioner.js';
+export * from './captionImageFiles.js';
+export { type CaptionLog, type CaptionSettings, openCaptionLog } from './captionLog.js';
 export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './evaluate.js';

@@ -15,6 +15,7 @@ import {
   type ActiveGroup,
   type AttentionContext,
   type BlockLayers,
+  type Capture,
   type KeyValueCache,
   LAYER_NAMES,
   type LayerName,
@@ -23,11 +24,20 @@ import {
   type PattentionLayer,
   pattentionLayer,
   readGroup,
+  runStack,
 } from '#src/tokenformer';
 import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
 import { numImageTokens, POSITION_EMBEDDING, VISION_GROUP, visionBlocks, visionForward } from '#vision';
-import { BRIDGE_PLACES, imageGate, JointModelConfig, stacksMatch, textGate } from './jointConfig.js';
-import type { BridgePart } from './recipe.js';
+import {
+  BRIDGE_PLACES,
+  bridgePath,
+  crossGate,
+  imageGate,
+  JointModelConfig,
+  stacksMatch,
+  textGate,
+} from './jointConfig.js';
+import { type BridgePart, isJoint } from './recipe.js';
 
 /** A merged model: both backbones' groups in joint layers, and the routes by which each stream uses them. */
 export interface JointModel {
@@ -73,19 +83,27 @@ function bridgeGroups(
   part: BridgePart,
   { bridge }: FusionOptions,
 ): ActiveGroup[] {
-  const { layer, group: name } = BRIDGE_PLACES[part];
-  const present = model.tree.has(`${layerPath(blockIndex, layer)}/${name}/tau`);
-  return bridge && present ? [group(model, blockIndex, layer, name)] : [];
+  const { group: name } = BRIDGE_PLACES[part];
+  const path = bridgePath(part, blockIndex);
+  if (!bridge || !model.tree.has(`${path}/${name}/tau`)) return [];
+  const { kind } = model.config.fusion.bridge;
+  return [{ group: readGroup(model.tree, path, name), ...(kind === 'linear' ? { norm: 'none' } : {}) }];
 }
 
 const TEXT_BRIDGES: Partial<Record<LayerName, BridgePart>> = { query: 'textQuery', key: 'textKey', value: 'textValue' };
 
-/** Both backbones' groups of a layer under one norm. */
+/**
+ * Both backbones' groups of a layer under one norm; with `recalibrate` each one's keys divided by their root mean square
+ * length, so that a direction at random scores as high in both.
+ */
 function unionLayer(model: JointModel, blockIndex: number, layer: LayerName): ActiveGroup[] {
-  return [VISION_GROUP, LANGUAGE_GROUP].map((name) => ({
-    ...group(model, blockIndex, layer, name),
-    norm: 'union' as const,
-  }));
+  return [VISION_GROUP, LANGUAGE_GROUP].map((name) => {
+    const { group: own } = group(model, blockIndex, layer, name);
+    if (!model.config.fusion.recalibrate) return { group: own, norm: 'union' };
+    const { keyParamTokens: keys } = own; // [numParamTokens, dIn]
+    const length = tf.sqrt(tf.mean(tf.sum(tf.square(keys), 1)));
+    return { group: { ...own, keyParamTokens: tf.div(keys, length) }, norm: 'union' };
+  });
 }
 
 /** The image stream's blocks: the vision backbone's own, except under `union`. */
@@ -101,7 +119,7 @@ function imageBlocks(model: JointModel): BlockLayers[] {
  * The text stream's blocks. Without an image (`withImage` false) they are the language backbone's own, except under
  * `union`; with one, text bridges and the gated vision groups join in.
  */
-function textBlocks(model: JointModel, withImage: boolean, options: FusionOptions): BlockLayers[] {
+export function textBlocks(model: JointModel, withImage: boolean, options: FusionOptions): BlockLayers[] {
   const { language, fusion } = model.config;
   if (!withImage && fusion.method !== 'union') return languageBlocks(model.tree, language.language);
   return Array.from({ length: language.language.stack.numLayers }, (_, l) =>
@@ -161,6 +179,13 @@ export function imageStateShape({ vision, fusion }: JointModelConfig): [number, 
   return [fusion.imageStates === 'last' ? 1 : stack.numLayers, numImageTokens(vision.vision), stack.dModel];
 }
 
+/** What one group of a layer makes of the image; under `union` both backbones' groups together, named `union`. */
+export interface GroupReading {
+  readonly group: string;
+  /** [batch, numImageTokens, dModel] */
+  readonly output: tf.Tensor3D;
+}
+
 /**
  * The image as each text layer reads it:
  *
@@ -168,11 +193,12 @@ export function imageStateShape({ vision, fusion }: JointModelConfig): [number, 
  *   values = P(h; V_v) + P(e; X_v)       e = LN(vision position embedding), 'where' (h without `positionValues`)
  *
  * with V the vision groups (absent when the stacks' shapes differ), X the image bridge, and under `grouped` also the
- * language groups behind gates. Under `union` both backbones' groups share a norm in the place of V.
+ * language groups behind gates. Under `union` both backbones' groups share a norm in the place of V. A `crossAttention`
+ * reads h through its own groups alone, a `prefix` through the language backbone (`readPrefix`).
  *
  * @param states [batch, 1 or numLayers, numImageTokens, visionWidth]
  * @param statesNeedGradient true only when the vision backbone itself is being trained
- * @returns one context per text layer
+ * @returns one context per text layer; none where nothing but what was trained reads the image, and that is off
  */
 export function readImages(
   model: JointModel,
@@ -180,6 +206,54 @@ export function readImages(
   options: FusionOptions,
   statesNeedGradient = false,
 ): AttentionContext[] {
+  const { method } = model.config.fusion;
+  if (!isJoint(method) && !options.bridge) return [];
+  if (method === 'prefix') return readPrefix(model, states, statesNeedGradient);
+  const [batch, , tokens] = states.shape;
+  const { dModel } = model.config.language.language.stack;
+  const sum = (readings: readonly GroupReading[]): tf.Tensor3D =>
+    readings.length === 0
+      ? tf.zeros([batch, tokens, dModel])
+      : readings.map(({ output }) => output).reduce((a, b) => tf.add(a, b));
+  return imageReadings(model, states, options, statesNeedGradient).map(({ keys, values }, l) => ({
+    keys: sum(keys),
+    values: sum(values),
+    ...(method === 'crossAttention'
+      ? {
+          outputGroups: bridgeGroups(model, l, 'crossOutput', options),
+          separate: {
+            query: bridgeGroups(model, l, 'crossQuery', options),
+            gate: model.tree.variable(crossGate(l)) as tf.Tensor as tf.Scalar,
+          },
+        }
+      : { outputGroups: bridgeGroups(model, l, 'imageOutput', options) }),
+  }));
+}
+
+/**
+ * Image tokens as text embeddings in front of the text: P(h; prefix), through the language backbone as any text. What
+ * text reads of them are their keys and values, those of earlier tokens.
+ */
+function readPrefix(model: JointModel, states: tf.Tensor4D, statesNeedGradient: boolean): AttentionContext[] {
+  const { language } = model.config.language;
+  const [batch, , tokens, visionWidth] = states.shape;
+  const h = tf.reshape(states, [-1, visionWidth]) as tf.Tensor2D; // [batch · tokens, visionWidth]
+  const y = pattentionLayer(h, bridgeGroups(model, 0, 'prefix', { bridge: true }), language.stack, statesNeedGradient);
+  const embeddings = tf.reshape(y, [batch, tokens, language.stack.dModel]) as tf.Tensor3D;
+  const blocks = languageBlocks(model.tree, language);
+  return runStack(embeddings, blocks, language.stack, { mask: { kind: 'causal' } }).caches.map((cache) => ({
+    ...cache,
+    outputGroups: [],
+  }));
+}
+
+/** The terms of `readImages`, group by group: one entry per text layer. */
+export function imageReadings(
+  model: JointModel,
+  states: tf.Tensor4D,
+  options: FusionOptions,
+  statesNeedGradient = false,
+): { keys: GroupReading[]; values: GroupReading[] }[] {
   const { config } = model;
   const { stack } = config.language.language;
   const [batch, depth, tokens, visionWidth] = states.shape;
@@ -191,29 +265,27 @@ export function readImages(
     // With stacks of different depth, aligned reading spreads the vision layers evenly over the text layers.
     const index = depth === 1 ? 0 : Math.round((l * (depth - 1)) / Math.max(1, stack.numLayers - 1));
     const h = perLayer[index];
-    const read = (layer: 'key' | 'value', part: BridgePart): tf.Tensor3D => {
-      const sum: tf.Tensor3D[] = [];
+    const ofState = (name: string, groups: readonly ActiveGroup[]): GroupReading => {
+      const y = pattentionLayer(h, groups, stack, statesNeedGradient); // [batch · tokens, dModel]
+      return { group: name, output: tf.reshape(y, [batch, tokens, stack.dModel]) };
+    };
+    const ofPositions = (name: string, groups: readonly ActiveGroup[]): GroupReading => {
+      const y = pattentionLayer(positions, groups, stack, statesNeedGradient); // [tokens, dModel]
+      return { group: name, output: tf.add(tf.zeros([batch, tokens, stack.dModel]), y) };
+    };
+    const read = (layer: 'key' | 'value', part: BridgePart): GroupReading[] => {
       const base = readingGroups(model, l, layer, options);
-      const bridges = bridgeGroups(model, l, part, options);
-      const readsPosition = part === 'imageValue' && config.fusion.positionValues;
-      const fromState = readsPosition ? base : [...base, ...bridges];
-      if (fromState.length > 0) {
-        const y = pattentionLayer(h, fromState, stack, statesNeedGradient); // [batch · tokens, dModel]
-        sum.push(tf.reshape(y, [batch, tokens, stack.dModel]));
-      }
-      if (readsPosition && bridges.length > 0) {
-        const y = pattentionLayer(positions, bridges, stack, statesNeedGradient); // [tokens, dModel]
-        const everywhere = tf.add(tf.zeros([batch, tokens, stack.dModel]), y) as tf.Tensor3D;
-        sum.push(everywhere);
-      }
-      if (sum.length === 0) return tf.zeros([batch, tokens, stack.dModel]);
-      return sum.reduce((a, b) => tf.add(a, b));
+      const readBridge = part === 'imageValue' && config.fusion.positionValues ? ofPositions : ofState;
+      return [
+        ...(config.fusion.method === 'union'
+          ? [ofState('union', base)]
+          : base.map((active) => ofState(active.group.name, [active]))),
+        ...bridgeGroups(model, l, part, options).map((active) => readBridge(active.group.name, [active])),
+      ];
     };
-    return {
-      keys: read('key', 'imageKey'),
-      values: read('value', 'imageValue'),
-      outputGroups: bridgeGroups(model, l, 'imageOutput', options),
-    };
+    return config.fusion.method === 'crossAttention'
+      ? { keys: read('key', 'crossKey'), values: read('value', 'crossValue') }
+      : { keys: read('key', 'imageKey'), values: read('value', 'imageValue') };
   });
 }
 
@@ -221,7 +293,7 @@ export function readImages(
 function readingGroups(model: JointModel, l: number, layer: 'key' | 'value', options: FusionOptions): ActiveGroup[] {
   const { fusion } = model.config;
   if (fusion.method === 'union') return unionLayer(model, l, layer);
-  if (!stacksMatch(model.config)) return [];
+  if (fusion.method === 'crossAttention' || !stacksMatch(model.config)) return [];
   const own = group(model, l, layer, VISION_GROUP);
   if (fusion.method !== 'grouped' || !options.bridge) return [own];
   const gate = model.tree.variable(imageGate(l, layer)) as tf.Tensor as tf.Scalar;
@@ -234,31 +306,46 @@ export interface CaptionForward extends FusionOptions {
   /** Text alone, but with the text bridges on: what `replay` trains. */
   readonly bridgeWithoutImage?: boolean;
   readonly caches?: readonly KeyValueCache[];
+  /** Receives the intermediates of the text blocks. */
+  readonly capture?: Capture;
 }
 
 /**
- * Logits of text, with or without images. Text attends to its image's tokens and to earlier text in one joint softmax:
+ * Final hidden states of text, with or without images. Text attends to its image's tokens and to earlier text in one joint softmax:
  *
  *            image     text
  *     t1   [ 1 1 1 ] [ 1 0 0 ]
  *     t2   [ 1 1 1 ] [ 1 1 0 ]
  *     t3   [ 1 1 1 ] [ 1 1 1 ]
  *
- * Text alone takes the language backbone's own path: its logits to the bit (not under `union`).
+ * (`crossAttention` reads the image columns in a softmax of their own.)
+ * Text alone takes the language backbone's own path: its states to the bit (not under `union`).
  *
  * @param tokenIds [batch, seqLen], int32
- * @returns logits [batch · seqLen, vocabSize]
+ * @returns hidden [batch · seqLen, dModel]
  */
-export function captionLogits(
+export function captionHidden(
   model: JointModel,
   tokenIds: tf.Tensor2D,
-  { contexts, bridgeWithoutImage, caches, bridge }: CaptionForward,
-): { logits: tf.Tensor2D; caches: readonly KeyValueCache[] } {
+  { contexts, bridgeWithoutImage, caches, capture, bridge }: CaptionForward,
+): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
-  const result = languageHidden(model.tree, model.config.language.language, tokenIds, {
+  // A prefix stands in front of the text: to it, those are tokens that went before.
+  const isPrefix = model.config.fusion.method === 'prefix' && contexts !== undefined && contexts.length > 0;
+  const earlier = caches ?? (isPrefix ? contexts : undefined);
+  return languageHidden(model.tree, model.config.language.language, tokenIds, {
     blocks,
-    ...(contexts ? { contexts } : {}),
-    ...(caches ? { caches } : {}),
+    ...(contexts && !isPrefix ? { contexts } : {}),
+    ...(earlier ? { caches: earlier } : {}),
+    ...(capture ? { capture } : {}),
   });
-  return { logits: languageLogits(model.tree, result.hidden), caches: result.caches };
+}
+
+/** Logits of text, [batch · seqLen, vocabSize], by `captionHidden`. */
+export function captionLogits(...args: Parameters<typeof captionHidden>): {
+  logits: tf.Tensor2D;
+  caches: readonly KeyValueCache[];
+} {
+  const { hidden, caches } = captionHidden(...args);
+  return { logits: languageLogits(args[0].tree, hidden), caches };
 }

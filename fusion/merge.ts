@@ -13,11 +13,11 @@ import {
   sha256,
   writeJsonAtomic,
 } from '#src/storage';
-import { constantTensor, createGroup, layerPath } from '#src/tokenformer';
+import { constantTensor, createGroup } from '#src/tokenformer';
 import { type ModelDescription, readModelDescription, writeCheckpoint } from '#src/training';
 import { isFusionParameter, JointModelConfig } from './jointConfig.js';
 import type { MergePlan } from './mergePlan.js';
-import type { MergeRecipe } from './recipe.js';
+import { isJoint, type MergeRecipe } from './recipe.js';
 
 /** SHA-256 of a backbone tensor before the merge and of the same tensor inside the result. */
 export interface TensorProvenance {
@@ -41,7 +41,8 @@ export const MERGE_REPORT = 'merge_report.json';
 
 /**
  * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ = √tokens, or tokens under
- * softmax) and gates (0). Deterministic: the same plan gives the same bytes.
+ * softmax) and gates (0). A cross-attention, which its gate silences, and a prefix, which cannot be silent, have values
+ * N(0, 1/tokens). Deterministic: the same plan gives the same bytes.
  *
  * @throws ConfigError when something is at `outDir` already
  */
@@ -53,15 +54,15 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   for (const header of [plan.visionHeader, plan.languageHeader]) {
     for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
   }
-  for (const { block, layer, group, origin, numParamTokens, dIn, dOut } of plan.groups) {
+  const startsSilent = isJoint(plan.config.fusion.method);
+  for (const { path, group, origin, numParamTokens, dIn, dOut } of plan.groups) {
     if (origin !== 'bridge') continue;
-    const path = layerPath(block, layer);
     const init = {
       numParamTokens,
       dIn,
       dOut,
       keyStd: 1 / Math.sqrt(dIn),
-      valueStd: 0,
+      valueStd: startsSilent ? 0 : 1 / Math.sqrt(numParamTokens),
       tau: isSoftmax ? numParamTokens : Math.sqrt(numParamTokens),
     };
     const random = createRandom(plan.recipe.seed, 'bridge', path, group);

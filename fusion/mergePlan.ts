@@ -7,13 +7,15 @@ import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
 import { LAYER_NAMES, type LayerName, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
 import { findCheckpoint, readModelDescription } from '#src/training';
 import { numImageTokens, POSITION_EMBEDDING, VISION_GROUP, VisionModelConfig } from '#vision';
-import { BRIDGE_PLACES, gateNames, type JointModelConfig, stacksMatch } from './jointConfig.js';
-import { BRIDGE_PARTS, type MergeRecipe } from './recipe.js';
+import { BRIDGE_PLACES, bridgePath, gateNames, type JointModelConfig, stacksMatch } from './jointConfig.js';
+import type { BridgePart, MergeRecipe } from './recipe.js';
 
 /** One group in one layer of the merged model. */
 export interface PlannedGroup {
   readonly block: number;
-  readonly layer: LayerName;
+  readonly layer: LayerName | 'prefix';
+  /** Of the layer, the beginning of the group's parameter names. */
+  readonly path: string;
   readonly group: string;
   readonly origin: 'vision' | 'language' | 'bridge';
   readonly numParamTokens: number;
@@ -68,7 +70,7 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
   if (problems.length > 0) return { problems };
 
   const groups = [...backboneGroups(VISION_GROUP, v), ...backboneGroups(LANGUAGE_GROUP, l), ...plannedBridges(config)];
-  const gates = recipe.fusion.method === 'grouped' ? gateNames(l.numLayers) : [];
+  const gates = gateNames(recipe.fusion, l.numLayers);
   const parameters = {
     vision: countParameters(vision.header),
     language: countParameters(language.header),
@@ -133,7 +135,7 @@ function stackProblems(
       .join(', ');
   const mathDiffers = pairs(['normActivation', 'gelu', 'normEpsilon']);
   if (mathDiffers) problems.push(`joint layers compute one way: expected equal settings, got ${mathDiffers}`);
-  if (!match && fusion.method !== 'routed') {
+  if (!match && (fusion.method === 'grouped' || fusion.method === 'union')) {
     const shapes = pairs(['dModel', 'numLayers', 'numHeads']);
     problems.push(
       `method '${fusion.method}': expected backbones of one width, depth and head count, got ${shapes}; use 'routed'`,
@@ -179,36 +181,37 @@ function missingTensors(header: SafetensorsHeader, needed: [string, number[]][],
 
 function backboneGroups(name: 'vision' | 'language', stack: TokenFormerConfig): PlannedGroup[] {
   return Array.from({ length: stack.numLayers }, (_, block) =>
-    LAYER_NAMES.map((layer) =>
-      planned(block, layer, name, name, layerParamTokens(stack, layer), stack.dModel, stack.dModel),
-    ),
-  ).flat();
-}
-
-/** Bridge groups of every text layer; those that read image tokens map the vision width to the language width. */
-function plannedBridges({ vision, language, fusion }: JointModelConfig): PlannedGroup[] {
-  const { tokens, parts } = fusion.bridge;
-  if (tokens === 0) return [];
-  const width = language.language.stack.dModel;
-  return Array.from({ length: language.language.stack.numLayers }, (_, block) =>
-    BRIDGE_PARTS.filter((part) => parts.includes(part)).map((part) => {
-      const { layer, group } = BRIDGE_PLACES[part];
-      const dIn = part === 'imageKey' || part === 'imageValue' ? vision.vision.stack.dModel : width;
-      return planned(block, layer, group, 'bridge', tokens, dIn, width);
+    LAYER_NAMES.map((layer): PlannedGroup => {
+      const numParamTokens = layerParamTokens(stack, layer);
+      const place = { block, layer, path: layerPath(block, layer), group: name, origin: name };
+      return {
+        ...place,
+        numParamTokens,
+        dIn: stack.dModel,
+        dOut: stack.dModel,
+        parameters: 2 * numParamTokens * stack.dModel,
+      };
     }),
   ).flat();
 }
 
-function planned(
-  block: number,
-  layer: LayerName,
-  group: string,
-  origin: PlannedGroup['origin'],
-  numParamTokens: number,
-  dIn: number,
-  dOut: number,
-): PlannedGroup {
-  return { block, layer, group, origin, numParamTokens, dIn, dOut, parameters: numParamTokens * (dIn + dOut) };
+/** Bridge parts that read image tokens: they map the vision width to the language width. */
+const READS_IMAGE: ReadonlySet<BridgePart> = new Set(['imageKey', 'imageValue', 'crossKey', 'crossValue', 'prefix']);
+
+/** Bridge groups of every text layer, or the one in front of them. */
+function plannedBridges({ vision, language, fusion }: JointModelConfig): PlannedGroup[] {
+  const { tokens, parts } = fusion.bridge;
+  if (tokens === 0) return [];
+  const { dModel, numLayers } = language.language.stack;
+  const blocks = fusion.method === 'prefix' ? 1 : numLayers;
+  return Array.from({ length: blocks }, (_, block) =>
+    parts.map((part): PlannedGroup => {
+      const dIn = READS_IMAGE.has(part) ? vision.vision.stack.dModel : dModel;
+      const parameters = tokens * (dIn + dModel);
+      const place = { block, path: bridgePath(part, block), ...BRIDGE_PLACES[part] };
+      return { ...place, origin: 'bridge', numParamTokens: tokens, dIn, dOut: dModel, parameters };
+    }),
+  ).flat();
 }
 
 function countParameters({ tensors }: SafetensorsHeader): number {

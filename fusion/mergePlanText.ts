@@ -15,7 +15,7 @@ export function describePlan(plan: MergePlan): string[] {
     `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,
     `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
     `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
-    `bridge      ${bridges.length} groups of ${config.fusion.bridge.tokens} tokens: ${perBlock.length} in each of ${l.stack.numLayers} blocks`,
+    `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${bridges.length > 1 ? `: ${perBlock.length} in each of ${l.stack.numLayers} blocks` : ''}`,
     ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
     `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
     `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,

@@ -65,6 +65,15 @@ export function languageHidden(
   return { hidden: finalNorm(flat, tree, LANGUAGE_GROUP), caches };
 }
 
+/** The token embedding, to which the output is tied. */
+export function tokenEmbedding(tree: ParameterTree): {
+  /** [vocabSize, dModel] */
+  readonly embedding: tf.Tensor2D;
+  readonly trainable: boolean;
+} {
+  return { embedding: tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D, trainable: tree.isTrainable(EMBEDDING) };
+}
+
 /**
  * Logits over the vocabulary, tied to the embedding: hidden · Eᵀ.
  *
@@ -72,5 +81,5 @@ export function languageHidden(
  * @returns [rows, vocabSize]
  */
 export function languageLogits(tree: ParameterTree, hidden: tf.Tensor2D): tf.Tensor2D {
-  return tf.matMul(hidden, tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D, false, true);
+  return tf.matMul(hidden, tokenEmbedding(tree).embedding, false, true);
 }

@@ -6,7 +6,7 @@ import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
 import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
-import { createLanguageParameters, languageHidden, languageLogits } from './backbone.js';
+import { createLanguageParameters, languageHidden } from './backbone.js';
 import { LanguageConfig } from './config.js';
 import { openTextDataset, type TextBatch, TextDataConfig, type TextDataset } from './data/index.js';
 import { summedTokenLoss, totalWeight } from './loss.js';
@@ -95,15 +95,16 @@ function packTokenizer(
   return { tokenizer, assets: new Map([[TOKENIZER_FILE, bytes]]), stored: { kind: 'bpe', path: TOKENIZER_FILE } };
 }
 
-function languageTask(
+/** Next-token prediction as the training loop sees it. */
+export function languageTask(
   tree: ParameterTree,
   language: LanguageConfig,
-  dataset: TextDataset,
-  { training, evaluationBatches }: LanguageExperiment,
+  dataset: Pick<TextDataset, 'batchAt' | 'evaluationBatches'>,
+  { training, evaluationBatches }: Pick<LanguageExperiment, 'training' | 'evaluationBatches'>,
 ): TrainingTask {
   const lossOf = ({ tokenIds, labels, batch, seqLen }: TextBatch): tf.Scalar => {
     const { hidden } = languageHidden(tree, language, tf.tensor2d(tokenIds, [batch, seqLen], 'int32'));
-    return summedTokenLoss(languageLogits(tree, hidden), labels);
+    return summedTokenLoss(tree, hidden, labels);
   };
   const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
   return {

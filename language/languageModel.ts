@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { parseConfig } from '#src/config';
+import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
 import { languageHidden, languageLogits } from './backbone.js';
 import type { LanguageConfig } from './config.js';
-import { decode } from './decode.js';
+import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { LanguageModelConfig } from './experiment.js';
-import { greedyToken, type SamplingOptions, sampleToken } from './sampling.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
 /** A pretrained language backbone, ready to write. */
@@ -52,32 +51,42 @@ export function loadLanguageModel(path: string): LanguageModel {
   };
 }
 
-/** How to continue a text; without `sampling` the most probable token is taken each time. */
-export interface GenerateOptions {
-  readonly maxNewTokens: number;
-  readonly sampling?: SamplingOptions;
-  readonly seed: number;
+/** The pass that `decode` repeats: logits of each row's last token alone. */
+export function languageDecodeForward(tree: ParameterTree, config: LanguageConfig): DecodeForward {
+  return (tokenIds, memory) => {
+    const { hidden, caches } = languageHidden(tree, config, tokenIds, memory);
+    const [rows, newTokens] = tokenIds.shape;
+    const perRow = tf.reshape(hidden, [rows, newTokens, -1]); // [rows, newTokens, dModel]
+    const last = tf.reshape(tf.slice(perRow, [0, newTokens - 1, 0], [-1, 1, -1]), [rows, -1]); // [rows, dModel]
+    return { logits: languageLogits(tree, last as tf.Tensor2D), caches };
+  };
 }
 
-/** Continues `prompt` until the end of text or `maxNewTokens`. */
+/** A continuation, and log p of its tokens in nats (with the stop token where it has one). */
+export interface GeneratedText extends Pick<Hypothesis, 'logProb' | 'ended'> {
+  readonly text: string;
+  readonly numTokens: number;
+}
+
+/** Continues `prompt` until a stop token or `maxTokens`; the best continuation, or the first drawn, comes first. */
 export async function generateText(
   { tree, config, tokenizer }: LanguageModel,
   prompt: string,
-  { maxNewTokens, sampling, seed }: GenerateOptions,
-): Promise<string> {
-  const random = createRandom(seed, 'generate');
-  const [ids] = await decode(
-    (tokenIds, caches) => {
-      const result = languageHidden(tree, config, tokenIds, caches ? { caches } : {});
-      return { logits: languageLogits(tree, result.hidden), caches: result.caches };
-    },
+  decoding: Decoding,
+): Promise<GeneratedText[]> {
+  const [results] = await decode(
+    languageDecodeForward(tree, config),
     {
-      batch: 1,
+      rowNames: ['text'],
       prompt: [tokenizer.endOfTextId, ...tokenizer.encode(prompt)],
-      maxNewTokens,
-      stopId: tokenizer.endOfTextId,
-      choose: (logits) => (sampling ? sampleToken(logits, sampling, random) : greedyToken(logits)),
+      stopIds: stopIdsOf(decoding, tokenizer),
     },
+    decoding,
   );
-  return tokenizer.decode(ids);
+  return results.map(({ tokenIds, logProb, ended }) => ({
+    text: tokenizer.decode(tokenIds),
+    logProb,
+    numTokens: tokenIds.length,
+    ended,
+  }));
 }

@@ -1,16 +1,31 @@
 import { tf } from '#src/engine';
-import { IGNORE_INDEX, softmaxCrossEntropy } from '#src/kernels';
+import { IGNORE_INDEX, linearCrossEntropy } from '#src/kernels';
+import type { ParameterTree } from '#src/tokenformer';
+import { tokenEmbedding } from './backbone.js';
 
 /**
- * Sum of the weighted next-token cross-entropies, in nats: Σ_t w_t · −log p(label_t). Divide by Σ w_t for the mean.
+ * Weighted next-token cross-entropies of the language output, in nats: w_t · −log p(label_t), without keeping its logits.
  *
- * @param logits [rows, vocabSize]
+ * @param hidden what `languageHidden` gave, [rows, dModel]
  * @param labels [rows]; IGNORE_INDEX leaves a row out
  * @param weights [rows]; 1 everywhere when absent
+ * @returns [rows]
  */
-export function summedTokenLoss(logits: tf.Tensor2D, labels: Int32Array, weights?: Float32Array): tf.Scalar {
+export function tokenLosses(
+  tree: ParameterTree,
+  hidden: tf.Tensor2D,
+  labels: Int32Array,
+  weights?: Float32Array,
+): tf.Tensor1D {
+  const { embedding, trainable } = tokenEmbedding(tree);
   const effective = Float32Array.from(labels, (label, t) => (label === IGNORE_INDEX ? 0 : (weights?.[t] ?? 1)));
-  return tf.sum(softmaxCrossEntropy(logits, tf.tensor1d(labels, 'int32'), tf.tensor1d(effective))) as tf.Scalar;
+  const want = { states: true, embedding: trainable };
+  return linearCrossEntropy(hidden, embedding, tf.tensor1d(labels, 'int32'), tf.tensor1d(effective), want);
+}
+
+/** Their sum; divide by `totalWeight` for the mean. */
+export function summedTokenLoss(...args: Parameters<typeof tokenLosses>): tf.Scalar {
+  return tf.sum(tokenLosses(...args));
 }
 
 /** Σ w_t over the rows that count. */

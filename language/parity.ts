@@ -90,9 +90,8 @@ export async function languageModelParity(weightsPath: string, expectedPath: str
       const forward = (report: boolean): tf.Scalar => {
         const capture = report ? (name: string, compute: () => tf.Tensor) => check(name, compute()) : undefined;
         const { hidden } = languageHidden(tree, config, tokenIds, capture ? { capture } : {});
-        const logits = languageLogits(tree, hidden);
-        if (report) check('logits', logits);
-        return tf.div(summedTokenLoss(logits, labels), totalWeight(labels)) as tf.Scalar;
+        if (report) check('logits', languageLogits(tree, hidden));
+        return tf.div(summedTokenLoss(tree, hidden, labels), totalWeight(labels)) as tf.Scalar;
       };
       check('loss', forward(true));
       const names = officialNames(config.stack.numLayers);

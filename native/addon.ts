@@ -2,12 +2,24 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NumberArray } from './memoryPool.js';
 
-/** What a compiled kernel takes: numbers first, then typed arrays; `undefined` for an array that is not there. */
-export type KernelArgument = number | boolean | Float32Array | Int32Array | Uint8Array | undefined;
+/**
+ * What a compiled kernel takes: numbers first, then lists of arrays, then typed arrays; `undefined` for an array that is
+ * not there.
+ */
+export type KernelArgument =
+  | number
+  | boolean
+  | Float32Array
+  | Int32Array
+  | Uint8Array
+  | readonly NumberArray[]
+  | undefined;
 
 const KERNELS = [
   'adamW',
+  'argMax',
   'attention',
   'attentionGradient',
   'binary',
@@ -17,12 +29,14 @@ const KERNELS = [
   'gatherRows',
   'layerNormalize',
   'layerNormalizeGradient',
+  'linearCrossEntropy',
   'matMul',
   'pattention',
   'pattentionGradient',
   'rotary',
   'segmentSum',
   'softmax',
+  'squaredNorm',
   'sumColumns',
   'sumRows',
   'swapAxes',
@@ -44,12 +58,17 @@ export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelAr
 const FILE = 'tokenfuse.node';
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** Beside this file when built; a run from the sources uses what was built last. */
-const FOLDERS = [here, join(here, '..', 'dist', 'native')];
+/** Beside this file when built; a run from the sources uses what was built last. The variable names another build. */
+const FOLDERS = process.env.TOKENFUSE_NATIVE ? [process.env.TOKENFUSE_NATIVE] : [here, join(here, '../dist/native')];
+
+/** The path of tokenfuse.node in the first folder that has it. */
+export function findAddon(folders: readonly string[] = FOLDERS): string | undefined {
+  return folders.map((folder) => join(folder, FILE)).find(existsSync);
+}
 
 /** Loads tokenfuse.node from the first folder that has it, or says why it cannot. */
 export function loadAddon(folders: readonly string[] = FOLDERS): Addon | { reason: string } {
-  const path = folders.map((folder) => join(folder, FILE)).find(existsSync);
+  const path = findAddon(folders);
   if (path === undefined) return { reason: `not built: ${FILE} is missing` };
   try {
     const addon: Addon = createRequire(import.meta.url)(path);

@@ -22,8 +22,12 @@ export interface NativeBackend extends KernelBackend {
   makeTensorInfo(shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo;
   /** A new tensor with undefined contents. */
   makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorInfo;
+  /** A tensor of another shape that shares the numbers of this one. */
+  sameNumbers(tensor: TensorInfo, shape: number[]): TensorInfo;
   /** The numbers of a tensor where they lie; not to be kept, and not to be handed out. */
   numbers(tensor: TensorInfo): NumberArray;
+  /** The same, to be written to: throws where another tensor has them too. */
+  ownNumbers(tensor: TensorInfo): NumberArray;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -51,7 +55,7 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   }
 
   function add(data: TensorData): object {
-    const dataId = { id: `native ${nextId++}` };
+    const dataId = { id: nextId++ };
     backend.data.set(dataId, data);
     return dataId;
   }
@@ -76,6 +80,10 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
       const block = pool.allocate(count * tf.util.bytesPerElement(dtype));
       return { dataId: add({ values: viewOf(block, count, dtype), block, dtype, refCount: 1 }), shape, dtype };
     },
+    sameNumbers: ({ dataId, dtype }: TensorInfo, shape: number[]): TensorInfo => {
+      backend.data.get(dataId).refCount++;
+      return { dataId, shape, dtype };
+    },
     numbers: (tensor: TensorInfo): NumberArray => {
       const { values } = backend.data.get(tensor.dataId);
       if (values == null || tensor.dtype === 'string' || tensor.dtype === 'complex64') {
@@ -84,6 +92,13 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
       const kind = ARRAYS[tensor.dtype as keyof typeof ARRAYS];
       // The cpu kernels leave other arrays behind here and there: a cast that loses nothing only renames the dtype.
       return values instanceof kind ? (values as NumberArray) : kind.from(values as unknown as ArrayLike<number>);
+    },
+    ownNumbers: (tensor: TensorInfo): NumberArray => {
+      const { values, block, refCount } = backend.data.get(tensor.dataId);
+      if (refCount !== 1 || block === undefined) {
+        throw new Error(`native backend: expected numbers that one tensor alone has, got ${refCount} tensors`);
+      }
+      return values as NumberArray;
     },
     readSync: (dataId: object): BackendValues => {
       const values = inherited.readSync(dataId);

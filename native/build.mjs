@@ -1,8 +1,10 @@
 /**
- * @file Compiles src/ to dist/native/tokenfuse.node with the system's C++ compiler; part of `npm run build`.
+ * @file Compiles src/ to dist/native/tokenfuse.node with the system's C++ compiler; when the package is installed, and
+ * as a part of `npm run build`. What is up to date is not compiled again.
  *
  * Without a compiler, or where it fails, one line says so and the exit code is 0: the other engines serve.
- * CXX names another compiler, CXXFLAGS adds options, `--check` asks for failures to be failures.
+ * CXX names another compiler, CXXFLAGS adds options, `--out <folder>` takes the place of dist/native, and `--check`
+ * shows warnings and asks for failures to be failures.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,17 +20,21 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve as resolvePath, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
+const { values: options } = parseArgs({ options: { check: { type: 'boolean' }, out: { type: 'string' } } });
 const here = dirname(fileURLToPath(import.meta.url));
 const sources = join(here, 'src');
-const folder = join(here, '..', 'dist', 'native');
+const folder = resolvePath(options.out ?? join(here, '..', 'dist', 'native'));
 const target = join(folder, 'tokenfuse.node');
 const stamp = `${target}.sha256`;
 
 const FLAGS = [
-  ...['-std=c++17', '-O3', '-fPIC', '-pthread', '-fvisibility=hidden', '-Wall', '-Wextra', '-Wno-maybe-uninitialized'],
+  ...['-std=c++17', '-O3', '-fPIC', '-pthread', '-fvisibility=hidden', '-Wall', '-Wextra'],
+  // g++ is mistaken in these; clang++ does not know them.
+  ...['-Wno-maybe-uninitialized', '-Wno-unknown-warning-option'],
   // No fast-math: NaN and infinity must be seen. These three change no finite result but the fusing of a·b + c.
   ...['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
   ...(process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean),
@@ -44,9 +50,12 @@ const INSTRUCTION_SETS =
       }
     : { baseline: [] };
 
+/** As in a clone, or where this package is another one's dependency. */
+const again = here.includes(`${sep}node_modules${sep}`) ? 'npm rebuild tokenfuse' : 'npm run build';
+
 function absent(why, mend) {
   process.stdout.write(`native engine: absent, ${why}; ${mend}\n`);
-  if (process.argv.includes('--check')) process.exitCode = 1;
+  if (options.check) process.exitCode = 1;
 }
 
 /** The compiler and what it says of itself; undefined when none answers. */
@@ -54,7 +63,8 @@ function findCompiler() {
   const named = process.env.CXX === undefined ? [] : [process.env.CXX];
   for (const command of named.length > 0 ? named : ['c++', 'g++', 'clang++']) {
     try {
-      return { command, version: execFileSync(command, ['--version'], { encoding: 'utf8' }).split('\n')[0] };
+      const printed = execFileSync(command, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      return { command, version: printed.split('\n')[0] };
     } catch {
       // Not there: the next one may be.
     }
@@ -77,7 +87,13 @@ function run(command, args) {
       messages += text;
     });
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(messages.trim() || `exit code ${code}`))));
+    child.on('close', (code) => {
+      if (code !== 0) reject(new Error(messages.trim() || `exit code ${code}`));
+      else {
+        if (options.check) process.stderr.write(messages);
+        resolve();
+      }
+    });
   });
 }
 
@@ -107,6 +123,7 @@ async function compile(compiler, aside) {
 
 /** Builds unless what lies there was built of the same sources, by the same compiler, in the same way. */
 async function build(compiler) {
+  const started = performance.now();
   const hash = createHash('sha256').update(JSON.stringify([FLAGS, INSTRUCTION_SETS, compiler, process.arch]));
   for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)]) {
     hash.update(file.slice(here.length)).update(readFileSync(file));
@@ -120,14 +137,11 @@ async function build(compiler) {
     renameSync(await compile(compiler, aside), target);
     writeFileSync(join(aside, 'stamp'), digest);
     renameSync(join(aside, 'stamp'), stamp);
-  } catch (error) {
-    const lines = error.message.split('\n');
-    if (process.argv.includes('--check')) process.stderr.write(`${error.message}\n`);
-    const why = lines.find((line) => /error/i.test(line)) ?? lines[0];
-    absent(`${compiler.command} failed: ${why}`, 'run `node native/build.mjs --check` to see all of it');
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  process.stdout.write(`native engine: compiled in ${seconds} s by ${compiler.version}\n`);
 }
 
 if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].includes(process.arch)) {
@@ -135,8 +149,15 @@ if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].include
 } else {
   const compiler = findCompiler();
   if (compiler === undefined) {
-    absent('no C++ compiler was found', 'install g++ or clang++ (or set CXX) and run `npm run build`');
+    absent('no C++ compiler was found', `install g++ or clang++ (or set CXX), then run \`${again}\``);
   } else {
-    await build(compiler);
+    try {
+      await build(compiler);
+    } catch (error) {
+      const lines = error.message.split('\n');
+      if (options.check) process.stderr.write(`${error.message}\n`);
+      const why = lines.find((line) => /error/i.test(line)) ?? lines[0];
+      absent(`${compiler.command}: ${why}`, `\`node ${join(here, 'build.mjs')} --check\` shows all of it`);
+    }
   }
 }

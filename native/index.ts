@@ -59,6 +59,11 @@ export function setNativeThreads(threads: number): void {
   addonOrThrow().setThreads(threads);
 }
 
+/** Worker threads, the calling one among them. */
+export function nativeThreads(): number {
+  return addonOrThrow().threads();
+}
+
 /**
  * Registers the backend 'native' with TensorFlow.js, once; `tf.setBackend('native')` then starts it.
  *

@@ -1,11 +1,12 @@
 import type { Addon } from './addon.js';
 import type { NativeBackend } from './backend.js';
-import { adamWKernel } from './kernels/adamWKernel.js';
 import { arithmeticKernels } from './kernels/arithmeticKernels.js';
 import { attentionKernels } from './kernels/attentionKernels.js';
 import { createKernelContext, type NativeKernel } from './kernels/kernelContext.js';
-import { matMulKernel } from './kernels/matMulKernel.js';
+import { linearCrossEntropyKernels } from './kernels/linearCrossEntropyKernels.js';
+import { matMulKernels } from './kernels/matMulKernels.js';
 import { movementKernels } from './kernels/movementKernels.js';
+import { optimizerKernels } from './kernels/optimizerKernels.js';
 import { pattentionKernels } from './kernels/pattentionKernels.js';
 import { rotaryKernel } from './kernels/rotaryKernel.js';
 import { rowKernels } from './kernels/rowKernels.js';
@@ -18,12 +19,13 @@ const compiledNames = new Set<string>();
 export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): void {
   const context = createKernelContext(tf, addon, backend);
   const compiled: Record<string, NativeKernel> = {
-    ...matMulKernel(context),
+    ...matMulKernels(context),
     ...pattentionKernels(context),
     ...attentionKernels(context),
     ...rowKernels(context),
+    ...linearCrossEntropyKernels(context),
     ...rotaryKernel(context),
-    ...adamWKernel(context),
+    ...optimizerKernels(context),
     ...arithmeticKernels(context),
     ...sumKernels(context),
     ...movementKernels(context),

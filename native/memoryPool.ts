@@ -9,8 +9,8 @@ export interface MemoryPool {
   release(block: PoolBlock): void;
   /** Whether this buffer is the pool's, so that it may be handed to another tensor later. */
   owns(buffer: ArrayBufferLike): boolean;
-  /** Bytes of blocks in use, and of free ones kept for later. */
-  size(): { readonly used: number; readonly free: number };
+  /** Bytes of blocks in use, of free ones kept for later, and how many of those are kept at most. */
+  size(): { readonly used: number; readonly free: number; readonly limit: number };
 }
 
 export interface PoolBlock {
@@ -75,7 +75,7 @@ export function createMemoryPool(addon: Pick<Addon, 'alignment'>, limit: number)
       if (freeBytes > limit) shrink();
     },
     owns: (buffer) => buffers.has(buffer),
-    size: () => ({ used: usedBytes, free: freeBytes }),
+    size: () => ({ used: usedBytes, free: freeBytes, limit }),
   };
 }
 

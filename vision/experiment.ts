@@ -131,12 +131,20 @@ function newVisionModel({ model, seed }: VisionExperiment, objectives: readonly 
   ]);
 }
 
-function visionTask(
+/** The weighted sum of objectives over images, as the training loop sees it. */
+export function visionTask(
   tree: ParameterTree,
-  { model, data, training, seed }: VisionExperiment,
+  {
+    model,
+    data,
+    training,
+    seed,
+  }: Pick<VisionExperiment, 'model' | 'training' | 'seed'> & {
+    readonly data: Pick<VisionExperiment['data'], 'augment' | 'evaluationImages'>;
+  },
   objectives: readonly Objective[],
-  train: ImageDataset,
-  validation: ImageDataset,
+  train: Pick<ImageDataset, 'batchAt' | 'paths'>,
+  validation: Pick<ImageDataset, 'evaluationBatches'>,
 ): TrainingTask {
   const inputOf = (batch: ImageBatch, streamId: string) => {
     const { imageSize } = model;

@@ -1,73 +1,109 @@
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { captionImages, imageStates, loadJointModel } from '#fusion';
-import {
-  type CaptionPrediction,
-  readCocoCaptions,
-  readImageFile,
-  readImageFolder,
-  writePredictions,
-} from '#fusion/captionData';
-import type { Command } from '#src/cli';
-import { tf } from '#src/engine';
-import { ConfigError, UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
-import { decodeImage } from '#vision';
+import { join, resolve } from 'node:path';
+import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
+import { type CaptionImage, listImages, writePredictions } from '#fusion/captionData';
+import type { Command, JsonObject, Output } from '#src/cli';
+import { ConfigError } from '#src/errors';
+import { readBytes, sha256 } from '#src/storage';
+import { createProgress } from '#src/tracking';
+import { findCheckpoint } from '#src/training';
+import { DECODING_OPTIONS, decodingOf } from '../decodingOptions.js';
 import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
 
-const BATCH = 32;
-
-/** `tokenfuse caption`: greedy captions of images. */
+/** `tokenfuse caption`: captions of images. */
 export const captionCommand: Command = {
   name: 'caption',
-  summary: 'Caption an image, a folder of images, or the images of a COCO file.',
+  summary: 'Caption an image, a folder of images, or the images of a captions file.',
+  details:
+    'With --out predictions.json every caption goes to predictions.jsonl as it comes, with log p and all candidates; a ' +
+    'run that was ended goes on from there. The COCO results are made of it at the end.',
   positionals: [
     { name: 'model', description: 'an aligned model: run directory or checkpoint' },
-    { name: 'images', description: 'an image file, a folder, or a COCO captions JSON' },
+    { name: 'images', description: 'an image file, a folder, or captions of any format (docs/data-formats.md)' },
   ],
   options: {
     out: { description: 'write COCO results JSON here', placeholder: 'predictions.json' },
-    'max-tokens': { description: 'longest caption in tokens (default 48)', placeholder: 'n' },
+    'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
+    ...DECODING_OPTIONS,
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
     const [modelPath, imagesPath] = args.positionals;
-    const maxTokens = Number(args.text('max-tokens') ?? 48);
-    if (!Number.isInteger(maxTokens) || maxTokens < 1) {
-      throw new ConfigError(`--max-tokens: expected a whole number above 0, got '${args.text('max-tokens')}'`);
+    const decoding = decodingOf(args);
+    const batchSize = Number(args.text('batch-size') ?? 32);
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new ConfigError(`--batch-size: expected a whole number above 0, got '${args.text('batch-size')}'`);
     }
-    if (!existsSync(imagesPath)) throw new UserError(`cannot read images ${imagesPath}: no such file or folder`);
-    const images = imagesPath.endsWith('.json')
-      ? readCocoCaptions(imagesPath, { requireImageFiles: true }).images
-      : statSync(imagesPath).isDirectory()
-        ? readImageFolder(imagesPath)
-        : [readImageFile(imagesPath)];
-    await startEngine(args, output);
-    const model = loadJointModel(modelPath);
-    const { imageSize } = model.config.vision.vision;
-    const { preprocessing } = model.config.vision;
-    const predictions: (CaptionPrediction & { file_name: string })[] = [];
-    for (let first = 0; first < images.length; first += BATCH) {
-      const batch = images.slice(first, first + BATCH);
-      const decoded = await Promise.all(
-        batch.map(({ path }) =>
-          decodeImage(readBytes(path, 'image'), { imageSize, ...preprocessing }).catch((error: Error) => {
-            throw new UserError(`cannot decode image ${path}: ${error.message.split('\n')[0]}`);
-          }),
-        ),
-      );
-      const pixels = Float32Array.from(Buffer.concat(decoded), (byte) => byte / 127.5 - 1);
-      const states = tf.tidy(() => imageStates(model, tf.tensor4d(pixels, [batch.length, imageSize, imageSize, 3])));
-      const captions = await captionImages(model, states, { maxTokens, bridge: true });
-      states.dispose();
-      for (const [i, { id, fileName }] of batch.entries()) {
-        predictions.push({ image_id: id, file_name: fileName, caption: captions[i] });
-        output.line(`${fileName}  ${captions[i]}`);
-      }
-    }
-    model.dispose();
     const out = args.text('out');
-    if (out !== undefined) writePredictions(resolve(out), predictions);
-    return { predictions };
+    if (out !== undefined && !out.endsWith('.json')) {
+      throw new ConfigError(`--out: expected a name that ends in .json, got '${out}'`);
+    }
+    const images = listImages(imagesPath);
+    const model = readBytes(join(findCheckpoint(modelPath), 'model.safetensors'), 'model');
+    const log = out === undefined ? undefined : openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
+    try {
+      await startEngine(args, output);
+      const jointModel = loadJointModel(modelPath);
+      const open = images.filter(({ id }) => !log?.captions.has(id));
+      const batches = captionImageFiles(jointModel, open, { decoding, batchSize });
+      const result =
+        log === undefined || out === undefined
+          ? await show(batches, output)
+          : await record(batches, { log, images, out: resolve(out), output });
+      jointModel.dispose();
+      return { decoding, ...result };
+    } finally {
+      log?.close();
+    }
   },
 };
+
+/** The JSON lines beside COCO results. */
+function logOf(out: string): string {
+  return resolve(out.replace(/json$/, 'jsonl'));
+}
+
+/** A line an image; its other candidates below it. */
+async function show(batches: AsyncIterable<CaptionedFile[]>, output: Output): Promise<JsonObject> {
+  const predictions: JsonObject[] = [];
+  for await (const batch of batches) {
+    for (const { image, candidates } of batch) {
+      output.line(`${image.fileName}  ${candidates[0].caption}`);
+      for (const { caption } of candidates.slice(1)) output.line(`${' '.repeat(image.fileName.length)}  ${caption}`);
+      const { id, fileName } = image;
+      predictions.push({ image_id: id, file_name: fileName, caption: candidates[0].caption, candidates });
+    }
+  }
+  return { predictions };
+}
+
+interface Recording {
+  readonly log: CaptionLog;
+  readonly images: readonly CaptionImage[];
+  readonly out: string;
+  readonly output: Output;
+}
+
+async function record(
+  batches: AsyncIterable<CaptionedFile[]>,
+  { log, images, out, output }: Recording,
+): Promise<JsonObject> {
+  const start = log.captions.size;
+  if (start > 0) output.line(`${start} of ${images.length} images are in ${logOf(out)} already`);
+  const progress = createProgress({ total: images.length, start, label: 'caption', unit: 'images', output });
+  const started = performance.now();
+  try {
+    for await (const batch of batches) {
+      log.append(batch);
+      const seconds = (performance.now() - started) / 1000;
+      progress.update(log.captions.size, { unitsPerSecond: (log.captions.size - start) / seconds });
+    }
+  } finally {
+    progress.done();
+  }
+  writePredictions(
+    out,
+    images.map(({ id }) => ({ image_id: id, caption: log.captions.get(id) as string })),
+  );
+  output.line(`${images.length} captions in ${out}`);
+  return { out, log: logOf(out), images: images.length };
+}

@@ -1,4 +1,7 @@
+import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { evaluate } from '#fusion';
+import { writeEvaluationReport } from '#fusion/report';
 import type { Command } from '#src/cli';
 import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
 import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
@@ -17,8 +20,26 @@ export const evaluateCommand: Command = {
     const places = placesOf(args);
     const engine = await startEngine(args, output);
     const outDir = places.out(experiment.name);
-    const { sets } = await evaluate(experiment, { ...places, outDir, output });
-    output.line(`predictions and scores in ${outDir}`);
-    return { outDir, engine, sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
+    const started = performance.now();
+    const result = await evaluate(experiment, { ...places, outDir, output });
+    const { sets } = result;
+    const report = join(outDir, 'report.html');
+    await writeEvaluationReport(report, {
+      title: `tokenfuse: ${experiment.name}`,
+      created: new Date().toISOString(),
+      provenance: {
+        engine: engine.name,
+        device: engine.device,
+        node: process.version,
+        processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+        seed: experiment.seed,
+        wallSeconds: (performance.now() - started) / 1000,
+        command: `tokenfuse evaluate ${args.positionals[0]}`,
+      },
+      result,
+      experiment,
+    });
+    output.line(`predictions and scores in ${outDir}, report: ${report}`);
+    return { outDir, engine, report, sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
   },
 };

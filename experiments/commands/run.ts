@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
-import { ENGINE_OPTIONS } from '../engineOption.js';
+import { ENGINE_OPTIONS, threadsOf } from '../engineOption.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 import { runPipeline } from '../pipeline.js';
 
@@ -23,6 +23,7 @@ export const runCommand: Command = {
       ...(args.text('engine') === undefined ? [] : ['--engine', args.text('engine') as string]),
       ...(args.flag('allow-software-adapter') ? ['--allow-software-adapter'] : []),
     ];
-    return runPipeline(pipeline, { path, outDir, engineWords, upperBound: args.flag('upper-bound'), output });
+    const threads = threadsOf(args);
+    return runPipeline(pipeline, { path, outDir, engineWords, threads, upperBound: args.flag('upper-bound'), output });
   },
 };

@@ -1,15 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { UserError } from '#src/errors';
+import type { CaptionImage } from './captionedImage.js';
 
-/** One image to caption. */
-export interface CaptionImage {
-  readonly id: number;
-  readonly fileName: string;
-  readonly path: string;
-}
-
-const EXTENSIONS = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff'];
+/** In lower case, without the dot. */
+export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff'];
 
 /**
  * The images of a folder (not of folders inside it), sorted by name, with ids 1, 2, 3, ...; hidden files are left out.
@@ -53,12 +48,13 @@ export function readImageFile(path: string): CaptionImage {
   return { id: 1, fileName: basename(path), path };
 }
 
-function isImageName(name: string): boolean {
-  return EXTENSIONS.includes(extname(name).slice(1).toLowerCase());
+/** Whether a file's name is that of an image. */
+export function isImageName(name: string): boolean {
+  return IMAGE_EXTENSIONS.includes(extname(name).slice(1).toLowerCase());
 }
 
 function listExtensions(): string {
-  return EXTENSIONS.map((extension) => `.${extension}`).join(', ');
+  return IMAGE_EXTENSIONS.map((extension) => `.${extension}`).join(', ');
 }
 
 function unreadable(what: string, path: string, error: unknown): UserError {

@@ -1,3 +1,12 @@
-export { type CocoCaptions, type CocoCaptionsOptions, readCocoCaptions } from './cocoCaptions.js';
-export { type CaptionImage, readImageFile, readImageFolder } from './imageFolder.js';
+export { type CaptionedImage, type CaptionImage, captionsById } from './captionedImage.js';
+export {
+  CaptionSource,
+  captionKeys,
+  captionSourceArgument,
+  captionSourceName,
+  refuseImagesTwice,
+} from './captionSource.js';
+export { readImageFile, readImageFolder } from './imageFolder.js';
+export { listImages } from './listImages.js';
+export { type LoadCaptionsOptions, loadCaptions } from './loadCaptions.js';
 export { type CaptionPrediction, type PredictionOptions, readPredictions, writePredictions } from './predictions.js';

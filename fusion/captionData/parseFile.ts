@@ -13,9 +13,20 @@ export function parseFile<T>(schema: z.ZodType<T>, value: unknown, path: string)
   if (result.success) return result.data;
   const [first, ...more] = result.error.issues;
   const found = valueAt(value, first.path);
-  const got = found === undefined ? 'nothing' : describe(found);
   const rest = more.length === 0 ? '' : ` (and ${more.length} more ${more.length === 1 ? 'problem' : 'problems'})`;
-  throw new UserError(`${path}: ${fieldName(first.path)}: expected ${first.message}, got ${got}${rest}`);
+  throw new UserError(
+    `${path}: ${fieldName(first.path)}: expected ${first.message}, got ${describeValue(found)}${rest}`,
+  );
+}
+
+/** A value short enough for one line. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'number') return String(value);
+  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, 60) : value);
+  return typeof value === 'string' && value.length > 60 ? `${text.slice(0, -1)}..."` : text;
 }
 
 /** `annotations[3].caption`. */
@@ -34,12 +45,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
     found = (found as Record<PropertyKey, unknown>)[key];
   }
   return found;
-}
-
-/** A value short enough for one line. */
-function describe(value: unknown): string {
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }

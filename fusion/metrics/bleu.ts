@@ -1,5 +1,5 @@
 import type { CaptionPair } from './captionPairs.js';
-import { type CountedCaption, MAX_NGRAM } from './countedCaption.js';
+import type { CountedCaption } from './countedCaption.js';
 
 /** Cumulative BLEU-1..4, each in [0, 1]. */
 export type BleuScores = readonly [bleu1: number, bleu2: number, bleu3: number, bleu4: number];
@@ -20,7 +20,7 @@ const TINY = 1e-15;
 const SMALL = 1e-9;
 
 /**
- * BLEU-1..4 of the whole set, and of every image by itself.
+ * BLEU-1..4 from the totals of one image, or from their sums over all images of a set.
  *
  *     p_n = (Σ_images matched_n + 1e-15) / (Σ_images positions_n + 1e-9)
  *     BLEU-N = min(1, exp(1 - r/c)) · (p_1 · ... · p_N)^(1/N)
@@ -30,25 +30,6 @@ const SMALL = 1e-9;
  *
  * Source: Papineni et al. 2002; constants and ties as in pycocoevalcap's `bleu_scorer.py` (option 'closest').
  */
-export function bleu(pairs: readonly CaptionPair[]): { corpus: BleuScores; perImage: BleuScores[] } {
-  const matched = new Array<number>(MAX_NGRAM).fill(0);
-  const positions = new Array<number>(MAX_NGRAM).fill(0);
-  let predictedLength = 0;
-  let referenceLength = 0;
-  const perImage = pairs.map(({ prediction, references }) => {
-    const image = bleuTotals(prediction, references);
-    for (let n = 0; n < MAX_NGRAM; n++) {
-      matched[n] += image.matched[n];
-      positions[n] += image.positions[n];
-    }
-    predictedLength += image.predictedLength;
-    referenceLength += image.referenceLength;
-    return bleuOfTotals(image);
-  });
-  return { corpus: bleuOfTotals({ matched, positions, predictedLength, referenceLength }), perImage };
-}
-
-/** BLEU-1..4 from sums over any number of images. */
 export function bleuOfTotals({ matched, positions, predictedLength, referenceLength }: BleuTotals): BleuScores {
   const ratio = (predictedLength + TINY) / (referenceLength + SMALL);
   const brevityPenalty = ratio < 1 ? Math.exp(1 - 1 / ratio) : 1;
@@ -76,7 +57,7 @@ export function numPositions(numWords: number, n: number): number {
 }
 
 /** A prediction's n-gram counts as far as one of the references has them: clipped by the largest count in any. */
-function bleuTotals(prediction: CountedCaption, references: readonly CountedCaption[]): BleuTotals {
+export function bleuTotals({ prediction, references }: CaptionPair): BleuTotals {
   const matched = prediction.ngrams.map((counts, index) => {
     let sum = 0;
     for (const [ngram, count] of counts) {

@@ -1,5 +1,4 @@
-import { UserError } from '#src/errors';
-import { createRandom } from '#src/random';
+import { percentileInterval, resampledSums } from './resampledSums.js';
 
 /** A mean with the interval that holds 95 % of the means of resampled images. */
 export interface BootstrapInterval {
@@ -19,32 +18,10 @@ export interface BootstrapInterval {
  */
 export function bootstrapInterval(perImageValues: readonly number[], seed: number, samples = 1000): BootstrapInterval {
   const size = perImageValues.length;
-  if (size === 0) throw new UserError('bootstrapInterval: expected the values of at least one image, got none');
-  const broken = perImageValues.findIndex((value) => !Number.isFinite(value));
-  if (broken >= 0) {
-    throw new UserError(
-      `bootstrapInterval: expected finite values, got ${perImageValues[broken]} at position ${broken}`,
-    );
-  }
-  if (!Number.isInteger(samples) || samples < 1) {
-    throw new UserError(`bootstrapInterval: expected samples to be a positive integer, got ${samples}`);
-  }
-  const random = createRandom(seed, 'bootstrap');
-  const means = new Float64Array(samples);
-  for (let sample = 0; sample < samples; sample++) {
-    let sum = 0;
-    for (let draw = 0; draw < size; draw++) sum += perImageValues[random.integer(size)];
-    means[sample] = sum / size;
-  }
-  means.sort();
+  const sums = resampledSums(
+    perImageValues.map((value) => [value]),
+    { seed, samples },
+  );
   const mean = perImageValues.reduce((sum, value) => sum + value, 0) / size;
-  return { mean, low: quantile(means, 0.025), high: quantile(means, 0.975) };
-}
-
-/** The quantile of ascending values, linear between neighbours. */
-function quantile(ascending: Float64Array, share: number): number {
-  const position = share * (ascending.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, ascending.length - 1);
-  return ascending[below] + (position - below) * (ascending[above] - ascending[below]);
+  return { mean, ...percentileInterval(Float64Array.from(sums, ([sum]) => sum / size)) };
 }

@@ -2,7 +2,7 @@ import { nearestLength } from './bleu.js';
 import { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
 import { MAX_NGRAM } from './countedCaption.js';
 import { distinctN } from './distinctN.js';
-import { simpleTokenize, type TokenizeOptions } from './simpleTokenize.js';
+import { type TokenizeOptions, tokenizeCaption } from './ptbTokenize.js';
 
 /** What the scores do not say about a set of predicted captions. */
 export interface CaptionDiagnostics {
@@ -13,6 +13,8 @@ export interface CaptionDiagnostics {
   readonly meanLength: number;
   readonly distinct1: number;
   readonly distinct2: number;
+  /** Different words in all predictions. */
+  readonly vocabularySize: number;
   /** Predictions without any word. */
   readonly numEmpty: number;
   /** Predictions equal to that of an earlier image. */
@@ -46,13 +48,14 @@ export function captionDiagnostics(
     numImages: pairs.length,
     numEmpty: pairs.filter(({ prediction }) => prediction.numWords === 0).length,
     numDuplicates: pairs.length - new Set(captions).size,
+    lengthRatio: referenceWords === 0 ? 0 : numWords / referenceWords,
   };
   return {
     ...counts,
-    lengthRatio: referenceWords === 0 ? 0 : numWords / referenceWords,
     meanLength: numWords / pairs.length,
     distinct1: distinctN(captions, 1),
     distinct2: distinctN(captions, 2),
+    vocabularySize: new Set(pairs.flatMap(({ prediction }) => prediction.words)).size,
     ...(trainCaptions === undefined ? {} : { novelShare: novelShare(captions, trainCaptions, options) }),
     warnings: misleading(pairs, counts),
   };
@@ -60,13 +63,18 @@ export function captionDiagnostics(
 
 function novelShare(captions: readonly string[], trainCaptions: Iterable<string>, options: TokenizeOptions): number {
   const known = new Set<string>();
-  for (const caption of trainCaptions) known.add(options.pretokenized ? caption : simpleTokenize(caption));
+  for (const caption of trainCaptions) known.add(tokenizeCaption(caption, options));
   return captions.filter((caption) => !known.has(caption)).length / captions.length;
 }
 
 function misleading(
   pairs: readonly CaptionPair[],
-  { numImages, numEmpty, numDuplicates }: Pick<CaptionDiagnostics, 'numImages' | 'numEmpty' | 'numDuplicates'>,
+  {
+    numImages,
+    numEmpty,
+    numDuplicates,
+    lengthRatio,
+  }: Pick<CaptionDiagnostics, 'numImages' | 'numEmpty' | 'numDuplicates' | 'lengthRatio'>,
 ): string[] {
   const warnings: string[] = [];
   if (numImages === 1) {
@@ -96,6 +104,22 @@ function misleading(
     warnings.push(
       `all ${numImages} captions are equal: the model says nothing about any one image, whatever the scores; ` +
         'compare with the best constant caption',
+    );
+  } else if (numDuplicates >= numImages / 2) {
+    warnings.push(
+      `${numDuplicates} of ${numImages} captions are those of earlier images: a few phrases for everything score well ` +
+        'in BLEU and ROUGE-L; look at CIDEr-D and at shuffled images',
+    );
+  }
+  if (lengthRatio > 1.5) {
+    warnings.push(
+      `captions are ${lengthRatio.toFixed(1)} times as long as the references: CIDEr-D falls towards 0 however right ` +
+        'they are; ask the model for one short sentence',
+    );
+  } else if (lengthRatio < 0.7 && numEmpty === 0) {
+    warnings.push(
+      `captions are ${lengthRatio.toFixed(2)} times as long as the references: the brevity penalty takes BLEU down, ` +
+        'not wrong words alone',
     );
   }
   return warnings;

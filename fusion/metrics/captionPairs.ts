@@ -1,6 +1,6 @@
 import { UserError } from '#src/errors';
 import { type CountedCaption, countCaption } from './countedCaption.js';
-import { simpleTokenize, type TokenizeOptions } from './simpleTokenize.js';
+import { type TokenizeOptions, tokenizeCaption } from './ptbTokenize.js';
 
 /** References: image id to the captions people wrote for it (one or more). */
 export type CaptionSet = ReadonlyMap<number, readonly string[]>;
@@ -37,7 +37,7 @@ export function captionPairs(
   }
   return countReferences(references, options).map(({ imageId, references: counted }) => ({
     imageId,
-    prediction: countTokenized(predictions.get(imageId)!, options),
+    prediction: countCaption(tokenizeCaption(predictions.get(imageId)!, options)),
     references: counted,
   }));
 }
@@ -55,16 +55,12 @@ export function countReferences(references: CaptionSet, options: TokenizeOptions
       if (captions.length === 0) {
         throw new UserError(`captions: expected at least one reference for image ${imageId}, got none: leave it out`);
       }
-      return { imageId, references: captions.map((caption) => countTokenized(caption, options)) };
+      return { imageId, references: captions.map((caption) => countCaption(tokenizeCaption(caption, options))) };
     });
 }
 
-function countTokenized(caption: string, { pretokenized = false }: TokenizeOptions): CountedCaption {
-  return countCaption(pretokenized ? caption : simpleTokenize(caption));
-}
-
 /** `2 without a prediction (3, 7)`, with at most five ids. */
-function listIds(ids: readonly number[], what: string): string {
+export function listIds(ids: readonly number[], what: string): string {
   if (ids.length === 0) return `none ${what}`;
   const shown = ids.slice(0, 5).join(', ');
   return `${ids.length} ${what} (${shown}${ids.length > 5 ? ', ...' : ''})`;

@@ -6,7 +6,7 @@ import { type DocumentFrequencies, frequenciesOf, inverseFrequency } from './doc
 const SIGMA = 6;
 
 /**
- * CIDEr-D of the whole set (the mean over images) and of every image, in [0, 10]; papers print it times 100.
+ * CIDEr-D of every image, in [0, 10]; that of the set is their mean, and papers print it times 100.
  *
  *     w_g(c) = tf_g(c) · (ln N - ln max(1, df_g))
  *     CIDEr-D_n(h, r) = exp(-(l_h - l_r)² / (2 · 6²)) · Σ_g min(w_g(h), w_g(r)) · w_g(r) / (‖w(h)‖ ‖w(r)‖)
@@ -21,9 +21,9 @@ const SIGMA = 6;
 export function ciderD(
   pairs: readonly CaptionPair[],
   frequencies: DocumentFrequencies = frequenciesOf(pairs),
-): { corpus: number; perImage: number[] } {
+): number[] {
   const idf = inverseFrequency(frequencies);
-  const perImage = pairs.map(({ prediction, references }) => {
+  return pairs.map(({ prediction, references }) => {
     const predictionNorms = weightNorms(prediction, idf);
     let sum = 0;
     for (const reference of references) {
@@ -41,7 +41,6 @@ export function ciderD(
     }
     return (10 * sum) / MAX_NGRAM / references.length;
   });
-  return { corpus: perImage.reduce((total, score) => total + score, 0) / perImage.length, perImage };
 }
 
 /** The Euclidean norms of a caption's tf-idf vectors, entry `n - 1` for n-grams. */

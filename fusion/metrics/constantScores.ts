@@ -26,18 +26,21 @@ export function constantCiderD(candidates: readonly CountedCaption[], images: Im
       const length = numBigrams(reference);
       const share = 10 / (MAX_NGRAM * references.length * images.length);
       for (let n = 0; n < MAX_NGRAM; n++) {
-        dots.fill(0);
+        const touched: number[] = [];
         for (const [ngram, count] of reference.ngrams[n]) {
           const posting = postings.get(ngram);
-          if (posting === undefined) continue;
           const weight = idf(ngram);
+          if (posting === undefined || weight === 0) continue;
           const { candidates: having, counts } = posting;
-          for (let i = 0; i < having.length; i++) dots[having[i]] += clippedProduct(counts[i], count, weight);
+          for (let i = 0; i < having.length; i++) {
+            if (dots[having[i]] === 0) touched.push(having[i]);
+            dots[having[i]] += clippedProduct(counts[i], count, weight);
+          }
         }
-        for (let candidate = 0; candidate < candidates.length; candidate++) {
-          if (dots[candidate] === 0) continue;
+        for (const candidate of touched) {
           const cosine = overNorms(dots[candidate], norms[candidate][n], referenceNorms[n]);
           scores[candidate] += share * cosine * lengthPenalty(lengths[candidate] - length);
+          dots[candidate] = 0;
         }
       }
     }

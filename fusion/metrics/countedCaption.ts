@@ -5,6 +5,7 @@ export const MAX_NGRAM = 4;
 export interface CountedCaption {
   /** Tokens with spaces between them. */
   readonly text: string;
+  readonly words: readonly string[];
   readonly numWords: number;
   /** Entry `n - 1` maps each n-gram (words joined by one space) to how often it occurs, for n = 1..4. */
   readonly ngrams: readonly ReadonlyMap<string, number>[];
@@ -21,5 +22,5 @@ export function countCaption(text: string): CountedCaption {
       ngrams[n].set(ngram, (ngrams[n].get(ngram) ?? 0) + 1);
     }
   }
-  return { text, numWords: words.length, ngrams };
+  return { text, words, numWords: words.length, ngrams };
 }

@@ -4,7 +4,7 @@ import type { CaptionPair } from './captionPairs.js';
 const BETA = 1.2;
 
 /**
- * ROUGE-L of the whole set (the mean over images) and of every image, in [0, 1].
+ * ROUGE-L of one image, in [0, 1]; that of a set is the mean over its images.
  *
  *     P = max_r LCS(h, r) / |h|      R = max_r LCS(h, r) / |r|      F = (1 + β²) P R / (R + β² P), β = 1.2
  *
@@ -13,21 +13,18 @@ const BETA = 1.2;
  *
  * Source: Lin 2004; details as in pycocoevalcap's `rouge.py`.
  */
-export function rougeL(pairs: readonly CaptionPair[]): { corpus: number; perImage: number[] } {
-  const perImage = pairs.map(({ prediction, references }) => {
-    const predicted = prediction.text.split(' ');
-    let precision = 0;
-    let recall = 0;
-    for (const { text } of references) {
-      const referenced = text.split(' ');
-      const common = longestCommonSubsequence(predicted, referenced);
-      precision = Math.max(precision, common / predicted.length);
-      recall = Math.max(recall, common / referenced.length);
-    }
-    if (precision === 0 || recall === 0) return 0;
-    return ((1 + BETA * BETA) * precision * recall) / (recall + BETA * BETA * precision);
-  });
-  return { corpus: perImage.reduce((total, score) => total + score, 0) / perImage.length, perImage };
+export function rougeL({ prediction, references }: CaptionPair): number {
+  const predicted = prediction.text.split(' ');
+  let precision = 0;
+  let recall = 0;
+  for (const { text } of references) {
+    const referenced = text.split(' ');
+    const common = longestCommonSubsequence(predicted, referenced);
+    precision = Math.max(precision, common / predicted.length);
+    recall = Math.max(recall, common / referenced.length);
+  }
+  if (precision === 0 || recall === 0) return 0;
+  return ((1 + BETA * BETA) * precision * recall) / (recall + BETA * BETA * precision);
 }
 
 /** Length of the longest sequence of words that both have in this order, gaps allowed. */

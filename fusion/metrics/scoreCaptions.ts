@@ -1,21 +1,20 @@
-import { bleu } from './bleu.js';
-import { type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
-import { ciderD } from './ciderD.js';
+import type { CaptionPredictions, CaptionSet } from './captionPairs.js';
+import { type CaptionStatistics, captionStatistics, scoresOfSums, sumOf } from './captionStatistics.js';
 import type { DocumentFrequencies } from './documentFrequencies.js';
-import { rougeL } from './rougeL.js';
-import type { TokenizeOptions } from './simpleTokenize.js';
+import type { TokenizeOptions } from './ptbTokenize.js';
 
-/** The caption metrics: BLEU and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
+/** The caption metrics: BLEU, METEOR-like and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
 export interface CaptionMetrics {
   readonly bleu1: number;
   readonly bleu2: number;
   readonly bleu3: number;
   readonly bleu4: number;
+  readonly meteorExactStem: number;
   readonly rougeL: number;
   readonly ciderD: number;
 }
 
-/** Scores of a set of captions. BLEU of the set is not the mean of its images; ROUGE-L and CIDEr-D are. */
+/** Scores of a set of captions. BLEU and METEOR of the set are not the means of its images; ROUGE-L and CIDEr-D are. */
 export interface CaptionScores extends CaptionMetrics {
   /** One entry per image, in ascending order of id. */
   readonly perImage: readonly (CaptionMetrics & { readonly imageId: number })[];
@@ -27,8 +26,8 @@ export interface ScoreOptions extends TokenizeOptions {
 }
 
 /**
- * BLEU-1..4, ROUGE-L and CIDEr-D of one caption per image; the numbers are pycocoevalcap's for captions tokenized alike.
- * Time grows linearly with the number of images.
+ * BLEU-1..4, METEOR-like, ROUGE-L and CIDEr-D of one caption per image; BLEU, ROUGE-L and CIDEr-D are pycocoevalcap's
+ * numbers for captions tokenized alike. Time grows linearly with the number of images.
  *
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  */
@@ -37,23 +36,13 @@ export function scoreCaptions(
   references: CaptionSet,
   options: ScoreOptions = {},
 ): CaptionScores {
-  const pairs = captionPairs(predictions, references, options);
-  const bleuScores = bleu(pairs);
-  const rougeScores = rougeL(pairs);
-  const ciderScores = ciderD(pairs, options.documentFrequencies);
-  const named = ([bleu1, bleu2, bleu3, bleu4]: readonly number[], rouge: number, cider: number): CaptionMetrics => ({
-    bleu1,
-    bleu2,
-    bleu3,
-    bleu4,
-    rougeL: rouge,
-    ciderD: cider,
-  });
+  return scoresOf(captionStatistics(predictions, references, options));
+}
+
+/** The scores of a set whose statistics are at hand. */
+export function scoresOf({ imageIds, perImage }: CaptionStatistics): CaptionScores {
   return {
-    ...named(bleuScores.corpus, rougeScores.corpus, ciderScores.corpus),
-    perImage: pairs.map(({ imageId }, index) => ({
-      imageId,
-      ...named(bleuScores.perImage[index], rougeScores.perImage[index], ciderScores.perImage[index]),
-    })),
+    ...scoresOfSums(sumOf(perImage)),
+    perImage: perImage.map((statistics, i) => ({ imageId: imageIds[i], ...scoresOfSums(statistics) })),
   };
 }

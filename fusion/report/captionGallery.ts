@@ -16,12 +16,17 @@ export function captionGallery(items: readonly GalleryItem[]): SafeHtml {
   return html`${hasMarks && html`<p class="muted">Words of the generated captions: <span class="ok">right</span>, <span class="wrong">wrong</span>.</p>`}${GROUPS.map(
     ({ group, title }) => {
       const members = items.filter((item) => item.group === group);
-      return members.length > 0 && html`<h3>${title}</h3>\n<div class="gallery">${members.map(galleryCard)}</div>\n`;
+      return members.length > 0 && html`<h3>${title}</h3>\n${galleryCards(members)}\n`;
     },
   )}`;
 }
 
-function galleryCard({ image, reference, generated, correct, note, marks }: GalleryItem): SafeHtml {
+/** Images with captions, side by side. @throws UserError on an image that cannot be embedded */
+export function galleryCards(items: readonly Omit<GalleryItem, 'group'>[]): SafeHtml {
+  return html`<div class="gallery">${items.map(galleryCard)}</div>`;
+}
+
+function galleryCard({ image, reference, generated, correct, note, marks }: Omit<GalleryItem, 'group'>): SafeHtml {
   const { uri, size } = imageDataUri(image);
   const small = size !== undefined && size.width < SMALL;
   const words = marks?.map(({ word, ok }, i) => {

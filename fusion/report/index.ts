@@ -1,3 +1,4 @@
+export { evaluationResults } from './evaluationResults.js';
 export type { MergePlanPicture, PictureGroup, PictureLayer } from './mergePlanPicture.js';
 export { mergePlanSvg } from './mergePlanSvg.js';
 export type {
@@ -16,4 +17,6 @@ export type {
   ReportScores,
   ReportSummary,
 } from './reportData.js';
+export { thumbnail } from './thumbnail.js';
+export { type EvaluationReport, evaluationReportHtml, writeEvaluationReport } from './writeEvaluationReport.js';
 export { reportHtml, writeReport } from './writeReport.js';

@@ -9,6 +9,8 @@ const METHODS: Readonly<Record<MergePlanPicture['method'], string>> = {
   routed: 'Image tokens use the vision group, text tokens the language group; text attends to both in one softmax.',
   grouped: 'Every token uses every group; each group is normalised alone, foreign groups stand behind a gate.',
   union: 'Every token uses all parameter tokens of a layer under one norm (dashed frames).',
+  crossAttention: 'Both backbones keep their own groups; before each text block a gated attention reads the image.',
+  prefix: 'Both backbones keep their own groups; a bridge group makes image tokens into text in front of the text.',
 };
 
 const IMAGE_STATES: Readonly<Record<MergePlanPicture['imageStates'], string>> = {

@@ -1,6 +1,6 @@
 /** What the drawing of a merge shows: which groups of parameter tokens each Pattention layer holds. */
 export interface MergePlanPicture {
-  readonly method: 'routed' | 'grouped' | 'union';
+  readonly method: 'routed' | 'grouped' | 'union' | 'crossAttention' | 'prefix';
   readonly imageStates: 'last' | 'aligned';
   /** The Pattention layers, block after block. */
   readonly layers: readonly PictureLayer[];

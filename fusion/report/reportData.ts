@@ -1,4 +1,5 @@
 /** @file What a report shows, in strings and numbers: the pipeline fills it, no tensor and no engine is involved. */
+import type { ByteSource } from '#src/storage';
 import type { LineChart } from '#src/tracking';
 import type { MergePlanPicture } from './mergePlanPicture.js';
 
@@ -72,6 +73,8 @@ export interface ReportScores {
   readonly captionNll?: ReportScore;
   readonly ciderD?: ReportScore;
   readonly bleu4?: ReportScore;
+  readonly meteorExactStem?: ReportScore;
+  readonly rougeL?: ReportScore;
 }
 
 /** The scores of one test set: a column per score that any row has. */
@@ -95,8 +98,8 @@ export interface ReportResultRow {
 
 export interface GalleryItem {
   readonly group: 'seen' | 'held-out' | 'failures';
-  /** PNG or JPEG, its bytes or its path; embedded as it is. */
-  readonly image: Uint8Array | string;
+  /** PNG or JPEG, its bytes or where they are; embedded as it is. */
+  readonly image: Uint8Array | string | ByteSource;
   readonly reference: readonly string[];
   readonly generated: string;
   readonly correct: boolean;

@@ -10,6 +10,8 @@ interface ScoreColumn {
 }
 
 const COLUMNS: readonly ScoreColumn[] = [
+  { key: 'captionNll', label: 'caption NLL ↓', note: 'nats/token' },
+  { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' },
   { key: 'object', label: 'object', note: 'share right', share: true },
   { key: 'colour', label: 'colour', note: 'share right', share: true },
   { key: 'shape', label: 'shape', note: 'share right', share: true },
@@ -17,9 +19,9 @@ const COLUMNS: readonly ScoreColumn[] = [
   { key: 'relation', label: 'relation', note: 'share true', share: true },
   { key: 'relationDisagree', label: 'relation*', note: 'share true', share: true },
   { key: 'exactScene', label: 'exact scene', note: 'share right', share: true },
-  { key: 'captionNll', label: 'caption NLL ↓', note: 'nats/token' },
-  { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' },
   { key: 'bleu4', label: 'BLEU-4', note: '0 to 1' },
+  { key: 'meteorExactStem', label: 'METEOR-like', note: 'exact, stem' },
+  { key: 'rougeL', label: 'ROUGE-L', note: '0 to 1' },
 ];
 
 /** The tables of all test sets, each with the model's row emphasised above its controls. */

@@ -1,9 +1,10 @@
 import { writeFileAtomic } from '#src/storage';
-import { formatDuration, html, htmlPage, lineChartSvg, type PageSection, type SafeHtml } from '#src/tracking';
+import { html, htmlPage, lineChartSvg, type PageSection, type SafeHtml } from '#src/tracking';
 import { captionGallery, captionGalleryStyles } from './captionGallery.js';
 import { mergePlanFigure, mergePlanStyles } from './mergePlanFigure.js';
 import { hashList, parameterTable, parameterTablesStyles } from './parameterTables.js';
-import type { ReportCurves, ReportData, ReportProvenance } from './reportData.js';
+import { provenanceList, readableTime } from './provenance.js';
+import type { ReportCurves, ReportData } from './reportData.js';
 import { resultsTables } from './resultsTable.js';
 import { summaryBoard, summaryBoardStyles } from './summaryBoard.js';
 
@@ -52,25 +53,4 @@ function curveCards(curves: readonly ReportCurves[]): SafeHtml {
   // Two or four stand in pairs, others in threes.
   const pairs = cards.length === 2 || cards.length === 4;
   return html`<div class="charts${pairs && ' pairs'}">${cards}</div>`;
-}
-
-function provenanceList(provenance: ReportProvenance): SafeHtml {
-  const { command, engine, device, processor, node, seed, commit, wallSeconds } = provenance;
-  const entries: [string, string | SafeHtml | undefined][] = [
-    ['command', html`<code>${command}</code>`],
-    ['engine', engine],
-    ['device', device],
-    ['processor', processor],
-    ['Node', node],
-    ['seed', String(seed)],
-    ['commit', commit && html`<code>${commit}</code>`],
-    ['wall time', wallSeconds === undefined ? undefined : formatDuration(wallSeconds)],
-  ];
-  const shown = entries.filter(([, value]) => value !== undefined && value !== '');
-  return html`<dl class="card">${shown.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
-}
-
-/** 2026-01-31T12:30:59.123Z as 2026-01-31 12:30 UTC; other texts as they are. */
-function readableTime(iso: string): string {
-  return iso.replace(/^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(:[\d.]+)?Z$/, '$1 $2 UTC');
 }

@@ -1,31 +1,61 @@
-import { allFloat, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import { allFloat, type KernelContext, type NativeKernel, sizeOf, type TensorInfo } from './kernelContext.js';
 
 /** As src/kernels.h numbers them. */
-const UNARY = ['Square', 'Sqrt', 'Rsqrt', 'Exp', 'Erf', 'Tanh', 'Neg', 'Abs', 'Relu', 'Sigmoid', 'Reciprocal'] as const;
-const BINARY = ['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference'] as const;
+const UNARY = 'Square Sqrt Rsqrt Exp Erf Tanh Neg Abs Relu Sigmoid Reciprocal Log Log1p'.split(' ');
+/** With 0 up to 0; the next is with −1. */
+const STEP = UNARY.length;
+const BINARY = 'Add Sub Multiply RealDiv Maximum Minimum SquaredDifference'.split(' ');
+const ADD = BINARY.indexOf('Add');
+/** Of int32 numbers; numbered after the others. */
+const WHOLE_BINARY = ['Add', 'Sub', 'Maximum', 'Minimum'];
 
 /** Axes that the compiled kernel goes through, at most. */
 const MAX_RANK = 6;
 
-/** Element-wise arithmetic of float32; other dtypes go to the cpu kernels. */
-export function arithmeticKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
-  const kernels: Record<string, NativeKernel> = {};
+/** Element-wise arithmetic of float32 and some of int32; other dtypes go to the cpu kernels. */
+export function arithmeticKernels(context: KernelContext): Record<string, NativeKernel> {
+  const { tf, addon, backend, numbers, output, stock } = context;
+
+  function unary(operation: number, x: TensorInfo): TensorInfo {
+    const result = output(x.shape);
+    addon.unary(operation, sizeOf(x.shape), numbers(x), numbers(result));
+    return result;
+  }
+
+  const kernels: Record<string, NativeKernel> = {
+    Step: ({ x }, attributes) => {
+      const { alpha } = attributes;
+      const compiled = allFloat(x) && (alpha === 0 || alpha === -1);
+      return compiled ? unary(STEP - (alpha as number), x) : stock('Step', { x }, attributes);
+    },
+    AddN: (inputs, attributes) => {
+      const [first, ...others] = Object.values(inputs);
+      if (!allFloat(first, ...others)) return stock('AddN', inputs, attributes);
+      if (others.length === 0) return backend.sameNumbers(first, first.shape);
+      const sum = output(first.shape);
+      const count = sizeOf(first.shape);
+      for (const [i, other] of others.entries()) {
+        addon.binary(ADD, 1, count, 1, 1, numbers(i === 0 ? first : sum), numbers(other), numbers(sum));
+      }
+      return sum;
+    },
+  };
   for (const [operation, name] of UNARY.entries()) {
     kernels[name] = ({ x }, attributes) => {
-      if (!allFloat(x)) return stock(name, { x }, attributes);
-      const result = output(x.shape);
-      addon.unary(operation, sizeOf(x.shape), numbers(x), numbers(result));
-      return result;
+      return allFloat(x) ? unary(operation, x) : stock(name, { x }, attributes);
     };
   }
   for (const [operation, name] of BINARY.entries()) {
+    const whole = WHOLE_BINARY.indexOf(name);
     kernels[name] = ({ a, b }, attributes) => {
-      if (!allFloat(a, b)) return stock(name, { a, b }, attributes);
+      const ints = whole >= 0 && a.dtype === 'int32' && b.dtype === 'int32';
+      if (!ints && !allFloat(a, b)) return stock(name, { a, b }, attributes);
       const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
       const axes = broadcastAxes(shape, a.shape, b.shape);
       if (axes.length > MAX_RANK) return stock(name, { a, b }, attributes);
-      const result = output(shape);
-      addon.binary(operation, axes.length, ...axes.flat(), numbers(a), numbers(b), numbers(result));
+      const result = output(shape, ints ? 'int32' : 'float32');
+      const code = ints ? BINARY.length + whole : operation;
+      addon.binary(code, axes.length, ...axes.flat(), numbers(a), numbers(b), numbers(result));
       return result;
     };
   }

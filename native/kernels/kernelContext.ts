@@ -24,7 +24,7 @@ export interface KernelContext {
 }
 
 export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend): KernelContext {
-  let made: TensorInfo[] = [];
+  const made: TensorInfo[] = [];
   return {
     tf,
     addon,
@@ -36,14 +36,13 @@ export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend
       return tensor;
     },
     run: (kernel, inputs, attributes) => {
-      made = [];
       try {
         return kernel(inputs, attributes);
       } catch (error) {
         for (const { dataId } of made) backend.disposeData(dataId, true);
         throw error;
       } finally {
-        made = [];
+        made.length = 0;
       }
     },
     stock: (kernelName, inputs, attributes) => {

@@ -10,28 +10,46 @@ function isNumbers(dtype: string): dtype is NumberType {
 }
 
 /** TensorFlow.js's own kernels that only move numbers; strings go to the cpu kernels. */
-export function movementKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
-  function slice(x: TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): TensorInfo {
-    const result = output(size, dtype);
-    const bytes = BYTES[dtype];
-    const strides = x.shape.map((_, axis) => sizeOf(x.shape.slice(axis + 1)) * bytes);
+export function movementKernels(context: KernelContext): Record<string, NativeKernel> {
+  const { tf, addon, backend, numbers, output, stock } = context;
+
+  /** Copies a box of `size` from `fromBegin` in one tensor to `toBegin` in another of the same dtype and rank. */
+  function copyBox(
+    from: TensorInfo,
+    fromBegin: readonly number[],
+    to: TensorInfo,
+    toBegin: readonly number[],
+    size: readonly number[],
+  ): void {
+    const bytes = BYTES[to.dtype as NumberType];
+    const [fromStrides, toStrides] = [from, to].map(({ shape }) => byteStrides(shape, bytes));
+    const whole = (axis: number): boolean => size[axis] === from.shape[axis] && size[axis] === to.shape[axis];
     let width = bytes;
-    let inner = size.length; // axes from here on are one run of bytes
-    while (inner > 0 && (inner === size.length || size[inner] === x.shape[inner])) width *= size[--inner];
+    let inner = size.length; // axes from here on are one run of bytes in both
+    while (inner > 0 && (inner === size.length || whole(inner))) width *= size[--inner];
     let outer = inner; // axes from here to `inner` are rows at one stride
     let rows = 1;
-    while (outer > 0 && (outer === inner || size[outer] === x.shape[outer])) rows *= size[--outer];
-    const start = begin.reduce((sum, place, axis) => sum + place * strides[axis], 0);
-    const rowStride = inner > 0 ? strides[inner - 1] : width;
+    while (outer > 0 && (outer === inner || whole(outer))) rows *= size[--outer];
+    const startOf = (begin: readonly number[], strides: readonly number[]): number =>
+      begin.reduce((sum, place, axis) => sum + place * strides[axis], 0);
+    const starts = [startOf(fromBegin, fromStrides), startOf(toBegin, toStrides)];
+    const [fromStride, toStride] = inner > 0 ? [fromStrides[inner - 1], toStrides[inner - 1]] : [width, width];
     const blocks = sizeOf(size.slice(0, outer));
+    const [source, target] = [numbers(from), numbers(to)];
     for (let block = 0; block < blocks; block++) {
-      let from = start;
+      let [fromStart, toStart] = starts;
       for (let axis = outer - 1, rest = block; axis >= 0; axis--) {
-        from += (rest % size[axis]) * strides[axis];
+        fromStart += (rest % size[axis]) * fromStrides[axis];
+        toStart += (rest % size[axis]) * toStrides[axis];
         rest = Math.floor(rest / size[axis]);
       }
-      addon.copyRows(rows, width, from, rowStride, block * rows * width, width, numbers(x), numbers(result));
+      addon.copyRows(rows, width, fromStart, fromStride, toStart, toStride, source, target);
     }
+  }
+
+  function slice(x: TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): TensorInfo {
+    const result = output(size, dtype);
+    copyBox(x, begin, result, Array(size.length).fill(0), size);
     return result;
   }
 
@@ -70,6 +88,18 @@ export function movementKernels({ tf, addon, numbers, output, stock }: KernelCon
       const [from, extent] = tf.slice_util.parseSliceParams(x, begin as number[], size as number[]);
       tf.slice_util.assertParamsValid(x, from, extent);
       return slice(x, from, extent, x.dtype);
+    },
+    PadV2: ({ x }, { paddings, constantValue }) => {
+      if (!isNumbers(x.dtype)) return stock('PadV2', { x }, { paddings, constantValue });
+      const sides = paddings as [before: number, after: number][];
+      const result = output(
+        x.shape.map((size, axis) => sides[axis][0] + size + sides[axis][1]),
+        x.dtype,
+      );
+      numbers(result).fill(constantValue as number);
+      const begin = sides.map(([before]) => before);
+      copyBox(x, Array(begin.length).fill(0), result, begin, x.shape);
+      return result;
     },
     SplitV: ({ x }, { numOrSizeSplits, axis }) => {
       if (!isNumbers(x.dtype)) return stock('SplitV', { x }, { numOrSizeSplits, axis });
@@ -118,6 +148,8 @@ export function movementKernels({ tf, addon, numbers, output, stock }: KernelCon
     },
     Transpose: ({ x }, { perm }) => {
       const axes = perm as number[];
+      // The gradient of a gather asks for the order that is there.
+      if (axes.every((axis, i) => axis === i)) return backend.sameNumbers(x, x.shape);
       const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
       if (swap === undefined) return stock('Transpose', { x }, { perm });
       const shape = axes.map((axis) => x.shape[axis]);
@@ -155,4 +187,15 @@ export function movementKernels({ tf, addon, numbers, output, stock }: KernelCon
       return result;
     },
   };
+}
+
+/** Bytes from one index to the next along every axis. */
+function byteStrides(shape: readonly number[], bytes: number): number[] {
+  const strides = Array<number>(shape.length);
+  let stride = bytes;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
 }

@@ -1,7 +1,7 @@
 import { allFloat, expectRank, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
 
-/** Kernels that go row by row: layer normalisation, cross-entropy and softmax. */
-export function rowKernels({ addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
+/** Kernels that go row by row: layer normalisation, cross-entropy, softmax and the place of the largest number. */
+export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
   return {
     LayerNormalize: ({ x }, { epsilon }) => {
       expectRank('LayerNormalize', 'x', x, 2);
@@ -31,6 +31,14 @@ export function rowKernels({ addon, numbers, output, stock }: KernelContext): Re
       const tensors = [dLosses, logits, labels, weights, logSumExp, dLogits].map(numbers);
       addon.crossEntropyGradient(rows, classes, ...tensors);
       return dLogits;
+    },
+    ArgMax: ({ x }, { axis }) => {
+      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
+      const width = x.shape[along];
+      if (!allFloat(x) || along !== x.shape.length - 1 || width === 0) return stock('ArgMax', { x }, { axis });
+      const result = output(x.shape.slice(0, -1), 'int32');
+      addon.argMax(sizeOf(result.shape), width, numbers(x), numbers(result));
+      return result;
     },
     Softmax: ({ logits }, { dim }) => {
       const last = logits.shape.length - 1;

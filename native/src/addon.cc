@@ -90,8 +90,9 @@ napi_value choose(napi_env env, napi_callback_info info) {
 napi_value alignment(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments in(env, info);
-    const uintptr_t start = reinterpret_cast<uintptr_t>(in.buffer("buffer"));
-    const long bytes = in.size("bytes");
+    long size = 0;
+    const uintptr_t start = reinterpret_cast<uintptr_t>(in.buffer("buffer", &size));
+    const long bytes = in.size("bytes", size);
     in.end();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     constexpr uintptr_t page = 4096;
@@ -115,7 +116,7 @@ void define(napi_env env, napi_value exports, const char* name, napi_callback ca
 }
 
 napi_value start(napi_env env, napi_value exports) {
-  for (const Binding* bindings : {modelBindings, arrayBindings}) {
+  for (const Binding* bindings : {modelBindings, arrayBindings, optimizerBindings}) {
     for (const Binding* each = bindings; each->name != nullptr; each++) {
       define(env, exports, each->name, callKernel, const_cast<Binding*>(each));
     }

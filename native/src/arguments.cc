@@ -1,17 +1,61 @@
 #include "arguments.h"
 
+#include <utility>
+
 namespace tokenfuse {
 namespace {
 constexpr double kLargest = 1099511627776.0;  // 2⁴⁰
+
+[[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) {
+  throw std::invalid_argument(std::string("native kernel, ") + name + ": expected " + expected + ", got " + got);
 }
+
+/** Which typed arrays are taken; `any` counts bytes, the others numbers. */
+enum class Kind { floats, integers, words, any };
+
+struct View {
+  void* data = nullptr;
+  size_t length = 0;
+};
+
+View viewOf(napi_env env, napi_value value, const char* name, Kind kind) {
+  napi_typedarray_type type;
+  View view;
+  // Of anything but a typed array this fails and says so.
+  if (napi_get_typedarray_info(env, value, &type, &view.length, &view.data, nullptr, nullptr) != napi_ok) {
+    fail(name, "a typed array", "something else");
+  }
+  // An array without numbers is not one that is not there, and copying nothing wants an address too.
+  static float nothing = 0;
+  if (view.data == nullptr) view.data = &nothing;
+  if (kind == Kind::any) {
+    const size_t widths[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+    view.length *= static_cast<size_t>(type) < sizeof(widths) / sizeof(*widths) ? widths[type] : 1;
+    return view;
+  }
+  const bool allowed = (type == napi_float32_array && kind != Kind::integers) ||
+                       (type == napi_int32_array && kind != Kind::floats);
+  if (!allowed) {
+    const char* wanted[] = {"a Float32Array", "an Int32Array", "a Float32Array or Int32Array"};
+    fail(name, wanted[static_cast<int>(kind)], "typed array of another kind");
+  }
+  return view;
+}
+
+void* arrayOf(napi_env env, napi_value value, const char* name, long count, Kind kind) {
+  const View view = viewOf(env, value, name, kind);
+  if (view.length < static_cast<size_t>(count)) {
+    fail(name, "at least " + std::to_string(count) + (kind == Kind::any ? " bytes" : " numbers"),
+         std::to_string(view.length));
+  }
+  return view.data;
+}
+
+}  // namespace
 
 Arguments::Arguments(napi_env env, napi_callback_info info) : env_(env) {
   napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr);
   if (count_ > kMost) fail("arguments", "at most " + std::to_string(kMost), std::to_string(count_));
-}
-
-void Arguments::fail(const char* name, const std::string& expected, const std::string& got) const {
-  throw std::invalid_argument(std::string("native kernel, ") + name + ": expected " + expected + ", got " + got);
 }
 
 napi_value Arguments::take(const char* name) {
@@ -53,34 +97,8 @@ std::string Arguments::text() {
   return std::string(characters, length);
 }
 
-uint8_t* Arguments::array(const char* name, long count, bool floats, bool integers, bool others) {
-  const napi_value value = take(name);
-  bool isArray = false;
-  if (napi_is_typedarray(env_, value, &isArray) != napi_ok || !isArray) fail(name, "a typed array", "something else");
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (napi_get_typedarray_info(env_, value, &type, &length, &data, nullptr, nullptr) != napi_ok) {
-    fail(name, "a typed array", "one that cannot be read");
-  }
-  const bool allowed = type == napi_float32_array ? floats : type == napi_int32_array ? integers : others;
-  if (!allowed) {
-    fail(name, floats && integers ? "a Float32Array or Int32Array" : floats ? "a Float32Array" : "an Int32Array",
-         "typed array of another kind");
-  }
-  size_t width = 1;
-  if (others) {
-    const size_t widths[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-    width = static_cast<size_t>(type) < sizeof(widths) / sizeof(*widths) ? widths[type] : 1;
-  }
-  if (length * width < static_cast<size_t>(count)) {
-    fail(name, "at least " + std::to_string(count) + (others ? " bytes" : " numbers"), std::to_string(length * width));
-  }
-  return static_cast<uint8_t*>(data);
-}
-
 float* Arguments::floats(const char* name, long count) {
-  return reinterpret_cast<float*>(array(name, count, true, false, false));
+  return static_cast<float*>(arrayOf(env_, take(name), name, count, Kind::floats));
 }
 
 float* Arguments::floatsOrNone(const char* name, long count) {
@@ -94,21 +112,54 @@ float* Arguments::floatsOrNone(const char* name, long count) {
 }
 
 int32_t* Arguments::ints(const char* name, long count) {
-  return reinterpret_cast<int32_t*>(array(name, count, false, true, false));
+  return static_cast<int32_t*>(arrayOf(env_, take(name), name, count, Kind::integers));
 }
 
 float* Arguments::words(const char* name, long count) {
-  return reinterpret_cast<float*>(array(name, count, true, true, false));
+  return static_cast<float*>(arrayOf(env_, take(name), name, count, Kind::words));
 }
 
-uint8_t* Arguments::bytes(const char* name, long count) { return array(name, count, true, true, true); }
+uint8_t* Arguments::bytes(const char* name, long count) {
+  return static_cast<uint8_t*>(arrayOf(env_, take(name), name, count, Kind::any));
+}
 
-void* Arguments::buffer(const char* name) {
+ArrayList Arguments::arrays(const char* name) {
+  const napi_value value = take(name);
+  uint32_t count = 0;
+  if (napi_get_array_length(env_, value, &count) != napi_ok) fail(name, "an array of arrays", "something else");
+  std::vector<napi_value> arrays;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value each = nullptr;
+    if (napi_get_element(env_, value, i, &each) != napi_ok) fail(name, "an array of arrays", "one that cannot be read");
+    arrays.push_back(each);
+  }
+  return ArrayList(env_, name, std::move(arrays));
+}
+
+ArrayList Arguments::arrays(const char* name, size_t count) {
+  ArrayList list = arrays(name);
+  if (list.size() != count) fail(name, std::to_string(count) + " arrays", std::to_string(list.size()));
+  return list;
+}
+
+ArrayList::ArrayList(napi_env env, const char* name, std::vector<napi_value> arrays)
+    : env_(env), name_(name), arrays_(std::move(arrays)) {}
+
+long ArrayList::length(size_t i) const {
+  return static_cast<long>(viewOf(env_, arrays_[i], name_, Kind::floats).length);
+}
+
+float* ArrayList::floats(size_t i, long count) const {
+  return static_cast<float*>(arrayOf(env_, arrays_[i], name_, count, Kind::floats));
+}
+
+void* Arguments::buffer(const char* name, long* bytes) {
   void* data = nullptr;
   size_t length = 0;
   if (napi_get_arraybuffer_info(env_, take(name), &data, &length) != napi_ok) {
     fail(name, "an ArrayBuffer", "something else");
   }
+  *bytes = static_cast<long>(length);
   return data;
 }
 

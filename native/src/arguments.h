@@ -5,8 +5,25 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace tokenfuse {
+
+/** An array of Float32Arrays; what they are is checked when they are asked for. */
+class ArrayList {
+ public:
+  ArrayList(napi_env env, const char* name, std::vector<napi_value> arrays);
+  size_t size() const { return arrays_.size(); }
+  /** Numbers in array `i`. */
+  long length(size_t i) const;
+  /** Array `i`, of at least `count` numbers. */
+  float* floats(size_t i, long count) const;
+
+ private:
+  napi_env env_;
+  const char* name_;
+  std::vector<napi_value> arrays_;
+};
 
 /** A call's arguments, taken one after the other; whatever is wrong with one is a std::invalid_argument. */
 class Arguments {
@@ -32,16 +49,18 @@ class Arguments {
   float* words(const char* name, long count);
   /** Any typed array of at least that many bytes. */
   uint8_t* bytes(const char* name, long count);
-  /** The ArrayBuffer's memory. */
-  void* buffer(const char* name);
+  /** An array of Float32Arrays. All such lists come before the first array: reading one may run JavaScript. */
+  ArrayList arrays(const char* name);
+  /** The same, of that many. */
+  ArrayList arrays(const char* name, size_t count);
+  /** The ArrayBuffer's memory, and how many bytes it has. */
+  void* buffer(const char* name, long* bytes);
 
   /** Ends the reading: more arguments than were taken are an error too. */
   void end() const;
 
  private:
   napi_value take(const char* name);
-  uint8_t* array(const char* name, long count, bool floats, bool integers, bool others);
-  [[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) const;
 
   static constexpr size_t kMost = 32;
   napi_env env_;

@@ -34,9 +34,13 @@ void binary(Arguments& in, const Kernels& kernels) {
   if (g.strideA[g.rank - 1] > 1 || g.strideB[g.rank - 1] > 1) {
     throw std::invalid_argument("native kernel, last stride: expected 0 or 1, got more");
   }
-  g.a = in.floats("a", count == 0 ? 0 : lastA + 1);
-  g.b = in.floats("b", count == 0 ? 0 : lastB + 1);
-  g.out = in.floats("output", count);
+  const bool whole = g.op >= BinaryOp::addInt;
+  const auto numbers = [&](const char* name, long size) {
+    return whole ? reinterpret_cast<float*>(in.ints(name, size)) : in.floats(name, size);
+  };
+  g.a = numbers("a", count == 0 ? 0 : lastA + 1);
+  g.b = numbers("b", count == 0 ? 0 : lastB + 1);
+  g.out = numbers("output", count);
   in.end();
   if (count > 0) kernels.binary(g);
 }
@@ -48,6 +52,16 @@ void softmax(Arguments& in, const Kernels& kernels) {
   float* output = in.floats("output", product({rows, width}));
   in.end();
   kernels.softmax(x, output, rows, width);
+}
+
+void argMax(Arguments& in, const Kernels& kernels) {
+  const long rows = in.size("rows");
+  const long width = in.size("width", INT32_MAX);
+  if (width == 0) throw std::invalid_argument("native kernel, width: expected at least 1, got 0");
+  const float* x = in.floats("x", product({rows, width}));
+  int32_t* output = in.ints("output", rows);
+  in.end();
+  kernels.argMax(x, output, rows, width);
 }
 
 void sumRows(Arguments& in, const Kernels& kernels) {
@@ -91,7 +105,7 @@ void swapAxes(Arguments& in, const Kernels& kernels) {
   const float* x = in.words("x", count);
   float* output = in.words("output", count);
   in.end();
-  kernels.swapAxes(x, output, batch, rows, columns, width);
+  if (count > 0) kernels.swapAxes(x, output, batch, rows, columns, width);
 }
 
 /** Copies `rows` runs of `width` bytes, the runs at equal distances in both arrays. */
@@ -142,7 +156,7 @@ void gatherRows(Arguments& in, const Kernels&) {
 }  // namespace
 
 const Binding arrayBindings[] = {
-    {"unary", unary},           {"binary", binary},         {"softmax", softmax},   {"sumRows", sumRows},
+    {"unary", unary},           {"binary", binary},         {"softmax", softmax},   {"argMax", argMax},     {"sumRows", sumRows},
     {"sumColumns", sumColumns}, {"segmentSum", segmentSum}, {"swapAxes", swapAxes}, {"copyRows", copyRows},
     {"gatherRows", gatherRows}, {nullptr, nullptr},
 };

@@ -14,5 +14,7 @@ struct Binding {
 extern const Binding modelBindings[];
 /** Element-wise kernels, sums, and kernels that move numbers; ends with a null name. */
 extern const Binding arrayBindings[];
+/** Kernels over all parameters at once; ends with a null name. */
+extern const Binding optimizerBindings[];
 
 }  // namespace tokenfuse

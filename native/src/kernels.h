@@ -27,6 +27,8 @@ struct Pattention {
   const float* dOutput;
   /** Null where not wanted. */
   float *dX, *dKeys, *dValues;
+  /** Whether output and dX hold the sums of the groups before, to which this one's are added. */
+  bool add;
 };
 
 struct Attention {
@@ -41,15 +43,45 @@ struct Attention {
   float *dQ, *dK, *dV;
 };
 
-struct AdamW {
-  long count;
-  float gradientScale, beta1, restOfBeta1, beta2, restOfBeta2, decay, rate, correction, epsilon;
-  const float *param, *gradient, *m, *v;
-  float *newParam, *newM, *newV;
+struct LinearCrossEntropy {
+  long rows, dModel, classes;
+  const float *states, *embedding;
+  /** In [0, classes) where the weight is not 0. */
+  const int32_t* labels;
+  const float* weights;
+  float* losses;
+  /** Null where not wanted. */
+  float *dStates, *dEmbedding;
 };
 
-enum class UnaryOp : int { square, sqrt, rsqrt, exp, erf, tanh, negate, absolute, relu, sigmoid, reciprocal, count };
-enum class BinaryOp : int { add, subtract, multiply, divide, maximum, minimum, squaredDifference, count };
+/** A part of one parameter; `param`, `m` and `v` are written where they lie. */
+struct AdamWPiece {
+  float* param;
+  const float* gradient;
+  float *m, *v;
+  long count;
+  float decay;
+};
+
+struct AdamW {
+  float gradientScale, beta1, restOfBeta1, beta2, restOfBeta2, rate, correction, epsilon;
+  const AdamWPiece* pieces;
+  long numPieces;
+};
+
+struct NormPiece {
+  const float* x;
+  long count;
+};
+
+enum class UnaryOp : int {
+  square, sqrt, rsqrt, exp, erf, tanh, negate, absolute, relu, sigmoid, reciprocal, log, log1p, step, stepToMinusOne, count
+};
+/** Those that end in Int are of int32 numbers, which wrap around. */
+enum class BinaryOp : int {
+  add, subtract, multiply, divide, maximum, minimum, squaredDifference,
+  addInt, subtractInt, maximumInt, minimumInt, count
+};
 
 constexpr int kMaxRank = 6;
 
@@ -76,12 +108,17 @@ struct Kernels {
                        float* logSumExp, long rows, long classes);
   void (*crossEntropyGradient)(const float* dLosses, const float* logits, const int32_t* labels, const float* weights,
                                const float* logSumExp, float* dLogits, long rows, long classes);
+  void (*linearCrossEntropy)(const LinearCrossEntropy&);
   void (*rotary)(const float* x, float* out, const float* cosines, const float* sines, long batch, long seqLen,
                  long numHeads, long headDim, long half);
   void (*adamW)(const AdamW&);
+  /** Σ x² of every piece. */
+  void (*squaredNorms)(const NormPiece* pieces, long numPieces, double* sums);
   void (*unary)(UnaryOp op, const float* x, float* out, long count);
   void (*binary)(const Binary&);
   void (*softmax)(const float* x, float* out, long rows, long width);
+  /** Index of the first largest number of each row; NaN is passed over unless it comes first. */
+  void (*argMax)(const float* x, int32_t* out, long rows, long width);
   /** Sums (times factor) along the rows of [rows, width]. */
   void (*sumRows)(const float* x, float* out, long rows, long width, float factor);
   /** Sums (times factor) over the rows of [outer, rows, width], to [outer, width]. */

@@ -34,6 +34,7 @@ Pattention pattentionSettings(Arguments& in) {
   f.tanhForm = in.flag("gelu");
   f.epsilon = in.number("epsilon");
   f.tau = in.number("tau");
+  f.add = in.flag("add");
   return f;
 }
 
@@ -95,7 +96,7 @@ void attention(Arguments& in, const Kernels& kernels) {
   Attention f = attentionSettings(in, &maskBatches);
   attentionInputs(in, f, maskBatches);
   in.end();
-  if (f.queryLen > 0 && f.keyLen > 0) kernels.attention(f);
+  if (f.queryLen > 0 && f.keyLen > 0 && f.headDim > 0) kernels.attention(f);
 }
 
 void attentionGradient(Arguments& in, const Kernels& kernels) {
@@ -108,7 +109,7 @@ void attentionGradient(Arguments& in, const Kernels& kernels) {
   f.dK = in.floats("dK", product({f.batch, f.keyLen, width}));
   f.dV = in.floats("dV", product({f.batch, f.keyLen, width}));
   in.end();
-  if (f.queryLen > 0 && f.keyLen > 0) kernels.attentionGradient(f);
+  if (f.queryLen > 0 && f.keyLen > 0 && f.headDim > 0) kernels.attentionGradient(f);
 }
 
 void layerNormalize(Arguments& in, const Kernels& kernels) {
@@ -159,6 +160,28 @@ void crossEntropyGradient(Arguments& in, const Kernels& kernels) {
   kernels.crossEntropyGradient(dLosses, logits, labels, weights, logSumExp, dLogits, rows, classes);
 }
 
+void linearCrossEntropy(Arguments& in, const Kernels& kernels) {
+  LinearCrossEntropy f{};
+  f.rows = in.size("rows");
+  f.dModel = in.size("dModel");
+  f.classes = in.size("vocabSize");
+  f.states = in.floats("states", product({f.rows, f.dModel}));
+  f.embedding = in.floats("embedding", product({f.classes, f.dModel}));
+  f.labels = in.ints("labels", f.rows);
+  f.weights = in.floats("weights", f.rows);
+  f.losses = in.floats("losses", f.rows);
+  f.dStates = in.floatsOrNone("dStates", product({f.rows, f.dModel}));
+  f.dEmbedding = in.floatsOrNone("dEmbedding", product({f.classes, f.dModel}));
+  in.end();
+  for (long row = 0; row < f.rows; row++) {
+    if (f.weights[row] == 0 || (f.labels[row] >= 0 && f.labels[row] < f.classes)) continue;
+    throw std::invalid_argument("LinearCrossEntropy: expected labels in [0, " + std::to_string(f.classes) +
+                                ") where the weight is not 0, got " + std::to_string(f.labels[row]) + " in row " +
+                                std::to_string(row));
+  }
+  kernels.linearCrossEntropy(f);
+}
+
 void rotary(Arguments& in, const Kernels& kernels) {
   const long batch = in.size("batch");
   const long seqLen = in.size("seqLen");
@@ -173,29 +196,6 @@ void rotary(Arguments& in, const Kernels& kernels) {
   kernels.rotary(x, output, table, table + seqLen * half, batch, seqLen, numHeads, headDim, half);
 }
 
-void adamW(Arguments& in, const Kernels& kernels) {
-  AdamW s{};
-  s.count = in.size("count");
-  s.gradientScale = in.number("gradientScale");
-  s.beta1 = in.number("beta1");
-  s.restOfBeta1 = in.number("1 - beta1");
-  s.beta2 = in.number("beta2");
-  s.restOfBeta2 = in.number("1 - beta2");
-  s.decay = in.number("decay");
-  s.rate = in.number("rate");
-  s.correction = in.number("correction");
-  s.epsilon = in.number("epsilon");
-  s.param = in.floats("param", s.count);
-  s.gradient = in.floats("gradient", s.count);
-  s.m = in.floats("m", s.count);
-  s.v = in.floats("v", s.count);
-  s.newParam = in.floats("newParam", s.count);
-  s.newM = in.floats("newM", s.count);
-  s.newV = in.floats("newV", s.count);
-  in.end();
-  kernels.adamW(s);
-}
-
 }  // namespace
 
 const Binding modelBindings[] = {
@@ -208,8 +208,8 @@ const Binding modelBindings[] = {
     {"layerNormalizeGradient", layerNormalizeGradient},
     {"crossEntropy", crossEntropy},
     {"crossEntropyGradient", crossEntropyGradient},
+    {"linearCrossEntropy", linearCrossEntropy},
     {"rotary", rotary},
-    {"adamW", adamW},
     {nullptr, nullptr},
 };
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import type { Arguments, Command, Output } from './command.js';
+import { wrapText } from './wrapText.js';
 
 /** Options that every command takes. */
 const COMMON_OPTIONS = {
@@ -130,7 +131,7 @@ function parseCommandArguments(command: Command, words: readonly string[]): Argu
 
 function programHelp({ name, version, summary, commands }: Program): string {
   return [
-    ...wrap(`${name} ${version}: ${summary}`, COLUMNS),
+    ...wrapText(`${name} ${version}: ${summary}`, COLUMNS),
     '',
     `usage: ${name} <command> [options]`,
     '',
@@ -153,12 +154,12 @@ function commandHelp(program: Program, command: Command): string {
     ]),
   ];
   return [
-    ...wrap(`usage: ${program.name} ${command.name} ${[...words, '[options]'].join(' ')}`, COLUMNS),
+    ...wrapText(`usage: ${program.name} ${command.name} ${[...words, '[options]'].join(' ')}`, COLUMNS),
     '',
-    ...wrap(command.summary, COLUMNS),
+    ...wrapText(command.summary, COLUMNS),
     ...(command.details === undefined
       ? []
-      : ['', ...command.details.split('\n').flatMap((line) => wrap(line, COLUMNS))]),
+      : ['', ...command.details.split('\n').flatMap((line) => wrapText(line, COLUMNS))]),
     '',
     ...twoColumns(entries),
   ].join('\n');
@@ -170,21 +171,7 @@ function twoColumns(entries: readonly (readonly [string, string])[]): string[] {
   return entries.flatMap(([left, right]) => {
     const head = left.length > width ? [`  ${left}`] : [];
     const first = head.length > 0 ? ' '.repeat(width) : left.padEnd(width);
-    const lines = wrap(right, COLUMNS - width - 4);
+    const lines = wrapText(right, COLUMNS - width - 4);
     return [...head, ...lines.map((line, i) => `  ${i === 0 ? first : ' '.repeat(width)}  ${line}`)];
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

@@ -84,7 +84,7 @@ function describeIssues(
     const keys = [...prefix, ...issue.path];
     const where = keys.length === 0 ? 'the whole file' : `'${keys.map(String).join('.')}'`;
     if (issue.code === 'unrecognized_keys') {
-      const known = knownKeys(schema, keys);
+      const known = knownKeys(schema, keys, value);
       return issue.keys.map((key) => {
         const name = [...keys, key].map(String).join('.');
         const list = known.length > 0 ? `; known here: ${known.join(', ')}` : '';
@@ -120,11 +120,13 @@ function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
   return issue.code === 'invalid_union' && 'options' in issue ? (issue.options as readonly unknown[]) : [];
 }
 
-/** The keys that the schema knows at a path, over all branches of unions on the way. */
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let level: z.core.$ZodType[] = [schema];
+/** The keys that the schema knows at a path, over all branches on the way that the value's discriminators allow. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], value: unknown): string[] {
+  let level = unwrap(schema, value);
+  let inside = value;
   for (const key of path) {
-    level = level.flatMap(unwrap).flatMap((type): z.core.$ZodType[] => {
+    inside = (inside as Record<PropertyKey, unknown> | null | undefined)?.[key];
+    const below = level.flatMap((type): z.core.$ZodType[] => {
       const definition = type._zod.def as {
         type: string;
         shape?: Record<string, z.core.$ZodType>;
@@ -134,26 +136,35 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
       if (definition.type === 'array' && definition.element) return [definition.element];
       return [];
     });
+    level = below.flatMap((type) => unwrap(type, inside));
   }
-  const keys = level.flatMap(unwrap).flatMap((type) => {
+  const keys = level.flatMap((type) => {
     const definition = type._zod.def as { type: string; shape?: object };
     return definition.type === 'object' ? Object.keys(definition.shape ?? {}) : [];
   });
   return [...new Set(keys)];
 }
 
-/** Sees through optional, default, pipe, lazy and union wrappers. */
-function unwrap(type: z.core.$ZodType): z.core.$ZodType[] {
+/** Sees through optional, default, pipe, lazy and union wrappers; of a discriminated union, to the branch of the value. */
+function unwrap(type: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
   const definition = type._zod.def as {
     innerType?: z.core.$ZodType;
     in?: z.core.$ZodType;
     options?: z.core.$ZodType[];
+    discriminator?: string;
     getter?: () => z.core.$ZodType;
   };
-  if (definition.innerType) return unwrap(definition.innerType);
-  if (definition.in) return unwrap(definition.in);
-  if (definition.options) return definition.options.flatMap(unwrap);
-  if (definition.getter) return unwrap(definition.getter());
+  if (definition.innerType) return unwrap(definition.innerType, value);
+  if (definition.in) return unwrap(definition.in, value);
+  if (definition.options) {
+    const { discriminator } = definition;
+    const kind = discriminator && (value as Record<string, unknown> | null | undefined)?.[discriminator];
+    const own = definition.options.filter(
+      (option) => kind !== undefined && option._zod.propValues?.[discriminator as string]?.has(kind as string),
+    );
+    return (own.length > 0 ? own : definition.options).flatMap((option) => unwrap(option, value));
+  }
+  if (definition.getter) return unwrap(definition.getter(), value);
   return [type];
 }
 

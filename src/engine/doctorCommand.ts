@@ -1,14 +1,28 @@
 import os from 'node:os';
-import { type Command, type JsonObject, type Output, renderTable } from '#src/cli';
+import { type Command, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ENGINE_NAMES, type EngineName, type EngineOptions } from './engine.js';
+import { FUSED_KERNELS, type FusedKernel } from './fusedKernels.js';
 import { measureMatmul } from './measureMatmul.js';
+import { type NativeKernels, nativeKernels } from './native.js';
 import { ENGINES } from './selectEngine.js';
+import { tf } from './tf.js';
 
 /** What `doctor` found out about one engine. */
-type Finding = { readonly engine: EngineName } & (
-  | { readonly available: true; readonly device: string; readonly version: string; readonly matmulGflops: number }
-  | { readonly available: false; readonly why: string; readonly install: string }
-);
+type Finding = { readonly engine: EngineName } & (Working | { available: false; why: string; install: string });
+
+interface Working {
+  readonly available: true;
+  readonly device: string;
+  readonly version: string;
+  readonly threads?: number;
+  readonly matmulGflops: number;
+  /** Bytes, of an engine with a pool: in use, free but kept for the next step, and how many of those at most. */
+  readonly pool?: { readonly used: number; readonly free: number; readonly limit: number };
+  /** Fused operations with a kernel of their own; on native also what else is compiled, and what is not. */
+  readonly kernels: { readonly fused: readonly FusedKernel[] } & Partial<NativeKernels>;
+}
+
+const COLUMNS = 80;
 
 /** `tokenfuse doctor`: which engines work on this machine, on what, and how fast. */
 export const doctorCommand: Command = {
@@ -17,6 +31,7 @@ export const doctorCommand: Command = {
   details: "Engines stand in the order in which 'auto' tries them: the first available one is taken.",
   positionals: [],
   options: {
+    kernels: { description: 'list which operations have a fast kernel on which engine, and which have none' },
     'allow-software-adapter': { description: 'measure accelerators that are emulated on the CPU too (slow)' },
   },
   async run(args, output): Promise<JsonObject> {
@@ -29,6 +44,10 @@ export const doctorCommand: Command = {
       engines.push(await examine(name, { allowSoftwareAdapter: args.flag('allow-software-adapter') }));
     }
     printFindings(engines, output);
+    if (!args.flag('kernels')) {
+      return { ...machine, engines: engines.map((each) => ({ ...each, kernels: undefined })) };
+    }
+    printKernels(engines, output);
     return { ...machine, engines };
   },
 };
@@ -49,9 +68,12 @@ async function examine(name: EngineName, options: EngineOptions): Promise<Findin
   const probe = await engine.probe(options);
   if (!probe.available) return { engine: name, ...probe };
   try {
-    const { device, version } = await engine.activate(options);
+    const activated = await engine.activate(options);
     const matmulGflops = Number((await measureMatmul()).toPrecision(3));
-    return { engine: name, available: true, device, version, matmulGflops };
+    const { pool } = tf.memory() as Pick<Working, 'pool'>;
+    const fused = FUSED_KERNELS.filter((kernel) => tf.getKernel(kernel, tf.getBackend()) != null);
+    const kernels = { fused, ...(name === 'native' ? await nativeKernels() : {}) };
+    return { engine: name, available: true, ...activated, matmulGflops, pool, kernels };
   } catch (error) {
     const why = `fails: ${(error as Error).message.split('\n')[0]}`;
     return { engine: name, available: false, why, install: 'the message names the cause' };
@@ -64,12 +86,44 @@ function printFindings(engines: readonly Finding[], output: Output): void {
       ? [finding.engine, 'yes', finding.device, String(finding.matmulGflops)]
       : [finding.engine, 'no', finding.why, '-'],
   );
-  const table = renderTable(['engine', 'works', 'device, or why not', 'GFLOP/s'], rows, { maxWidth: 80 });
+  const table = renderTable(['engine', 'works', 'device, or why not', 'GFLOP/s'], rows, { maxWidth: COLUMNS });
   for (const line of table.split('\n')) output.line(line);
   output.line();
   for (const finding of engines) if (!finding.available) output.line(`${finding.engine}: ${finding.install}`);
+  for (const finding of engines) {
+    if (!finding.available || finding.pool === undefined) continue;
+    const { used, free, limit } = finding.pool;
+    output.line(`${finding.engine}: memory ${mib(used)} in use, ${mib(free)} kept for reuse (${mib(limit)} at most)`);
+  }
   const chosen = engines.find(({ available }) => available);
   if (chosen !== undefined) output.line(`auto takes ${chosen.engine}`);
+}
+
+function printKernels(engines: readonly Finding[], output: Output): void {
+  const working = engines.filter((finding) => finding.available);
+  const rows = FUSED_KERNELS.map((kernel) => [
+    kernel,
+    ...working.map(({ kernels }) => (kernels.fused.includes(kernel) ? 'fast' : 'plain')),
+  ]);
+  const headers = ['fused operation', ...working.map(({ engine }) => engine)];
+  output.line();
+  for (const line of renderTable(headers, rows, { maxWidth: COLUMNS }).split('\n')) output.line(line);
+  for (const { engine, kernels } of working) {
+    const lists = [
+      ['compiled', kernels.compiled],
+      ['in plain JavaScript', kernels.javaScript],
+    ] as const;
+    for (const [how, names] of lists) {
+      if (names === undefined) continue;
+      output.line();
+      output.line(`${engine}, ${names.length} kernels ${how}:`);
+      for (const line of wrapText(names.join(' '), COLUMNS - 2)) output.line(`  ${line}`);
+    }
+  }
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 }
 
 function gib(bytes: number): string {

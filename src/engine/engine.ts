@@ -8,6 +8,8 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
 export interface EngineOptions {
   /** Accept an accelerator that is emulated on the CPU: slow, for checks on machines without a GPU. Default false. */
   readonly allowSoftwareAdapter?: boolean;
+  /** Worker threads of `native`, at least 1; by default one per physical core. The other engines have no such choice. */
+  readonly threads?: number;
 }
 
 /** Whether an engine can work on this machine; `install` says what to do about it. */
@@ -21,6 +23,8 @@ export interface EngineInfo {
   readonly device: string;
   readonly why: string;
   readonly version: string;
+  /** Worker threads, of an engine that has a choice of them. */
+  readonly threads?: number;
 }
 
 export interface Engine {
@@ -28,5 +32,5 @@ export interface Engine {
   /** Looks without changing anything that later tensors depend on; never throws. */
   probe(options?: EngineOptions): Promise<EngineProbe>;
   /** Makes the backend the current one; throws when it cannot work. Repeating it is cheap. */
-  activate(options?: EngineOptions): Promise<{ readonly device: string; readonly version: string }>;
+  activate(options?: EngineOptions): Promise<Omit<EngineInfo, 'name' | 'why'>>;
 }

@@ -3,17 +3,26 @@ import { activateBackend } from './activateBackend.js';
 import type { Engine } from './engine.js';
 import { tf } from './tf.js';
 
+/** Kernel names of TensorFlow.js and of this project: those in C++, and those left to plain JavaScript. */
+export interface NativeKernels {
+  readonly compiled: readonly string[];
+  readonly javaScript: readonly string[];
+}
+
 /** What native/index.ts exports, as far as it is needed here; src does not depend on that folder. */
 interface NativeModule {
   probeNative(): { available: true; device: string } | { available: false; why: string };
   describeNative(): string;
   setNativeThreads(threads: number): void;
+  nativeThreads(): number;
+  nativeKernels(tensorflow: typeof tf): NativeKernels;
   registerNative(tensorflow: typeof tf): void;
 }
 
-const install = 'install a C++ compiler (g++ or clang++) and run `npm run build`; until then wasm serves';
+const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
+const install = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then wasm serves`;
 
-/** This project's own C++ kernels, on all cores; TOKENFUSE_THREADS sets another number of threads. */
+/** This project's own C++ kernels, with one thread per physical core unless told otherwise. */
 export const native: Engine = {
   name: 'native',
   async probe() {
@@ -24,15 +33,25 @@ export const native: Engine = {
       return { available: false, why: `does not load: ${(error as Error).message.split('\n')[0]}`, install };
     }
   },
-  async activate() {
+  async activate({ threads = threadsHandedOver() } = {}) {
     const module = await load();
-    const threads = threadsAskedFor();
     module.registerNative(tf);
     if (threads !== undefined) module.setNativeThreads(threads);
     await activateBackend('native');
-    return { device: module.describeNative(), version: `tfjs ${tf.version.tfjs}` };
+    const version = `tfjs ${tf.version.tfjs}`;
+    return { device: module.describeNative(), version, threads: module.nativeThreads() };
   },
 };
+
+/** The kernels of the running native backend; none before it was started. */
+export async function nativeKernels(): Promise<NativeKernels> {
+  return (await load()).nativeKernels(tf);
+}
+
+/** Changes the number of threads while the native engine is at work; results do not depend on it. Others have no choice. */
+export async function changeThreads(threads: number): Promise<void> {
+  if (tf.getBackend() === 'native') (await load()).setNativeThreads(threads);
+}
 
 /** Loaded when first asked for. */
 async function load(): Promise<NativeModule> {
@@ -40,7 +59,8 @@ async function load(): Promise<NativeModule> {
   return await import(new URL(`../../native/index.${extension}`, import.meta.url).href);
 }
 
-function threadsAskedFor(): number | undefined {
+/** What a process that shares the machine with others was told by the one that started it. */
+function threadsHandedOver(): number | undefined {
   const text = process.env.TOKENFUSE_THREADS;
   if (text === undefined || text === '') return undefined;
   const threads = Number(text);

@@ -1,11 +1,12 @@
-import { tf } from '#src/engine';
+import { type FusedKernel, tf } from '#src/engine';
 
 /** A fused operation with a closed-form gradient; `forward` and `backward` run outside the tape. */
 export interface FusedOp {
   readonly inputs: readonly tf.Tensor[];
   /** Which inputs are to be differentiated; the others cost nothing in the backward pass. */
   readonly wanted: readonly boolean[];
-  forward(): { output: tf.Tensor; saved: readonly tf.Tensor[] };
+  /** `recording`: a gradient may be asked for; otherwise nobody reads what is saved. */
+  forward(recording: boolean): { output: tf.Tensor; saved: readonly tf.Tensor[] };
   /** Gradients of the wanted inputs, in their order. */
   backward(dOutput: tf.Tensor, saved: readonly tf.Tensor[]): tf.Tensor[];
 }
@@ -16,10 +17,12 @@ export interface FusedOp {
  */
 export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tensor {
   const differentiated = inputs.filter((_, i) => wanted[i]);
-  if (differentiated.length === 0) return tf.tidy(() => forward().output);
+  // Outside of a gradient there is no tape: going through customGrad would only cost time (half of a decoding step).
+  const recording = tf.engine().state.gradientDepth > 0;
+  if (differentiated.length === 0 || !recording) return tf.tidy(() => forward(false).output);
   const differentiable = tf.customGrad((...args) => {
     const save = args.at(-1) as tf.GradSaveFunc;
-    const { output, saved } = forward();
+    const { output, saved } = forward(true);
     save([...saved]);
     return {
       value: output,
@@ -29,18 +32,23 @@ export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tens
   return differentiable(...(differentiated as tf.Tensor[]));
 }
 
-/** Runs the current engine's kernel of that name, or undefined when it has none. */
+/** Whether the current engine has a kernel of that name. */
+export function hasFastKernel(name: FusedKernel): boolean {
+  return tf.getKernel(name, tf.getBackend()) != null;
+}
+
+/** Runs the current engine's kernel of that name on inputs by name or in order; undefined when it has none. */
 export function runFastKernel(
-  name: string,
-  inputs: Record<string, tf.Tensor>,
+  name: FusedKernel,
+  inputs: Record<string, tf.Tensor> | readonly tf.Tensor[],
   attributes: Record<string, unknown>,
 ): tf.Tensor[] | undefined {
-  if (tf.getKernel(name, tf.getBackend()) == null) return undefined;
+  if (!hasFastKernel(name)) return undefined;
   const result = tf
     .engine()
     .runKernel(
       name,
-      inputs as tf.NamedTensorMap,
+      inputs as unknown as tf.NamedTensorMap,
       attributes as Parameters<ReturnType<typeof tf.engine>['runKernel']>[2],
     );
   return (Array.isArray(result) ? result : [result]) as tf.Tensor[];

@@ -1,3 +1,6 @@
 export * from './atomicWrite.js';
+export * from './byteSource.js';
 export * from './readFile.js';
+export * from './replaceSection.js';
 export * from './safetensors.js';
+export * from './tarIndex.js';

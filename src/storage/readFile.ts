@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
+import type { ArchiveMember, ByteSource } from './byteSource.js';
 
-/** A file's bytes; a missing or unreadable file is one line that says which and what it was wanted for. */
-export function readBytes(path: string, purpose: string): Buffer {
+/** A file's (or an archive member's) bytes; what cannot be read is one line that says which and what it was wanted for. */
+export function readBytes(source: string | ByteSource, purpose: string): Buffer {
+  const { path, member } = typeof source === 'string' ? { path: source } : source;
   try {
-    return readFileSync(path);
+    return member === undefined ? readFileSync(path) : readMember(member);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : (error as Error).message;
@@ -13,15 +15,34 @@ export function readBytes(path: string, purpose: string): Buffer {
   }
 }
 
+function readMember({ archive, offset, length }: ArchiveMember): Buffer {
+  const descriptor = openSync(archive, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    for (let done = 0; done < length; ) {
+      const count = readSync(descriptor, bytes, done, length - done, offset + done);
+      if (count === 0) throw new Error('the archive ends inside it');
+      done += count;
+    }
+    return bytes;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** A JSON file, parsed but not checked: pass it through a schema. */
 export function readJson(path: string, purpose: string): unknown {
-  const text = readBytes(path, purpose).toString('utf8');
+  return parseJson(readBytes(path, purpose), path, purpose);
+}
+
+/** JSON bytes, parsed but not checked. */
+export function parseJson(bytes: Buffer, path: string, purpose: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    throw new UserError(
-      `cannot read ${purpose} ${path}: not valid JSON (${(error as Error).message.replace(/\s+/g, ' ')})`,
-    );
+    // The parser quotes what it stumbled over, control characters and all.
+    const why = (error as Error).message.replace(/[\s\p{Cc}]+/gu, ' ');
+    throw new UserError(`cannot read ${purpose} ${path}: not valid JSON (${why})`);
   }
 }
 

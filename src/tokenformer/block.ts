@@ -29,13 +29,15 @@ export const LAYER_PATHS: Readonly<Record<LayerName, string>> = {
   ffn: 'ffn',
 };
 
-/** Another stream's tokens, which this block's tokens attend to in the same softmax as their own. */
+/** Another stream's tokens, which this block's tokens attend to in the same softmax as their own, or before it. */
 export interface AttentionContext {
   /** [batch, contextLen, dModel], projected and without rotary positions. */
   readonly keys: tf.Tensor3D;
   readonly values: tf.Tensor3D;
   /** Groups that read only the context's part of the attention output; silent without a context. */
   readonly outputGroups: PattentionLayer;
+  /** An attention of its own instead, in front of the block: x ← x + tanh(gate) P(attention(P(LN x; query), keys, values); outputGroups). */
+  readonly separate?: { readonly query: PattentionLayer; readonly gate: tf.Scalar };
 }
 
 /** Keys and values of the tokens seen so far, [batch, length, dModel] each. */
@@ -82,16 +84,17 @@ export function block(
   x: tf.Tensor3D,
   layers: BlockLayers,
   config: TokenFormerConfig,
-  { mask, keyMask, context, cache, capture }: BlockOptions,
+  { mask, keyMask, context: read, cache, capture }: BlockOptions,
 ): { hidden: tf.Tensor3D; cache: KeyValueCache } {
   const [batch, seqLen, dModel] = x.shape;
   const { numHeads } = config;
   const past = cache?.keys.shape[1] ?? 0;
+  const context = read?.separate ? undefined : read;
   const contextLen = context?.keys.shape[1] ?? 0;
   const flat = (t: tf.Tensor): tf.Tensor2D => tf.reshape(t, [-1, t.shape.at(-1) as number]); // [batch · len, width]
   const sequence = (t: tf.Tensor): tf.Tensor3D => tf.reshape(t, [batch, seqLen, dModel]);
 
-  const state = flat(x); // [batch · seqLen, dModel]
+  const state = (read?.separate ? tf.add(flat(x), crossAttention(x, read, config)) : flat(x)) as tf.Tensor2D; // [batch · seqLen, dModel]
   const h = layerNormalize(state);
   const rotary = { numHeads, rotaryDims: rotaryDims(config), startPosition: past, base: config.rotaryBase };
   const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
@@ -118,6 +121,7 @@ export function block(
   captureWeights(whole, layers, ['output'], config, capture);
   if (context && context.outputGroups.length > 0) {
     projected = tf.add(projected, pattentionLayer(fromContext, context.outputGroups, config));
+    captureWeights(fromContext, { ...layers, output: context.outputGroups }, ['output'], config, capture);
   }
   capture?.('attention/output', () => sequence(projected));
 
@@ -127,6 +131,26 @@ export function block(
   captureWeights(normedMiddle, layers, ['ffn'], config, capture);
   capture?.('ffn', () => sequence(ffn));
   return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values } };
+}
+
+/**
+ * tanh(gate) P(attention(P(LN x; query), keys, values); outputGroups): every token sees the whole context, no position.
+ *
+ * @returns [batch · seqLen, dModel]
+ */
+function crossAttention(
+  x: tf.Tensor3D,
+  { keys, values, outputGroups, separate }: AttentionContext,
+  config: TokenFormerConfig,
+): tf.Tensor2D {
+  const { query, gate } = separate as NonNullable<AttentionContext['separate']>;
+  const [batch, seqLen, dModel] = x.shape;
+  const h = layerNormalize(tf.reshape(x, [-1, dModel]) as tf.Tensor2D);
+  const q = tf.reshape(pattentionLayer(h, query, config), [batch, seqLen, dModel]) as tf.Tensor3D;
+  const settings = { numHeads: config.numHeads, prefixLen: keys.shape[1], contextLen: 0 };
+  const attended = tokenAttention(q, keys, values, settings);
+  const projected = pattentionLayer(tf.reshape(attended, [-1, dModel]) as tf.Tensor2D, outputGroups, config);
+  return tf.mul(projected, tf.tanh(gate));
 }
 
 /** Offers Θ(x K_gᵀ), the attention over parameter tokens, of every group with a norm of its own: `<layer>/<group>/weights`. */
@@ -142,9 +166,10 @@ function captureWeights(
     for (const { group, norm } of layers[name]) {
       if (norm === 'union') continue;
       const settings = { normActivation, gelu, epsilon: normEpsilon, tau: group.tau };
-      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () =>
-        parameterWeights(tf.matMul(x, group.keyParamTokens, false, true), settings),
-      );
+      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () => {
+        const scores = tf.matMul(x, group.keyParamTokens, false, true);
+        return norm === 'none' ? scores : parameterWeights(scores, settings);
+      });
     }
   }
 }

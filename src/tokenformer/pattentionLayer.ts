@@ -1,5 +1,5 @@
 import { tf } from '#src/engine';
-import { pattention } from '#src/kernels';
+import { pattention, pattentionGroups } from '#src/kernels';
 import type { TokenFormerConfig } from './config.js';
 import type { ParamTokenGroup } from './paramTokens.js';
 
@@ -11,9 +11,9 @@ export interface ActiveGroup {
   /**
    * `own` (the default): the group normalises its own scores. `union`: all groups of the layer so marked share one norm,
    * as one group of the concatenated tokens with τ = √(Σ τ_g²), which is √n when every τ_g is √n_g (softmax: τ = Σ τ_g,
-   * which is n when every τ_g is n_g); gates do not apply.
+   * which is n when every τ_g is n_g); gates do not apply. `none`: Θ is the identity, the group a linear map of rank n.
    */
-  readonly norm?: 'own' | 'union';
+  readonly norm?: 'own' | 'union' | 'none';
 }
 
 /** The groups that are active for the tokens of one stream in one layer; their outputs add. */
@@ -36,13 +36,18 @@ export function pattentionLayer(
   inputNeedsGradient = true,
 ): tf.Tensor2D {
   const settings = { normActivation: math.normActivation, gelu: math.gelu, epsilon: math.normEpsilon };
-  const own = layer.filter(({ norm }) => norm !== 'union');
+  const isPlain = ({ gate, norm }: ActiveGroup): boolean => gate === undefined && (norm ?? 'own') === 'own';
+  const plain = layer.filter(isPlain).map(({ group }) => group);
+  const single = layer.filter((active) => !isPlain(active) && active.norm !== 'union');
   const united = layer.filter(({ norm }) => norm === 'union').map(({ group }) => group);
-  const outputs = own.map(({ group, gate }) => {
-    const want = { input: inputNeedsGradient, params: group.trainable };
-    const y = pattention(x, group.keyParamTokens, group.valueParamTokens, { ...settings, tau: group.tau }, want);
+  const outputs = single.map(({ group, gate, norm }) => {
+    const y =
+      norm === 'none'
+        ? tf.matMul(tf.matMul(x, group.keyParamTokens, false, true), group.valueParamTokens)
+        : pattentionGroups(x, [group], settings, inputNeedsGradient);
     return gate === undefined ? y : tf.mul(y, tf.tanh(gate));
   });
+  if (plain.length > 0) outputs.unshift(pattentionGroups(x, plain, settings, inputNeedsGradient));
   if (united.length > 0) {
     const keys = tf.concat(united.map((group) => group.keyParamTokens)); // [Σ n, dIn]
     const values = tf.concat(united.map((group) => group.valueParamTokens)); // [Σ n, dOut]

@@ -1,8 +1,11 @@
 import { tf } from '#src/engine';
-import { adamWStep } from '#src/kernels';
+import { type AdamWParameter, adamWUpdate } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
 import type { TrainingConfig } from './config.js';
+
+/** First and second moment. */
+type Moments = Pick<AdamWParameter, 'm' | 'v'>;
 
 type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'weightDecay'>;
 
@@ -10,7 +13,7 @@ type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'wei
  * AdamW with its state keyed by parameter name: a frozen, added or removed parameter never takes another's moments.
  */
 export class AdamW {
-  readonly #moments = new Map<string, { m: tf.Tensor; v: tf.Tensor }>();
+  readonly #moments = new Map<string, Moments>();
 
   constructor(
     private readonly parameters: ParameterTree,
@@ -25,22 +28,18 @@ export class AdamW {
    */
   apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradientScale: number, step: number): void {
     const { beta1, beta2, adamEpsilon, weightDecay } = this.config;
-    for (const [name, gradient] of gradients) {
-      const variable = this.parameters.variable(name);
-      const before = this.#moments.get(name) ?? { m: tf.zerosLike(variable), v: tf.zerosLike(variable) };
-      const after = adamWStep(variable, gradient, before.m, before.v, {
-        learningRate,
-        beta1,
-        beta2,
-        epsilon: adamEpsilon,
-        weightDecay: isDecayed(name, variable.shape) ? weightDecay : 0,
-        step,
-        gradientScale,
-      });
-      variable.assign(after.param);
-      tf.dispose([before.m, before.v, after.param]);
-      this.#moments.set(name, { m: after.m, v: after.v });
-    }
+    const parameters = Array.from(gradients, ([name, gradient]) => {
+      const param = this.parameters.variable(name);
+      const decay = isDecayed(name, param.shape) ? weightDecay : 0;
+      return { param, gradient, ...this.#momentsOf(name, param.shape), weightDecay: decay };
+    });
+    adamWUpdate(parameters, { learningRate, beta1, beta2, epsilon: adamEpsilon, step, gradientScale });
+  }
+
+  #momentsOf(name: string, shape: number[]): Moments {
+    const moments = this.#moments.get(name) ?? { m: ownVariable(tf.zeros(shape)), v: ownVariable(tf.zeros(shape)) };
+    this.#moments.set(name, moments);
+    return moments;
   }
 
   /** Moments as `<parameter>/adamM` and `<parameter>/adamV`. */
@@ -60,9 +59,9 @@ export class AdamW {
       const name = key.slice(0, -'/adamM'.length);
       const second = tensors.get(`${name}/adamV`);
       if (second === undefined) throw new Error(`AdamW: expected '${name}/adamV' beside '${key}'`);
-      const toTensor = ({ shape, values }: HostTensor): tf.Tensor =>
-        tf.tensor(values as Float32Array, [...shape], 'float32');
-      this.#moments.set(name, { m: toTensor(first), v: toTensor(second) });
+      const toVariable = ({ shape, values }: HostTensor): tf.Variable =>
+        ownVariable(tf.tensor(values as Float32Array, [...shape], 'float32'));
+      this.#moments.set(name, { m: toVariable(first), v: toVariable(second) });
     }
   }
 
@@ -70,6 +69,13 @@ export class AdamW {
     for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
     this.#moments.clear();
   }
+}
+
+/** A variable in the place of a tensor, which is disposed. */
+function ownVariable(initial: tf.Tensor): tf.Variable {
+  const variable = tf.variable(initial, false);
+  initial.dispose();
+  return variable;
 }
 
 /** Matrices decay; norms, biases, gates, positions and the class token do not. */

@@ -5,7 +5,7 @@ const count = z.int().positive();
 /** How a model is trained: AdamW, global-norm clipping, warm-up then cosine to a floor. */
 export const TrainingConfig = z
   .strictObject({
-    steps: count.describe('optimizer steps'),
+    steps: z.int().min(0).describe('optimizer steps; 0 writes the parameters as they were drawn, a control'),
     batchSize: count.describe('sequences, images or pairs in one micro-batch'),
     gradientAccumulation: count.default(1).describe('micro-batches to one optimizer step'),
     learningRate: z.number().positive().describe('peak, reached after warm-up'),
@@ -27,7 +27,7 @@ export const TrainingConfig = z
     patience: count.optional().describe('stop after so many evaluations without a better one'),
   })
   .superRefine((config, context) => {
-    if (config.warmupSteps >= config.steps) {
+    if (config.steps > 0 && config.warmupSteps >= config.steps) {
       context.addIssue({
         code: 'custom',
         path: ['warmupSteps'],

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Output } from '#src/cli';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
+import { squaredNorm } from '#src/kernels';
 import type { ParameterTree } from '#src/tokenformer';
 import { createProgress, createTracker } from '#src/tracking';
 import { AdamW } from './adamW.js';
@@ -86,10 +88,17 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     if (restored === undefined) {
       last = await task.evaluate();
       tracker.log(0, last);
+      if (config.steps === 0) {
+        state = { ...state, bestValue: last[task.selectBy.metric], bestStep: 0 };
+        tracker.flush();
+        await save(run, optimizer, state, true);
+      }
     } else if (isOver(state, config)) {
       last = await task.evaluate();
     }
     for (let step = state.step + 1; !isOver(state, config); step++) {
+      // Engines that compute on this thread would leave messages and signals no turn.
+      await setImmediate();
       const started = performance.now();
       const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step);
       const seconds = (performance.now() - started) / 1000;
@@ -137,7 +146,13 @@ function isOver({ step, bestStep }: TrainingState, { steps, patience, evaluateEv
   return step >= steps || evaluationsSinceBest >= (patience ?? Number.POSITIVE_INFINITY);
 }
 
-async function trainStep(
+/**
+ * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW.
+ *
+ * @param step counts from 1; it decides which micro-batches are taken
+ * @throws UserError when the loss or a gradient is not finite
+ */
+export async function trainStep(
   task: TrainingTask,
   config: TrainingConfig,
   optimizer: AdamW,
@@ -167,13 +182,11 @@ async function trainStep(
     }
   }
   // One read-back a step: [Σ losses, Σ g²].
-  const summary = tf.tidy(() =>
-    tf.stack([tf.addN(sums), tf.addN([...gradients.values()].map((g) => tf.sum(tf.square(g))))]),
-  );
-  const [lossSum, squaredNorm] = await summary.data();
+  const summary = tf.tidy(() => tf.stack([tf.addN(sums), squaredNorm([...gradients.values()])]));
+  const [lossSum, squaredGradients] = await summary.data();
   tf.dispose([summary, ...sums]);
   const loss = lossSum / weight;
-  const gradientNorm = Math.sqrt(squaredNorm) / weight;
+  const gradientNorm = Math.sqrt(squaredGradients) / weight;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
     tf.dispose([...gradients.values()]);
     throw new UserError(

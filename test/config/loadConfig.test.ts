@@ -79,6 +79,12 @@ describe('an unknown key', () => {
     );
   });
 
+  it('lists the keys of the branch that the file names, not of the others', () => {
+    expect(problems(`${good}objectives:\n  - kind: classify\n    scope: grid\n`)).toEqual([
+      "FILE:6: unknown key 'objectives.0.scope'; known here: kind, weight",
+    ]);
+  });
+
   it('far from every known one gets no suggestion', () => {
     expect(problems(`${good}xylophone: 3\n`)[0]).not.toContain('did you mean');
   });

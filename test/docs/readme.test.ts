@@ -49,23 +49,26 @@ describe('the README', () => {
   });
 });
 
-describe.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md'])('%s', (file) => {
-  const text = readFileSync(resolve(root, file), 'utf8');
+describe.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md', 'docs/data-formats.md'])(
+  '%s',
+  (file) => {
+    const text = readFileSync(resolve(root, file), 'utf8');
 
-  it('names files of this project that exist', () => {
-    const paths = [
-      ...text.matchAll(/(?<![\w/])(?:experiments|docs|src|vision|language|fusion|bench|test|packages)\/[\w./-]*\w/g),
-    ];
-    const folders = [...text.matchAll(/\b(?:CONTRIBUTING|CHANGELOG|README)\.md\b/g)];
-    const missing = [...paths, ...folders].map(([path]) => path).filter((path) => !existsSync(resolve(root, path)));
-    expect(missing).toEqual([]);
-  });
+    it('names files of this project that exist', () => {
+      const paths = [
+        ...text.matchAll(/(?<![\w/])(?:experiments|docs|src|vision|language|fusion|bench|test|packages)\/[\w./-]*\w/g),
+      ];
+      const folders = [...text.matchAll(/\b(?:CONTRIBUTING|CHANGELOG|README)\.md\b/g)];
+      const missing = [...paths, ...folders].map(([path]) => path).filter((path) => !existsSync(resolve(root, path)));
+      expect(missing).toEqual([]);
+    });
 
-  it('names commands that exist', () => {
-    const known = PROGRAM.commands.map(({ name }) => name);
-    const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: train)?)/g)]
-      .map(([, command]) => command)
-      .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
-    expect(unknown).toEqual([]);
-  });
-});
+    it('names commands that exist', () => {
+      const known = PROGRAM.commands.map(({ name }) => name);
+      const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: train)?)/g)]
+        .map(([, command]) => command)
+        .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
+      expect(unknown).toEqual([]);
+    });
+  },
+);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { readEvents } from 'tensorboard-writer';
@@ -12,6 +12,9 @@ import { listEventFiles, readMetrics } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
 import { writeMiniPipeline } from '../support/miniPipeline.js';
 import { type Outcome, refusal, startTokenfuse, tokenfuse } from '../support/tokenfuse.js';
+
+/** Of all stages that run at a time. */
+const THREADS = availableParallelism();
 
 const RUNS = ['vision', 'language', 'align', 'align-all'];
 
@@ -25,7 +28,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tokenfuse-'));
   pipeline = writeMiniPipeline(join(folder, 'experiments'));
   whole = join(folder, 'whole');
-  outcome = await tokenfuse(runWords('whole', '--json'), folder);
+  outcome = await tokenfuse(runWords('whole', '--json', '--threads', String(THREADS)), folder);
   if (outcome.code !== 0) throw new Error(outcome.stderr);
 }, 120_000);
 
@@ -82,6 +85,18 @@ describe('tokenfuse run', () => {
     for (const stage of ['data', 'tokenizer', 'vision', 'language', 'merge', 'align', 'align-all', 'evaluate']) {
       expect(outcome.stderr).toMatch(new RegExp(`^${stage} +done in \\d+ s, peak \\d+ MiB$`, 'm'));
     }
+  });
+
+  it('gives each of the stages that run side by side its part of --threads', () => {
+    const part = Math.max(1, Math.floor(THREADS / 2));
+    for (const stage of ['vision', 'language', 'align', 'align-all']) {
+      expect(outcome.stderr).toMatch(new RegExp(`^${stage} +--threads ${part} has no effect: .* this is wasm$`, 'm'));
+    }
+  });
+
+  it('refuses a wrong --threads before any stage runs', async () => {
+    expect(await refusal(runWords('refused', '--threads', '0'), folder, 2)).toContain('--threads: expected');
+    expect(existsSync(join(folder, 'refused'))).toBe(false);
   });
 
   it('evaluates both sets with every control', () => {
@@ -193,14 +208,19 @@ describe('commands on a finished pipeline', () => {
     expect(code, stderr).toBe(0);
     const expected = readPredictions(join(whole, 'evaluation', 'predictions', 'seen', 'model.json'));
     expect(readPredictions(join(folder, 'out.json'))).toEqual(expected);
-    const { predictions } = JSON.parse(stdout) as { predictions: { image_id: number; caption: string }[] };
-    expect(predictions.map(({ image_id, caption }) => [image_id, caption])).toEqual([...expected]);
+    expect(JSON.parse(stdout)).toMatchObject({ images: expected.size, out: join(folder, 'out.json') });
   });
 
-  it('caption takes a folder of images', async () => {
-    const { code, stdout } = await tokenfuse(['caption', 'whole/align', 'whole/data/test_heldout/images'], folder);
+  it('caption takes a folder of images, and prints a line of each or all as one object', async () => {
+    const words = ['caption', 'whole/align', 'whole/data/test_heldout/images'];
+    const { code, stdout } = await tokenfuse(words, folder);
     expect(code).toBe(0);
-    expect(stdout.match(/^\d{6}\.png {2}/gm)).toHaveLength(5);
+    const lines = [...stdout.matchAll(/^(\d{6}\.png) {2}(.*)$/gm)].map(([, file, caption]) => [file, caption]);
+    expect(lines).toHaveLength(5);
+    const { predictions } = JSON.parse((await tokenfuse([...words, '--json'], folder)).stdout) as {
+      predictions: { file_name: string; caption: string }[];
+    };
+    expect(predictions.map(({ file_name, caption }) => [file_name, caption])).toEqual(lines);
   });
 
   it('unmerge takes both trained backbones out of the aligned model, byte by byte', async () => {

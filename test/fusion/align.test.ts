@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { backboneHashes, type FusionConfig, isFusionParameter } from '#fusion';
+import { backboneHashes, type FusionInput, isFusionParameter } from '#fusion';
 import { TextDataConfig } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { readSafetensorsHeader } from '#src/storage';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 /** A folder with a merged model and captions, ready to be aligned. */
-async function prepared(fusion: Partial<FusionConfig> = {}): Promise<string> {
+async function prepared(fusion: FusionInput = {}): Promise<string> {
   const folder = temporaryFolder();
   writeTinyBackbones(folder);
   await writeTinyCaptions(folder);

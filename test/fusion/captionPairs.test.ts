@@ -2,12 +2,16 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CaptionPairs, createTokenWeights, openCaptionPairs, type TokenWeightRule } from '#fusion';
+import type { CaptionSource } from '#fusion/captionData';
 import { IGNORED_LABEL, loadTokenizer, type Tokenizer } from '#language';
 import type { Preprocessing } from '#vision';
+import { writeEveryFormat } from '../support/captionFormats.js';
+import { tarBytes } from '../support/tarBytes.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
 import { TINY_STACK, writeTinyBackbones } from '../support/tinyBackbones.js';
 import { COLOUR_NAMES, writeCaptionsJson, writeTinyCaptions } from '../support/tinyCaptions.js';
+import { packFolders } from '../vision/data/sampleImages.js';
 
 const VISION = { imageSize: 16, patchSize: 8, pooling: 'mean', stack: TINY_STACK } as const;
 
@@ -22,11 +26,11 @@ const PREPROCESSING: Preprocessing = { resize: 'stretch', background: [255, 255,
 
 async function openTiny(
   folder: string,
-  captions: string,
-  { seqLen = 32, rules = [] }: { seqLen?: number; rules?: TokenWeightRule[] } = {},
+  captions: CaptionSource,
+  { seqLen = 32, rules = [], maxPairs }: { seqLen?: number; rules?: TokenWeightRule[]; maxPairs?: number } = {},
 ): Promise<CaptionPairs & { tokenizer: Tokenizer }> {
   const tokenizer = tinyTokenizer(folder);
-  const places = { seqLen, cacheDir: join(folder, 'cache') };
+  const places = { seqLen, cacheDir: join(folder, 'cache'), ...(maxPairs ? { maxPairs } : {}) };
   const pairs = await openCaptionPairs(
     { captions },
     { vision: VISION, preprocessing: PREPROCESSING },
@@ -131,6 +135,39 @@ describe('openCaptionPairs', () => {
     ]);
   });
 
+  it('gives the same pairs and pixels of every format, decoded once', async () => {
+    const folder = temporaryFolder();
+    const sources = Object.values(await writeEveryFormat(folder));
+    const first = await openTiny(folder, sources[0], { seqLen: 64 });
+    const rows = [...first.batches(2)].map((batch) => rowsOf(first, batch));
+    for (const source of sources) {
+      const pairs = await openTiny(folder, source, { seqLen: 64 });
+      expect([...pairs.batches(2)].map((batch) => rowsOf(pairs, batch))).toEqual(rows);
+      expect(pairs.pixelValues([2, 0, 1])).toEqual(first.pixelValues([2, 0, 1]));
+    }
+    expect(packFolders(join(folder, 'cache'))).toHaveLength(1);
+  });
+
+  it('carries the domain of each image', async () => {
+    const folder = temporaryFolder();
+    const { nocaps } = await writeEveryFormat(folder);
+    const pairs = await openTiny(folder, nocaps, { seqLen: 64 });
+    expect(pairs.images.map(({ domain }) => domain)).toEqual(['in-domain', 'out-domain', 'near-domain']);
+  });
+
+  it('names the archive and the image that cannot be decoded', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'a.tar');
+    writeFileSync(
+      path,
+      tarBytes([
+        { name: '0.png', content: 'no image' },
+        { name: '0.txt', content: 'a' },
+      ]),
+    );
+    expect(await rejectedLine(openTiny(folder, path))).toContain(join(path, '0.png'));
+  });
+
   it('leaves images without captions out', async () => {
     const folder = temporaryFolder();
     await writeTinyCaptions(folder, ['red', 'blue', 'pink']);
@@ -144,12 +181,23 @@ describe('openCaptionPairs', () => {
     );
     const pairs = await openTiny(folder, captions);
     expect(pairs.imageIds).toEqual([1, 3]);
-    expect(pairs.imagePaths.map((path) => path.slice(-7))).toEqual(['red.png', 'ink.png']);
+    expect(pairs.images.map(({ path }) => path.slice(-7))).toEqual(['red.png', 'ink.png']);
     expect([...pairs.batches(2)].map((batch) => rowsOf(pairs, batch))).toEqual([
       ['1: a red square', '3: a pink square'],
     ]);
     const pink = pairs.pixelValues([1]);
     expect(Math.round((pink[0] + 1) * 127.5)).toBe(247);
+  });
+
+  it('keeps the first so many pairs, and no image without one', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder, ['red', 'blue', 'pink']);
+    const pairs = await openTiny(folder, captions, { maxPairs: 3 });
+    expect(pairs.numPairs).toBe(3);
+    expect(pairs.imageIds).toEqual([10, 11]);
+    expect([...pairs.batches(4)].map((batch) => rowsOf(pairs, batch))).toEqual([
+      ['10: a red square', '10: the square is red', '11: a blue square'],
+    ]);
   });
 
   it('refuses a caption that is too long, naming its image', async () => {

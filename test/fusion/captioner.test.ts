@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { captionImages, captionLogits, imageStates, type JointModel, readImages } from '#fusion';
-import { generateText, greedyToken, loadLanguageModel } from '#language';
+import { captionCandidates, captionImages, captionLogits, imageStates, type JointModel, readImages } from '#fusion';
+import { Decoding, generateText, greedyToken, loadLanguageModel } from '#language';
 import { tf } from '#src/engine';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -9,6 +9,7 @@ import { noisePixels, stirFusion, tinyJointModel } from '../support/tinyJointMod
 
 const IMAGES = 5;
 const MAX_TOKENS = 10;
+const GREEDY = { decoding: Decoding.parse({ method: 'greedy', maxTokens: MAX_TOKENS }), bridge: true };
 
 /** A caption by running the whole sequence again for every token. */
 function captionWithoutCache(model: JointModel, states: tf.Tensor4D): string {
@@ -33,12 +34,11 @@ describeEachEngine('captionImages', () => {
       const model = tinyJointModel(temporaryFolder(), { method });
       stirFusion(model, 3);
       const states = tf.tidy(() => imageStates(model, noisePixels(IMAGES)));
-      const together = await captionImages(model, states, { maxTokens: MAX_TOKENS, bridge: true });
+      const together = await captionImages(model, states, GREEDY);
       // Images that all read alike would prove nothing.
       expect(new Set(together).size).toBeGreaterThan(IMAGES / 2);
       for (const [i, state] of (tf.split(states, IMAGES) as tf.Tensor4D[]).entries()) {
-        const options = { maxTokens: MAX_TOKENS, bridge: true };
-        expect(await captionImages(model, state, options)).toEqual([together[i]]);
+        expect(await captionImages(model, state, GREEDY)).toEqual([together[i]]);
         expect(captionWithoutCache(model, state)).toBe(together[i]);
         state.dispose();
       }
@@ -52,10 +52,28 @@ describeEachEngine('captionImages', () => {
     const model = tinyJointModel(folder);
     stirFusion(model, 3);
     const language = loadLanguageModel(join(folder, 'language'));
-    const alone = await generateText(language, '', { maxNewTokens: MAX_TOKENS, seed: 0 });
-    const blind = await captionImages(model, undefined, { maxTokens: MAX_TOKENS, bridge: true });
-    expect(blind).toEqual([alone.trim()]);
+    const [alone] = await generateText(language, '', GREEDY.decoding);
+    const blind = await captionImages(model, undefined, GREEDY);
+    expect(blind).toEqual([alone.text.trim()]);
     language.dispose();
+    model.dispose();
+  });
+
+  it('gives by beam search at least as likely captions', async () => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model, 3);
+    const states = tf.tidy(() => imageStates(model, noisePixels(IMAGES)));
+    const decoding = Decoding.parse({ method: 'beam', width: 4, nBest: 3, maxTokens: MAX_TOKENS });
+    const beams = await captionCandidates(model, states, { decoding, bridge: true });
+    const greedy = await captionCandidates(model, states, GREEDY);
+    for (const [i, candidates] of beams.entries()) {
+      expect(candidates).toHaveLength(3);
+      // The margin is the rounding between batches of different size.
+      expect(candidates[0].logProb).toBeGreaterThanOrEqual(greedy[i][0].logProb - 1e-4);
+      expect(candidates[0].logProb).toBeGreaterThanOrEqual(candidates[2].logProb);
+    }
+    expect(beams.some(([{ caption }], i) => caption !== greedy[i][0].caption)).toBe(true);
+    states.dispose();
     model.dispose();
   });
 
@@ -64,7 +82,7 @@ describeEachEngine('captionImages', () => {
     stirFusion(model, 3);
     const states = tf.tidy(() => imageStates(model, noisePixels(2)));
     const { numTensors } = tf.memory();
-    await captionImages(model, states, { maxTokens: 4, bridge: true });
+    await captionImages(model, states, GREEDY);
     expect(tf.memory().numTensors).toBe(numTensors);
     states.dispose();
     model.dispose();

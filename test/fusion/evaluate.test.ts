@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type EvaluatedSet, EvaluateExperiment, type Evaluation, evaluate, ROWS } from '#fusion';
-import { readCocoCaptions, readPredictions } from '#fusion/captionData';
+import type { z } from 'zod';
+import { ATTRIBUTE_NAMES, type EvaluatedSet, EvaluateExperiment, type EvaluationResult, evaluate, ROWS } from '#fusion';
+import { captionsById, loadCaptions, readPredictions } from '#fusion/captionData';
 import { bestConstantCaption } from '#fusion/metrics';
 import { generateScenes, ScenesConfig } from '#fusion/scenes';
-import { languageHidden, languageLogits, loadLanguageModel, summedTokenLoss } from '#language';
+import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { readJson } from '#src/storage';
 import { writeCheckpoint } from '#src/training';
@@ -41,20 +42,21 @@ const SEEN = { name: 'seen', captions: 'captions.json' };
 
 async function evaluateTiny(
   folder: string,
-  overrides: Partial<EvaluateExperiment> = {},
-): Promise<Evaluation & { outDir: string; lines: readonly string[] }> {
+  overrides: Partial<z.input<typeof EvaluateExperiment>> = {},
+): Promise<EvaluationResult & { outDir: string; lines: readonly string[] }> {
   const output = recordedOutput();
   const outDir = join(folder, 'evaluation');
-  const experiment: EvaluateExperiment = {
+  const experiment = EvaluateExperiment.parse({
     kind: 'evaluate',
     name: 'evaluation',
     seed: 5,
     model: 'aligned',
     sets: [SEEN],
-    maxTokens: 8,
+    decoding: Decoding.parse({ method: 'greedy', maxTokens: 8 }),
     batchSize: 3,
+    bootstrapSamples: 100,
     ...overrides,
-  };
+  });
   const evaluation = await evaluate(experiment, { root: folder, cacheDir: join(folder, 'cache'), outDir, output });
   return { ...evaluation, outDir, lines: output.lines };
 }
@@ -66,12 +68,13 @@ function row({ rows }: EvaluatedSet, name: string): EvaluatedSet['rows'][number]
 describe('evaluate', () => {
   it('scores the model, its controls and the best constant caption', async () => {
     const folder = await prepared();
-    const { sets } = await evaluateTiny(folder, { constantFrom: 'captions.json' });
-    const names = [ROWS.model, ROWS.shuffled, ROWS.blind, ROWS.untrained, ROWS.constant];
+    const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
+    const names = Object.values(ROWS).filter((name) => name !== ROWS.upperBound);
     expect(sets[0].rows.map(({ name }) => name)).toEqual(names);
     expect(sets[0].numImages).toBe(COLOUR_NAMES.length);
     for (const { name, captionNll, bleu1, ciderD, attributes } of sets[0].rows) {
-      expect(captionNll === null).toBe(name === ROWS.constant);
+      const unweighed: string[] = [ROWS.neighbour, ROWS.constant, ROWS.constantBleu4, ROWS.human];
+      expect(captionNll === null).toBe(unweighed.includes(name));
       expect([bleu1, ciderD].every(Number.isFinite)).toBe(true);
       expect(attributes).toBeNull();
     }
@@ -88,12 +91,17 @@ describe('evaluate', () => {
 
   it('writes COCO results for every row, readable and complete', async () => {
     const folder = await prepared();
-    const { outDir, sets } = await evaluateTiny(folder, { constantFrom: 'captions.json' });
+    const { outDir, sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
     const files = readdirSync(join(outDir, 'predictions', 'seen'));
     expect(files.sort()).toEqual([
+      'blank-image.json',
       'blind-no-image.json',
-      'constant-caption.json',
+      'constant-bleu-4.json',
+      'constant-cider-d.json',
+      'human-leave-one-out.json',
       'model.json',
+      'nearest-neighbour.json',
+      'random-vision.json',
       'shuffled-images.json',
       'zero-trained.json',
     ]);
@@ -104,8 +112,9 @@ describe('evaluate', () => {
     }
     const own = readPredictions(join(outDir, 'predictions', 'seen', 'model.json'));
     expect(sets[0].samples.map(({ imageId, generated }) => [imageId, generated])).toEqual([...own]);
-    const constant = readPredictions(join(outDir, 'predictions', 'seen', 'constant-caption.json'));
-    const { caption } = bestConstantCaption(readCocoCaptions(join(folder, 'captions.json')).captions);
+    const constant = readPredictions(join(outDir, 'predictions', 'seen', 'constant-cider-d.json'));
+    const training = captionsById(loadCaptions(join(folder, 'captions.json')));
+    const { caption } = bestConstantCaption(training, undefined, { seed: 5 });
     expect(new Set(constant.values())).toEqual(new Set([caption]));
   });
 
@@ -126,19 +135,68 @@ describe('evaluate', () => {
     const model = loadLanguageModel(join(folder, 'language'));
     const end = model.tokenizer.endOfTextId;
     let [sum, tokens] = [0, 0];
-    for (const captions of readCocoCaptions(join(folder, 'captions.json')).captions.values()) {
+    for (const captions of captionsById(loadCaptions(join(folder, 'captions.json'))).values()) {
       for (const caption of captions) {
         const ids = [end, ...model.tokenizer.encode(caption), end];
         sum += tf.tidy(() => {
           const input = tf.tensor2d([ids.slice(0, -1)], [1, ids.length - 1], 'int32');
           const { hidden } = languageHidden(model.tree, model.config, input);
-          return summedTokenLoss(languageLogits(model.tree, hidden), Int32Array.from(ids.slice(1))).dataSync()[0];
+          return summedTokenLoss(model.tree, hidden, Int32Array.from(ids.slice(1))).dataSync()[0];
         });
         tokens += ids.length - 1;
       }
     }
     model.dispose();
     expect(row(sets[0], ROWS.blind).captionNll).toBeCloseTo(sum / tokens, 5);
+  });
+
+  it('takes the caption of the training image that looks alike: with the test set for training, its own', async () => {
+    const folder = await prepared();
+    const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
+    // A reference of the image itself.
+    expect(Math.min(...sets[0].perImage[ROWS.neighbour].ciderD)).toBeGreaterThan(3);
+  });
+
+  it('leaves expensive controls out when told, and the others in', async () => {
+    const folder = await prepared();
+    const { sets } = await evaluateTiny(folder, {
+      train: { captions: 'captions.json' },
+      controls: { randomVision: false, nearestNeighbour: false },
+      retrieval: { poolSize: 0 },
+    });
+    const names = sets[0].rows.map(({ name }) => name);
+    expect(names).not.toContain(ROWS.randomVision);
+    expect(names).not.toContain(ROWS.neighbour);
+    expect(names).toEqual(expect.arrayContaining([ROWS.blank, ROWS.constant, ROWS.human]));
+    expect(sets[0].likelihood.retrieval).toBeNull();
+  });
+
+  it('gives every score of every row an interval that holds it', async () => {
+    const folder = await prepared();
+    const { sets } = await evaluateTiny(folder);
+    for (const { intervals, attributes: _, name: __, ...scores } of sets[0].rows) {
+      for (const [score, value] of Object.entries(scores)) {
+        const interval = intervals[score as keyof typeof intervals];
+        if (value === null) expect(interval).toBeUndefined();
+        else expect([interval!.low <= value + 1e-9, interval!.high >= value - 1e-9]).toEqual([true, true]);
+      }
+    }
+  });
+
+  it('scores the images of each domain by themselves', async () => {
+    const folder = await prepared();
+    const path = join(folder, 'captions.json');
+    const coco = readJson(path, 'captions') as { images: { domain?: string }[] };
+    for (const [i, image] of coco.images.entries()) image.domain = i < 3 ? 'in-domain' : 'out-domain';
+    writeFileSync(path, JSON.stringify(coco));
+    const nocaps = { name: 'seen', captions: { format: 'nocaps' as const, path: 'captions.json' } };
+    const { sets } = await evaluateTiny(folder, { sets: [nocaps] });
+    expect(sets[0].domains.map(({ domain, numImages }) => [domain, numImages])).toEqual([
+      ['in-domain', 3],
+      ['out-domain', COLOUR_NAMES.length - 3],
+    ]);
+    const own = sets[0].perImage[ROWS.model].ciderD.slice(0, 3);
+    expect(sets[0].domains[0].row.ciderD).toBeCloseTo(own.reduce((sum, value) => sum + value, 0) / 3, 9);
   });
 
   it('adds attribute accuracies where the truth is known', async () => {
@@ -163,20 +221,21 @@ describe('evaluate', () => {
     ]);
     for (const { rows, samples } of sets) {
       for (const { attributes } of rows) {
-        expect(Object.keys(attributes!)).toEqual(
-          expect.arrayContaining(['colour', 'shape', 'size', 'object', 'relation', 'relationDisagree', 'exactScene']),
-        );
+        expect(Object.keys(attributes!)).toEqual(expect.arrayContaining([...ATTRIBUTE_NAMES]));
         expect(attributes).not.toHaveProperty('perImage');
       }
       expect(samples.every(({ exact }) => typeof exact === 'boolean')).toBe(true);
     }
-    expect(lines.join('\n')).toMatch(/colour +shape +size +object +relation +exact/);
+    expect(lines.join('\n')).toMatch(/object +relation +exact/);
+    for (const line of lines.join('\n').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it('keeps what it found in evaluation.json', async () => {
     const folder = await prepared();
-    const { outDir, sets } = await evaluateTiny(folder);
-    expect(readJson(join(outDir, 'evaluation.json'), 'evaluation')).toEqual(JSON.parse(JSON.stringify({ sets })));
+    const { outDir, decoding, sets, traces } = await evaluateTiny(folder);
+    const kept = readJson(join(outDir, 'evaluation.json'), 'evaluation');
+    expect(kept).toEqual(JSON.parse(JSON.stringify({ decoding, sets })));
+    expect(readJson(join(outDir, 'traces.json'), 'traces')).toEqual(JSON.parse(JSON.stringify(traces)));
   });
 
   it('gives the same again', async () => {

@@ -8,9 +8,16 @@ import {
   type JointModel,
   readImages,
 } from '#fusion';
-import { textBatch } from '#language';
+import { languageBlocks, languageLogits, textBatch } from '#language';
 import { tf } from '#src/engine';
-import type { AttentionContext } from '#src/tokenformer';
+import {
+  type AttentionContext,
+  finalNorm,
+  type KeyValueCache,
+  pattentionLayer,
+  readGroup,
+  runStack,
+} from '#src/tokenformer';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { relativeError } from '../support/closeness.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -61,6 +68,120 @@ describeEachEngine('a joint model', () => {
       model.dispose();
     });
   }
+
+  it('is under crossAttention blind while its gates are 0', () => {
+    const model = tinyJointModel(temporaryFolder(), { method: 'crossAttention' });
+    const blind = logitsOf(model, true, () => []);
+    expect(logitsOf(model, true)).toEqual(blind);
+    expect(logitsOf(model, false)).toEqual(blind);
+    stirFusion(model);
+    expect(logitsOf(model, true)).not.toEqual(blind);
+    expect(logitsOf(model, false)).toEqual(blind);
+    model.dispose();
+  });
+
+  it('hears under prefix the image in front of the text, and is blind without its bridge', () => {
+    const model = tinyJointModel(temporaryFolder(), { method: 'prefix' });
+    const blind = logitsOf(model, true, () => []);
+    expect(logitsOf(model, true)).not.toEqual(blind);
+    expect(logitsOf(model, false)).toEqual(blind);
+    model.dispose();
+  });
+
+  it('reads under prefix image tokens as the language backbone reads a text of those embeddings', () => {
+    const model = tinyJointModel(temporaryFolder(), { method: 'prefix' });
+    const { stack } = model.config.language.language;
+    tf.tidy(() => {
+      const states = imageStates(model, noisePixels(1)); // [1, 1, tokens, width]
+      const group = readGroup(model.tree, 'prefix', 'imagePrefix');
+      const h = tf.reshape(states, [-1, stack.dModel]) as tf.Tensor2D;
+      const math = { normActivation: stack.normActivation, gelu: stack.gelu, normEpsilon: stack.normEpsilon };
+      const prefix = tf.reshape(pattentionLayer(h, [{ group }], math), [1, -1, stack.dModel]);
+      const table = model.tree.variable('language/tokenEmbedding');
+      const text = tf.reshape(tf.gather(table, [256, 5, 9]), [1, 3, stack.dModel]);
+      const whole = tf.concat([prefix, text], 1) as tf.Tensor3D;
+      const { hidden } = runStack(whole, languageBlocks(model.tree, model.config.language.language), stack, {
+        mask: { kind: 'causal' },
+      });
+      const flat = tf.reshape(tf.slice(hidden, [0, prefix.shape[1] as number, 0]), [3, stack.dModel]) as tf.Tensor2D;
+      const expected = languageLogits(model.tree, finalNorm(flat, model.tree, 'language')).dataSync();
+      const ids = tf.tensor2d([[256, 5, 9]], [1, 3], 'int32');
+      const contexts = readImages(model, states, { bridge: true });
+      const got = captionLogits(model, ids, { bridge: true, contexts }).logits.dataSync();
+      // Measured: 3e-7.
+      expect(relativeError(got, expected)).toBeLessThan(1e-5);
+    });
+    model.dispose();
+  });
+
+  for (const method of ['crossAttention', 'prefix'] as const) {
+    it(`gives the same logits token by token with a cache, ${method}`, () => {
+      const model = tinyJointModel(temporaryFolder(), { method });
+      stirFusion(model, 0.5);
+      tf.tidy(() => {
+        const contexts = readImages(model, imageStates(model, noisePixels(2)), { bridge: true });
+        const ids = someTokenIds(2);
+        const seqLen = ids.shape[1];
+        const all = captionLogits(model, ids, { bridge: true, contexts }).logits;
+        const perRow = tf.reshape(all, [2, seqLen, -1]);
+        let caches: readonly KeyValueCache[] | undefined;
+        for (let t = 0; t < seqLen; t++) {
+          const step = captionLogits(model, tf.slice(ids, [0, t], [2, 1]), {
+            bridge: true,
+            contexts,
+            ...(caches ? { caches } : {}),
+          });
+          caches = step.caches;
+          const expected = tf.squeeze(tf.slice(perRow, [0, t, 0], [2, 1, -1]), [1]);
+          // Measured: 6e-7.
+          expect(relativeError(step.logits.dataSync(), expected.dataSync())).toBeLessThan(1e-5);
+        }
+      });
+      model.dispose();
+    });
+  }
+
+  it('makes under union with recalibration nothing of the length of a backbone’s keys', () => {
+    const logitsAt = (scale: number, recalibrate: boolean): Float32Array => {
+      const model = tinyJointModel(temporaryFolder(), { method: 'union', recalibrate });
+      for (const name of model.tree.names().filter((name) => name.endsWith('vision/keyParamTokens'))) {
+        const scaled = tf.mul(model.tree.variable(name), scale);
+        model.tree.variable(name).assign(scaled);
+        scaled.dispose();
+      }
+      const logits = logitsOf(model, false);
+      model.dispose();
+      return logits;
+    };
+    // Measured: 2e-6.
+    expect(relativeError(logitsAt(7, true), logitsAt(1, true))).toBeLessThan(1e-4);
+    expect(relativeError(logitsAt(7, false), logitsAt(1, false))).toBeGreaterThan(0.01);
+  });
+
+  it('takes linear bridge groups as maps without a norm: twice the values and keys, four times the effect', () => {
+    const model = tinyJointModel(temporaryFolder(), { bridge: { tokens: 4, kind: 'linear', parts: ['imageKey'] } });
+    stirFusion(model);
+    const effect = (): Float32Array =>
+      tf.tidy(() => {
+        const states = imageStates(model, noisePixels(2));
+        const keys = (bridge: boolean): tf.Tensor => readImages(model, states, { bridge })[0].keys;
+        return tf.sub(keys(true), keys(false)).dataSync() as Float32Array;
+      });
+    const once = effect();
+    for (const name of model.tree.names().filter((name) => /imageBridge.*Tokens$/.test(name))) {
+      const doubled = tf.mul(model.tree.variable(name), 2);
+      model.tree.variable(name).assign(doubled);
+      doubled.dispose();
+    }
+    // Measured: 2e-7.
+    expect(
+      relativeError(
+        effect(),
+        once.map((x) => 4 * x),
+      ),
+    ).toBeLessThan(1e-5);
+    model.dispose();
+  });
 
   for (const part of BRIDGE_PARTS) {
     it(`hears the bridge part ${part} once its values are not zero`, () => {
@@ -145,7 +266,7 @@ describeEachEngine('a joint model', () => {
     model.dispose();
   });
 
-  for (const method of ['routed', 'grouped'] as const) {
+  for (const method of ['routed', 'grouped', 'crossAttention', 'prefix'] as const) {
     it(`has gradients for its bridge and gates and for nothing else when these alone are free, ${method}`, () => {
       const model = tinyJointModel(temporaryFolder(), { method });
       stirFusion(model, 0.3);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { captionImages, imageStates, loadJointModel, merge, planMerge, unmerge } from '#fusion';
+import { Decoding } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { sha256 } from '#src/storage';
 import { findCheckpoint, readCheckpoint } from '#src/training';
@@ -127,7 +128,10 @@ describe('merge', () => {
         const states = tf.tidy(() => imageStates(model, noisePixels(3)));
         for (const stirred of [false, true]) {
           if (stirred) stirFusion(model, 3);
-          const captions = await captionImages(model, states, { maxTokens: 5, bridge: true });
+          const captions = await captionImages(model, states, {
+            decoding: Decoding.parse({ method: 'greedy', maxTokens: 5 }),
+            bridge: true,
+          });
           expect(captions).toHaveLength(3);
           if (stirred) expect(new Set(captions).size).toBeGreaterThan(1);
         }

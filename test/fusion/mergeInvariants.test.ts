@@ -52,8 +52,8 @@ function mergedStates(model: JointModel): Float32Array {
 }
 
 describeEachEngine('a merged model', () => {
-  for (const method of ['routed', 'grouped'] as const) {
-    for (const reading of ['last', 'aligned'] as const) {
+  for (const method of ['routed', 'grouped', 'crossAttention', 'prefix'] as const) {
+    for (const reading of method === 'prefix' ? (['last'] as const) : (['last', 'aligned'] as const)) {
       it(`keeps both backbones to the bit, ${method}, image states ${reading}, before and after alignment`, async () => {
         const folder = temporaryFolder();
         writeTinyBackbones(folder);

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BRIDGE_PARTS, describePlan, type FusionConfig, planMerge } from '#fusion';
+import { BRIDGE_PARTS, describePlan, type FusionInput, planMerge } from '#fusion';
 import { LAYER_NAMES } from '#src/tokenformer';
 import { fileOf } from '../support/safetensorsBytes.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { TINY_STACK, type TinyBackboneOptions, writeTinyBackbones } from '../support/tinyBackbones.js';
 import { tinyRecipe } from '../support/tinyJointModel.js';
 
-function problemsOf(fusion: Partial<FusionConfig>, backbones: TinyBackboneOptions): string[] {
+function problemsOf(fusion: FusionInput, backbones: TinyBackboneOptions): string[] {
   const folder = temporaryFolder();
   writeTinyBackbones(folder, backbones);
   const { plan, problems } = planMerge(tinyRecipe(fusion), folder);
@@ -31,6 +31,7 @@ describe('planMerge', () => {
         group: name,
         origin: name,
         numParamTokens: ffnParamTokens,
+        path: 'block1/ffn',
         dIn: dModel,
         dOut: dModel,
         parameters: 2 * ffnParamTokens * dModel,

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  Decoding,
   generateText,
   LanguageExperiment,
   loadLanguageModel,
@@ -74,8 +75,8 @@ describe('trainLanguage', () => {
 
     const model = loadLanguageModel(runDir);
     expect(model.config).toMatchObject({ vocabSize: 270, seqLen: 16, stack: { dModel: 16, numLayers: 1 } });
-    const continued = await generateText(model, 'the ', { maxNewTokens: 8, seed: 0 });
-    expect(continued.length).toBeGreaterThan(0);
+    const [continued] = await generateText(model, 'the ', Decoding.parse({ method: 'greedy', maxTokens: 8 }));
+    expect(continued.text.length).toBeGreaterThan(0);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });

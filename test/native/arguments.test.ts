@@ -19,7 +19,7 @@ describe.skipIf(addon === undefined)('wrong arguments are JavaScript errors', ()
     ['none at all', [], /operation: expected an argument, got none/],
     ['one too few', [0, 4, floats], /output: expected an argument, got none/],
     ['one too many', [0, 4, floats, floats, 1], /arguments: expected 4, got 5/],
-    ['an unknown operation', [99, 4, floats, floats], /operation: expected a whole number in \[0, 10\], got 99/],
+    ['an unknown operation', [99, 4, floats, floats], /operation: expected a whole number in \[0, 14\], got 99/],
     ['a negative size', [0, -1, floats, floats], /count: expected a whole number/],
     ['half a size', [0, 1.5, floats, floats], /count: expected a whole number/],
     ['no number', [0, Number.NaN, floats, floats], /count: expected a whole number/],
@@ -32,6 +32,33 @@ describe.skipIf(addon === undefined)('wrong arguments are JavaScript errors', ()
     ['nothing for an array', [0, 4, undefined, floats], /x: expected a typed array/],
   ])('%s', (_, args, message) => {
     expect(() => (addon!.unary as (...all: unknown[]) => void)(...args)).toThrow(message);
+  });
+
+  it.each<[string, unknown[], RegExp]>([
+    ['no list', [floats, floats], /tensors: expected an array of arrays, got something else/],
+    ['a list of numbers', [[1], floats], /tensors: expected a typed array, got something else/],
+    ['a list of whole numbers', [[floats, new Int32Array(4)], floats], /tensors: expected a Float32Array/],
+    ['no output', [[floats]], /output: expected an argument, got none/],
+    ['an empty output', [[floats], new Float32Array(0)], /output: expected at least 1 numbers, got 0/],
+  ])('lists: %s', (_, args, message) => {
+    expect(() => (addon!.squaredNorm as (...all: unknown[]) => void)(...args)).toThrow(message);
+  });
+
+  it('lists of unequal lengths, arrays of unequal lengths, and lists that detach others while they are read', () => {
+    const numbers = [1, 0.9, 0.1, 0.9, 0.1, 1, 1, 1];
+    const step = (...lists: unknown[]): unknown =>
+      (addon!.adamW as (...all: unknown[]) => void)(...numbers, ...lists, new Float32Array(1));
+    expect(() => step([floats], [], [floats], [floats])).toThrow(/gradients: expected 1 arrays, got 0/);
+    expect(() => step([floats], [floats], [new Float32Array(3)], [floats])).toThrow(/m: expected at least 4 numbers/);
+    const param = new Float32Array(4);
+    const trap = Object.defineProperty([], 0, {
+      get: () => {
+        structuredClone(param.buffer, { transfer: [param.buffer] });
+        return floats;
+      },
+    });
+    expect(() => step([param], [floats], [floats], trap)).not.toThrow();
+    expect(param).toHaveLength(0);
   });
 
   it('sizes whose product does not fit', () => {

@@ -16,6 +16,9 @@ const unary = {
   relu: tf.relu,
   sigmoid: tf.sigmoid,
   reciprocal: tf.reciprocal,
+  step: (x: tf.Tensor) => tf.step(x),
+  stepToMinusOne: (x: tf.Tensor) => tf.step(x, -1),
+  stepToTwo: (x: tf.Tensor) => tf.step(x, 2),
 } as const;
 
 const binary = {
@@ -40,7 +43,7 @@ describeNative('functions of one number', () => {
     );
   });
 
-  it.each(['square', 'sqrt', 'neg', 'abs', 'reciprocal'] as const)(
+  it.each(['square', 'sqrt', 'neg', 'abs', 'reciprocal', 'step', 'stepToMinusOne'] as const)(
     '%s of special numbers is the same',
     async (name) => {
       const compute = () => [unary[name](tf.tensor1d(SPECIAL))];
@@ -82,6 +85,44 @@ describeNative('functions of two numbers', () => {
     const [sum] = await resultsOn('native', () => [tf.add(tf.scalar(2 ** 30, 'int32'), tf.scalar(3, 'int32'))]);
     expect(sum).toEqual(Int32Array.of(2 ** 30 + 3));
   });
+
+  it.each(['add', 'sub', 'maximum', 'minimum'] as const)('%s of int32 is exact and wraps around', async (name) => {
+    // Among them the bits of −0, NaN (quiet and signalling) and denormal numbers.
+    const special = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 0x7fc00001, 0x7f800001, 0x007fffff, -0x7fffff, 77777777];
+    for (const count of [1, 3, 10, 40]) {
+      const numbers = Int32Array.from({ length: count }, (_, i) => special[i % special.length]);
+      const compute = () =>
+        special.flatMap((value) => [
+          binary[name](tf.tensor1d(numbers, 'int32'), tf.scalar(value, 'int32')),
+          binary[name](tf.tensor2d([value, value - 1], [2, 1], 'int32'), tf.tensor1d(numbers, 'int32')),
+          binary[name](
+            tf.tensor1d(numbers, 'int32'),
+            tf.tensor1d(
+              numbers.map((x) => x ^ value),
+              'int32',
+            ),
+          ),
+        ]);
+      expect(await resultsOn('native', compute)).toEqual(await resultsOn('cpu', compute));
+    }
+  });
+
+  it('many tensors add up as on cpu', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.constantFrom(0, 1, 33, 40000), async (terms, size) => {
+        const apart = await differences(() => {
+          const tensors = Array.from({ length: terms }, (_, i) => tf.tensor1d(normalNumbers(i, [size])));
+          return [tf.addN(tensors), ...tensors];
+        });
+        expect(Math.max(...apart)).toBe(0);
+      }),
+      { numRuns: 15, seed: 6 },
+    );
+    const ints = await resultsOn('native', () => [
+      tf.addN([tf.tensor1d([1, 2], 'int32'), tf.tensor1d([3, 4], 'int32')]),
+    ]);
+    expect(ints).toEqual([Int32Array.of(4, 6)]);
+  });
 });
 
 describeNative('sums and softmax', () => {
@@ -117,6 +158,32 @@ describeNative('sums and softmax', () => {
     }
     const [row] = await resultsOn('native', () => [tf.softmax(tf.tensor1d([1, Number.NaN, 2]))]);
     expect([...row]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+  });
+
+  it('argMax takes the first of the largest, as the cpu backend does, any axis', async () => {
+    const special = [...SPECIAL, 2, 2, 1, 5];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 9 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.nat(),
+        async (rows, n, seed) => {
+          const random = createRandom(seed);
+          const numbers = Array.from({ length: rows * n }, () => special[random.integer(special.length)]);
+          const compute = () => [
+            tf.argMax(tf.tensor2d(numbers, [rows, n]), 1),
+            tf.argMax(tf.tensor1d([...numbers, 0])),
+          ];
+          expect(await resultsOn('native', compute)).toEqual(await resultsOn('cpu', compute));
+        },
+      ),
+      { numRuns: 60, seed: 5 },
+    );
+    const apart = await differences(() => {
+      const x = tf.tensor3d(normalNumbers(1, [3, 4, 5]), [3, 4, 5]);
+      return [tf.argMax(x, 0), tf.argMax(x, 1), tf.argMax(x, 2), tf.argMax(tf.cast(x, 'int32'), 2)];
+    });
+    expect(apart).toEqual([0, 0, 0, 0]);
   });
 
   it('a diverged loss is NaN, not a number', async () => {

@@ -1,69 +1,8 @@
-/** @file Runs the same computation with the native kernels and with plain operations on the cpu backend. */
-import { afterAll, beforeAll, describe } from 'vitest';
-import { selectEngine, tf } from '#src/engine';
-import { createRandom } from '#src/random';
-import { type Addon, loadAddon } from '../../native/addon.js';
-
-const loaded = loadAddon();
-
-/** The compiled kernels; undefined where they are not built, and every suite of them is skipped. */
-export const addon: Addon | undefined = 'reason' in loaded ? undefined : loaded;
-
-/** Every build of the kernels that one binary holds; a processor that lacks one runs the next slower. */
-const INSTRUCTION_SETS = process.arch === 'x64' ? ['', 'avx2', 'sse2'] : [''];
-
-/** A suite on the native engine, once for every instruction set; skipped where the engine is not built. */
-export function describeNative(name: string, suite: () => void): void {
-  for (const limit of INSTRUCTION_SETS) {
-    describe.skipIf(addon === undefined)(`${name}, ${limit || 'fastest'} instructions`, () => {
-      beforeAll(async () => {
-        await selectEngine('native');
-        addon!.choose(limit);
-      });
-      afterAll(() => {
-        addon?.choose('');
-      });
-      suite();
-    });
-  }
-}
-
-/** Numbers of a normal distribution, the same for the same seed and shape. */
-export function normalNumbers(seed: number, shape: number[], scale = 1): Float32Array {
-  const random = createRandom(seed, 'kernelComparison', ...shape);
-  return Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => scale * random.normal());
-}
-
-/** The results of a computation on a backend, as arrays. */
-export async function resultsOn(backend: 'native' | 'cpu', compute: () => tf.Tensor[]): Promise<Float32Array[]> {
-  await selectEngine(backend);
-  const results = tf.tidy(() => compute().map((tensor) => tensor.clone()));
-  const arrays = results.map((tensor) => tensor.dataSync() as Float32Array);
-  tf.dispose(results);
-  return arrays;
-}
-
-/**
- * max |a − b| / max |b|; Infinity for unequal lengths or anything not a number. Results smaller than `floor` are
- * measured against it: a lone sum of numbers of order 1 may cancel, and what is left of it says nothing about precision.
- */
-export function relativeDifference(actual: Float32Array, expected: Float32Array, floor = 1): number {
-  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
-  let difference = 0;
-  let largest = floor;
-  for (let i = 0; i < expected.length; i++) {
-    const apart = Math.abs(actual[i] - expected[i]);
-    if (Number.isNaN(apart)) return Number.POSITIVE_INFINITY;
-    difference = Math.max(difference, apart);
-    largest = Math.max(largest, Math.abs(expected[i]));
-  }
-  return difference / largest;
-}
-
-/** `relativeDifference` of every result, native against cpu. */
-export async function differences(compute: () => tf.Tensor[], reference = compute, floor = 1): Promise<number[]> {
-  const actual = await resultsOn('native', compute);
-  const expected = await resultsOn('cpu', reference);
-  if (actual.length !== expected.length) throw new Error(`${expected.length} results expected, got ${actual.length}`);
-  return actual.map((numbers, i) => relativeDifference(numbers, expected[i], floor));
-}
+export {
+  addon,
+  describeNative,
+  differences,
+  normalNumbers,
+  relativeDifference,
+  resultsOn,
+} from '../support/kernelComparison.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { gelu, type PattentionSettings, pattention } from '#src/kernels';
+import { gelu, type PattentionSettings, pattention, pattentionGroups, pattentionGroupsReference } from '#src/kernels';
 import { describeNative, differences, normalNumbers, resultsOn } from './nativeComparison.js';
 
 // Of output and gradients alike. Against double precision at [200, 96], n 384: 6e-7 to 8e-7, with softmax up to 1.2e-6.
@@ -135,6 +135,36 @@ describeNative('Pattention', () => {
     const all = await resultsOn('native', compute({ input: true, params: true }));
     const some = await resultsOn('native', compute({ input, params }));
     expect(some).toEqual(input ? all.slice(0, 1) : all.slice(1));
+  });
+
+  it.each([2, 150])('of several groups at once is the sum of each, %s tokens', async (tokens) => {
+    // One group of more than one block of depth, and a small one.
+    const shapes: [number, number][] = [
+      [tokens, 21],
+      [500, 21],
+      [500, 35],
+      [13, 21],
+      [13, 35],
+    ];
+    const arrays = shapes.map((shape, i) => normalNumbers(i, shape, i === 1 || i === 3 ? 0.2 : 1));
+    const weight = normalNumbers(9, [tokens, 35]);
+    const { tau, ...settings } = settingsOf('l2NormGelu', 'erf', 1e-5, 30);
+    const compute = (op: typeof pattentionGroups) => () => {
+      const inputs = arrays.map((array, i) => tf.tensor2d(array, shapes[i]));
+      const apply = (...[x, ...rest]: tf.Tensor[]): tf.Tensor =>
+        op(
+          x as tf.Tensor2D,
+          [0, 2].map((at) => {
+            const [keyParamTokens, valueParamTokens] = rest.slice(at, at + 2) as tf.Tensor2D[];
+            return { keyParamTokens, valueParamTokens, tau: tau + at, trainable: true };
+          }),
+          settings,
+        );
+      return [apply(...inputs), ...tf.grads(apply)(inputs, tf.tensor2d(weight, [tokens, 35]))];
+    };
+    const apart = await differences(compute(pattentionGroups), compute(pattentionGroupsReference), 0);
+    // Measured 1e-6.
+    for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE);
   });
 
   it('leaves memory as it was', async () => {

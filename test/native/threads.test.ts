@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { layerNormalize, pattention, softmaxCrossEntropy, tokenAttention } from '#src/kernels';
+import {
+  layerNormalize,
+  linearCrossEntropy,
+  pattention,
+  softmaxCrossEntropy,
+  squaredNorm,
+  tokenAttention,
+} from '#src/kernels';
+import { findAddon } from '../../native/addon.js';
 import { addon, describeNative, normalNumbers } from './nativeComparison.js';
 
 /** Outputs and gradients of a small model, sizes chosen so that every kernel has work for several threads. */
@@ -22,10 +30,13 @@ function everything(): Float32Array[] {
         tf.reshape(seen, shape),
         tf.tanh(tf.matMul(normal, tf.matMul(normal, normal, true, false))),
       );
-      return tf.sum(softmaxCrossEntropy(logits as tf.Tensor2D, labels, tf.ones([600]) as tf.Tensor1D));
+      const ones = tf.ones([600]) as tf.Tensor1D;
+      const losses = softmaxCrossEntropy(logits as tf.Tensor2D, labels, ones);
+      return tf.sum(tf.add(losses, linearCrossEntropy(normal, c as tf.Tensor2D, labels, ones)));
     };
     const gradients = tf.grads(loss)([x, keys, values]);
-    return [loss(x, keys, values), ...gradients, tf.sum(x, 0), tf.mean(x), tf.unsortedSegmentSum(x, labels, 40)];
+    const sums = [squaredNorm(gradients), tf.sum(x, 0), tf.mean(x), tf.unsortedSegmentSum(x, labels, 40)];
+    return [loss(x, keys, values), ...gradients, ...sums, tf.argMax(x, 1)];
   });
   const arrays = tensors.map((tensor) => tensor.dataSync() as Float32Array);
   tf.dispose(tensors);
@@ -72,7 +83,6 @@ describe.skipIf(addon === undefined)('the thread pool', () => {
   });
 
   it('serves several JavaScript threads at once', async () => {
-    const path = new URL('../../dist/native/tokenfuse.node', import.meta.url).pathname;
     const source = `
       const { workerData, parentPort } = require('node:worker_threads');
       const addon = require(workerData);
@@ -89,7 +99,7 @@ describe.skipIf(addon === undefined)('the thread pool', () => {
         { length: 4 },
         () =>
           new Promise((resolve, reject) => {
-            new Worker(source, { eval: true, workerData: path }).once('message', resolve).once('error', reject);
+            new Worker(source, { eval: true, workerData: findAddon() }).once('message', resolve).once('error', reject);
           }),
       ),
     );

@@ -97,8 +97,8 @@ export function writeMiniPipeline(folder: string, backboneSteps = 20): string {
     name: 'evaluation',
     seed: 5,
     model: 'align',
-    constantFrom: 'data/pairs/train/captions.json',
-    maxTokens: 12,
+    train: source('train'),
+    decoding: { method: 'greedy', maxTokens: 12 },
     sets: [testSet('seen', 'test_seen'), testSet('held-out', 'test_heldout')],
   });
   const stages = ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   FusionConfig,
+  type FusionInput,
   isFusionParameter,
   type JointModel,
   loadJointModel,
@@ -13,7 +14,7 @@ import { randomValues } from './randomValues.js';
 import { type TinyBackboneOptions, writeTinyBackbones } from './tinyBackbones.js';
 
 /** A recipe that joins the backbones of `writeTinyBackbones`, with four tokens in every bridge group. */
-export function tinyRecipe(fusion: Partial<FusionConfig> = {}): MergeRecipe {
+export function tinyRecipe(fusion: FusionInput = {}): MergeRecipe {
   const joined = FusionConfig.parse({ bridge: { tokens: 4 }, ...fusion });
   return MergeRecipe.parse({
     kind: 'merge',
@@ -26,7 +27,7 @@ export function tinyRecipe(fusion: Partial<FusionConfig> = {}): MergeRecipe {
 }
 
 /** Merges the backbones in `folder` into `<folder>/<name>` and returns that path. */
-export function mergeTiny(folder: string, fusion: Partial<FusionConfig> = {}, name = 'merged'): string {
+export function mergeTiny(folder: string, fusion: FusionInput = {}, name = 'merged'): string {
   const { plan, problems } = planMerge(tinyRecipe(fusion), folder);
   if (plan === undefined) throw new Error(problems.join('\n'));
   merge(plan, join(folder, name));
@@ -36,7 +37,7 @@ export function mergeTiny(folder: string, fusion: Partial<FusionConfig> = {}, na
 /** A merged model of tiny backbones, fresh from the merge. */
 export function tinyJointModel(
   folder: string,
-  fusion: Partial<FusionConfig> = {},
+  fusion: FusionInput = {},
   backbones: TinyBackboneOptions = {},
 ): JointModel {
   writeTinyBackbones(folder, backbones);

@@ -1,4 +1,4 @@
-import { IGNORED_LABEL, languageHidden, languageLogits, summedTokenLoss, totalWeight } from '#language';
+import { IGNORED_LABEL, languageHidden, summedTokenLoss, totalWeight } from '#language';
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
@@ -90,7 +90,7 @@ export function tinyLanguageTask(tree: ParameterTree, batchSize = 4): TrainingTa
     }
     const { hidden } = languageHidden(tree, tinyLanguageConfig, tf.tensor2d(ids, [batchSize, seqLen], 'int32'));
     const targets = Int32Array.from(labels);
-    return { sum: summedTokenLoss(languageLogits(tree, hidden), targets), weight: totalWeight(targets) };
+    return { sum: summedTokenLoss(tree, hidden, targets), weight: totalWeight(targets) };
   };
   return {
     parameters: tree,

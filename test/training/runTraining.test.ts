@@ -140,6 +140,17 @@ describe('a run', () => {
     expect(readTrainingState(findCheckpoint(runDir, 'last')).state.step).toBe(4);
   });
 
+  it('of no steps writes the parameters as they were drawn, and resumes to the same', async () => {
+    const runDir = temporaryFolder();
+    const task = regression();
+    const drawn = await weights(task);
+    const result = await train(task, runDir, { steps: 0 });
+    expect(result).toMatchObject({ steps: 0, bestStep: 0 });
+    const { tensors } = readCheckpoint(findCheckpoint(runDir, 'best'));
+    for (const [name, { values }] of drawn) expect([...(tensors.get(name)?.values ?? [])], name).toEqual([...values]);
+    expect(await train(regression(), runDir, { steps: 0 }, { resume: true })).toMatchObject({ steps: 0 });
+  });
+
   it('takes the higher value as the better one when told so', async () => {
     const values = [0, 2, 1];
     const task: TrainingTask = {

@@ -53,7 +53,7 @@ describe('TrainingConfig', () => {
   });
 
   it.each([
-    ['steps', 0],
+    ['steps', -1],
     ['learningRate', 0],
     ['beta1', 1],
     ['clipNorm', 0],

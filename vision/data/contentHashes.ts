@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { sha256, writeFileAtomic } from '#src/storage';
+import { type ByteSource, fileOf, readSource, sha256, writeFileAtomic } from '#src/storage';
 import { forEachConcurrently } from './forEachConcurrently.js';
 
-/** File stamps and hashes, in the order of the paths that the memo is named after. */
+/** File stamps and hashes, in the order of the sources that the memo is named after. */
 const Memo = z.object({ stamps: z.array(z.string()), hashes: z.array(z.string()) });
 
 /** A file written this shortly before it was hashed could change again under the same time stamp. */
@@ -18,25 +18,28 @@ export interface ContentHashes {
 }
 
 /**
- * SHA-256 of each file's content, in order; a file that can't be read gives `unreadable: <reason>`.
+ * SHA-256 of each source's content, in order; one that can't be read gives `unreadable: <reason>`.
  *
- * `remember` keeps them in `cacheDir` under size, inode, modification and change time, so that a second run over a
- * settled data set reads no file. Any doubt (no stamp, a fresh stamp, a damaged memo) means reading the file again.
+ * `remember` keeps them in `cacheDir` under size, inode, modification and change time of their files, so that a second run
+ * over a settled data set reads no file. Any doubt (no stamp, a fresh stamp, a damaged memo) means reading it again.
  */
 export async function contentHashes(
-  paths: readonly string[],
+  sources: readonly ByteSource[],
   cacheDir: string,
   concurrency: number,
 ): Promise<ContentHashes> {
-  const memoPath = join(cacheDir, `hashes-${sha256(Buffer.from(paths.join('\0'))).slice(0, 32)}.json`);
-  const known = readMemo(memoPath, paths.length);
-  const stamps: string[] = new Array(paths.length).fill('');
-  const hashes: string[] = new Array(paths.length).fill('');
+  const names = sources.map(({ path }) => path).join('\0');
+  const memoPath = join(cacheDir, `hashes-${sha256(Buffer.from(names)).slice(0, 32)}.json`);
+  const known = readMemo(memoPath, sources.length);
+  const stamps: string[] = new Array(sources.length).fill('');
+  const hashes: string[] = new Array(sources.length).fill('');
   let changed = false;
-  await forEachConcurrently(paths.length, concurrency, async (i) => {
+  await forEachConcurrently(sources.length, concurrency, async (i) => {
+    const { member } = sources[i];
     try {
-      const { size, ino, mtimeNs, ctimeNs, ctimeMs } = await stat(paths[i], { bigint: true });
-      const stamp = `${size} ${ino} ${mtimeNs} ${ctimeNs}`;
+      const { size, ino, mtimeNs, ctimeNs, ctimeMs } = await stat(fileOf(sources[i]), { bigint: true });
+      const place = member === undefined ? '' : ` ${member.offset} ${member.length}`;
+      const stamp = `${size} ${ino} ${mtimeNs} ${ctimeNs}${place}`;
       if (known?.stamps[i] === stamp) {
         hashes[i] = known.hashes[i];
         stamps[i] = stamp;
@@ -46,7 +49,7 @@ export async function contentHashes(
         stamps[i] = stamp;
         changed = true;
       }
-      hashes[i] = sha256(await readFile(paths[i]));
+      hashes[i] = sha256(await readSource(sources[i]));
     } catch (error) {
       stamps[i] = '';
       hashes[i] = `unreadable: ${readFailure(error)}`;

@@ -4,9 +4,9 @@ import { createRandom } from '#src/random';
 import { type AugmentConfig, checkAugment, drawAugmentation, flipCells, writePixelValues } from './augment.js';
 import { listClassFolders } from './classFolders.js';
 import { readCocoFile } from './cocoFile.js';
-import type { ImageDataConfig } from './imageDataConfig.js';
+import type { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 import { listImageFolder } from './imageFolder.js';
-import type { LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
+import type { ImageEntry, LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
 import type { BrokenImage, PackedImages } from './packedImages.js';
 import { packImages } from './packImages.js';
 import { renumberLabels } from './renumberLabels.js';
@@ -97,6 +97,20 @@ export async function openImageDataset(config: ImageDataConfig, options: OpenOpt
     throw new UserError(`${describe(config)}: the ${split} split is empty (${share}); change validationShare`);
   }
   return datasetOf(source, packed, rows);
+}
+
+/**
+ * Opens images that are listed already, without labels, through the same packed cache.
+ *
+ * @throws UserError for an empty list or a broken image
+ */
+export async function openImageList(
+  entries: readonly ImageEntry[],
+  { resize, background }: Preprocessing,
+  { imageSize, cacheDir }: Pick<OpenOptions, 'imageSize' | 'cacheDir'>,
+): Promise<ImageDataset> {
+  const packed = await packImages(entries, { imageSize, resize, background, cacheDir });
+  return datasetOf({ entries }, packed, [...packed.entryIndices.keys()]);
 }
 
 function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptions): LabelledImages {

@@ -7,6 +7,7 @@ export {
   type ImageDataset,
   type OpenOptions,
   openImageDataset,
+  openImageList,
 } from './imageDataset.js';
 export { listImageFolder } from './imageFolder.js';
 export type { ImageEntry, LabelGrid, LabelNames, LabelRequirement } from './labelledImages.js';

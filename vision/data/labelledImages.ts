@@ -1,6 +1,7 @@
-/** An image file and the name by which it is known whatever folder its data set lies in. */
-export interface ImageEntry {
-  readonly path: string;
+import type { ByteSource } from '#src/storage';
+
+/** An image, as a file or in an archive, and the name by which it is known whatever folder its data set lies in. */
+export interface ImageEntry extends ByteSource {
   readonly key: string;
 }
 

@@ -10,11 +10,10 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '#src/errors';
-import { sha256, writeJsonAtomic } from '#src/storage';
+import { readSource, sha256, writeJsonAtomic } from '#src/storage';
 import { contentHashes, readFailure } from './contentHashes.js';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import { forEachConcurrently } from './forEachConcurrently.js';
@@ -44,11 +43,7 @@ export async function packImages(entries: readonly ImageEntry[], options: PackOp
   if (entries.length === 0) throw new UserError('empty dataset: expected at least one image, got none');
   const { imageSize, resize, background, cacheDir, maxBrokenShare = 0 } = options;
   const concurrency = options.concurrency ?? availableParallelism();
-  const { hashes, remember } = await contentHashes(
-    entries.map((entry) => entry.path),
-    cacheDir,
-    concurrency,
-  );
+  const { hashes, remember } = await contentHashes(entries, cacheDir, concurrency);
   const settings = { formatVersion: FORMAT_VERSION, decoder: DECODER_VERSION, imageSize, resize, background };
   const folder = join(cacheDir, sha256(Buffer.from(JSON.stringify({ settings, hashes }))));
 
@@ -113,7 +108,7 @@ async function writePack(
 async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSettings): Promise<Uint8Array | string> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(entry.path);
+    bytes = await readSource(entry);
   } catch (error) {
     return readFailure(error);
   }

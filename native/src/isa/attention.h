@@ -44,7 +44,8 @@ static void attention(const Attention& f) {
   const long valueSize = thin ? 0 : f.keyLen * roundUp(f.headDim, NR);
   reserveScratch(static_cast<size_t>(kLeftScratch + keySize + valueSize + block * f.keyLen), 0);
   const float scale = 1 / __builtin_sqrtf(static_cast<float>(f.headDim));
-  parallel(f.batch * f.numHeads, [&](long task, int thread) {
+  const long heads = f.batch * f.numHeads;
+  parallel(heads, 2 * heads * f.queryLen * f.keyLen * f.headDim, [&](long task, int thread) {
     const Head h(f, task);
     float* scratch = threadScratch(thread);
     float* packedKeys = scratch + kLeftScratch;

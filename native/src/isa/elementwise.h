@@ -1,4 +1,4 @@
-/** Element-wise kernels, those that only move numbers, rotary positions and the optimizer. */
+/** Element-wise kernels, those that only move numbers, and rotary positions. */
 #pragma once
 #include "../kernels.h"
 #include "rows.h"
@@ -22,6 +22,9 @@ INLINE void mapPieces(const float* x, float* out, long count, const F& f) {
 
 INLINE V absolute(V x) { return reinterpret_cast<V>(reinterpret_cast<VU>(x) & 0x7fffffffu); }
 
+/** 1 above 0, `below` elsewhere; NaN stays. */
+INLINE V stepFrom(float below, V x) { return x > 0.0f ? splat(1) : (x == x ? splat(below) : x); }
+
 static void unary(UnaryOp op, const float* x, float* out, long count) {
   switch (op) {
     case UnaryOp::square: return mapPieces(x, out, count, [](V v) { return v * v; });
@@ -35,6 +38,10 @@ static void unary(UnaryOp op, const float* x, float* out, long count) {
     case UnaryOp::relu: return mapPieces(x, out, count, [](V v) { return v < 0.0f ? V{} : v; });
     case UnaryOp::sigmoid: return mapPieces(x, out, count, [](V v) { return 1.0f / (1.0f + exponential(-v)); });
     case UnaryOp::reciprocal: return mapPieces(x, out, count, [](V v) { return 1.0f / v; });
+    case UnaryOp::log: return mapPieces(x, out, count, [](V v) { return logarithm(v); });
+    case UnaryOp::log1p: return mapPieces(x, out, count, [](V v) { return logarithmOfOnePlus(v); });
+    case UnaryOp::step: return mapPieces(x, out, count, [](V v) { return stepFrom(0, v); });
+    case UnaryOp::stepToMinusOne: return mapPieces(x, out, count, [](V v) { return stepFrom(-1, v); });
     case UnaryOp::count: return;
   }
 }
@@ -42,6 +49,10 @@ static void unary(UnaryOp op, const float* x, float* out, long count) {
 /** NaN in either operand is kept, as JavaScript's Math.max and Math.min keep it. */
 INLINE V maximum(V a, V b) { return a > b ? a : (b != b ? b : (a != a ? a : b)); }
 INLINE V minimum(V a, V b) { return a < b ? a : (b != b ? b : (a != a ? a : b)); }
+
+/** f of the whole numbers whose bits the vectors hold, signed as N is. */
+template <class N, class F>
+INLINE V ofBits(V a, V b, const F& f) { return reinterpret_cast<V>(f(reinterpret_cast<N>(a), reinterpret_cast<N>(b))); }
 
 template <class F>
 INLINE void combine(const Binary& g, const F& f) {
@@ -96,20 +107,16 @@ static void binary(const Binary& g) {
     case BinaryOp::maximum: return combine(g, [](V a, V b) { return maximum(a, b); });
     case BinaryOp::minimum: return combine(g, [](V a, V b) { return minimum(a, b); });
     case BinaryOp::squaredDifference: return combine(g, [](V a, V b) { return (a - b) * (a - b); });
+    case BinaryOp::addInt:
+      return combine(g, [](V a, V b) { return ofBits<VU>(a, b, [](VU x, VU y) { return x + y; }); });
+    case BinaryOp::subtractInt:
+      return combine(g, [](V a, V b) { return ofBits<VU>(a, b, [](VU x, VU y) { return x - y; }); });
+    case BinaryOp::maximumInt:
+      return combine(g, [](V a, V b) { return ofBits<VI>(a, b, [](VI x, VI y) { return x > y ? x : y; }); });
+    case BinaryOp::minimumInt:
+      return combine(g, [](V a, V b) { return ofBits<VI>(a, b, [](VI x, VI y) { return x < y ? x : y; }); });
     case BinaryOp::count: return;
   }
-}
-
-static void adamW(const AdamW& s) {
-  eachPiece(s.count, [&](long i, auto lanes) {
-    const V g = load(s.gradient + i, lanes) * s.gradientScale;
-    const V m = load(s.m + i, lanes) * s.beta1 + g * s.restOfBeta1;
-    const V v = load(s.v + i, lanes) * s.beta2 + g * g * s.restOfBeta2;
-    const V change = m / (squareRoot(v / s.correction) + s.epsilon);
-    store(s.newParam + i, load(s.param + i, lanes) * s.decay - change * s.rate, lanes);
-    store(s.newM + i, m, lanes);
-    store(s.newV + i, v, lanes);
-  });
 }
 
 /** Turns pairs (x[i], x[half + i]) of every head by the angle of their position. */
@@ -122,14 +129,22 @@ static void rotary(const float* x, float* out, const float* cosines, const float
     for (long h = 0; h < numHeads; h++) {
       const float* from = x + row * width + h * headDim;
       float* to = out + row * width + h * headDim;
-      eachVector(half, [&](long i, auto lanes) {
-        const V a = load(from + i, lanes);
-        const V b = load(from + half + i, lanes);
-        const V c = load(cos + i, lanes);
-        const V s = load(sin + i, lanes);
-        store(to + i, a * c - b * s, lanes);
-        store(to + half + i, b * c + a * s, lanes);
-      });
+      long i = 0;
+      for (; i + W <= half; i += W) {
+        const V a = load(from + i);
+        const V b = load(from + half + i);
+        const V c = load(cos + i);
+        const V s = load(sin + i);
+        store(to + i, a * c - b * s);
+        store(to + half + i, b * c + a * s);
+      }
+      // Heads may turn three pairs: parts of vectors would cost more than they save.
+      for (; i < half; i++) {
+        const float a = from[i];
+        const float b = from[half + i];
+        to[i] = a * cos[i] - b * sin[i];
+        to[half + i] = b * cos[i] + a * sin[i];
+      }
       for (long i = 2 * half; i < headDim; i++) to[i] = from[i];
     }
   });

@@ -1,7 +1,9 @@
 /** All kernels, compiled once for each instruction set. */
 #include "attention.h"
 #include "elementwise.h"
+#include "linearCrossEntropy.h"
 #include "matMul.h"
+#include "optimizer.h"
 #include "pattention.h"
 
 namespace tokenfuse {
@@ -10,8 +12,9 @@ namespace TOKENFUSE_ISA {
 extern const Kernels kernels;
 const Kernels kernels = {
     TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   attention, attentionGradient,
-    layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, rotary,    adamW,
-    unary,              binary,         softmax,      sumRows,              sumColumns, segmentSum,
+    layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, linearCrossEntropy, rotary,    adamW,
+    squaredNorms,
+    unary,              binary,         softmax,      argMax,       sumRows,              sumColumns, segmentSum,
     swapAxes,
 };
 

@@ -11,6 +11,23 @@ constexpr long kPackedFloats = 4L << 20;
 /** Multiply-adds of a product above which all threads work on one product. */
 constexpr long kSharedWork = 1L << 20;
 
+/** C = A B for a packed B [k, n], by all threads; each has kLeftScratch floats reserved. */
+static void multiplyPacked(Left a, const float* packed, long n, long k, float* c, long ldc, long m) {
+  const long rows = 4 * MR;
+  const long rowBlocks = (m + rows - 1) / rows;
+  // As many columns per task as leave enough tasks.
+  const long wanted = most<long>(1, 8 * threadCount() / most(rowBlocks, 1L));
+  const long columns = most<long>(2 * NR, roundUp((n + wanted - 1) / wanted, NR));
+  const long columnBlocks = (n + columns - 1) / columns;
+  parallel(rowBlocks * columnBlocks, [&](long task, int thread) {
+    const long i = task / columnBlocks * rows;
+    const long j = task % columnBlocks * columns;
+    const Left part{a.at + (a.transposed ? i : i * a.stride), a.stride, a.transposed};
+    multiply(part, packed, n, k, c + i * ldc, ldc, least(rows, m - i), false, j, least(j + columns, n),
+             threadScratch(thread));
+  });
+}
+
 /** One product, by all threads; scratch is reserved. */
 static void multiplyShared(const Product& f, const float* a, const float* b, float* c) {
   const long columnsAtOnce = most<long>(NR, least(roundUp(f.n, NR), kPackedFloats / most(f.k, 1L) / NR * NR));
@@ -20,20 +37,9 @@ static void multiplyShared(const Product& f, const float* a, const float* b, flo
     const long n = least(columnsAtOnce, f.n - jc);
     const float* right = f.transposeB ? b + jc * f.k : b + jc;
     const long ldb = f.transposeB ? f.k : f.n;
-    parallel((n + NR - 1) / NR, [&](long panel, int) { packPanel(right, ldb, f.transposeB, f.k, n, panel, packed); });
-    const long rows = 4 * MR;
-    const long rowBlocks = (f.m + rows - 1) / rows;
-    // As many columns per task as leave enough tasks.
-    const long wanted = most<long>(1, 8 * threadCount() / most(rowBlocks, 1L));
-    const long columns = most<long>(2 * NR, roundUp((n + wanted - 1) / wanted, NR));
-    const long columnBlocks = (n + columns - 1) / columns;
-    parallel(rowBlocks * columnBlocks, [&](long task, int thread) {
-      const long i = task / columnBlocks * rows;
-      const long j = task % columnBlocks * columns;
-      const Left part{f.transposeA ? a + i : a + i * f.k, left.stride, f.transposeA};
-      multiply(part, packed, n, f.k, c + i * f.n + jc, f.n, least(rows, f.m - i), false, j, least(j + columns, n),
-               threadScratch(thread));
-    });
+    const Packing columns{right, ldb, f.transposeB, f.k, n, packed};
+    packAll(&columns, 1);
+    multiplyPacked(left, packed, n, f.k, c + jc, f.n, f.m);
   }
 }
 

@@ -24,47 +24,26 @@ INLINE long blockTokens(long tokens) {
 /** Tokens of a chunk of the backward pass: about 2 MiB of scores, rounded to whole blocks of depth. */
 INLINE long chunkTokens(long n) { return most<long>(64, least<long>(2 * KC, (1L << 19) / most(n, 1L) / 16 * 16)); }
 
-/** Packs several matrices at once: panels are tasks. */
-struct Packing {
-  const float* b;
-  long ldb;
-  bool transposed;
-  long k, n;
-  float* packed;
-  long panels() const { return (n + NR - 1) / NR; }
-  void run(long panel) const { packPanel(b, ldb, transposed, k, n, panel, packed); }
-};
-
-static void packAll(const Packing* jobs, int count) {
-  long panels = 0;
-  for (int i = 0; i < count; i++) panels += jobs[i].panels();
-  parallel(panels, [&](long task, int) {
-    int i = 0;
-    for (; task >= jobs[i].panels(); i++) task -= jobs[i].panels();
-    jobs[i].run(task);
-  });
-}
-
-/** C[rows, n] of rows of X by a matrix that is packed, or, for a few rows, as it is stored. */
-INLINE void blockProduct(const float* x, const Packing& right, float* c, long rows, bool thin, float* scratch) {
-  if (thin) multiplyThin(x, right.k, right.b, right.ldb, right.transposed, right.k, c, right.n, rows, false, 0, right.n);
-  else multiply({x, right.k, false}, right.packed, right.n, right.k, c, right.n, rows, false, scratch);
+/** C[rows, n] = or += rows of X by a packed matrix. */
+INLINE void blockProduct(const float* x, const Packing& right, float* c, long rows, bool add, float* scratch) {
+  multiply({x, right.k, false}, right.packed, right.n, right.k, c, right.n, rows, add, scratch);
 }
 
 /** A few tokens (decoding): each product is shared by columns, since there are no blocks of rows to share. */
 static void pattentionThin(const Pattention& f) {
   reserveScratch(0, static_cast<size_t>(f.tokens * f.n));
   float* weights = sharedScratch();
-  const auto shared = [&](const float* x, const float* b, long ldb, bool transposed, long k, float* c, long n) {
+  const auto shared = [&](const float* x, const float* b, long ldb, bool transposed, long k, float* c, long n,
+                          bool add) {
     const long columns = most<long>(NR, roundUp((1L << 16) / most(k, 1L), NR));
     parallel((n + columns - 1) / columns, [&](long task, int) {
       const long j = task * columns;
-      multiplyThin(x, k, b, ldb, transposed, k, c, n, f.tokens, false, j, least(j + columns, n));
+      multiplyThin(x, k, b, ldb, transposed, k, c, n, f.tokens, add, j, least(j + columns, n));
     });
   };
-  shared(f.x, f.keys, f.dIn, true, f.dIn, f.scores, f.n);
+  shared(f.x, f.keys, f.dIn, true, f.dIn, f.scores, f.n, false);
   weightsRows(f.scores, weights, f.tokens, f);
-  shared(weights, f.values, f.dOut, false, f.n, f.output, f.dOut);
+  shared(weights, f.values, f.dOut, false, f.n, f.output, f.dOut, f.add);
 }
 
 static void pattention(const Pattention& f) {
@@ -85,14 +64,14 @@ static void pattention(const Pattention& f) {
     float* scores = f.scores + i * f.n;
     blockProduct(f.x + i * f.dIn, right[0], scores, rows, false, scratch);
     weightsRows(scores, weights, rows, f);
-    blockProduct(weights, right[1], f.output + i * f.dOut, rows, false, scratch);
+    blockProduct(weights, right[1], f.output + i * f.dOut, rows, f.add, scratch);
   });
 }
 
 /** dV = Sᵀ dY, dS = dY Vᵀ, dA from dS by Θ's gradient, dK = dAᵀ X, dX = dA K. */
 static void pattentionGradient(const Pattention& f) {
   const bool params = f.dKeys != nullptr;
-  if (params) {
+  if (params && f.tokens == 0) {
     __builtin_memset(f.dKeys, 0, static_cast<size_t>(f.n * f.dIn) * sizeof(float));
     __builtin_memset(f.dValues, 0, static_cast<size_t>(f.n * f.dOut) * sizeof(float));
   }
@@ -128,7 +107,7 @@ static void pattentionGradient(const Pattention& f) {
       float* d = dScores + i * f.n;
       blockProduct(f.dOutput + (start + i) * f.dOut, right[0], d, count, false, scratch);
       weightsGradientRows(f.scores + (start + i) * f.n, weights + i * f.n, d, count, f);
-      if (f.dX != nullptr) blockProduct(d, right[1], f.dX + (start + i) * f.dIn, count, false, scratch);
+      if (f.dX != nullptr) blockProduct(d, right[1], f.dX + (start + i) * f.dIn, count, f.add, scratch);
     });
     if (!params) continue;
     const long tall = MR * most<long>(1, least<long>(4, f.n / (MR * 3 * threadCount())));
@@ -139,7 +118,8 @@ static void pattentionGradient(const Pattention& f) {
       const long width = keys ? f.dIn : f.dOut;
       float* gradient = (keys ? f.dKeys : f.dValues) + i * width;
       const Left left{(keys ? dScores : weights) + i, f.n, true};
-      multiply(left, at[keys ? 2 : 3], width, tokens, gradient, width, least(tall, f.n - i), true, threadScratch(thread));
+      multiply(left, at[keys ? 2 : 3], width, tokens, gradient, width, least(tall, f.n - i), start > 0,
+               threadScratch(thread));
     });
   }
 }

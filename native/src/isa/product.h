@@ -21,6 +21,37 @@ INLINE void parallel(long tasks, const F& f) {
       const_cast<F*>(&f));
 }
 
+/** Multiply-adds below which a kernel is over before another thread has woken up. */
+constexpr long kLoneWork = 1L << 18;
+
+/** `parallel`, or, for little work, one index after the other on this thread. */
+template <class F>
+INLINE void parallel(long tasks, long work, const F& f) {
+  if (work >= kLoneWork) return parallel(tasks, f);
+  for (long index = 0; index < tasks; index++) f(index, 0);
+}
+
+/** Packs several matrices at once: panels are tasks. */
+struct Packing {
+  const float* b;
+  long ldb;
+  bool transposed;
+  long k, n;
+  float* packed;
+  long panels() const { return (n + NR - 1) / NR; }
+  void run(long panel) const { packPanel(b, ldb, transposed, k, n, panel, packed); }
+};
+
+static void packAll(const Packing* jobs, int count) {
+  long panels = 0;
+  for (int i = 0; i < count; i++) panels += jobs[i].panels();
+  parallel(panels, [&](long task, int) {
+    int i = 0;
+    for (; task >= jobs[i].panels(); i++) task -= jobs[i].panels();
+    jobs[i].run(task);
+  });
+}
+
 /**
  * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …]. `rowMajor`: a(i, p) = a[i · as + p]; else a[p · as + i].
  * `columns` of the tile are stored, of NR, or of W in a narrow one.

@@ -126,6 +126,17 @@ static void crossEntropyGradient(const float* dLosses, const float* logits, cons
   });
 }
 
+static void argMax(const float* x, int32_t* out, long rows, long width) {
+  eachRow(rows, width, [&](long i) {
+    const float* row = x + i * width;
+    const float largest = rowMax(row, width);
+    long place = 0;
+    // Not a number at the start is larger than nothing and smaller than nothing, so it stays.
+    if (row[0] == row[0]) while (row[place] != largest) place++;
+    out[i] = static_cast<int32_t>(place);
+  });
+}
+
 static void sumRows(const float* x, float* out, long rows, long width, float factor) {
   if (rows >= 4 || width <= kTaskNumbers) {
     eachRow(rows, width, [&](long i) { out[i] = rowSum(x + i * width, width) * factor; });

@@ -52,6 +52,7 @@ constexpr int NR = NV * W;
 
 typedef float V __attribute__((vector_size(4 * W)));
 typedef uint32_t VU __attribute__((vector_size(4 * W)));
+typedef int32_t VI __attribute__((vector_size(4 * W)));
 typedef float Unaligned __attribute__((vector_size(4 * W), aligned(4), may_alias));
 
 /** How many of a vector's lanes count: all, or the first `count`. */

@@ -89,6 +89,39 @@ INLINE V geluSlope(V z, V phi) {
   return phi + z * (exponential(square * -0.5f) * 0.3989422804f);
 }
 
+/** ln x, relative error ≤ 3e-7: the exponent, and 2 artanh(s) of s = (m − 1)/(m + 1), |s| ≤ 0.172, m the mantissa. */
+INLINE V logarithm(V x) {
+  // Numbers below the smallest normal one are scaled up first.
+  const VI small = x < 1.17549435e-38f;
+  const V scaled = small ? x * 8388608.0f : x;
+  const VU bits = reinterpret_cast<VU>(scaled);
+  VI exponent = reinterpret_cast<VI>(bits >> 23) - 127 + (small & -23);
+  V m = reinterpret_cast<V>((bits & 0x007fffffu) | 0x3f800000u);
+  const VI high = m > 1.41421356f;
+  m = high ? m * 0.5f : m;
+  exponent -= high;  // a true lane is −1
+  const V s = (m - 1.0f) / (m + 1.0f);
+  const V t = s * s;
+  V p = t * (1.0f / 9.0f) + 1.0f / 7.0f;
+  p = p * t + 1.0f / 5.0f;
+  p = p * t + 1.0f / 3.0f;
+  const V n = __builtin_convertvector(exponent, V);
+  const V twice = s + s;
+  // ln 2 in two parts, as in `exponential`; the small parts are added first.
+  const V result = n * 0.693359375f + (twice + (twice * t * p - n * 2.12194440e-4f));
+  const float infinity = __builtin_inff();
+  const V edge = x == 0.0f ? splat(-infinity) : (x < 0.0f ? splat(__builtin_nanf("")) : x);  // x: infinity or NaN
+  return x > 0.0f && x < infinity ? result : edge;
+}
+
+/** ln(1 + x), relative error ≤ 4e-7: what 1 + x rounds off is put back as a factor. */
+INLINE V logarithmOfOnePlus(V x) {
+  const V u = x + 1.0f;
+  const V rounded = u - 1.0f;
+  const V result = logarithm(u);
+  return rounded == 0.0f ? x : (u < __builtin_inff() ? result * (x / rounded) : result);
+}
+
 /** ln x of a positive x, to double precision: the exponent, and 2 artanh((m − 1)/(m + 1)) of the mantissa. */
 INLINE float logarithm(float x) {
   if (!(x < __builtin_inff())) return x;

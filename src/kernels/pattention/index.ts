@@ -1,8 +1,10 @@
 import type { tf } from '#src/engine';
 import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { expectPattentionShapes } from './expectPattentionShapes.js';
 import { pattentionGradient } from './gradient.js';
 import { type PattentionSettings, pattentionReference } from './reference.js';
 
+export { expectPattentionShapes } from './expectPattentionShapes.js';
 export { type NormActivation, type PattentionSettings, parameterWeights, pattentionReference } from './reference.js';
 
 /** Which gradients the caller will ask for; what is not wanted is not computed. */
@@ -32,11 +34,7 @@ export function pattention(
   settings: PattentionSettings,
   want: PattentionGradients = { input: true, params: true },
 ): tf.Tensor2D {
-  if (x.shape[1] !== keyParamTokens.shape[1] || keyParamTokens.shape[0] !== valueParamTokens.shape[0]) {
-    throw new Error(
-      `pattention: expected x [tokens, dIn], keys [n, dIn], values [n, dOut]; got x [${x.shape}], keys [${keyParamTokens.shape}], values [${valueParamTokens.shape}]`,
-    );
-  }
+  expectPattentionShapes(x, keyParamTokens, valueParamTokens);
   return fusedOp({
     inputs: [x, keyParamTokens, valueParamTokens],
     wanted: [want.input, want.params, want.params],

@@ -1,5 +1,5 @@
 import { UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
+import { type ByteSource, readBytes } from '#src/storage';
 
 export interface EmbeddedImage {
   /** `data:image/png;base64,...` */
@@ -12,12 +12,12 @@ const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0
 const JPEG_SIGNATURE = Buffer.from([0xff, 0xd8, 0xff]);
 
 /**
- * A PNG or JPEG as a data URI, by its bytes or its path. It is embedded as it is: pass a small version of a large photo.
+ * A PNG or JPEG as a data URI, by its bytes or where they are. It is embedded as it is: pass a small version of a large photo.
  *
  * @throws UserError when the file cannot be read, or is neither PNG nor JPEG
  */
-export function imageDataUri(image: Uint8Array | string): EmbeddedImage {
-  const bytes = typeof image === 'string' ? readBytes(image, 'image') : Buffer.from(image);
+export function imageDataUri(image: Uint8Array | string | ByteSource): EmbeddedImage {
+  const bytes = image instanceof Uint8Array ? Buffer.from(image) : readBytes(image, 'image');
   const startsWith = (signature: Buffer) => bytes.subarray(0, signature.length).equals(signature);
   const uri = (type: string) => `data:image/${type};base64,${bytes.toString('base64')}`;
   // The first chunk, IHDR, begins with width and height: https://www.w3.org/TR/png/#11IHDR
@@ -25,6 +25,6 @@ export function imageDataUri(image: Uint8Array | string): EmbeddedImage {
     return { uri: uri('png'), size: { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) } };
   }
   if (startsWith(JPEG_SIGNATURE)) return { uri: uri('jpeg') };
-  const name = typeof image === 'string' ? image : 'image';
+  const name = image instanceof Uint8Array ? 'image' : typeof image === 'string' ? image : image.path;
   throw new UserError(`${name}: expected the bytes of a PNG or JPEG, got ${bytes.length} bytes of something else`);
 }

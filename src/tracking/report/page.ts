@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type HtmlPart, html, type SafeHtml } from './html.js';
 import { pageStyles } from './pageStyles.js';
 
@@ -16,14 +17,17 @@ export interface Page {
   readonly footer?: HtmlPart;
   /** Further style rules, literal in the caller's code. */
   readonly styles?: SafeHtml;
+  /** A script, literal in the caller's code; it runs when the page is there, and no other one may. */
+  readonly script?: SafeHtml;
 }
 
 /**
  * A whole HTML page that needs nothing but itself: styles inside, system fonts, light and dark by the reader's setting,
  * readable from 320 pixels of width on. Its content security policy forbids every request.
  */
-export function htmlPage({ title, lead, sections, footer, styles }: Page): string {
-  const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+export function htmlPage({ title, lead, sections, footer, styles, script }: Page): string {
+  const scripts = script && ` script-src 'sha256-${createHash('sha256').update(script.markup).digest('base64')}';`;
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline';${scripts ?? ''} base-uri 'none'; form-action 'none'`;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -42,6 +46,7 @@ export function htmlPage({ title, lead, sections, footer, styles }: Page): strin
 <main>
 ${sections.map(({ id, title: name, body }) => html`<section id="${id}"><h2>${name}</h2>\n${body}</section>\n`)}</main>
 ${footer !== undefined && html`<footer>${footer}</footer>`}
+${script && html`<script>${script}</script>`}
 </body>
 </html>
 `.markup;

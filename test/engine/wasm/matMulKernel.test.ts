@@ -1,14 +1,10 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { tf } from '#src/engine';
-import { differences, normalNumbers, startWasmKernels } from './kernelComparison.js';
+import { describeWasm, differences, normalNumbers, startEngine } from '../../support/kernelComparison.js';
 
 // Sums of up to 600 products of normal numbers; 3e-7 measured.
 const TOLERANCE = 2e-6;
-
-beforeAll(async () => {
-  expect(await startWasmKernels()).toContain('BatchMatMul');
-});
 
 function product(a: number[], b: number[], transposeA: boolean, transposeB: boolean): () => tf.Tensor[] {
   const left = normalNumbers(1, a);
@@ -16,7 +12,7 @@ function product(a: number[], b: number[], transposeA: boolean, transposeB: bool
   return () => [tf.matMul(tf.tensor(left, a), tf.tensor(right, b), transposeA, transposeB)];
 }
 
-describe('BatchMatMul', () => {
+describeWasm('BatchMatMul', ['BatchMatMul'], () => {
   it('multiplies matrices of any size, either operand stored transposed', async () => {
     const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(64, 97, 300, 520));
     await fc.assert(
@@ -59,14 +55,14 @@ describe('BatchMatMul', () => {
   });
 
   it('gives zeros for an inner size of zero and nothing for an outer one', async () => {
-    await tf.setBackend('wasm');
+    await startEngine();
     expect([...tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 3])).dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
     expect([...tf.matMul(tf.zeros([2, 0]), tf.zeros([3, 0]), false, true).dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(tf.matMul(tf.zeros([0, 2]), tf.zeros([2, 3])).shape).toEqual([0, 3]);
   });
 
   it('carries NaN through', async () => {
-    await tf.setBackend('wasm');
+    await startEngine();
     const [row, others] = tf.split(
       tf.matMul(
         tf.tensor2d([

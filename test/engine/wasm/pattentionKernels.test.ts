@@ -1,17 +1,13 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { tf } from '#src/engine';
 import { gelu, type PattentionSettings, pattention } from '#src/kernels';
-import { differences, normalNumbers, resultsOn, startWasmKernels } from './kernelComparison.js';
+import { describeWasm, differences, normalNumbers, resultsOf, startEngine } from '../../support/kernelComparison.js';
 
 // Of output and gradients alike. Against double precision at [200, 96], n 384: 6e-7 to 8e-7, with softmax up to 1.2e-6.
 const TOLERANCE = 2e-6;
 // Odd sizes down to 1 leave gradients that are differences of much larger numbers; the largest measured is 4e-6.
 const TOLERANCE_ODD = 1e-5;
-
-beforeAll(async () => {
-  expect(await startWasmKernels()).toEqual(expect.arrayContaining(['Pattention', 'PattentionGrad']));
-});
 
 /** The definition for rows that are not zero, of operations that can be differentiated (divNoNan cannot). */
 function plainPattention(x: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, settings: PattentionSettings): tf.Tensor {
@@ -69,7 +65,7 @@ const settingsOf = (
   tau: normActivation === 'softmax' ? n : Math.sqrt(n),
 });
 
-describe('Pattention', () => {
+describeWasm('Pattention', ['Pattention', 'PattentionGrad'], () => {
   it('agrees with the definition and its automatic gradient, any size and mode', async () => {
     const size = fc.oneof(fc.constantFrom(1, 7, 33), fc.integer({ min: 2, max: 120 }));
     const sizes = fc.record({ tokens: size, dIn: size, n: size, dOut: size });
@@ -106,7 +102,7 @@ describe('Pattention', () => {
     'a row of zeros gives zeros and finite gradients, %s',
     async (mode) => {
       const settings = settingsOf(mode, 'erf', 0, 12);
-      const results = await resultsOn('wasm', () => {
+      const results = await resultsOf(() => {
         const keys = tf.tensor2d(normalNumbers(1, [12, 5]), [12, 5]);
         const values = tf.tensor2d(normalNumbers(2, [12, 6]), [12, 6]);
         const apply = (x: tf.Tensor): tf.Tensor => pattention(x as tf.Tensor2D, keys, values, settings);
@@ -136,13 +132,13 @@ describe('Pattention', () => {
       );
       return Object.values(grads);
     };
-    const all = await resultsOn('wasm', compute({ input: true, params: true }));
-    const some = await resultsOn('wasm', compute({ input, params }));
+    const all = await resultsOf(compute({ input: true, params: true }));
+    const some = await resultsOf(compute({ input, params }));
     expect(some).toEqual(input ? all.slice(0, 1) : all.slice(1));
   });
 
   it('leaves memory as it was', async () => {
-    await tf.setBackend('wasm');
+    await startEngine();
     const compute = outputAndGradients(
       { tokens: 20, dIn: 8, n: 12, dOut: 8 },
       settingsOf('l2NormGelu', 'erf', 0, 12),

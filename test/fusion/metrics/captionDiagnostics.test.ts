@@ -52,6 +52,30 @@ describe('captionDiagnostics', () => {
     expect(allEmpty).toMatchObject({ numEmpty: 3, distinct1: 0, distinct2: 0, lengthRatio: 0 });
   });
 
+  it('warns of captions much longer or shorter than the references, and of few captions for many images', () => {
+    const warningsOf = (caption: (id: number) => string) =>
+      captionDiagnostics(new Map([1, 2, 3].map((id) => [id, caption(id)])), references).warnings;
+    const chatty = warningsOf((id) => `image ${id} shows what seems to be a thing of some sort in a place somewhere`);
+    expect(chatty).toEqual([expect.stringMatching(/^captions are 2.7 times as long/)]);
+    const brief = captionDiagnostics(
+      new Map([1, 2, 3].map((id) => [id, `${id} is a dog`])),
+      new Map([1, 2, 3].map((id) => [id, [`image ${id} is of a dog`]])),
+    );
+    expect(brief.warnings).toEqual([expect.stringMatching(/^captions are 0.67 times as long/)]);
+    const twice = warningsOf((id) => (id === 1 ? 'a red ball on a table' : 'two dogs in the grass'));
+    expect(twice).toEqual([]);
+    const many = new Map(Array.from({ length: 4 }, (_, id) => [id, [`a dog runs in the snow ${id}`]]));
+    const few = new Map(Array.from({ length: 4 }, (_, id) => [id, `a dog runs in the snow ${id % 2}`]));
+    expect(captionDiagnostics(few, many).warnings).toEqual([
+      expect.stringMatching(/^2 of 4 captions are those of earl/),
+    ]);
+  });
+
+  it('counts the words that predictions use', () => {
+    const predictions = new Map([1, 2, 3].map((id) => [id, `A dog runs in the ${id === 3 ? 'snow' : 'grass'}.`]));
+    expect(captionDiagnostics(predictions, references)).toMatchObject({ vocabularySize: 7, numDuplicates: 1 });
+  });
+
   it('warns of predictions and references too short for a 4-gram', () => {
     const { warnings } = captionDiagnostics(
       new Map([

@@ -19,6 +19,17 @@ describe('imageDataUri', () => {
     expect(imageDataUri(new Uint8Array(bytes))).toEqual(embedded);
   });
 
+  it('embeds an image of an archive, and names it when it is none', async () => {
+    const folder = temporaryFolder();
+    const bytes = await pixels(3, 2).png().toBuffer();
+    const archive = join(folder, 'a.bin');
+    writeFileSync(archive, Buffer.concat([Buffer.alloc(99), bytes, Buffer.alloc(9)]));
+    const image = { path: `${archive}/0.png`, member: { archive, offset: 99, length: bytes.length } };
+    expect(imageDataUri(image)).toEqual(imageDataUri(new Uint8Array(bytes)));
+    const none = { ...image, member: { ...image.member, offset: 0 } };
+    expect(() => imageDataUri(none)).toThrow(`${archive}/0.png: expected the bytes of a PNG or JPEG`);
+  });
+
   it('embeds a JPEG', async () => {
     expect(imageDataUri(await pixels(8, 8).jpeg().toBuffer()).uri).toMatch(/^data:image\/jpeg;base64,/);
   });

@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { LANGUAGE_MODEL, writeBenchModel } from '../models.js';
+import { type Figure, timedRow } from '../results.js';
+import { type BenchCase, runRounds } from '../runRounds.js';
+import { agreement } from './agreement.js';
+import { type FigureContext, peerIn, ratioVerdicts, withSides } from './figureContext.js';
+
+const PROMPT_LEN = 64;
+const NEW_TOKENS = 64;
+
+/** Greedy decoding of one caption-length sequence with a key-value cache, against PyTorch from the same weights. */
+export async function decodeFigure(context: FigureContext): Promise<Figure> {
+  const folder = writeBenchModel(join(context.folder, 'decode'), LANGUAGE_MODEL);
+  const benchCase: BenchCase = {
+    name: `${NEW_TOKENS} tokens after ${PROMPT_LEN}, batch 1`,
+    workload: { kind: 'decode', folder, promptLen: PROMPT_LEN, newTokens: NEW_TOKENS },
+    amount: NEW_TOKENS,
+    unit: 'tokens/s',
+  };
+  const [times] = await withSides(context, ['native', 'pytorch', 'wasm'], (sides) =>
+    runRounds(sides, [benchCase], { rounds: context.rounds, warmups: 2, minSeconds: 0.5 }),
+  );
+  const peer = peerIn(context, 'pytorch');
+  const rows = [timedRow(benchCase, times, peer)];
+  const verdicts = ratioVerdicts(rows, 3);
+  const [ours, theirs] = (['native', 'pytorch'] as const).flatMap((side) => times.get(side)?.rounds[0].logProb ?? []);
+  if (theirs !== undefined) verdicts.push(agreement('log p of what is written', [ours], [theirs]));
+  return { id: 'decode', title: '4. Decoding with a cache', peer, rows, verdicts };
+}

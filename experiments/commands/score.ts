@@ -1,0 +1,100 @@
+import {
+  captionSourceArgument,
+  captionSourceName,
+  captionsById,
+  loadCaptions,
+  readPredictions,
+} from '#fusion/captionData';
+import { documentFrequencies } from '#fusion/metrics';
+import {
+  checkPerImagePath,
+  readDocumentFrequencies,
+  scoreReport,
+  scoreTable,
+  writeDocumentFrequencies,
+  writePerImage,
+} from '#fusion/scoring';
+import type { Command } from '#src/cli';
+import { ConfigError, UserError } from '#src/errors';
+import { wholeNumber } from '../wholeNumber.js';
+
+/** `tokenfuse score`: a predictions file against references, without a model. */
+export const scoreCommand: Command = {
+  name: 'score',
+  summary: 'Score a predictions file against references, with 95 % intervals.',
+  details:
+    'BLEU-1..4, ROUGE-L, CIDEr-D as pycocoevalcap has them, after its Penn Treebank tokenizer; METEOR and SPICE where ' +
+    'their jars are given. References: any caption format, a path or {format: karpathy, path: ..., split: test}.',
+  positionals: [{ name: 'predictions.json', description: 'captions in COCO results format' }],
+  options: {
+    references: { description: 'captions of people, any format', placeholder: 'captions' },
+    train: { description: 'captions the model learned from, for the share of novel ones', placeholder: 'captions' },
+    subset: { description: 'score only the images that have a prediction' },
+    pretokenized: { description: 'captions are tokens with spaces between them: take them as they are' },
+    idf: { description: "document frequencies for CIDEr-D, instead of the references' own", placeholder: 'file.json' },
+    'write-idf': { description: "write the references' document frequencies", placeholder: 'file.json' },
+    'per-image': { description: 'write the scores of every image', placeholder: 'file.csv|json' },
+    samples: { description: 'resamples of the images for the intervals (default 1000)', placeholder: 'n' },
+    seed: { description: 'draws the resamples (default 0)', placeholder: 'n' },
+    'meteor-jar': { description: 'meteor-1.5.jar; needs java on the PATH', placeholder: 'file.jar' },
+    'spice-jar': { description: 'spice-1.0.jar; needs java on the PATH', placeholder: 'file.jar' },
+    'java-timeout': { description: 'seconds that a jar may take (default 3600)', placeholder: 's' },
+  },
+  run: async (args, output) => {
+    const [predictionsPath] = args.positionals;
+    const referencesText = args.text('references');
+    if (referencesText === undefined) {
+      throw new ConfigError('score: expected --references <captions>, got none: say what people wrote of the images');
+    }
+    const perImagePath = args.text('per-image');
+    if (perImagePath !== undefined) checkPerImagePath(perImagePath);
+    const resampling = { seed: wholeNumber(args, 'seed', 0, 0), samples: wholeNumber(args, 'samples', 1, 1000) };
+    const timeoutSeconds = wholeNumber(args, 'java-timeout', 1, 3600);
+    const jar = (name: string) => {
+      const path = args.text(name);
+      return path === undefined ? undefined : { jar: path, timeoutSeconds };
+    };
+    const [meteor, spice] = [jar('meteor-jar'), jar('spice-jar')];
+    const source = captionSourceArgument(referencesText);
+    const trainText = args.text('train');
+    const trainSource = trainText === undefined ? undefined : captionSourceArgument(trainText);
+    const pretokenized = args.flag('pretokenized');
+    const tokens = pretokenized ? 'pretokenized' : 'ptb';
+    const idfPath = args.text('idf');
+
+    const predictions = readPredictions(predictionsPath);
+    const all = captionsById(loadCaptions(source));
+    const references = args.flag('subset') ? new Map([...all].filter(([id]) => predictions.has(id))) : all;
+    const unknown = [...predictions.keys()].filter((id) => !references.has(id));
+    if (unknown.length > 0 || references.size > predictions.size) {
+      throw new UserError(wrongSplit(predictions.size, references.size, unknown, captionSourceName(source)));
+    }
+    const writeIdf = args.text('write-idf');
+    if (writeIdf !== undefined) {
+      writeDocumentFrequencies(writeIdf, documentFrequencies(references, { pretokenized }), tokens);
+    }
+    const report = await scoreReport(predictions, references, {
+      resampling,
+      pretokenized,
+      ...(idfPath !== undefined && { documentFrequencies: readDocumentFrequencies(idfPath, tokens) }),
+      ...(trainSource !== undefined && {
+        trainCaptions: loadCaptions(trainSource).flatMap(({ captions }) => captions),
+      }),
+      ...(meteor && { meteor }),
+      ...(spice && { spice }),
+    });
+    if (perImagePath !== undefined) writePerImage(perImagePath, report.perImage, predictions);
+    output.line(scoreTable(report));
+    const { perImage: _, ...summary } = report;
+    return { predictions: predictionsPath, ...summary, resampling, tokens, idf: idfPath ?? 'references' };
+  },
+};
+
+function wrongSplit(numPredicted: number, numReferenced: number, unknown: readonly number[], name: string): string {
+  const ids = `${unknown.slice(0, 5).join(', ')}${unknown.length > 5 ? ', ...' : ''}`;
+  const said =
+    unknown.length > 0
+      ? `${unknown.length} predictions are of images it has no captions of (${ids}): the wrong split?`
+      : `${numReferenced - numPredicted} images have no prediction: the wrong split? --subset scores the others alone`;
+  return `${name}: expected captions of the ${numPredicted} predicted images, got ${numReferenced} images; ${said}`;
+}

@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import type { Command } from '#src/cli';
+import { ENGINE_OPTIONS, engineWordsOf } from '../engineOption.js';
+import { parseExperimentOf } from '../parseExperiment.js';
+import { runStudy } from '../study/runStudy.js';
+
+/** `tokenfuse study`: many ways of joining two backbones, over several seeds. */
+export const studyCommand: Command = {
+  name: 'study',
+  summary: 'Compare ways of joining backbones over several seeds and numbers of pairs.',
+  details: 'What is done is kept: a study that was broken off goes on. `npm run results` writes its tables.',
+  positionals: [{ name: 'study.yaml', description: 'an experiment of kind study' }],
+  options: {
+    set: { description: 'override a key: --set seeds=[1]', placeholder: 'key=value', multiple: true },
+    out: { description: 'where everything goes (default: runs/<name>)', placeholder: 'dir' },
+    ...ENGINE_OPTIONS,
+  },
+  run: async (args, output) => {
+    const path = args.positionals[0];
+    const study = parseExperimentOf(path, ['study'], args.texts('set'));
+    const outDir = resolve(args.text('out') ?? `runs/${study.name}`);
+    return runStudy(study, { path, outDir, engineWords: engineWordsOf(args), output });
+  },
+};

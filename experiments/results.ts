@@ -1,0 +1,63 @@
+/**
+ * @file Puts the tables of finished studies into experiments/RESULTS.md, between their markers, and their figures beside it:
+ * `npm run results [-- study.yaml=runDir …]`; by default all studies that have a run in runs/. No number there is typed by hand.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readJson, replaceSection, writeFileAtomic } from '#src/storage';
+import { packageRoot } from './packageRoot.js';
+import { parseExperimentOf } from './parseExperiment.js';
+import { studyCells } from './study/studyCells.js';
+import { studyFigure } from './study/studyFigure.js';
+import { recordPath, type StudyRecord } from './study/studyRecord.js';
+import { STUDY_SCORES, type StudyScore, studyLines, studyMarkdown } from './study/studyTable.js';
+
+const STUDIES = [
+  'experiments/fusion-study/study.yaml',
+  'experiments/fusion-study/emoji.yaml',
+  'experiments/relations/study.yaml',
+];
+
+const root = fileURLToPath(packageRoot);
+const given = process.argv.slice(2).map((word) => word.split('=') as [string, string | undefined]);
+for (const [path, runDir] of given.length > 0
+  ? given
+  : STUDIES.map((study) => [join(root, study), undefined] as const)) {
+  const study = parseExperimentOf(path, ['study']);
+  const outDir = runDir ?? join('runs', study.name);
+  const cells = studyCells(study);
+  const records = cells
+    .map((cell) => recordPath(outDir, cell))
+    .filter(existsSync)
+    .map((file) => readJson(file, 'study record') as StudyRecord);
+  if (records.length === 0) {
+    console.log(`${study.name}: no finished cell in ${outDir}; left as it is`);
+    continue;
+  }
+  const lines = studyLines(records);
+  const hasScenes = lines.some(({ sets }) => [...sets.values()].some((rows) => rows[0].attributes !== null));
+  const scores = (Object.keys(STUDY_SCORES) as StudyScore[]).filter((score) => hasScenes !== (score === 'BLEU-4'));
+  const provenance = readJson(join(outDir, `seed-${study.seeds[0]}`, 'vision', 'provenance.json'), 'provenance') as {
+    engine: { name: string; device: string };
+    commit: string | null;
+  };
+  const figure = `figures/${study.name}.svg`;
+  mkdirSync(join(root, 'experiments', 'figures'), { recursive: true });
+  const [score, title, highest] = hasScenes
+    ? (['objects', 'Share of objects captioned right (colour, shape and size), mean and range over seeds', 1] as const)
+    : (['CIDEr-D', 'CIDEr-D, mean and range over seeds', 10] as const);
+  writeFileAtomic(join(root, 'experiments', figure), studyFigure(lines, score, title, highest).markup);
+  const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
+  const text = [
+    `${records.length} of ${cells.length} cells, seeds ${study.seeds.join(', ')}; mean over seeds (lowest–highest). Engine ${provenance.engine.name} (${provenance.engine.device}),`,
+    `${cpus()[0]?.model.trim()}, commit ${provenance.commit?.slice(0, 7) ?? 'unknown'}; ${(seconds / 60).toFixed(0)} process minutes beside the backbones'.`,
+    '',
+    studyMarkdown(lines, scores),
+    `![${title}](${figure})`,
+    '',
+  ].join('\n');
+  replaceSection(join(root, 'experiments', 'RESULTS.md'), study.name, text);
+  console.log(`${study.name}: ${records.length} of ${cells.length} cells in experiments/RESULTS.md`);
+}

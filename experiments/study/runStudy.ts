@@ -1,0 +1,167 @@
+import { existsSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { Evaluation, MergeReport } from '#fusion';
+import { MERGE_REPORT } from '#fusion';
+import type { Output } from '#src/cli';
+import { readJson, writeJsonAtomic } from '#src/storage';
+import { startChild } from '../childStage.js';
+import { type ExperimentKind, parseExperimentOf } from '../parseExperiment.js';
+import { type StudyCell, studyCells } from './studyCells.js';
+import type { StudyExperiment } from './studyConfig.js';
+import { readRecord, recordPath, type StudyRecord, type StudySettings } from './studyRecord.js';
+
+export interface StudyOptions {
+  /** Path of the study file. */
+  readonly path: string;
+  readonly outDir: string;
+  readonly engineWords: readonly string[];
+  readonly output: Output;
+}
+
+const BACKBONES = ['vision', 'language'] as const;
+
+/**
+ * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
+ * there are cores, each on one thread. What is done is kept: a study that was broken off goes on.
+ */
+export async function runStudy(study: StudyExperiment, { path, outDir, engineWords, output }: StudyOptions) {
+  const started = performance.now();
+  const files = stageFiles(study, path);
+  const failure = new AbortController();
+  const places = ['--root', outDir];
+  const compute = [...places, '--cache-dir', join(outDir, 'cache'), ...engineWords];
+  const child = (label: string, words: readonly string[], threads = 1) =>
+    startChild(label, words, quiet, failure.signal, threads).finished.catch((error: unknown) => {
+      failure.abort();
+      throw error;
+    });
+
+  if (files.scenes) await child('data', ['scenes', files.scenes, ...places], availableParallelism());
+  const { files: sources, vocabSize, minFrequency, name } = parseExperimentOf(files.tokenizer, ['tokenizer']);
+  const tokenizerPath = join(outDir, name, 'tokenizer.json');
+  if (!existsSync(tokenizerPath)) {
+    const inputs = sources.map((source) => resolve(outDir, source));
+    const settings = ['--vocab-size', String(vocabSize), '--min-frequency', String(minFrequency)];
+    await child('tokenizer', ['tokenizer', 'train', ...inputs, ...settings, '--out', tokenizerPath]);
+  }
+  output.line('data and tokenizer are there');
+
+  const backbones = study.seeds.flatMap((seed) =>
+    BACKBONES.flatMap((kind) =>
+      (['trained', 'random'] as const)
+        .filter((state) => study.rows.some((row) => row[kind] === state))
+        .map((state) => ({ kind, state, seed })),
+    ),
+  );
+  await eachAtOnce(backbones, async ({ kind, state, seed }) => {
+    const label = `seed ${seed} ${kind} ${state}`;
+    const overrides = sets([`seed=${seed}`, ...(state === 'random' ? ['training.steps=0'] : [])]);
+    const words = ['train', files[kind], ...compute, ...overrides, '--out', join(outDir, backbone(seed, kind, state))];
+    const { process } = await child(label, [...words, '--resume']);
+    output.line(`${label}: ${process.seconds.toFixed(0)} s`);
+  });
+
+  const cells = studyCells(study);
+  let done = 0;
+  await eachAtOnce(cells, async (cell) => {
+    const { row, seed, pairs } = cell;
+    const settings: StudySettings = { row, seed, pairs, controls: row.name === study.controlsOf };
+    const label = `seed ${seed} ${row.name}${pairs === null ? '' : `, ${pairs} pairs`}`;
+    const present = readRecord(outDir, cell, settings);
+    if (present === undefined) await runCell(cell, settings, label);
+    done++;
+    output.line(`${done}/${cells.length} ${label}${present ? ': there already' : ''}`);
+  });
+  const seconds = (performance.now() - started) / 1000;
+  output.line(`${cells.length} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
+  return { outDir, cells: cells.length, seconds };
+
+  async function runCell(cell: StudyCell, settings: StudySettings, label: string): Promise<void> {
+    const { row, seed, pairs, folder } = cell;
+    const cellStarted = performance.now();
+    const merged = join(folder, 'merged');
+    // Merging refuses a folder that is there; one without its report is the remains of a killed process.
+    if (!existsSync(join(outDir, merged, MERGE_REPORT))) {
+      rmSync(join(outDir, merged), { recursive: true, force: true });
+      const from = BACKBONES.map((kind) => `${kind}=${backbone(seed, kind, row[kind])}`);
+      const overrides = sets([`seed=${seed}`, ...from, ...row.merge]);
+      await child(label, ['merge', files.merge, ...places, ...overrides, '--out', join(outDir, merged)]);
+    }
+    let trainableParameters = 0;
+    let model = merged;
+    if (row.align !== false) {
+      model = join(folder, 'align');
+      const overrides = sets([`seed=${seed}`, `model=${merged}`, `data.maxPairs=${pairs}`, ...row.align]);
+      const words = ['align', files.align, ...compute, ...overrides, '--out', join(outDir, model), '--resume'];
+      trainableParameters = Number((await child(label, words)).trainableParameters);
+    }
+    const evaluationDir = join(folder, 'evaluation');
+    const controls = settings.controls ? [] : study.withoutControls;
+    const overrides = sets([`seed=${seed}`, `model=${model}`, ...controls]);
+    await child(label, ['evaluate', files.evaluate, ...compute, ...overrides, '--out', join(outDir, evaluationDir)]);
+    const { sets: evaluated } = readJson(join(outDir, evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;
+    const { parameters } = readJson(join(outDir, merged, MERGE_REPORT), 'merge report') as MergeReport;
+    const record: StudyRecord = {
+      settings,
+      trainableParameters,
+      backboneParameters: parameters.vision + parameters.language,
+      seconds: (performance.now() - cellStarted) / 1000,
+      sets: evaluated.map(({ name: set, numImages, rows }) => ({ name: set, numImages, rows })),
+    };
+    writeJsonAtomic(recordPath(outDir, cell), record);
+  }
+}
+
+/** Children's own lines would come from several at once; a failed one's last line is in its error. */
+const quiet: Output = { line: () => undefined, interactive: false };
+
+function sets(overrides: readonly string[]): string[] {
+  return overrides.flatMap((override) => ['--set', override]);
+}
+
+function backbone(seed: number, kind: (typeof BACKBONES)[number], state: 'trained' | 'random'): string {
+  return join(`seed-${seed}`, state === 'random' ? `${kind}-random` : kind);
+}
+
+/** Works through a list with one process per core; all have ended when it throws. */
+async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      try {
+        await work(item);
+      } catch (error) {
+        waiting.length = 0;
+        throw error;
+      }
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** Paths of the stages' files, each read and checked before anything runs. */
+function stageFiles(study: StudyExperiment, path: string) {
+  const folder = dirname(resolve(path));
+  const check = (kind: ExperimentKind & keyof StudyExperiment, overrides: readonly string[] = []): string => {
+    const file = join(folder, study[kind] as string);
+    parseExperimentOf(file, [kind], overrides);
+    return file;
+  };
+  for (const { merge, align } of study.rows) {
+    check('merge', merge);
+    if (align !== false) check('align', align);
+  }
+  check('evaluate', study.withoutControls);
+  return {
+    ...(study.scenes === undefined ? {} : { scenes: check('scenes') }),
+    tokenizer: check('tokenizer'),
+    vision: check('vision'),
+    language: check('language'),
+    merge: check('merge'),
+    align: check('align'),
+    evaluate: check('evaluate'),
+  };
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { type StudyExperiment, type StudyRow, slug } from './studyConfig.js';
+
+/** One row at one number of pairs under one seed: what is merged, trained and evaluated as one. */
+export interface StudyCell {
+  readonly row: StudyRow;
+  readonly seed: number;
+  /** Training pairs; null where nothing is trained. */
+  readonly pairs: number | null;
+  /** Its folder, from the study's. */
+  readonly folder: string;
+}
+
+/** All cells, seed by seed: a study that is broken off has whole seeds rather than whole rows. */
+export function studyCells({ seeds, rows, pairs }: Pick<StudyExperiment, 'seeds' | 'rows' | 'pairs'>): StudyCell[] {
+  return seeds.flatMap((seed) =>
+    rows.flatMap((row) =>
+      (row.align === false ? [null] : (row.pairs ?? pairs)).map((count) => ({
+        row,
+        seed,
+        pairs: count,
+        folder: join(`seed-${seed}`, slug(row.name), count === null ? 'untrained' : `pairs-${count}`),
+      })),
+    ),
+  );
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+const file = z.string().min(1);
+/** `key=value` words as `--set` takes them. */
+const overrides = z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).default([]);
+
+/** One way of joining the backbones, to be compared with the others. */
+const StudyRow = z.strictObject({
+  name: z.string().min(1),
+  /** A `random` backbone has the parameters it was drawn with, as many as the trained one. */
+  vision: z.enum(['trained', 'random']).default('trained'),
+  language: z.enum(['trained', 'random']).default('trained'),
+  merge: overrides.describe('changes to the merge recipe'),
+  align: z.union([z.literal(false), overrides]).describe('changes to the alignment; false: nothing is trained'),
+  pairs: z.array(z.int().positive()).min(1).optional().describe('numbers of training pairs; the study’s unless given'),
+});
+export type StudyRow = z.output<typeof StudyRow>;
+
+/**
+ * An experiment file that compares ways of joining two backbones over several seeds. Stage files start at this file's
+ * folder, paths inside them at the study's own folder. The data and the tokenizer are made once; a seed draws both
+ * backbones, the bridge, and the order of all training data.
+ */
+export const StudyExperiment = z
+  .strictObject({
+    kind: z.literal('study'),
+    name: z.string().min(1),
+    seeds: z.array(z.int().min(0)).min(1),
+    scenes: file.optional().describe('absent: the files name data that are there already'),
+    tokenizer: file,
+    vision: file,
+    language: file,
+    merge: file,
+    align: file,
+    evaluate: file,
+    pairs: z.array(z.int().positive()).min(1).describe('numbers of training pairs'),
+    /** The row whose controls (blind, shuffled images, constant caption …) the table shows; the others go without. */
+    controlsOf: z.string().min(1),
+    withoutControls: overrides.describe('changes to the evaluation of the other rows'),
+    rows: z.array(StudyRow).min(1),
+  })
+  .superRefine(({ rows, controlsOf }, context) => {
+    const names = rows.map(({ name }) => name);
+    const slugs = names.map(slug);
+    const twice = names.find((_, i) => slugs.indexOf(slugs[i]) !== i);
+    if (twice !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['rows'],
+        message: `expected names of their own, got '${twice}' twice`,
+      });
+    }
+    if (!names.includes(controlsOf)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['controlsOf'],
+        message: `expected the name of a row (${names.join(', ')}), got '${controlsOf}'`,
+      });
+    }
+  });
+export type StudyExperiment = z.output<typeof StudyExperiment>;
+
+/** A name as a folder: `train: all` → `train-all`. */
+export function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}

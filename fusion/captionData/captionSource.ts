@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseConfig } from '#src/config';
+import { ConfigError } from '#src/errors';
+
+export const KARPATHY_SPLITS = ['train', 'restval', 'val', 'test'] as const;
+export const NOCAPS_DOMAINS = ['in-domain', 'near-domain', 'out-domain'] as const;
+
+const path = z.string().min(1);
+const files = { path, images: path.optional().describe('folder of the image files') };
+const splitFile = path.optional().describe('names of the images to take, one a line');
+const split = z.enum(KARPATHY_SPLITS);
+
+const FormattedSource = z.discriminatedUnion('format', [
+  z.strictObject({ format: z.literal('coco'), ...files }),
+  z.strictObject({ format: z.literal('nocaps'), ...files, domain: z.enum(NOCAPS_DOMAINS).optional() }),
+  z.strictObject({ format: z.literal('karpathy'), ...files, split: z.union([split, z.array(split).min(1)]) }),
+  z.strictObject({ format: z.literal('flickr8k'), ...files, splitFile }),
+  z.strictObject({ format: z.literal('csv'), ...files, splitFile }),
+  z.strictObject({ format: z.literal('sidecar'), path }),
+  z.strictObject({ format: z.literal('webdataset'), path: z.union([path, z.array(path).min(1)]) }),
+]);
+export type FormattedSource = z.output<typeof FormattedSource>;
+
+/**
+ * Where images and their captions are: a path alone where the format shows, otherwise the format and what it needs.
+ * `docs/data-formats.md` has one of each.
+ */
+export const CaptionSource = z.union([path, FormattedSource]);
+export type CaptionSource = z.output<typeof CaptionSource>;
+
+/** The keys of an experiment that name captions. */
+export const captionKeys = {
+  captions: CaptionSource.describe('a path, or the format and what it needs'),
+  images: path.optional().describe('folder of the image files, where captions is a path'),
+};
+
+/** Refuses a second place for the images of one source. */
+export function refuseImagesTwice(
+  { captions, images }: { readonly captions: CaptionSource; readonly images?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (images === undefined || typeof captions === 'string') return;
+  context.addIssue({
+    code: 'custom',
+    path: ['images'],
+    message: "expected the folder inside 'captions', where that names a format",
+  });
+}
+
+/** A source of the command line: a path, or the keys of a source as YAML in braces, `{format: karpathy, ...}`. */
+export function captionSourceArgument(text: string): CaptionSource {
+  if (!text.startsWith('{')) return text;
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    throw new ConfigError(`'${text}': not YAML (${(error as Error).message.split('\n')[0]})`);
+  }
+  return parseConfig(value, FormattedSource, `'${text}'`);
+}
+
+/** The source as messages name it. */
+export function captionSourceName(source: CaptionSource): string {
+  const where = typeof source === 'string' ? source : source.path;
+  return typeof where === 'string' ? where : where.length === 1 ? where[0] : `${where[0]} and ${where.length - 1} more`;
+}
+
+/** The source with its paths taken from `root`. */
+export function resolveSource<S extends CaptionSource>(source: S, root: string): S;
+export function resolveSource(source: CaptionSource, root: string): CaptionSource {
+  if (typeof source === 'string') return resolve(root, source);
+  if (source.format === 'webdataset') {
+    const shards = source.path;
+    return {
+      ...source,
+      path: typeof shards === 'string' ? resolve(root, shards) : shards.map((s) => resolve(root, s)),
+    };
+  }
+  const resolved = { ...source, path: resolve(root, source.path) };
+  if ('images' in resolved && resolved.images !== undefined) resolved.images = resolve(root, resolved.images);
+  if ('splitFile' in resolved && resolved.splitFile !== undefined)
+    resolved.splitFile = resolve(root, resolved.splitFile);
+  return resolved;
+}

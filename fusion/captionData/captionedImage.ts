@@ -1,0 +1,24 @@
+import type { ByteSource } from '#src/storage';
+
+/** One image to caption. */
+export interface CaptionImage extends ByteSource {
+  /** A number of its own in its data set. */
+  readonly id: number;
+  /** Its name in its data set. */
+  readonly fileName: string;
+}
+
+/** One image with what people said of it: the record that every format is read into. */
+export interface CaptionedImage extends CaptionImage {
+  /** In the order of the file, without white space at their ends; empty where there is none. */
+  readonly captions: readonly string[];
+  /** Where the format has splits. */
+  readonly split?: string;
+  /** Where the images are sorted by how near they are to the training data. */
+  readonly domain?: string;
+}
+
+/** Image id to captions, of the images that have any. */
+export function captionsById(images: readonly CaptionedImage[]): ReadonlyMap<number, readonly string[]> {
+  return new Map(images.filter(({ captions }) => captions.length > 0).map(({ id, captions }) => [id, captions]));
+}

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '#src/errors';
+import type { CaptionedImage } from './captionedImage.js';
+import { KARPATHY_SPLITS } from './captionSource.js';
+import { parseFile } from './parseFile.js';
+import { refuseRepeatedIds } from './refuseRepeatedIds.js';
+
+const karpathyFile = z.object(
+  {
+    images: z
+      .array(
+        z.object(
+          {
+            imgid: z.int('an integer'),
+            cocoid: z.int('an integer').optional(),
+            filename: z.string('a string').min(1, 'a file name'),
+            filepath: z.string('a string').optional(),
+            split: z.enum(KARPATHY_SPLITS, `one of ${KARPATHY_SPLITS.join(', ')}`),
+            sentences: z.array(
+              z.object(
+                { raw: z.string('a string').regex(/\S/, 'a caption with at least one word (remove the entry)') },
+                'an object',
+              ),
+              'an array',
+            ),
+          },
+          'an object',
+        ),
+        'an array',
+      )
+      .min(1, 'at least one image'),
+  },
+  'an object with images',
+);
+
+export type KarpathySplit = (typeof KARPATHY_SPLITS)[number];
+
+/** Whether JSON looks like a Karpathy split file: sentences inside the images, where COCO has annotations beside them. */
+export function isKarpathyFile(json: unknown): boolean {
+  const images = (json as { images?: unknown } | null)?.images;
+  return Array.isArray(images) && typeof images[0] === 'object' && images[0] !== null && 'sentences' in images[0];
+}
+
+/**
+ * Images and captions of a Karpathy split file (`dataset_coco.json`, `dataset_flickr8k.json`, `dataset_flickr30k.json`:
+ * https://cs.stanford.edu/people/karpathy/deepimagesent/), in the order of the file. The id is `cocoid` where every image
+ * has one, so that predictions fit COCO's own annotations, otherwise `imgid`. A `filepath` is a folder below `imageDir`.
+ *
+ * @param json the parsed file
+ * @param splits the images to take
+ * @throws UserError naming file, entry and field, for a missing or wrong field, an id used twice, or no image of the splits
+ */
+export function parseKarpathySplits(
+  json: unknown,
+  path: string,
+  imageDir: string,
+  splits: readonly KarpathySplit[],
+): CaptionedImage[] {
+  const { images } = parseFile(karpathyFile, json, path);
+  const idField = images.every(({ cocoid }) => cocoid !== undefined) ? 'cocoid' : 'imgid';
+  const ids = images.map((image) => image[idField] as number);
+  refuseRepeatedIds(ids, (entry) => `${path}: images[${entry}].${idField}`);
+  const chosen = images.flatMap(({ filename, filepath, split, sentences }, entry): CaptionedImage[] => {
+    if (!splits.includes(split)) return [];
+    const fileName = filepath ? join(filepath, filename) : filename;
+    const captions = sentences.map(({ raw }) => raw.trim());
+    return [{ id: ids[entry], fileName, path: join(imageDir, fileName), captions, split }];
+  });
+  if (chosen.length === 0) {
+    const held = KARPATHY_SPLITS.filter((split) => images.some((image) => image.split === split));
+    throw new UserError(`${path}: expected images of the split ${splits.join(', ')}, got only ${held.join(', ')}`);
+  }
+  return chosen;
+}

@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { join, parse } from 'node:path';
+import { UserError } from '#src/errors';
+import type { CaptionedImage } from './captionedImage.js';
+import { captionLines, readText } from './decodeText.js';
+import { readImageFolder } from './imageFolder.js';
+
+/**
+ * The images of a folder, each with the captions of the text file of its name beside it (`cat.jpg`, `cat.txt`), one a line;
+ * an image without such a file has none.
+ *
+ * @throws UserError when the folder holds no image, two images share a text file, or a text file holds no caption
+ */
+export function readSidecarFolder(path: string): CaptionedImage[] {
+  const images = readImageFolder(path);
+  const texts = new Set(readdirSync(path).filter((name) => name.endsWith('.txt')));
+  const imageOf = new Map<string, string>();
+  return images.map((image) => {
+    const text = `${parse(image.fileName).name}.txt`;
+    if (!texts.has(text)) return { ...image, captions: [] };
+    const other = imageOf.get(text);
+    if (other !== undefined) {
+      throw new UserError(`${path}: expected one image for ${text}, got ${other} and ${image.fileName}`);
+    }
+    imageOf.set(text, image.fileName);
+    const where = join(path, text);
+    return { ...image, captions: captionLines(readText(where), where) };
+  });
+}

@@ -1,0 +1,112 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { CaptionImage } from '#fusion/captionData';
+import { Decoding } from '#language';
+import { ConfigError, UserError } from '#src/errors';
+import type { CaptionedFile } from './captionImageFiles.js';
+
+/** What decides the captions of a file, besides its images; its first line. */
+const CaptionSettings = z.strictObject({
+  model: z.string().describe('SHA-256 of model.safetensors'),
+  decoding: Decoding,
+});
+export type CaptionSettings = z.output<typeof CaptionSettings>;
+
+const LogLine = z.strictObject({
+  image_id: z.int(),
+  file_name: z.string(),
+  candidates: z
+    .array(z.strictObject({ caption: z.string(), logProb: z.number(), numTokens: z.int(), ended: z.boolean() }))
+    .min(1),
+});
+
+/** Captions as they come: JSON lines beside the COCO results that are made of them at the end. */
+export interface CaptionLog {
+  /** Image id to its first caption, of all images done so far. */
+  readonly captions: ReadonlyMap<number, string>;
+  /** Writes images that are done; on disk when it returns. */
+  append(files: readonly CaptionedFile[]): void;
+  close(): void;
+}
+
+/**
+ * Opens a new file, or one that a run before left, to go on with what is not in it; a line that the end of that run cut
+ * off is removed.
+ *
+ * @throws ConfigError in one line when the file was made with other settings or of other images
+ * @throws UserError when it is not such a file, or the disk refuses
+ */
+export function openCaptionLog(path: string, settings: CaptionSettings, images: readonly CaptionImage[]): CaptionLog {
+  const captions = new Map<number, string>();
+  const lines = existsSync(path) ? completeLines(path) : [];
+  if (lines.length > 0) {
+    const header = parseLine(path, lines, 0, CaptionSettings);
+    const changed = differences(header, settings);
+    if (changed.length > 0) {
+      throw new ConfigError(
+        `${path}: made with other settings (${changed.join(', ')}); remove it to begin anew, or choose another --out`,
+      );
+    }
+    const names = new Map(images.map(({ id, fileName }) => [id, fileName]));
+    for (let i = 1; i < lines.length; i++) {
+      const { image_id: id, file_name: name, candidates } = parseLine(path, lines, i, LogLine);
+      if (names.get(id) !== name) {
+        const now = names.has(id) ? `is now ${names.get(id)}` : 'is no longer there';
+        throw new ConfigError(
+          `${path}: made of other images (image ${id}, ${name}, ${now}); remove it to begin anew, or choose another --out`,
+        );
+      }
+      captions.set(id, candidates[0].caption);
+    }
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  const descriptor = openSync(path, 'a');
+  const write = (values: readonly unknown[]): void => {
+    const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+    try {
+      for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
+      fsyncSync(descriptor);
+    } catch (error) {
+      throw new UserError(`cannot write ${path}: ${(error as Error).message}; what is in it will be gone on with`);
+    }
+  };
+  if (lines.length === 0) write([settings]);
+  return {
+    captions,
+    append: (files) => {
+      write(files.map(({ image, candidates }) => ({ image_id: image.id, file_name: image.fileName, candidates })));
+      for (const { image, candidates } of files) captions.set(image.id, candidates[0].caption);
+    },
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** The lines that were written whole; the rest of the file is cut off. */
+function completeLines(path: string): string[] {
+  const text = readFileSync(path);
+  const end = text.lastIndexOf('\n') + 1;
+  if (end < text.length) truncateSync(path, end);
+  return text.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+}
+
+function parseLine<T>(path: string, lines: readonly string[], index: number, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(lines[index]));
+  } catch {
+    throw new UserError(
+      `${path}:${index + 1}: expected a line of captions that 'tokenfuse caption' wrote; remove the file or choose another --out`,
+    );
+  }
+}
+
+/** `decoding.width 5, now 3` of everything that is not the same. */
+function differences(before: CaptionSettings, now: CaptionSettings): string[] {
+  if (before.model !== now.model) return ['another model'];
+  const [a, b]: Record<string, unknown>[] = [before.decoding, now.decoding];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys
+    .filter((key) => !isDeepStrictEqual(a[key], b[key]))
+    .map((key) => `${key} ${JSON.stringify(a[key]) ?? 'not set'}, now ${JSON.stringify(b[key]) ?? 'not set'}`);
+}

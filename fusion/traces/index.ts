@@ -1,0 +1,8 @@
+export {
+  type CaptionTrace,
+  captionTraces,
+  GROUP_NAMES,
+  type GroupName,
+  type GroupShares,
+  type TracedWord,
+} from './captionTraces.js';

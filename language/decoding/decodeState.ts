@@ -1,0 +1,113 @@
+import { tf } from '#src/engine';
+import { softmaxCrossEntropy } from '#src/kernels';
+import type { AttentionContext, KeyValueCache } from '#src/tokenformer';
+import type { StepLogits } from './search.js';
+
+/** What rows carry from token to token; each list has one entry a block. */
+export interface DecodeMemory {
+  /** Other tokens that a row reads, such as its image's; absent: none. */
+  readonly contexts?: readonly AttentionContext[];
+  /** Keys and values of the tokens so far; absent before the first pass. */
+  readonly caches?: readonly KeyValueCache[];
+}
+
+/** One pass over new tokens of every row. */
+export type DecodeForward = (
+  /** [rows, newTokens], int32 */
+  tokenIds: tf.Tensor2D,
+  memory: DecodeMemory,
+) => { /** Of each row's last token, [rows, vocabSize]. */ logits: tf.Tensor2D; caches: readonly KeyValueCache[] };
+
+/** The rows being decoded, on the engine. */
+export interface DecodeState {
+  /**
+   * Runs new tokens of all rows through the model.
+   *
+   * @param tokenIds [rows · newTokens]
+   */
+  advance(tokenIds: Int32Array): Promise<StepLogits>;
+  /** Makes row i go on from what row `parents[i]` is now; rows that are nobody's parent are gone. */
+  select(parents: readonly number[]): void;
+  dispose(): void;
+}
+
+type KeysAndValues = Pick<KeyValueCache, 'keys' | 'values'>;
+
+/**
+ * @param batch rows of the first pass
+ * @param contexts [batch, contextLen, dModel] each; they stay the caller's
+ */
+export function createDecodeState(
+  forward: DecodeForward,
+  batch: number,
+  contexts: readonly AttentionContext[] | undefined,
+): DecodeState {
+  let rows = batch;
+  let caches: readonly KeyValueCache[] | undefined;
+  let current = contexts;
+  /** The input that each row belongs to: rows of one input read the same context. */
+  let inputs: readonly number[] = Array.from({ length: batch }, (_, i) => i);
+
+  function replaceCaches(fresh: readonly KeyValueCache[] | undefined): void {
+    disposeAll(caches);
+    caches = fresh;
+  }
+  function replaceContexts(fresh: readonly AttentionContext[] | undefined): void {
+    if (current !== contexts) disposeAll(current);
+    current = fresh;
+  }
+
+  return {
+    async advance(tokenIds) {
+      const pass = tf.tidy(() => {
+        const memory = { ...(current ? { contexts: current } : {}), ...(caches ? { caches } : {}) };
+        const result = forward(tf.tensor2d(tokenIds, [rows, tokenIds.length / rows], 'int32'), memory);
+        // log Σ exp z = z_0 + the cross-entropy of label 0.
+        const firstLabels = tf.zeros([rows], 'int32') as tf.Tensor1D;
+        const losses = softmaxCrossEntropy(result.logits, firstLabels, tf.ones([rows]) as tf.Tensor1D);
+        return {
+          logits: result.logits,
+          losses,
+          caches: result.caches.map(({ keys, values }) => ({ keys, values })),
+        };
+      });
+      replaceCaches(pass.caches);
+      const [values, losses] = (await Promise.all([pass.logits.data(), pass.losses.data()])) as Float32Array[];
+      tf.dispose([pass.logits, pass.losses]);
+      const vocabSize = values.length / rows;
+      const logSumExp = Float64Array.from(losses, (loss, row) => values[row * vocabSize] + loss);
+      const broken = logSumExp.findIndex((value) => !Number.isFinite(value));
+      if (broken !== -1)
+        throw new RangeError(`decode: expected finite logits, got ${logSumExp[broken]} in row ${broken}`);
+      return { vocabSize, values, logSumExp };
+    },
+    select(parents) {
+      if (parents.length === rows && parents.every((parent, row) => parent === row)) return;
+      const chosen = parents.map((parent) => inputs[parent]);
+      const sameContexts = chosen.length === inputs.length && chosen.every((input, row) => input === inputs[row]);
+      const indices = tf.tensor1d(Int32Array.from(parents), 'int32');
+      replaceCaches(caches && gatherRows(caches, indices));
+      // Beams that change places within an input leave the contexts where they are.
+      if (!sameContexts) replaceContexts(current && gatherRows(current, indices));
+      indices.dispose();
+      rows = parents.length;
+      inputs = chosen;
+    },
+    dispose() {
+      replaceCaches(undefined);
+      replaceContexts(undefined);
+    },
+  };
+}
+
+function gatherRows<T extends KeysAndValues>(entries: readonly T[], indices: tf.Tensor1D): T[] {
+  return entries.map((entry) => ({
+    ...entry,
+    keys: tf.gather(entry.keys, indices),
+    values: tf.gather(entry.values, indices),
+  }));
+}
+
+function disposeAll(entries: readonly KeysAndValues[] | undefined): void {
+  for (const { keys, values } of entries ?? []) tf.dispose([keys, values]);
+}

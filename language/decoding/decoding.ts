@@ -1,0 +1,79 @@
+import { z } from 'zod';
+
+/** What every method obeys. Lengths count tokens as the tokenizer makes them; a stop token counts as one. */
+const COMMON = {
+  maxTokens: z.int().positive().default(48).describe('longest result in tokens'),
+  minTokens: z.int().nonnegative().default(0).describe('no stop token before so many other tokens'),
+  repetitionPenalty: z.number().positive().default(1).describe('θ: above 1, tokens that the result holds become rarer'),
+  stopTokens: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('texts of one token each that end a result besides its end'),
+};
+
+const Greedy = z.strictObject({ method: z.literal('greedy'), ...COMMON });
+
+const Beam = z.strictObject({
+  method: z.literal('beam'),
+  width: z.int().positive().default(5).describe('unfinished results that go on at each length'),
+  lengthPenalty: z
+    .number()
+    .nonnegative()
+    .default(0)
+    .describe('α of the score log p / tokens^α; 0: the likelihood itself'),
+  nBest: z.int().positive().default(1).describe('results kept, best first'),
+  ...COMMON,
+});
+
+const Sample = z.strictObject({
+  method: z.literal('sample'),
+  temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
+  topK: z.int().positive().optional().describe('keep so many of the likeliest tokens'),
+  topP: z.number().positive().max(1).optional().describe('keep the fewest likeliest tokens that have this mass'),
+  numSamples: z.int().positive().default(1).describe('results drawn'),
+  seed: z.int().default(0).describe('of the drawing'),
+  ...COMMON,
+});
+
+/**
+ * How text is decoded. An option that has no effect on a method is not a key of it, and so is refused.
+ *
+ *   greedy   the likeliest token each time
+ *   beam     the `width` likeliest beginnings each time, by log p; results by the score log p / tokens^α
+ *   sample   a draw from softmax(logits / temperature), cut to topK, then to topP of what is left
+ */
+export const Decoding = z.discriminatedUnion('method', [Greedy, Beam, Sample]).superRefine((decoding, context) => {
+  const { minTokens, maxTokens } = decoding;
+  const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  if (minTokens > maxTokens) refuse('minTokens', `expected at most maxTokens, ${maxTokens}; got ${minTokens}`);
+  if (decoding.method === 'beam' && decoding.nBest > decoding.width) {
+    refuse('nBest', `expected at most width, ${decoding.width}; got ${decoding.nBest}`);
+  }
+});
+export type Decoding = z.output<typeof Decoding>;
+export type GreedyDecoding = z.output<typeof Greedy>;
+export type BeamDecoding = z.output<typeof Beam>;
+export type SampleDecoding = z.output<typeof Sample>;
+
+/** An option as a command line shows it. */
+export interface DecodingOption {
+  readonly description: string;
+  readonly isList: boolean;
+  /** Undefined where there is none. */
+  readonly defaultValue: unknown;
+}
+
+/** The options that have an effect on each method, by key. */
+export const DECODING_OPTIONS_BY_METHOD: Readonly<
+  Record<Decoding['method'], Readonly<Record<string, DecodingOption>>>
+> = { greedy: optionsOf(Greedy), beam: optionsOf(Beam), sample: optionsOf(Sample) };
+
+function optionsOf({ shape }: { readonly shape: Readonly<Record<string, z.ZodType>> }): Record<string, DecodingOption> {
+  const entries = Object.entries(shape).filter(([key]) => key !== 'method');
+  return Object.fromEntries(
+    entries.map(([key, type]) => {
+      const defaultValue = type.parse(undefined);
+      return [key, { description: type.description ?? '', isList: Array.isArray(defaultValue), defaultValue }];
+    }),
+  );
+}

@@ -1,0 +1,37 @@
+import { open, readFile } from 'node:fs/promises';
+
+/** Bytes on disk: a whole file, or a member of an archive, which is read where it lies and never unpacked. */
+export interface ByteSource {
+  /** The file; of a member, the archive's path and the member's name, for messages. */
+  readonly path: string;
+  readonly member?: ArchiveMember;
+}
+
+/** A stretch of an archive, in bytes. */
+export interface ArchiveMember {
+  readonly archive: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The file that holds the bytes. */
+export function fileOf({ path, member }: ByteSource): string {
+  return member?.archive ?? path;
+}
+
+/** Reads the bytes; a failure is the file system's own error, or one that says the archive ends too soon. */
+export async function readSource({ path, member }: ByteSource): Promise<Buffer> {
+  if (member === undefined) return readFile(path);
+  const handle = await open(member.archive, 'r');
+  try {
+    const bytes = Buffer.alloc(member.length);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, member.offset + done);
+      if (bytesRead === 0) throw new Error('the archive ends inside it');
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}

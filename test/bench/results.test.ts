@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { benchMarkdown } from '../../bench/benchMarkdown.js';
+import { figureTable, showNumber, verdictLine } from '../../bench/figureTable.js';
+import { profileCells } from '../../bench/kernelProfile.js';
+import { resultsName } from '../../bench/machine.js';
+import { type BenchResults, type Figure, timedRow, type Verdict } from '../../bench/results.js';
+import type { BenchCase } from '../../bench/runRounds.js';
+import type { SideName } from '../../bench/side.js';
+
+const STEP: BenchCase = { name: 'a step', workload: { kind: 'step', folder: 'x' }, amount: 100, unit: 'tokens/s' };
+
+function times(sides: Partial<Record<SideName, number[]>>) {
+  return new Map(
+    Object.entries(sides).map(([side, seconds]) => [
+      side as SideName,
+      { rounds: seconds.map((s) => ({ seconds: s })) },
+    ]),
+  );
+}
+
+function figure(peer: SideName | undefined, sides: Partial<Record<SideName, number[]>>): Figure {
+  const row = timedRow(STEP, times(sides), peer);
+  return { id: 'step', title: '3. Step', peer, rows: [{ ...row, peakShare: 0.61 }], verdicts: [] };
+}
+
+describe('a row of the bench', () => {
+  it('gives speeds, and ours by the peer: above 1 when ours takes less time', () => {
+    const row = timedRow(STEP, times({ native: [1, 2, 4], pytorch: [2, 5, 8] }), 'pytorch');
+    expect(row.values.native).toEqual({ median: 50, rounds: [100, 50, 25] });
+    expect(row.ratio).toBe(2);
+  });
+
+  it('gives milliseconds as such', () => {
+    const row = timedRow({ ...STEP, unit: 'ms' }, times({ native: [0.002], pytorch: [0.003] }), 'pytorch');
+    expect(row.values.native?.median).toBe(2);
+    expect(row.ratio).toBeCloseTo(1.5, 12);
+  });
+
+  it('has no ratio without a peer', () => {
+    expect(timedRow(STEP, times({ native: [1] }), undefined)).not.toHaveProperty('ratio');
+  });
+});
+
+describe('the tables of the bench', () => {
+  it('shows only the sides that took part', () => {
+    expect(figureTable(figure('pytorch', { native: [1], pytorch: [2], wasm: [50] }))).toEqual({
+      headers: ['case', 'ours', 'PyTorch', 'our wasm', 'ratio', 'of peak'],
+      cells: [['a step', '100', '50.0', '2.00', '2.00', '61 %']],
+    });
+    expect(figureTable(figure(undefined, { native: [1] })).headers).toEqual(['case', 'ours', 'of peak']);
+  });
+
+  it('says whether a target is met, in either direction', () => {
+    const verdict = (value: number, at: 'least' | 'most'): Verdict => ({ label: 'x', value, target: { at, bound: 1 } });
+    expect(verdictLine(verdict(1.5, 'least'))).toBe('✓ x: 1.50 (≥ 1)');
+    expect(verdictLine(verdict(1.5, 'most'))).toBe('✗ x: 1.50 (≤ 1)');
+    expect(verdictLine(verdict(Number.NaN, 'most'))).toMatch(/^✗/);
+  });
+
+  it('shows three digits that count', () => {
+    expect([1234.5, 12.345, 0.1234, 1.234e-7, 0, undefined].map(showNumber)).toEqual([
+      '1235',
+      '12.3',
+      '0.123',
+      '1.2e-7',
+      '0.00',
+      '–',
+    ]);
+  });
+
+  it('puts small kernels together and leaves nothing out of the sum', () => {
+    const kernels = [
+      { name: 'Pattention', javaScript: false, calls: 30, milliseconds: 90 },
+      { name: 'Cast', javaScript: true, calls: 1, milliseconds: 0.25 },
+    ];
+    expect(profileCells({ milliseconds: 100, kernels })).toEqual([
+      ['Pattention', '30', '90.00', '90.0 %'],
+      ['1 other kernels', '–', '0.25', '0.3 %'],
+      ['outside of kernels', '–', '9.75', '9.8 %'],
+      ['all', '–', '100.00', '100.0 %'],
+    ]);
+  });
+});
+
+describe('what the bench leaves behind', () => {
+  it('is named by date and processor', () => {
+    expect(resultsName('2025-03-04T05:06:07Z', 'Intel(R) Xeon(R) CPU @ 2.00GHz')).toBe(
+      '2025-03-04-intel-xeon-cpu-2-00ghz',
+    );
+  });
+
+  it('becomes Markdown that names machine, versions and every side left out', () => {
+    const results: BenchResults = {
+      date: '2025-03-04T05:06:07Z',
+      machine: { cpu: 'A', cores: 2, instructions: 'avx2', memoryMiB: 1, system: 'Linux' },
+      commit: 'abc',
+      threads: 2,
+      rounds: 7,
+      seed: 7,
+      versions: { native: { node: 'v20' } },
+      skipped: ['pytorch is left out: no PyTorch'],
+      figures: [figure(undefined, { native: [1] })],
+      profiles: { small: { milliseconds: 1, kernels: [] } },
+    };
+    const text = benchMarkdown(results, 'x.json');
+    for (const part of ['A, 2 cores (avx2)', '- ours: node v20', '- pytorch is left out', '| a step | 100 | 61 % |']) {
+      expect(text).toContain(part);
+    }
+  });
+});

@@ -1,0 +1,62 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { CaptionSource, loadCaptions, readPredictions } from '#fusion/captionData';
+import { tarBytes } from '../support/tarBytes.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+
+const page = readFileSync(resolve(import.meta.dirname, '../../docs/data-formats.md'), 'utf8');
+const sections = page
+  .split(/^## /m)
+  .slice(1)
+  .map((text) => ({ title: text.split('\n', 1)[0], text }));
+
+/** The blocks that follow a line with the name of a file. */
+function filesOf(text: string): Map<string, string> {
+  const blocks = text.matchAll(/^`([\w./]+)`(?: with the members)?:\n\n```\w+\n(.*?)```/gms);
+  return new Map([...blocks].map(([, name, content]) => [name, content]));
+}
+
+const CAPTIONS = [['a cat on a mat', 'a grey cat, asleep'], ['a dog']];
+
+describe('docs/data-formats.md', () => {
+  it('has a section for every format', () => {
+    const formats = CaptionSource.options[1].options.map(({ shape }) => shape.format.value);
+    expect(formats).toHaveLength(7);
+    expect(sections).toHaveLength(formats.length + 1);
+  });
+
+  it.each(sections.slice(0, -1))('gives an example of $title that can be read', ({ text }) => {
+    const folder = temporaryFolder();
+    const files = filesOf(text);
+    expect(files.size).toBeGreaterThan(0);
+    const write = (name: string, content: string | Uint8Array): void => {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    };
+    for (const image of ['images/cat.jpg', 'images/dog.jpg']) write(image, '');
+    for (const [name, content] of files) {
+      if (name.endsWith('.tar')) {
+        const members = content.trim().split('\n');
+        write(name, tarBytes(members.map((member) => ({ name: member, content: files.get(member) ?? '' }))));
+      } else write(name, content);
+      if (name.startsWith('pictures/')) write(name.replace('.txt', '.jpg'), '');
+    }
+    const [, yaml] = text.match(/```yaml\n(.*?)```/s) as RegExpMatchArray;
+    const source = CaptionSource.parse(parse(yaml).captions);
+    const images = loadCaptions(source, { root: folder, requireImageFiles: true });
+    expect(images.map(({ id, captions }) => [id, captions])).toEqual(CAPTIONS.map((captions, i) => [i + 1, captions]));
+  });
+
+  it('gives an example of predictions that can be read', () => {
+    const { text } = sections[sections.length - 1];
+    const [, json] = text.match(/```json\n(.*?)```/s) as RegExpMatchArray;
+    const path = join(temporaryFolder(), 'predictions.json');
+    writeFileSync(path, json);
+    expect([...readPredictions(path)]).toEqual([
+      [1, 'a cat on a mat'],
+      [2, 'a dog'],
+    ]);
+  });
+});

@@ -1,0 +1,92 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { backboneHashes } from '#fusion';
+import { readJson } from '#src/storage';
+import { findCheckpoint } from '#src/training';
+import type { StudyRecord } from '../../../experiments/study/studyRecord.js';
+import { writeMiniPipeline } from '../../support/miniPipeline.js';
+import { type Outcome, refusal, tokenfuse, writeExperiment } from '../../support/tokenfuse.js';
+
+const STAGES = ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'];
+
+let folder: string;
+let study: string;
+let outcome: Outcome;
+const words = (...more: string[]): string[] => ['study', study, '--out', 'out', '--engine', 'wasm', ...more];
+const recordOf = (cell: string): StudyRecord =>
+  readJson(join(folder, 'out', 'seed-1', cell, 'record.json'), 'record') as StudyRecord;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tokenfuse-'));
+  const files = dirname(writeMiniPipeline(join(folder, 'experiments')));
+  study = writeExperiment(files, {
+    kind: 'study',
+    name: 'mini',
+    seeds: [1],
+    ...Object.fromEntries(STAGES.map((stage) => [stage, `${stage}.yaml`])),
+    pairs: [6],
+    controlsOf: 'bridge',
+    withoutControls: ['controls.randomVision=false', 'controls.nearestNeighbour=false', 'retrieval.poolSize=0'],
+    rows: [
+      { name: 'zero trained', merge: [], align: false },
+      { name: 'bridge', merge: [], align: [] },
+      { name: 'cross, random vision', vision: 'random', merge: ['fusion.method=crossAttention'], align: [] },
+    ],
+  });
+  outcome = await tokenfuse(words(), folder);
+  if (outcome.code !== 0) throw new Error(outcome.stderr);
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('makes a record of every cell, with controls for the row that has them', () => {
+  const [zero, bridge, cross] = ['zero-trained/untrained', 'bridge/pairs-6', 'cross-random-vision/pairs-6'].map(
+    recordOf,
+  );
+  expect(zero.trainableParameters).toBe(0);
+  expect(bridge.trainableParameters).toBe(6 * 4 * 32);
+  // Four groups of four tokens of 16 + 16 numbers, and a gate.
+  expect(cross.trainableParameters).toBe(4 * 4 * 32 + 1);
+  const rows = (record: StudyRecord): string[] => record.sets[0].rows.map(({ name }) => name);
+  expect(rows(bridge)).toContain('random vision');
+  expect(rows(zero)).not.toContain('random vision');
+  expect(zero.sets.map(({ name }) => name)).toEqual(['seen', 'held-out']);
+});
+
+it('trains the backbones once and draws the random one alike, with no step', () => {
+  const hashes = (path: string): Map<string, string> =>
+    backboneHashes(findCheckpoint(join(folder, 'out', 'seed-1', path)));
+  const name = 'block0/ffn/vision/keyParamTokens';
+  const [trained, random] = [hashes('vision'), hashes('vision-random')];
+  expect(hashes('bridge/pairs-6/align').get(name)).toBe(trained.get(name));
+  expect(hashes('cross-random-vision/pairs-6/align').get(name)).toBe(random.get(name));
+  expect(random.get(name)).not.toBe(trained.get(name));
+});
+
+it('trains on the first pairs only', () => {
+  const log = readFileSync(join(folder, 'out', 'seed-1', 'bridge', 'pairs-6', 'align', 'config.json'), 'utf8');
+  expect(JSON.parse(log).data.maxPairs).toBe(6);
+});
+
+it('keeps what is done when it is run again', async () => {
+  const path = join(folder, 'out', 'seed-1', 'bridge', 'pairs-6', 'record.json');
+  const before = statSync(path).mtimeMs;
+  const { code, stdout } = await tokenfuse(words(), folder);
+  expect(code).toBe(0);
+  expect(stdout.match(/there already/g)).toHaveLength(3);
+  expect(statSync(path).mtimeMs).toBe(before);
+}, 60_000);
+
+it('refuses a folder of other settings, in one line', async () => {
+  const line = await refusal(words('--set', 'rows.1.align=[training.steps=3, training.warmupSteps=0]'), folder, 2);
+  expect(line).toMatch(/bridge\/pairs-6\/record\.json: was made with other settings .*choose another --out$/);
+  expect(existsSync(join(folder, 'out', 'seed-1', 'bridge', 'pairs-6', 'record.json'))).toBe(true);
+}, 60_000);
+
+it('refuses before anything runs a row whose overrides no stage knows', async () => {
+  const line = await refusal(words('--set', 'rows.1.merge=[fusion.methd=routed]', '--out', 'new'), folder, 2);
+  expect(line).toContain("unknown key 'fusion.methd'");
+  expect(existsSync(join(folder, 'new'))).toBe(false);
+});

@@ -1,0 +1,130 @@
+/** @file Runs the same computation on an engine with kernels of its own and with plain operations on the cpu backend. */
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { selectEngine, tf } from '#src/engine';
+import { installWasmKernels, prepareWasmMemory } from '#src/engine/wasm';
+import { createRandom } from '#src/random';
+import { type Addon, loadAddon } from '../../native/addon.js';
+import { nativeKernels } from '../../native/index.js';
+
+const loaded = loadAddon();
+
+/** The compiled kernels; undefined where they are not built, and every suite of them is skipped. */
+export const addon: Addon | undefined = 'reason' in loaded ? undefined : loaded;
+
+/** Every build of the kernels that one binary holds; a processor that lacks one runs the next slower. */
+const INSTRUCTION_SETS = process.arch === 'x64' ? ['', 'avx2', 'sse2'] : [''];
+
+type Backend = 'native' | 'wasm' | 'cpu';
+
+/** The engine that the suite at work tests. */
+let engine: Backend = 'native';
+
+let wasmKernels: Promise<string[]> | undefined;
+
+/** A suite on the native engine, once for every instruction set; skipped where the engine is not built. */
+export function describeNative(name: string, suite: () => void): void {
+  for (const limit of INSTRUCTION_SETS) {
+    describe.skipIf(addon === undefined)(`${name}, ${limit || 'fastest'} instructions`, () => {
+      beforeAll(async () => {
+        engine = 'native';
+        await selectEngine('native');
+        addon!.choose(limit);
+      });
+      afterAll(() => {
+        addon?.choose('');
+      });
+      suite();
+    });
+  }
+}
+
+/** A suite on the wasm engine, which must have these kernels of its own. */
+export function describeWasm(name: string, kernels: readonly string[], suite: () => void): void {
+  describe(`${name}, wasm`, () => {
+    beforeAll(async () => {
+      engine = 'wasm';
+      wasmKernels ??= startWasmKernels();
+      expect(await wasmKernels).toEqual(expect.arrayContaining([...kernels]));
+    });
+    suite();
+  });
+}
+
+/** A suite on both engines with kernels of this project, which must have those named. */
+export function describeKernels(name: string, kernels: readonly string[], suite: () => void): void {
+  describeWasm(name, kernels, suite);
+  describeNative(`${name}, native`, () => {
+    beforeAll(() => {
+      expect(nativeKernels(tf).compiled).toEqual(expect.arrayContaining([...kernels]));
+    });
+    suite();
+  });
+}
+
+/** Starts the wasm backend with the kernels in place; the names of those installed. */
+async function startWasmKernels(): Promise<string[]> {
+  const memory = prepareWasmMemory();
+  await selectEngine('wasm');
+  const { installed, reason } = await installWasmKernels(memory());
+  if (reason !== undefined) throw new Error(`${reason} (node src/engine/wasm/build.mjs)`);
+  return installed;
+}
+
+/** Makes the engine under test the current one. */
+export async function startEngine(): Promise<void> {
+  await selectEngine(engine);
+}
+
+/** Numbers of a normal distribution, the same for the same seed and shape. */
+export function normalNumbers(seed: number, shape: number[], scale = 1): Float32Array {
+  const random = createRandom(seed, 'kernelComparison', ...shape);
+  return Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => scale * random.normal());
+}
+
+/** The results of a computation on a backend, as arrays. */
+export async function resultsOn(backend: Backend, compute: () => tf.Tensor[]): Promise<Float32Array[]> {
+  await selectEngine(backend);
+  const results = tf.tidy(() => compute().map((tensor) => tensor.clone()));
+  const arrays = results.map((tensor) => tensor.dataSync() as Float32Array);
+  tf.dispose(results);
+  return arrays;
+}
+
+/** The results of a computation on the engine under test. */
+export function resultsOf(compute: () => tf.Tensor[]): Promise<Float32Array[]> {
+  return resultsOn(engine, compute);
+}
+
+/** Type and shape of every result, on the engine under test and on the cpu backend. */
+export async function typesOf(compute: () => tf.Tensor[]): Promise<{ actual: string[]; expected: string[] }> {
+  const typesOn = async (backend: Backend): Promise<string[]> => {
+    await selectEngine(backend);
+    return tf.tidy(() => compute().map(({ shape, dtype }) => `${dtype}[${shape}]`));
+  };
+  return { actual: await typesOn(engine), expected: await typesOn('cpu') };
+}
+
+/**
+ * max |a − b| / max |b|; Infinity for unequal lengths or anything not a number. Results smaller than `floor` are
+ * measured against it: a lone sum of numbers of order 1 may cancel, and what is left of it says nothing about precision.
+ */
+export function relativeDifference(actual: Float32Array, expected: Float32Array, floor = 1): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  let largest = floor;
+  for (let i = 0; i < expected.length; i++) {
+    const apart = Math.abs(actual[i] - expected[i]);
+    if (Number.isNaN(apart)) return Number.POSITIVE_INFINITY;
+    difference = Math.max(difference, apart);
+    largest = Math.max(largest, Math.abs(expected[i]));
+  }
+  return difference / largest;
+}
+
+/** `relativeDifference` of every result, the engine under test against cpu. */
+export async function differences(compute: () => tf.Tensor[], reference = compute, floor = 1): Promise<number[]> {
+  const actual = await resultsOf(compute);
+  const expected = await resultsOn('cpu', reference);
+  if (actual.length !== expected.length) throw new Error(`${expected.length} results expected, got ${actual.length}`);
+  return actual.map((numbers, i) => relativeDifference(numbers, expected[i], floor));
+}
