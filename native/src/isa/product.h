@@ -188,40 +188,43 @@ INLINE void multiply(Left a, const float* packed, long n, long k, float* c, long
 /** Rows of a left factor up to which packing the right one costs more than it gains. */
 constexpr long kThinRows = 4;
 
-/** C[R, width] = or += A B for at most C vectors of columns of a row-major B: its rows are read in long runs. */
-template <int R, int C>
+/** C[R, width] = or += A B for P rows of a row-major B, which are read side by side in long runs. */
+template <int R, int P>
+INLINE void thinDepth(const float* a, long lda, const float* b, long ldb, float* c, long ldc, long width, bool add) {
+  V factor[R][P];
+#pragma GCC unroll 4
+  for (int i = 0; i < R; i++) {
+#pragma GCC unroll 8
+    for (int p = 0; p < P; p++) factor[i][p] = splat(a[i * lda + p]);
+  }
+  eachVector(width, [&](long j, auto lanes) {
+    V sum[R];
+#pragma GCC unroll 4
+    for (int i = 0; i < R; i++) sum[i] = add ? load(c + i * ldc + j, lanes) : V{};
+#pragma GCC unroll 8
+    for (int p = 0; p < P; p++) {
+      // What comes after these rows: across pages the processor does not look ahead by itself.
+      __builtin_prefetch(b + (p + P) * ldb + j);
+      const V x = load(b + p * ldb + j, lanes);
+#pragma GCC unroll 4
+      for (int i = 0; i < R; i++) sum[i] += factor[i][p] * x;
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < R; i++) store(c + i * ldc + j, sum[i], lanes);
+  });
+}
+
+/** C[R, width] = or += A B for a row-major B; every number is one chain of additions in the order of the depth. */
+template <int R>
 static void thinRows(const float* a, long lda, const float* b, long ldb, long k, float* c, long ldc, bool add,
                      long width) {
-  V sum[R][C] = {};
-  if (width == C * W) {
-    for (long p = 0; p < k; p++) {
-#pragma GCC unroll 8
-      for (int v = 0; v < C; v++) {
-        const V x = load(b + p * ldb + v * W);
-#pragma GCC unroll 4
-        for (int i = 0; i < R; i++) sum[i][v] += splat(a[i * lda + p]) * x;
-      }
-    }
-    for (int i = 0; i < R; i++) {
-      for (int v = 0; v < C; v++) {
-        float* to = c + i * ldc + v * W;
-        store(to, add ? load(to) + sum[i][v] : sum[i][v]);
-      }
-    }
-    return;
+  constexpr int P = R <= 2 ? 8 / R : 2;
+  if (k == 0 && !add) {
+    for (int i = 0; i < R; i++) __builtin_memset(c + i * ldc, 0, static_cast<size_t>(width) * sizeof(float));
   }
-  for (long v = 0; v * W < width; v++) {
-    const Part lanes{least<long>(W, width - v * W)};
-    V column[R] = {};
-    for (long p = 0; p < k; p++) {
-      const V x = load(b + p * ldb + v * W, lanes);
-      for (int i = 0; i < R; i++) column[i] += splat(a[i * lda + p]) * x;
-    }
-    for (int i = 0; i < R; i++) {
-      float* to = c + i * ldc + v * W;
-      store(to, add ? load(to, lanes) + column[i] : column[i], lanes);
-    }
-  }
+  long p = 0;
+  for (; p + P <= k; p += P) thinDepth<R, P>(a + p, lda, b + p * ldb, ldb, c, ldc, width, add || p > 0);
+  for (; p < k; p++) thinDepth<R, 1>(a + p, lda, b + p * ldb, ldb, c, ldc, width, add || p > 0);
 }
 
 /** The same for B stored [n, k]: dot products with D of its rows at a time, whose chains of additions overlap. */
@@ -232,6 +235,7 @@ static void thinColumns(const float* a, long lda, const float* b, long ldb, long
     V x[R];
     for (int i = 0; i < R; i++) x[i] = load(a + i * lda + p, lanes);
     for (int j = 0; j < D; j++) {
+      __builtin_prefetch(b + (j + 2 * D) * ldb + p);
       const V y = load(b + j * ldb + p, lanes);
       for (int i = 0; i < R; i++) sum[i][j] += x[i] * y;
     }
@@ -253,8 +257,7 @@ static void multiplyThinRows(const float* a, long lda, const float* b, long ldb,
     for (; j < j1; j++) thinColumns<R, 1>(a, lda, b + j * ldb, ldb, k, c + j, ldc, add);
     return;
   }
-  constexpr int C = R <= 2 ? 8 / R : 2;
-  for (; j < j1; j += C * W) thinRows<R, C>(a, lda, b + j, ldb, k, c + j, ldc, add, least<long>(C * W, j1 - j));
+  thinRows<R>(a, lda, b + j0, ldb, k, c + j0, ldc, add, j1 - j0);
 }
 
 /**
