@@ -14,7 +14,7 @@ export function describeMachine(): BenchResults['machine'] {
     cores: os.availableParallelism(),
     instructions: INSTRUCTION_SETS.filter((name) => flags.has(name)).join(', ') || os.arch(),
     memoryMiB: Math.round(os.totalmem() / 2 ** 20),
-    system: `${os.type()} ${os.release()}`,
+    system: `${os.type()} ${os.release().split('-')[0]}`,
   };
 }
 

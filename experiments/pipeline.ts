@@ -105,7 +105,10 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
     throw new ConfigError(`${mergedDir}: was merged by another recipe than ${files.merge.path}; choose another --out`);
   }
 
-  const boundWords = ['--set', 'train=all', '--out', join(outDir, UPPER_BOUND)];
+  const boundWords = [
+    ...['train=all', ...pipeline.upperBound].flatMap((override) => ['--set', override]),
+    ...['--out', join(outDir, UPPER_BOUND)],
+  ];
   const [align, upperBound] = await together([
     () => stage('align', ['align', files.align.path, ...compute(), '--resume']),
     ...(options.upperBound
@@ -165,6 +168,7 @@ function stageFiles(pipeline: PipelineExperiment, path: string) {
     evaluate: open('evaluate'),
   };
   const { merge, align, evaluate } = files;
+  parseExperimentOf(align.path, ['align'], pipeline.upperBound);
   const references = [
     [merge.path, 'vision', merge.experiment.vision, files.vision.experiment.name],
     [merge.path, 'language', merge.experiment.language, files.language.experiment.name],

@@ -31,6 +31,8 @@ export const PipelineExperiment = z.strictObject({
   merge: z.string().min(1),
   align: z.string().min(1),
   evaluate: z.string().min(1),
+  /** Changes to the alignment for the copy that `--upper-bound` trains, `key=value` as `--set` takes them. */
+  upperBound: z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).default([]),
   expect: Expectations.prefault({}),
 });
 export type PipelineExperiment = z.output<typeof PipelineExperiment>;

@@ -92,9 +92,10 @@ export function studyMarkdown(lines: readonly StudyLine[], scores: readonly Stud
     line.name,
     line.pairs === null ? '–' : formatCount(line.pairs),
     line.trained === null ? '–' : formatCount(line.trained),
+    String(Math.max(...[...line.sets.values()].map((seeds) => seeds.length))),
     ...columns.map(({ set, score }) => show(spreadOf(line.sets.get(set) ?? [], score))),
   ]);
-  const header = ['', 'pairs', 'trained', ...columns.map(({ set, score }) => `${score}, ${set}`)];
+  const header = ['', 'pairs', 'trained', 'seeds', ...columns.map(({ set, score }) => `${score}, ${set}`)];
   const markdown = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [markdown(header), markdown(header.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(markdown), ''].join(
     '\n',

@@ -94,6 +94,13 @@ describe('tokenfuse run', () => {
     }
   });
 
+  it('trains the upper bound with its own changes, and the bridge without them', () => {
+    const rate = (run: string): unknown =>
+      (readJson(join(whole, run, 'config.json'), 'config') as { training: { learningRate: number } }).training
+        .learningRate;
+    expect([rate('align'), rate('align-all')]).toEqual([0.01, 0.005]);
+  });
+
   it('refuses a wrong --threads before any stage runs', async () => {
     expect(await refusal(runWords('refused', '--threads', '0'), folder, 2)).toContain('--threads: expected');
     expect(existsSync(join(folder, 'refused'))).toBe(false);

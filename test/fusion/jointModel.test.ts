@@ -108,7 +108,7 @@ describeEachEngine('a joint model', () => {
       const ids = tf.tensor2d([[256, 5, 9]], [1, 3], 'int32');
       const contexts = readImages(model, states, { bridge: true });
       const got = captionLogits(model, ids, { bridge: true, contexts }).logits.dataSync();
-      // Measured: 3e-7.
+      // Measured: at most 1.3e-6, over cpu, wasm and native.
       expect(relativeError(got, expected)).toBeLessThan(1e-5);
     });
     model.dispose();
@@ -125,6 +125,7 @@ describeEachEngine('a joint model', () => {
         const all = captionLogits(model, ids, { bridge: true, contexts }).logits;
         const perRow = tf.reshape(all, [2, seqLen, -1]);
         let caches: readonly KeyValueCache[] | undefined;
+        let worst = 0;
         for (let t = 0; t < seqLen; t++) {
           const step = captionLogits(model, tf.slice(ids, [0, t], [2, 1]), {
             bridge: true,
@@ -133,9 +134,10 @@ describeEachEngine('a joint model', () => {
           });
           caches = step.caches;
           const expected = tf.squeeze(tf.slice(perRow, [0, t, 0], [2, 1, -1]), [1]);
-          // Measured: 6e-7.
-          expect(relativeError(step.logits.dataSync(), expected.dataSync())).toBeLessThan(1e-5);
+          worst = Math.max(worst, relativeError(step.logits.dataSync(), expected.dataSync()));
         }
+        // Measured: at most 9.6e-7, over cpu, wasm and native.
+        expect(worst).toBeLessThan(1e-5);
       });
       model.dispose();
     });
@@ -153,8 +155,8 @@ describeEachEngine('a joint model', () => {
       model.dispose();
       return logits;
     };
-    // Measured: 2e-6.
-    expect(relativeError(logitsAt(7, true), logitsAt(1, true))).toBeLessThan(1e-4);
+    // Measured: at most 1.3e-6, over cpu, wasm and native.
+    expect(relativeError(logitsAt(7, true), logitsAt(1, true))).toBeLessThan(1e-5);
     expect(relativeError(logitsAt(7, false), logitsAt(1, false))).toBeGreaterThan(0.01);
   });
 
@@ -173,7 +175,7 @@ describeEachEngine('a joint model', () => {
       model.tree.variable(name).assign(doubled);
       doubled.dispose();
     }
-    // Measured: 2e-7.
+    // Measured: at most 1.3e-6, over cpu, wasm and native.
     expect(
       relativeError(
         effect(),

@@ -106,6 +106,7 @@ export function writeMiniPipeline(folder: string, backboneSteps = 20): string {
     kind: 'pipeline',
     name: 'mini',
     ...Object.fromEntries(stages.map((stage) => [stage, `${stage}.yaml`])),
+    upperBound: ['training.learningRate=0.005'],
     expect: { objectAccuracy: { seen: 0 }, gapClosed: -1000, shuffledAboveBlind: 1 },
   });
 }

@@ -60,12 +60,12 @@ describe('the table of a study', () => {
   it('shows the mean over seeds between the lowest and the highest', () => {
     expect(spreadOf(lines[1].sets.get('seen')!, 'NLL')).toEqual({ mean: 0.5, low: 0.4, high: 0.6 });
     expect(studyMarkdown(lines, ['NLL', 'CIDEr-D', 'objects']).split('\n')).toEqual([
-      '|  | pairs | trained | NLL, seen | CIDEr-D, seen |',
-      '| --- | --: | --: | --: | --: |',
-      '| bridge | 500 | 1,234 | 0.600 (0.500–0.700) | 3.500 (3.000–4.000) |',
-      '| bridge | 2,000 | 1,234 | 0.500 (0.400–0.600) | 5.500 (5.000–6.000) |',
-      '| zero | – | 0 | 2.500 (2.000–3.000) | 0.000 |',
-      '| control: blind | – | – | 1.200 (1.100–1.300) | 0.300 (0.200–0.400) |',
+      '|  | pairs | trained | seeds | NLL, seen | CIDEr-D, seen |',
+      '| --- | --: | --: | --: | --: | --: |',
+      '| bridge | 500 | 1,234 | 2 | 0.600 (0.500–0.700) | 3.500 (3.000–4.000) |',
+      '| bridge | 2,000 | 1,234 | 2 | 0.500 (0.400–0.600) | 5.500 (5.000–6.000) |',
+      '| zero | – | 0 | 2 | 2.500 (2.000–3.000) | 0.000 |',
+      '| control: blind | – | – | 2 | 1.200 (1.100–1.300) | 0.300 (0.200–0.400) |',
       '',
     ]);
   });
