@@ -26,6 +26,7 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
   const mark = ({ mean, low, high }: Spread, y: number, colour: string): SafeHtml =>
     html`<line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-opacity="0.45"/><circle cx="${x(mean)}" cy="${y}" r="4" fill="${colour}"/>`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="${FONT}">
+<title>${title}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="8" y="20" font-weight="bold">${title}</text>
 ${sets.map((set, i) => html`<circle cx="${LABELS + i * 130 + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${LABELS + i * 130 + 16}" y="38">${set}</text>`)}
