@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
-import { ENGINE_OPTIONS, engineWordsOf } from '../engineOption.js';
+import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../engineOption.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 import { runStudy } from '../study/runStudy.js';
 
@@ -14,11 +14,12 @@ export const studyCommand: Command = {
     set: { description: 'override a key: --set seeds=[1]', placeholder: 'key=value', multiple: true },
     out: { description: 'where everything goes (default: runs/<name>)', placeholder: 'dir' },
     ...ENGINE_OPTIONS,
+    threads: { description: 'processes at a time, of one thread each (default: one a core)', placeholder: 'n' },
   },
   run: async (args, output) => {
     const path = args.positionals[0];
     const study = parseExperimentOf(path, ['study'], args.texts('set'));
     const outDir = resolve(args.text('out') ?? `runs/${study.name}`);
-    return runStudy(study, { path, outDir, engineWords: engineWordsOf(args), output });
+    return runStudy(study, { path, outDir, engineWords: engineWordsOf(args), threads: threadsOf(args), output });
   },
 };

@@ -16,6 +16,8 @@ export interface StudyOptions {
   readonly path: string;
   readonly outDir: string;
   readonly engineWords: readonly string[];
+  /** Processes at a time, of one thread each; undefined for one a core. */
+  readonly threads: number | undefined;
   readonly output: Output;
 }
 
@@ -25,7 +27,8 @@ const BACKBONES = ['vision', 'language'] as const;
  * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
  * there are cores, each on one thread. What is done is kept: a study that was broken off goes on.
  */
-export async function runStudy(study: StudyExperiment, { path, outDir, engineWords, output }: StudyOptions) {
+export async function runStudy(study: StudyExperiment, options: StudyOptions) {
+  const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
   const started = performance.now();
   const files = stageFiles(study, path);
   const failure = new AbortController();
@@ -54,7 +57,7 @@ export async function runStudy(study: StudyExperiment, { path, outDir, engineWor
         .map((state) => ({ kind, state, seed })),
     ),
   );
-  await eachAtOnce(backbones, async ({ kind, state, seed }) => {
+  await eachAtOnce(atOnce, backbones, async ({ kind, state, seed }) => {
     const label = `seed ${seed} ${kind} ${state}`;
     const overrides = sets([`seed=${seed}`, ...(state === 'random' ? ['training.steps=0'] : [])]);
     const words = ['train', files[kind], ...compute, ...overrides, '--out', join(outDir, backbone(seed, kind, state))];
@@ -64,7 +67,7 @@ export async function runStudy(study: StudyExperiment, { path, outDir, engineWor
 
   const cells = studyCells(study);
   let done = 0;
-  await eachAtOnce(cells, async (cell) => {
+  await eachAtOnce(atOnce, cells, async (cell) => {
     const { row, seed, pairs } = cell;
     const settings: StudySettings = { row, seed, pairs, controls: row.name === study.controlsOf };
     const label = `seed ${seed} ${row.name}${pairs === null ? '' : `, ${pairs} pairs`}`;
@@ -124,8 +127,8 @@ function backbone(seed: number, kind: (typeof BACKBONES)[number], state: 'traine
   return join(`seed-${seed}`, state === 'random' ? `${kind}-random` : kind);
 }
 
-/** Works through a list with one process per core; all have ended when it throws. */
-async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+/** Works through a list, `atOnce` items at a time; all have ended when it throws. */
+async function eachAtOnce<T>(atOnce: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
@@ -137,7 +140,7 @@ async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<voi
       }
     }
   };
-  const outcomes = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
+  const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, worker));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
 }

@@ -17,7 +17,7 @@ export interface FusedOp {
  */
 export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tensor {
   const differentiated = inputs.filter((_, i) => wanted[i]);
-  // Outside of a gradient there is no tape: going through customGrad would only cost time (half of a decoding step).
+  // Outside of a gradient there is no tape: going through customGrad would only cost time.
   const recording = tf.engine().state.gradientDepth > 0;
   if (differentiated.length === 0 || !recording) return tf.tidy(() => forward(false).output);
   const differentiable = tf.customGrad((...args) => {
