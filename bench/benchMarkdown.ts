@@ -1,5 +1,6 @@
 import { figureTable, SIDE_TITLES, verdictLine } from './figureTable.js';
 import { PROFILE_HEADERS, profileCells } from './kernelProfile.js';
+import { PRECISION_TITLE, precisionSpeed, precisionTable } from './precisionCurves.js';
 import type { BenchResults, Figure } from './results.js';
 import { SIDE_NAMES } from './side.js';
 
@@ -19,6 +20,7 @@ export function benchMarkdown(results: BenchResults, fileName: string): string {
     ...skipped.map((line) => `- ${line}`),
     '',
     ...figures.flatMap(figureMarkdown),
+    ...precisionMarkdown(results),
     ...Object.entries(profiles).flatMap(([name, profile]) => [
       `**Where our time goes: ${name}**`,
       '',
@@ -26,6 +28,13 @@ export function benchMarkdown(results: BenchResults, fileName: string): string {
       '',
     ]),
   ].join('\n');
+}
+
+function precisionMarkdown({ precision }: BenchResults): string[] {
+  if (precision === undefined) return [];
+  if ('skipped' in precision) return [precision.skipped, ''];
+  const { headers, cells } = precisionTable(precision);
+  return [`**${PRECISION_TITLE}**`, '', ...tableMarkdown(headers, cells), '', precisionSpeed(precision), ''];
 }
 
 function figureMarkdown(figure: Figure): string[] {

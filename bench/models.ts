@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createLanguageParameters, type LanguageConfig } from '#language';
+import type { MatmulPrecision } from '#src/engine';
 import { createRandom } from '#src/random';
 import { type HostTensor, writeJsonAtomic, writeSafetensors } from '#src/storage';
 import { TokenFormerConfig } from '#src/tokenformer';
@@ -62,8 +63,9 @@ export const SMALL_MODEL: LanguageBenchModel = {
 };
 
 /** A constant learning rate, so that a step is the same work for both sides; everything else as experiments have it. */
-export function trainingConfig({ batchSize }: BenchModel): TrainingConfig {
-  return TrainingConfig.parse({ steps: 1_000_000, batchSize, learningRate: 3e-4, finalLearningRateShare: 1 });
+export function trainingConfig({ batchSize }: BenchModel, matmulPrecision: MatmulPrecision): TrainingConfig {
+  const constant = { learningRate: 3e-4, finalLearningRateShare: 1 };
+  return TrainingConfig.parse({ steps: 1_000_000, batchSize, ...constant, matmulPrecision });
 }
 
 /** Tokens of a sequence, or patches of an image. */
@@ -90,10 +92,14 @@ export interface BenchModelFile {
  *
  * @returns the folder
  */
-export function writeBenchModel(folder: string, model: BenchModel): string {
+export function writeBenchModel(
+  folder: string,
+  model: BenchModel,
+  matmulPrecision: MatmulPrecision = 'highest',
+): string {
   const weights = model.kind === 'language' ? createLanguageParameters(model.config, SEED) : visionWeights(model);
   const decayed = [...weights].filter(([name, { shape }]) => isDecayed(name, shape)).map(([name]) => name);
-  const file: BenchModelFile = { model, training: trainingConfig(model), decayed };
+  const file: BenchModelFile = { model, training: trainingConfig(model, matmulPrecision), decayed };
   writeJsonAtomic(join(folder, 'model.json'), file);
   writeSafetensors(join(folder, 'model.safetensors'), weights);
   writeSafetensors(join(folder, 'batches.safetensors'), createBatches(model));

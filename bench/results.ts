@@ -1,4 +1,5 @@
 import type { KernelProfile } from './kernelProfile.js';
+import type { PrecisionCurves } from './precisionCurves.js';
 import type { BenchCase, CaseTimes } from './runRounds.js';
 import type { SideName } from './side.js';
 import { median, medianRatio } from './statistics.js';
@@ -54,6 +55,8 @@ export interface BenchResults {
   readonly versions: Readonly<Partial<Record<SideName, Readonly<Record<string, string>>>>>;
   readonly skipped: readonly string[];
   readonly figures: readonly Figure[];
+  /** Absent where it was not asked for. */
+  readonly precision?: PrecisionCurves | { readonly skipped: string };
   /** Where our time goes, by workload. */
   readonly profiles: Readonly<Record<string, KernelProfile>>;
 }

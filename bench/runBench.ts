@@ -15,6 +15,7 @@ import { figureTable, verdictLine } from './figureTable.js';
 import { type KernelProfile, PROFILE_HEADERS, profileCells } from './kernelProfile.js';
 import { describeCommit, describeMachine, processorFlags } from './machine.js';
 import { SEED } from './models.js';
+import { PRECISION_TITLE, precisionCurves, precisionSpeed, precisionTable } from './precisionCurves.js';
 import { PROFILE_NAMES, type ProfileName } from './profileKernels.js';
 import type { BenchResults, Figure } from './results.js';
 import type { SideName, SideSpec } from './side.js';
@@ -36,8 +37,8 @@ const FIGURES = {
 type FigureName = keyof typeof FIGURES;
 const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
 
-/** What can be asked for: the figures, and at the end where our time goes. */
-export const PART_NAMES = [...FIGURE_NAMES, 'profile'] as const;
+/** What can be asked for: the figures, then loss curves in both precisions and where our time goes. */
+export const PART_NAMES = [...FIGURE_NAMES, 'precision', 'profile'] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 export interface BenchSettings {
@@ -71,6 +72,9 @@ export async function runBench({ rounds, threads, only, sides }: BenchSettings, 
       figures.push(figure);
       output.line(`\n${describeFigure(figure)}`);
     }
+    const native = specs.get('native');
+    const precision = only.includes('precision') && native ? await precisionCurves(native, rounds, folder) : undefined;
+    if (precision) output.line(`\n${describePrecision(precision)}`);
     const profiles: Record<string, KernelProfile> = {};
     for (const name of only.includes('profile') ? PROFILE_NAMES : []) {
       profiles[name] = profileInProcess(name, threads);
@@ -86,6 +90,7 @@ export async function runBench({ rounds, threads, only, sides }: BenchSettings, 
       versions,
       skipped,
       figures,
+      ...(precision ? { precision } : {}),
       profiles,
     };
   } finally {
@@ -98,6 +103,12 @@ function profileInProcess(name: ProfileName, threads: number): KernelProfile {
   const program = fileURLToPath(new URL(`main.${import.meta.url.split('.').at(-1)}`, import.meta.url));
   const args = [...process.execArgv, program, 'profile', name, '--threads', String(threads), '--json'];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: 'pipe' }));
+}
+
+function describePrecision(precision: NonNullable<BenchResults['precision']>): string {
+  if ('skipped' in precision) return precision.skipped;
+  const { headers, cells } = precisionTable(precision);
+  return [PRECISION_TITLE, '', renderTable(headers, cells), '', precisionSpeed(precision)].join('\n');
 }
 
 function describeFigure(figure: Figure): string {

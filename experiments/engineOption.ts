@@ -1,6 +1,14 @@
 import { availableParallelism } from 'node:os';
 import type { Arguments, OptionSpec, Output } from '#src/cli';
-import { describeEngine, ENGINE_NAMES, type EngineInfo, type EngineName, selectEngine } from '#src/engine';
+import {
+  describeEngine,
+  ENGINE_NAMES,
+  type EngineInfo,
+  type EngineName,
+  type MatmulPrecision,
+  requireBf16,
+  selectEngine,
+} from '#src/engine';
 import { ConfigError, didYouMean } from '#src/errors';
 
 /** Options of every command that computes. */
@@ -24,8 +32,12 @@ export function threadsOf(args: Arguments): number | undefined {
   throw new ConfigError(`--threads: expected a whole number from 1 to ${most} (the processors here), got '${text}'`);
 }
 
-/** Starts the engine that `--engine` names and prints one line about it. */
-export async function startEngine(args: Arguments, output: Output): Promise<EngineInfo> {
+/** Starts the engine that `--engine` names, for training in a precision, and prints one line about it. */
+export async function startEngine(
+  args: Arguments,
+  output: Output,
+  matmulPrecision?: MatmulPrecision,
+): Promise<EngineInfo> {
   const name = args.text('engine') ?? 'auto';
   const names = ['auto', ...ENGINE_NAMES];
   if (!names.includes(name)) {
@@ -35,12 +47,22 @@ export async function startEngine(args: Arguments, output: Output): Promise<Engi
   const info = await selectEngine(name as 'auto' | EngineName, {
     allowSoftwareAdapter: args.flag('allow-software-adapter'),
     threads,
+    matmulPrecision,
   });
   output.line(describeEngine(info));
   if (threads !== undefined && info.threads === undefined) {
     output.line(`--threads ${threads} has no effect: only engine native has a choice of threads, this is ${info.name}`);
   }
   return info;
+}
+
+/**
+ * Refuses a precision that this machine's native engine does not have, before the first of several stages starts.
+ *
+ * @throws ConfigError
+ */
+export async function requirePrecisions(precisions: readonly MatmulPrecision[]): Promise<void> {
+  if (precisions.includes('bf16')) await requireBf16('native');
 }
 
 /** The same options for a process of its own. */

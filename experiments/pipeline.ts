@@ -8,6 +8,7 @@ import { type JsonObject, type Output, renderTable } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { type ChildResult, type ChildStage, startChild } from './childStage.js';
+import { requirePrecisions } from './engineOption.js';
 import { type ExperimentKind, parseExperimentOf } from './parseExperiment.js';
 import { checkExpectations } from './pipelineChecks.js';
 import type { PipelineExperiment } from './pipelineConfig.js';
@@ -38,6 +39,8 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
       `${files.align.path}: 'train': expected bridge groups, got 'all'; --upper-bound aligns a copy with train: all`,
     );
   }
+  const trained = [files.vision, files.language, files.align];
+  await requirePrecisions(trained.map(({ experiment }) => experiment.training.matmulPrecision));
   const common = ['--root', outDir, '--cache-dir', join(outDir, 'cache')];
   const peaks: number[] = [];
   const failure = new AbortController();
@@ -143,7 +146,7 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
     ],
   };
   const reportPath = join(outDir, 'report.html');
-  writePipelineReport(reportPath, outcome);
+  await writePipelineReport(reportPath, outcome);
   printSummary(outcome, reportPath, output);
   output.line(`image by image: ${join(evaluationDir, 'report.html')}`);
   const summary = summaryJson(outcome, reportPath);

@@ -7,6 +7,7 @@ import {
   type GalleryItem,
   type MergePlanPicture,
   type ReportCurves,
+  thumbnail,
   writeReport,
 } from '#fusion/report';
 import { createRandom } from '#src/random';
@@ -17,8 +18,8 @@ import type { PipelineOutcome } from './pipelineOutcome.js';
 /** Images shown of each kind; drawn at random, not chosen. */
 const GALLERY_SIZE = 12;
 
-/** Writes the one page that shows a finished pipeline. */
-export function writePipelineReport(path: string, outcome: PipelineOutcome): void {
+/** Writes the one page that shows a finished pipeline. @throws UserError when an image cannot be read */
+export async function writePipelineReport(path: string, outcome: PipelineOutcome): Promise<void> {
   const { mergeReport, evaluation, align, checks } = outcome;
   const provenance = readJson(join(outcome.runs[0].runDir, 'provenance.json'), 'provenance') as {
     engine: { name: string; device: string };
@@ -27,6 +28,8 @@ export function writePipelineReport(path: string, outcome: PipelineOutcome): voi
   };
   const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model);
   const { parameters } = mergeReport;
+  const shown = evaluation.sets.slice(0, 2);
+  const galleries = await Promise.all(shown.map((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')));
   writeReport(path, {
     title: `tokenfuse: ${outcome.name}`,
     created: new Date().toISOString(),
@@ -56,7 +59,7 @@ export function writePipelineReport(path: string, outcome: PipelineOutcome): voi
     curves: outcome.runs.flatMap(({ stage, runDir }) => curvesOf(stage, runDir)),
     mergePlan: planPicture(outcome),
     results: evaluation.sets.map(evaluationResults),
-    gallery: evaluation.sets.slice(0, 2).flatMap((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')),
+    gallery: galleries.flat(),
     parameters: [
       { component: 'vision backbone', trained: 0, frozen: parameters.vision },
       { component: 'language backbone', trained: 0, frozen: parameters.language },
@@ -130,11 +133,11 @@ function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPi
   };
 }
 
-function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): GalleryItem[] {
+async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): Promise<GalleryItem[]> {
   const drawn = createRandom(0, 'gallery', name).shuffled(samples);
-  const item = (sample: CaptionSample, shownIn: GalleryItem['group']): GalleryItem => ({
+  const item = async (sample: CaptionSample, shownIn: GalleryItem['group']): Promise<GalleryItem> => ({
     group: shownIn,
-    image: sample.image,
+    image: await thumbnail(sample.image),
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
     correct: sample.exact ?? sample.references.includes(sample.generated),
@@ -142,5 +145,5 @@ function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'):
   });
   const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));
   const failures = drawn.slice(GALLERY_SIZE).filter(({ exact }) => exact === false);
-  return [...shown, ...failures.slice(0, GALLERY_SIZE / 2).map((sample) => item(sample, 'failures'))];
+  return Promise.all([...shown, ...failures.slice(0, GALLERY_SIZE / 2).map((sample) => item(sample, 'failures'))]);
 }

@@ -36,7 +36,11 @@ export const AlignExperiment = z.strictObject({
   data: z.strictObject({
     train: PairsSource,
     validation: PairsSource.describe('decides the best checkpoint'),
-    seqLen: z.int().positive().default(64).describe('longest caption in tokens, with both ends'),
+    seqLen: z
+      .int()
+      .positive()
+      .optional()
+      .describe("longest caption in tokens, the end-of-text token counted; the language model's seqLen unless given"),
     maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
   }),
   /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
@@ -84,12 +88,13 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
         `replay: expected a model with text bridges, got method '${method}', which leaves text alone as it was; leave replay out`,
       );
     }
+    const seqLen = captionLength(model, data.seqLen);
     const table = parameterTable(model);
     options.output.line(table.text);
     const weights = createTokenWeights(experiment.tokenWeights);
     const open = async (source: z.output<typeof PairsSource>, maxPairs?: number): Promise<CaptionPairs> => {
       const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, {
-        seqLen: data.seqLen,
+        seqLen,
         cacheDir: options.cacheDir,
         root: options.root,
         ...(maxPairs === undefined ? {} : { maxPairs }),
@@ -130,6 +135,20 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     replay?.dispose();
     model.dispose();
   }
+}
+
+/**
+ * The longest caption. Rotary positions have an angle for every position, so a longer one would run; but the frozen language
+ * model has learned none of them, and evaluation, which knows its seqLen alone, would refuse such captions.
+ */
+function captionLength({ config }: JointModel, seqLen: number | undefined): number {
+  const trained = config.language.language.seqLen;
+  if (seqLen !== undefined && seqLen > trained) {
+    throw new ConfigError(
+      `data.seqLen: expected at most ${trained}, the seqLen that the language model was trained with, got ${seqLen}`,
+    );
+  }
+  return seqLen ?? trained;
 }
 
 function setTrainable({ tree }: JointModel, train: AlignExperiment['train']): void {

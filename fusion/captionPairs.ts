@@ -71,7 +71,7 @@ export async function openCaptionPairs(
       const pieces = tokenWeights.tokenize(caption, tokenizer);
       if (pieces.ids.length > seqLen - 1) {
         throw new UserError(
-          `${name}: a caption of image ${images[image].id} has ${pieces.ids.length} tokens; expected at most ${seqLen - 1}, raise seqLen`,
+          `${name}: a caption of image ${images[image].id} has ${pieces.ids.length} tokens; expected at most ${seqLen - 1}: shorten it, or raise seqLen, up to that of the language model`,
         );
       }
       const end = tokenizer.endOfTextId;

@@ -14,10 +14,14 @@ import { openCaptionPairs } from './captionPairs.js';
 import { imageFeatures, randomVision } from './controls/index.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import { evaluateSet, type TestSet, type TrainingControls } from './evaluateSet.js';
-import type { EvaluatedSet, Evaluation, SetTraces } from './evaluation.js';
+import type { EvaluatedSet, Evaluation, SetTraces, Traces } from './evaluation.js';
 import { setTable } from './evaluationTable.js';
 import { type JointModel, loadJointModel } from './jointModel.js';
 import { createTokenWeights } from './tokenWeights.js';
+import { createDrawTally } from './traces/index.js';
+
+/** Parameter tokens of each group that are listed with the words that draw on them. */
+const TOKENS_PER_GROUP = 8;
 
 export interface EvaluateOptions {
   readonly root: string;
@@ -28,7 +32,7 @@ export interface EvaluateOptions {
 
 /** What was found, and what its report shows besides. */
 export interface EvaluationResult extends Evaluation {
-  readonly traces: readonly SetTraces[];
+  readonly traces: Traces;
   /** How the model sees an image. */
   readonly vision: VisionModelConfig;
 }
@@ -50,14 +54,16 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     const training = await trainingControls(model, experiment, options);
     if (experiment.controls.randomVision) random = await randomVision(model, experiment.seed);
     const sets: EvaluatedSet[] = [];
-    const traces: SetTraces[] = [];
+    const traced: SetTraces[] = [];
+    const tally = createDrawTally();
     for (const set of opened) {
-      const found = await evaluateSet({ model, bound, random, training }, set, experiment, options.outDir);
+      const found = await evaluateSet({ model, bound, random, training, tally }, set, experiment, options.outDir);
       options.output.line(setTable(found.evaluated));
       sets.push(found.evaluated);
-      traces.push(found.traces);
+      traced.push(found.traces);
     }
     const evaluation = { decoding: experiment.decoding, sets };
+    const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
     writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
     writeJsonAtomic(join(options.outDir, 'traces.json'), traces);
     return { ...evaluation, traces, vision: model.config.vision };

@@ -34,7 +34,7 @@ import {
   scoresOfRow,
 } from './rowStatistics.js';
 import { cacheImageStates, type StateCache } from './stateCache.js';
-import { captionTraces } from './traces/index.js';
+import { captionTraces, type DrawTally } from './traces/index.js';
 
 /** Images and captions to score, opened. */
 export interface TestSet {
@@ -60,6 +60,8 @@ export interface Contestants {
   readonly bound: JointModel | undefined;
   readonly random: JointModel | undefined;
   readonly training: TrainingControls | undefined;
+  /** Takes what traced words draw on, over all sets. */
+  readonly tally: DrawTally;
 }
 
 /** Captions whose words are traced, over all sets: enough for shares by word. */
@@ -67,7 +69,7 @@ const TRACED_CAPTIONS = 64;
 
 /** Captions one test set in every way, writes the predictions below `outDir`, and scores them. */
 export async function evaluateSet(
-  { model, bound, random, training }: Contestants,
+  { model, bound, random, training, tally }: Contestants,
   { name: setName, pairs, scenes }: TestSet,
   experiment: EvaluateExperiment,
   outDir: string,
@@ -205,6 +207,7 @@ export async function evaluateSet(
     cache,
     traced,
     traced.map((i) => own[i]),
+    tally,
   );
   return { evaluated, traces: { set: setName, captions: captions ?? [] } };
 }

@@ -4,7 +4,7 @@ import type { SceneAccuracy } from '#fusion/scenes';
 import type { Decoding } from '#language';
 import type { ByteSource } from '#src/storage';
 import type { ForcedChoice, Retrieval } from './likelihood/index.js';
-import type { CaptionTrace } from './traces/index.js';
+import type { CaptionTrace, DrawnToken } from './traces/index.js';
 
 export type AttributeAccuracy = Omit<SceneAccuracy, 'perImage'>;
 
@@ -93,6 +93,12 @@ export interface Evaluation {
 }
 
 /** What the model looked at and drew on, word by word: too large to lie in `evaluation.json`. */
+export interface Traces {
+  readonly sets: readonly SetTraces[];
+  /** The parameter tokens of each group that tell words apart, over all sets. */
+  readonly parameterTokens: readonly DrawnToken[];
+}
+
 export interface SetTraces {
   readonly set: string;
   /** In random order; empty for methods that cannot be traced. */

@@ -1,26 +1,35 @@
 import type { Interval } from '#fusion/metrics';
 import { renderTable, wrapText } from '#src/cli';
+import { formatPerplexity } from '#src/tracking';
 import type { EvaluatedSet, EvaluationRow, ScoreName } from './evaluation.js';
 import { RECALL_RANKS, type Recall } from './likelihood/index.js';
 
-/** A test set's rows, 95 % intervals under the scores, and what likelihood tells: at most 80 columns. */
+type Column = readonly [label: string, score: ScoreName];
+
+const SCENE_COLUMNS: readonly Column[] = [
+  ['object', 'object'],
+  ['relation', 'relation'],
+  ['exact', 'exactScene'],
+];
+
+const NGRAM_COLUMNS: readonly Column[] = [
+  ['BLEU-4', 'bleu4'],
+  ['METEOR-like', 'meteorExactStem'],
+  ['ROUGE-L', 'rougeL'],
+];
+
+/**
+ * A test set's rows, 95 % intervals under the scores, the other scores in a table without, and what likelihood tells: at
+ * most 80 columns.
+ */
 export function setTable({ name, numImages, rows, domains, likelihood, diagnostics }: EvaluatedSet): string {
   const hasScenes = rows.some(({ attributes }) => attributes !== null);
-  const columns: readonly [label: string, score: ScoreName][] = [
+  const columns: readonly Column[] = [
     ['NLL', 'captionNll'],
     ['CIDEr-D', 'ciderD'],
-    ...(hasScenes
-      ? ([
-          ['object', 'object'],
-          ['relation', 'relation'],
-          ['exact', 'exactScene'],
-        ] as const)
-      : ([
-          ['BLEU-1', 'bleu1'],
-          ['BLEU-4', 'bleu4'],
-          ['ROUGE-L', 'rougeL'],
-        ] as const)),
-  ].map(([label, score]) => [label, score as ScoreName]);
+    ...(hasScenes ? SCENE_COLUMNS : NGRAM_COLUMNS),
+  ];
+  const others: readonly Column[] = [['BLEU-1', 'bleu1'], ...(hasScenes ? NGRAM_COLUMNS : [])];
   const shown = [
     ...rows.map((row) => ({ label: row.name, row })),
     ...domains.map(({ domain, numImages: count, row }) => ({ label: `${domain} (${count})`, row })),
@@ -34,7 +43,15 @@ export function setTable({ name, numImages, rows, domains, likelihood, diagnosti
     .map((line) => `${line}\n`)
     .join('');
   const scores = renderTable([`${name} (${numImages})`, ...columns.map(([label]) => label)], cells);
-  return `${scores}\n\n${likelihoodTable(likelihood)}\n${warnings}`;
+  const further = renderTable(
+    [`${name} (${numImages})`, 'perplexity', ...others.map(([label]) => label)],
+    shown.map(({ label, row }) => [
+      label,
+      formatPerplexity(row.captionNll),
+      ...others.map(([, score]) => show(scoreOf(row, score))),
+    ]),
+  );
+  return `${scores}\n\n${further}\n\n${likelihoodTable(likelihood)}\n${warnings}`;
 }
 
 function likelihoodTable({ forcedChoice, retrieval }: EvaluatedSet['likelihood']): string {

@@ -182,6 +182,9 @@ export function imageStateShape({ vision, fusion }: JointModelConfig): [number, 
 /** What one group of a layer makes of the image; under `union` both backbones' groups together, named `union`. */
 export interface GroupReading {
   readonly group: string;
+  /** What the group reads: states, [batch · numImageTokens, visionWidth], or one position a row, [numImageTokens, visionWidth]. */
+  readonly input: tf.Tensor2D;
+  readonly active: readonly ActiveGroup[];
   /** [batch, numImageTokens, dModel] */
   readonly output: tf.Tensor3D;
 }
@@ -267,11 +270,12 @@ export function imageReadings(
     const h = perLayer[index];
     const ofState = (name: string, groups: readonly ActiveGroup[]): GroupReading => {
       const y = pattentionLayer(h, groups, stack, statesNeedGradient); // [batch · tokens, dModel]
-      return { group: name, output: tf.reshape(y, [batch, tokens, stack.dModel]) };
+      return { group: name, input: h, active: groups, output: tf.reshape(y, [batch, tokens, stack.dModel]) };
     };
     const ofPositions = (name: string, groups: readonly ActiveGroup[]): GroupReading => {
       const y = pattentionLayer(positions, groups, stack, statesNeedGradient); // [tokens, dModel]
-      return { group: name, output: tf.add(tf.zeros([batch, tokens, stack.dModel]), y) };
+      const output: tf.Tensor3D = tf.add(tf.zeros([batch, tokens, stack.dModel]), y);
+      return { group: name, input: positions, active: groups, output };
     };
     const read = (layer: 'key' | 'value', part: BridgePart): GroupReading[] => {
       const base = readingGroups(model, l, layer, options);
@@ -332,7 +336,9 @@ export function captionHidden(
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
   // A prefix stands in front of the text: to it, those are tokens that went before.
   const isPrefix = model.config.fusion.method === 'prefix' && contexts !== undefined && contexts.length > 0;
-  const earlier = caches ?? (isPrefix ? contexts : undefined);
+  const prefix = (): KeyValueCache[] | undefined =>
+    isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
+  const earlier = caches ?? prefix();
   return languageHidden(model.tree, model.config.language.language, tokenIds, {
     blocks,
     ...(contexts && !isPrefix ? { contexts } : {}),

@@ -41,7 +41,10 @@ export const FusionConfig = z
     method: z.enum(METHODS).default('routed'),
     /** Which vision states the text layers read: the final ones, or layer l those that enter vision layer l. */
     imageStates: z.enum(['last', 'aligned']).default('last'),
-    /** The image-value bridge reads the vision position embedding ('where'), not the image state ('what'); true unless given. */
+    /**
+     * The image-value bridge reads the vision position embedding ('where'), not the image state ('what'); true unless given,
+     * where there is such a bridge.
+     */
     positionValues: z.boolean().optional(),
     /** `union`: key tokens of both backbones are scaled to one length, which alone changes neither. */
     recalibrate: z.boolean().default(false),
@@ -64,6 +67,9 @@ export const FusionConfig = z
       );
     }
     if (recalibrate && method !== 'union') problem(['recalibrate'], `expected method 'union' with it, got '${method}'`);
+    if (positionValues && isJoint(method) && bridge.parts && !bridge.parts.includes('imageValue')) {
+      problem(['positionValues'], "expected 'imageValue' among bridge.parts with it: no other part reads positions");
+    }
     if (isJoint(method)) return;
     if (positionValues) problem(['positionValues'], `expected a joint method with it, got '${method}'`);
     if (bridge.tokens === 0) problem(['bridge', 'tokens'], `expected 1 or more: method '${method}' is nothing else`);
@@ -71,11 +77,10 @@ export const FusionConfig = z
       problem(['imageStates'], `expected 'last': method 'prefix' reads the image once, got '${imageStates}'`);
     }
   })
-  .transform(({ positionValues, bridge, ...rest }) => ({
-    ...rest,
-    positionValues: positionValues ?? isJoint(rest.method),
-    bridge: { ...bridge, parts: bridge.parts ?? [...PARTS[rest.method]] },
-  }));
+  .transform(({ positionValues, bridge, ...rest }) => {
+    const parts = bridge.parts ?? [...PARTS[rest.method]];
+    return { ...rest, positionValues: positionValues ?? parts.includes('imageValue'), bridge: { ...bridge, parts } };
+  });
 export type FusionConfig = z.output<typeof FusionConfig>;
 /** As a recipe writes it, defaults left out. */
 export type FusionInput = z.input<typeof FusionConfig>;

@@ -4,7 +4,7 @@ import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
-import { languageHidden, languageLogits } from './backbone.js';
+import { languageBlocks, languageHidden, languageLogits } from './backbone.js';
 import type { LanguageConfig } from './config.js';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { LanguageModelConfig } from './experiment.js';
@@ -53,8 +53,9 @@ export function loadLanguageModel(path: string): LanguageModel {
 
 /** The pass that `decode` repeats: logits of each row's last token alone. */
 export function languageDecodeForward(tree: ParameterTree, config: LanguageConfig): DecodeForward {
+  const blocks = languageBlocks(tree, config);
   return (tokenIds, memory) => {
-    const { hidden, caches } = languageHidden(tree, config, tokenIds, memory);
+    const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, ...memory });
     const [rows, newTokens] = tokenIds.shape;
     const perRow = tf.reshape(hidden, [rows, newTokens, -1]); // [rows, newTokens, dModel]
     const last = tf.reshape(tf.slice(perRow, [0, newTokens - 1, 0], [-1, 1, -1]), [rows, -1]); // [rows, dModel]

@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import { dirname, join, resolve as resolvePath, sep } from 'node:path';
+import { basename, dirname, join, resolve as resolvePath, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -40,15 +40,17 @@ const FLAGS = [
   ...(process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean),
 ];
 
-/** One build of the kernels for each instruction set; which one runs is decided when the module is loaded. */
+const AVX2 = ['-mavx2', '-mfma'];
+const AVX512 = [...AVX2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'];
+
+/** Files that are compiled once for each instruction set; which build runs is decided when the module is loaded. */
 const INSTRUCTION_SETS =
   process.arch === 'x64'
     ? {
-        baseline: [],
-        avx2: ['-mavx2', '-mfma'],
-        avx512: ['-mavx2', '-mfma', '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'],
+        'kernels.cc': { baseline: [], avx2: AVX2, avx512: AVX512 },
+        'bf16Products.cc': { avx2: AVX2, avx512: AVX512, avx512bf16: [...AVX512, '-mavx512bf16'] },
       }
-    : { baseline: [] };
+    : { 'kernels.cc': { baseline: [] }, 'bf16Products.cc': {} };
 
 /** As in a clone, or where this package is another one's dependency. */
 const again = here.includes(`${sep}node_modules${sep}`) ? 'npm rebuild tokenfuse' : 'npm run build';
@@ -97,20 +99,38 @@ function run(command, args) {
   });
 }
 
+/** Whether the compiler, and the assembler behind it, know the instructions for bf16. */
+function knowsBf16(compiler, aside) {
+  const source = '#include <immintrin.h>\n__m512 f(__m512 x, __m512bh y) { return _mm512_dpbf16_ps(x, y, y); }\n';
+  const { avx512bf16 } = INSTRUCTION_SETS['bf16Products.cc'];
+  const args = [...avx512bf16, '-x', 'c++', '-c', '-', '-o', join(aside, 'probe.o')];
+  try {
+    execFileSync(compiler.command, args, { input: source, stdio: ['pipe', 'ignore', 'ignore'] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function compile(compiler, aside) {
   const includes = ['-isystem', join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include')];
+  const withBf16 = process.arch === 'x64' && knowsBf16(compiler, aside);
+  const defines = ['-DNAPI_VERSION=8', ...(withBf16 ? ['-DTOKENFUSE_AVX512BF16'] : [])];
   const jobs = listFiles(sources)
     .filter((file) => file.endsWith('.cc'))
-    .flatMap((file) =>
-      file.endsWith(join('isa', 'kernels.cc'))
-        ? Object.entries(INSTRUCTION_SETS).map(([name, flags]) => ({ file, flags, object: `kernels-${name}.o` }))
-        : [{ file, flags: [], object: `${file.slice(sources.length + 1).replace(/\W/g, '_')}.o` }],
-    );
+    .flatMap((file) => {
+      const object = file.slice(sources.length + 1).replace(/\W/g, '_');
+      const sets = INSTRUCTION_SETS[basename(file)];
+      if (sets === undefined) return [{ file, flags: [], object: `${object}.o` }];
+      return Object.entries(sets)
+        .filter(([name]) => name !== 'avx512bf16' || withBf16)
+        .map(([name, flags]) => ({ file, flags, object: `${object}-${name}.o` }));
+    });
   const waiting = [...jobs].sort((a, b) => b.flags.length - a.flags.length);
   const worker = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       const output = ['-c', job.file, '-o', join(aside, job.object)];
-      await run(compiler.command, [...FLAGS, ...job.flags, '-DNAPI_VERSION=8', ...includes, ...output]);
+      await run(compiler.command, [...FLAGS, ...job.flags, ...defines, ...includes, ...output]);
     }
   };
   await Promise.all(Array.from({ length: Math.min(4, os.availableParallelism()) }, worker));

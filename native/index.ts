@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { type Addon, loadAddon } from './addon.js';
+import { type Addon, loadAddon, type MatmulPrecision } from './addon.js';
 import { createNativeBackend } from './backend.js';
 import { installKernels } from './installKernels.js';
 import { createMemoryPool } from './memoryPool.js';
@@ -62,6 +62,31 @@ export function setNativeThreads(threads: number): void {
 /** Worker threads, the calling one among them. */
 export function nativeThreads(): number {
   return addonOrThrow().threads();
+}
+
+/** Products in bf16: by the processor, in a slow imitation (for tests and loss curves), or what is missing for them. */
+export type Bf16Support = { readonly by: 'AVX512-BF16' | 'emulation' } | { readonly missing: string };
+
+/** Whether products can be done in bf16 here. TOKENFUSE_EMULATE_BF16=1 asks for the imitation, wherever it runs. */
+export function bf16Support(): Bf16Support {
+  const addon = addonOrReason();
+  if ('reason' in addon) return { missing: `native is ${addon.reason}` };
+  const missing = addon.whyNoBf16(emulatesBf16());
+  return missing === '' ? { by: emulatesBf16() ? 'emulation' : 'AVX512-BF16' } : { missing };
+}
+
+function emulatesBf16(): boolean {
+  return process.env.TOKENFUSE_EMULATE_BF16 === '1';
+}
+
+/**
+ * Takes the products of a precision, for everything that runs from now on. In bf16 are those of matrices, Pattention and
+ * the linear cross-entropy, of more than four rows; attention and everything else stay float32.
+ *
+ * @throws RangeError where there are none in bf16
+ */
+export function setNativeMatmulPrecision(precision: MatmulPrecision): void {
+  addonOrThrow().setMatmulPrecision(precision === 'bf16' && emulatesBf16() ? 'bf16 emulated' : precision);
 }
 
 /**

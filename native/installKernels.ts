@@ -2,6 +2,7 @@ import type { Addon } from './addon.js';
 import type { NativeBackend } from './backend.js';
 import { arithmeticKernels } from './kernels/arithmeticKernels.js';
 import { attentionKernels } from './kernels/attentionKernels.js';
+import { decodeKernels } from './kernels/decodeKernels.js';
 import { createKernelContext, type NativeKernel } from './kernels/kernelContext.js';
 import { linearCrossEntropyKernels } from './kernels/linearCrossEntropyKernels.js';
 import { matMulKernels } from './kernels/matMulKernels.js';
@@ -25,6 +26,7 @@ export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): vo
     ...rowKernels(context),
     ...linearCrossEntropyKernels(context),
     ...rotaryKernel(context),
+    ...decodeKernels(context),
     ...optimizerKernels(context),
     ...arithmeticKernels(context),
     ...sumKernels(context),

@@ -15,7 +15,7 @@ export const alignCommand: Command = {
     const path = args.positionals[0];
     const experiment = parseExperimentOf(path, ['align'], args.texts('set'));
     const places = placesOf(args);
-    const engine = await startEngine(args, output);
+    const engine = await startEngine(args, output, experiment.training.matmulPrecision);
     const runDir = places.out(experiment.name);
     const result = await alignStage(experiment, {
       ...places,

@@ -14,7 +14,7 @@ export const trainCommand: Command = {
     const path = args.positionals[0];
     const experiment = parseExperimentOf(path, ['vision', 'language'], args.texts('set'));
     const places = placesOf(args);
-    const engine = await startEngine(args, output);
+    const engine = await startEngine(args, output, experiment.training.matmulPrecision);
     const runDir = places.out(experiment.name);
     const result = await trainStage(experiment, {
       ...places,

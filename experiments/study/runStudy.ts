@@ -4,8 +4,10 @@ import { dirname, join, resolve } from 'node:path';
 import type { Evaluation, MergeReport } from '#fusion';
 import { MERGE_REPORT } from '#fusion';
 import type { Output } from '#src/cli';
+import type { MatmulPrecision } from '#src/engine';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { startChild } from '../childStage.js';
+import { requirePrecisions } from '../engineOption.js';
 import { type ExperimentKind, parseExperimentOf } from '../parseExperiment.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import type { StudyExperiment } from './studyConfig.js';
@@ -30,7 +32,8 @@ const BACKBONES = ['vision', 'language'] as const;
 export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
   const started = performance.now();
-  const files = stageFiles(study, path);
+  const { precisions, ...files } = stageFiles(study, path);
+  await requirePrecisions(precisions);
   const failure = new AbortController();
   const places = ['--root', outDir];
   const compute = [...places, '--cache-dir', join(outDir, 'cache'), ...engineWords];
@@ -145,12 +148,14 @@ async function eachAtOnce<T>(atOnce: number, items: readonly T[], work: (item: T
   if (failed) throw failed.reason;
 }
 
-/** Paths of the stages' files, each read and checked before anything runs. */
+/** Paths of the stages' files, each read and checked before anything runs, and the precisions that training asks for. */
 function stageFiles(study: StudyExperiment, path: string) {
   const folder = dirname(resolve(path));
+  const precisions: MatmulPrecision[] = [];
   const check = (kind: ExperimentKind & keyof StudyExperiment, overrides: readonly string[] = []): string => {
     const file = join(folder, study[kind] as string);
-    parseExperimentOf(file, [kind], overrides);
+    const experiment = parseExperimentOf(file, [kind], overrides);
+    if ('training' in experiment) precisions.push(experiment.training.matmulPrecision);
     return file;
   };
   for (const { merge, align } of study.rows) {
@@ -159,6 +164,7 @@ function stageFiles(study: StudyExperiment, path: string) {
   }
   check('evaluate', study.withoutControls);
   return {
+    precisions,
     ...(study.scenes === undefined ? {} : { scenes: check('scenes') }),
     tokenizer: check('tokenizer'),
     vision: check('vision'),

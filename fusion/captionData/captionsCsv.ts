@@ -1,6 +1,6 @@
+import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import { addCaption, type NamedCaptions } from './namedCaptions.js';
-import { describeValue } from './parseFile.js';
 
 const HEADER = ['image', 'caption'];
 

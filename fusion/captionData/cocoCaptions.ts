@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import type { CaptionedImage } from './captionedImage.js';
 import { NOCAPS_DOMAINS } from './captionSource.js';
-import { parseFile } from './parseFile.js';
 import { refuseRepeatedIds } from './refuseRepeatedIds.js';
 
 const image = z.object(

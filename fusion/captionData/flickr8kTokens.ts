@@ -1,6 +1,6 @@
+import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import { addCaption, type NamedCaptions } from './namedCaptions.js';
-import { describeValue } from './parseFile.js';
 
 /** Whether a line is of a Flickr8k token file: `name.jpg#0`, a tab, a caption. */
 export function isTokenLine(line: string): boolean {

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { UserError } from '#src/errors';
+import { listShards } from '#src/storage';
 import type { CaptionImage } from './captionedImage.js';
 import { captionSourceArgument } from './captionSource.js';
 import { isImageName, readImageFile, readImageFolder } from './imageFolder.js';
 import { loadCaptions } from './loadCaptions.js';
-import { listShards } from './webDataset.js';
 
 /**
  * The images that an argument of the command line names: an image file, a folder of images, or captions of any format, of

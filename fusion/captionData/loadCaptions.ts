@@ -1,18 +1,18 @@
 import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { ConfigError, UserError } from '#src/errors';
-import { readJson } from '#src/storage';
+import { listShards, readJson } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
 import { type CaptionSource, captionSourceName, type FormattedSource, resolveSource } from './captionSource.js';
 import { isCsvHeader, parseCaptionsCsv } from './captionsCsv.js';
+import { readText } from './captionText.js';
 import { parseCocoCaptions } from './cocoCaptions.js';
-import { readText } from './decodeText.js';
 import { isTokenLine, parseFlickr8kTokens } from './flickr8kTokens.js';
 import { assertImageFiles, defaultImageDir } from './imageFiles.js';
 import { isKarpathyFile, parseKarpathySplits } from './karpathySplits.js';
 import { namedImages } from './namedCaptions.js';
 import { readSidecarFolder } from './sidecarFolder.js';
-import { listShards, readWebDataset } from './webDataset.js';
+import { readWebDataset } from './webDataset.js';
 
 export interface LoadCaptionsOptions {
   /** Folder that relative paths start from. Default: the working folder. */

@@ -1,9 +1,9 @@
 /** @file Captions of images that are known by file name alone: ids are 1, 2, 3, … in the order of the captions file. */
 import { join } from 'node:path';
+import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import type { CaptionedImage } from './captionedImage.js';
-import { readText } from './decodeText.js';
-import { describeValue } from './parseFile.js';
+import { readText } from './captionText.js';
 
 /** File name to captions, in the order of the file. */
 export type NamedCaptions = Map<string, string[]>;

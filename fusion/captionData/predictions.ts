@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
-import { parseFile } from './parseFile.js';
 
 /** One entry of a COCO results file; the names are the format's. */
 export interface CaptionPrediction {

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join, parse } from 'node:path';
 import { UserError } from '#src/errors';
 import type { CaptionedImage } from './captionedImage.js';
-import { captionLines, readText } from './decodeText.js';
+import { captionLines, readText } from './captionText.js';
 import { readImageFolder } from './imageFolder.js';
 
 /**

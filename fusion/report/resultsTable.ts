@@ -1,4 +1,13 @@
-import { ABSENT, formatCount, formatMetric, html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
+import {
+  ABSENT,
+  formatCount,
+  formatMetric,
+  formatPerplexity,
+  html,
+  htmlTable,
+  type SafeHtml,
+  type TableCell,
+} from '#src/tracking';
 import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
 
 interface ScoreColumn {
@@ -7,10 +16,13 @@ interface ScoreColumn {
   readonly note: string;
   /** Shares of one are drawn as bars too. */
   readonly share?: boolean;
+  /** How a value is shown; three decimals unless given. */
+  readonly format?: (value: number) => string;
 }
 
 const COLUMNS: readonly ScoreColumn[] = [
   { key: 'captionNll', label: 'caption NLL ↓', note: 'nats/token' },
+  { key: 'captionNll', label: 'perplexity ↓', note: 'per token', format: formatPerplexity },
   { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' },
   { key: 'object', label: 'object', note: 'share right', share: true },
   { key: 'colour', label: 'colour', note: 'share right', share: true },
@@ -49,12 +61,12 @@ function isPresent(score: ReportScore | undefined): score is Exclude<ReportScore
   return score !== undefined && score !== null;
 }
 
-function scoreCell(score: ReportScore | undefined, { share }: ScoreColumn): TableCell {
+function scoreCell(score: ReportScore | undefined, { share, format = formatMetric }: ScoreColumn): TableCell {
   if (!isPresent(score)) return { content: ABSENT };
   const mean = typeof score === 'number' ? score : score.mean;
   return {
-    content: formatMetric(mean),
-    ...(typeof score !== 'number' && { note: `${formatMetric(score.low)}–${formatMetric(score.high)}` }),
+    content: format(mean),
+    ...(typeof score !== 'number' && { note: `${format(score.low)}–${format(score.high)}` }),
     ...(share && Number.isFinite(mean) && { bar: mean }),
   };
 }

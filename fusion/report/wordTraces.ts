@@ -1,5 +1,6 @@
 import { html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
-import { GROUP_NAMES, type GroupName, type TracedWord } from '../traces/index.js';
+import { FEWEST_OCCURRENCES, GROUP_NAMES, type GroupName, type TracedWord } from '../traces/index.js';
+import { GROUP_LABELS, tokenShare } from './drawnTokens.js';
 
 /** One caption to show word by word. */
 export interface TraceExample {
@@ -12,15 +13,8 @@ export interface TraceExample {
 
 const LAYERS = ['query', 'key', 'value', 'output', 'ffn'] as const;
 
-const GROUP_LABELS: Readonly<Record<GroupName, string>> = {
-  vision: 'vision',
-  language: 'language',
-  textBridge: 'text bridge',
-  imageBridge: 'image bridge',
-};
-
-/** Words rarer than this say little about the shares of their kind. */
-const FEWEST_OCCURRENCES = 3;
+/** Parameter tokens named under a word; the rest are in traces.json. */
+const TOKENS_SHOWN = 3;
 const MOST_WORDS = 24;
 
 /** Images under the attention of each word of their captions. */
@@ -37,7 +31,7 @@ function example({ uri, words, reference, note }: TraceExample): SafeHtml {
 `;
 }
 
-function word({ word: text, patches, imageAttention, shares }: TracedWord): SafeHtml {
+function word({ word: text, patches, imageAttention, shares, tokens }: TracedWord): SafeHtml {
   const most = Math.max(...patches, 1e-9);
   // Two hexadecimal digits a patch.
   const levels = patches
@@ -49,7 +43,8 @@ function word({ word: text, patches, imageAttention, shares }: TracedWord): Safe
     .join('');
   const total = meanShares(shares);
   const drew = GROUP_NAMES.map((group) => `${GROUP_LABELS[group]} ${formatShare(total[group])}`).join(', ');
-  const note = `“${text}”: ${formatShare(imageAttention)} of its attention on the image; drew on ${drew}`;
+  const first = tokens.slice(0, TOKENS_SHOWN).map(tokenShare).join(', ');
+  const note = `“${text}”: ${formatShare(imageAttention)} of its attention on the image; drew on ${drew}\nparameter tokens: ${first}`;
   return html`<button type="button" data-patches="${levels}" data-peak="${(most / Math.max(1e-9, imageAttention)).toFixed(3)}" data-note="${note}">${text}${mix(total)}</button> `;
 }
 
@@ -63,7 +58,7 @@ function legend(): SafeHtml {
 
 /** Which groups of parameter tokens words drew on: by kind of layer, and by word. */
 export function groupShareTables(words: readonly TracedWord[], numCaptions: number): SafeHtml {
-  const columns = [...GROUP_NAMES.map((group) => ({ label: GROUP_LABELS[group], numeric: true }))];
+  const columns = GROUP_NAMES.map((group) => ({ label: GROUP_LABELS[group], numeric: true }));
   const cells = (shares: Readonly<Record<GroupName, number>>): TableCell[] =>
     GROUP_NAMES.map((group) => ({ content: formatShare(shares[group]), bar: shares[group] }));
   const meanOf = (of: readonly TracedWord[], share: (word: TracedWord, group: GroupName) => number) =>
@@ -116,7 +111,7 @@ ${
 
 /** One decimal throughout, so that columns can be compared. */
 function formatShare(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${(100 * share).toFixed(1)}\u00a0%`;
 }
 
 /** Mean over the kinds of layer. */
@@ -149,5 +144,5 @@ export const wordTracesStyles = html`
 .key { white-space: nowrap; }
 .key i { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 4px; }
 .trace p { margin: 8px 0 0; font-size: 13px; }
-.trace-note { min-height: 3.9em; }
+.trace .trace-note { white-space: pre-line; min-height: 9em; }
 `;

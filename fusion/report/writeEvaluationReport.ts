@@ -13,6 +13,7 @@ import type { EvaluationResult } from '../evaluate.js';
 import type { EvaluateExperiment } from '../evaluateConfig.js';
 import { type CaptionSample, type EvaluatedSet, ROW_NOTES } from '../evaluation.js';
 import { captionGalleryStyles, galleryCards } from './captionGallery.js';
+import { drawnTokensStyles, drawnTokenTables } from './drawnTokens.js';
 import { evaluationResults } from './evaluationResults.js';
 import { evaluationScript } from './evaluationScript.js';
 import { imageTable, imageTableStyles } from './imageTable.js';
@@ -48,8 +49,8 @@ export async function evaluationReportHtml(report: EvaluationReport): Promise<st
   const { title, created, provenance, result, experiment } = report;
   const { sets } = result;
   const examples = await traceExamples(result, experiment.report.examples);
-  const words = result.traces.flatMap(({ captions }) => captions.flatMap((caption) => caption.words));
-  const numTraced = result.traces.reduce((sum, { captions }) => sum + captions.length, 0);
+  const words = result.traces.sets.flatMap(({ captions }) => captions.flatMap((caption) => caption.words));
+  const numTraced = result.traces.sets.reduce((sum, { captions }) => sum + captions.length, 0);
   const galleries: SafeHtml[] = [];
   for (const [i, set] of sets.entries()) {
     const cards = await setGalleries(set, experiment);
@@ -78,7 +79,11 @@ ${rowNotes(sets)}${resultsTables(sets.map(evaluationResults))}${warnings(sets)}`
       ? { id: 'attention', title: 'Words and patches', body: attentionExamples(examples) }
       : undefined,
     words.length > 0
-      ? { id: 'tokens', title: 'Words and parameter tokens', body: groupShareTables(words, numTraced) }
+      ? {
+          id: 'tokens',
+          title: 'Words and parameter tokens',
+          body: html`${groupShareTables(words, numTraced)}${drawnTokenTables(result.traces.parameterTokens)}`,
+        }
       : undefined,
     { id: 'images', title: 'Every image', body: html`${sets.map((set, i) => imageTable(set, i === 0))}` },
     {
@@ -91,7 +96,7 @@ ${rowNotes(sets)}${resultsTables(sets.map(evaluationResults))}${warnings(sets)}`
     title,
     lead: html`<p class="muted">Made by tokenfuse, <time datetime="${created}">${readableTime(created)}</time></p>`,
     sections: sections.filter((section) => section !== undefined),
-    styles: html`${captionGalleryStyles}${scoreDistributionsStyles}${lengthCalibrationStyles}${wordTracesStyles}${imageTableStyles}${rowNotesStyles}`,
+    styles: html`${captionGalleryStyles}${scoreDistributionsStyles}${lengthCalibrationStyles}${wordTracesStyles}${drawnTokensStyles}${imageTableStyles}${rowNotesStyles}`,
     script: evaluationScript,
   });
 }
@@ -106,7 +111,7 @@ function rowNotes(sets: readonly EvaluatedSet[]): SafeHtml {
 /** As many of each set as of the others, in the order in which captions were traced, which is random. */
 async function traceExamples({ sets, traces, vision }: EvaluationResult, examples: number): Promise<TraceExample[]> {
   const perSet = Math.ceil(examples / sets.length);
-  const chosen = traces.flatMap(({ set, captions }) =>
+  const chosen = traces.sets.flatMap(({ set, captions }) =>
     captions
       .filter(({ words }) => words.length > 0)
       .slice(0, perSet)

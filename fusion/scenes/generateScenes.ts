@@ -12,7 +12,7 @@ import { IMAGE_SPLITS, LANGUAGE_SPLITS } from './sceneSplits.js';
 import type { ScenesConfig } from './scenesConfig.js';
 import { writeImageSplit } from './writeImageSplit.js';
 
-/** Raised whenever equal settings give other files than before. */
+/** Raised whenever equal settings give other pixels, labels or texts than before; how PNGs are packed is left out. */
 export const SCENES_FORMAT_VERSION = 1;
 
 const FORMAT_NAME = 'tokenfuse scenes';

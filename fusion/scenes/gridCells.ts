@@ -23,23 +23,22 @@ export function gridCells(scene: Scene, gridSide: number): number[] {
   const cells = new Array<number>(gridSide * gridSide * 3).fill(0);
   const mostPixels = new Array<number>(gridSide * gridSide).fill(LEAST_COVER * patch * patch);
   for (const object of scene.objects) {
-    const covered = new Map<number, number>();
+    const covered = new Array<number>(gridSide * gridSide).fill(0); // pixels of the object in each cell
     const first = (centre: number) => Math.floor(centre - object.extent / 2);
     const last = (centre: number) => Math.ceil(centre + object.extent / 2);
     for (let y = first(object.y); y < last(object.y); y++) {
       for (let x = first(object.x); x < last(object.x); x++) {
         if (!shapeContains(object, x + 0.5, y + 0.5)) continue;
-        const cell = Math.floor(y / patch) * gridSide + Math.floor(x / patch);
-        covered.set(cell, (covered.get(cell) ?? 0) + 1);
+        covered[Math.floor(y / patch) * gridSide + Math.floor(x / patch)]++;
       }
     }
-    for (const [cell, pixels] of covered) {
-      if (pixels < mostPixels[cell]) continue;
+    covered.forEach((pixels, cell) => {
+      if (pixels < mostPixels[cell]) return;
       mostPixels[cell] = pixels;
       cells[cell * 3] = 1 + COLOURS.indexOf(object.colour);
       cells[cell * 3 + 1] = 1 + SHAPES.indexOf(object.shape);
       cells[cell * 3 + 2] = 1 + SIZES.indexOf(object.size);
-    }
+    });
   }
   return cells;
 }

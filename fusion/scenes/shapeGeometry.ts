@@ -58,9 +58,9 @@ export function shapeContains(object: SceneObject, x: number, y: number): boolea
   const dy = (y - object.y) / object.extent;
   switch (object.shape) {
     case 'circle':
-      return Math.hypot(dx, dy) <= CIRCLE_RADIUS;
+      return dx * dx + dy * dy <= CIRCLE_RADIUS ** 2;
     case 'ring':
-      return Math.hypot(dx, dy) <= RING_RADII.outer && Math.hypot(dx, dy) >= RING_RADII.inner;
+      return dx * dx + dy * dy <= RING_RADII.outer ** 2 && dx * dx + dy * dy >= RING_RADII.inner ** 2;
     case 'cross':
       return (
         Math.max(Math.abs(dx), Math.abs(dy)) <= CROSS.length && Math.min(Math.abs(dx), Math.abs(dy)) <= CROSS.halfWidth

@@ -1,28 +1,19 @@
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
-import {
-  type ActiveGroup,
-  type AttentionContext,
-  type BlockLayers,
-  LAYER_NAMES,
-  LAYER_PATHS,
-  type LayerName,
-} from '#src/tokenformer';
+import { LAYER_NAMES, LAYER_PATHS, type LayerName } from '#src/tokenformer';
 import { numPatches } from '#vision';
-import {
-  captionLogits,
-  type GroupReading,
-  imageReadings,
-  type JointModel,
-  readImages,
-  textBlocks,
-} from '../jointModel.js';
+import { captionLogits, imageReadings, type JointModel, readImages, textBlocks } from '../jointModel.js';
 import type { StateCache } from '../stateCache.js';
+import {
+  type DrawTally,
+  GROUP_NAMES,
+  type GroupName,
+  type TokenRange,
+  type TokenShare,
+  topTokens,
+} from './drawTally.js';
 import { tokenWords } from './tokenWords.js';
-
-/** Where a word's parameter tokens come from; bridges on text and on the image are told apart. */
-export const GROUP_NAMES = ['vision', 'language', 'textBridge', 'imageBridge'] as const;
-export type GroupName = (typeof GROUP_NAMES)[number];
+import { type WrittenByGroup, writtenNorms } from './writtenNorms.js';
 
 /** Shares that sum to 1. */
 export type GroupShares = Readonly<Record<GroupName, number>>;
@@ -36,6 +27,8 @@ export interface TracedWord {
   readonly imageAttention: number;
   /** Shares by kind of layer, each a mean over the blocks. */
   readonly shares: Readonly<Record<LayerName, GroupShares>>;
+  /** The single parameter tokens it drew on most, the first of all. */
+  readonly tokens: readonly TokenShare[];
 }
 
 export interface CaptionTrace {
@@ -47,6 +40,9 @@ export interface CaptionTrace {
 /** Sequences of one forward pass: intermediates of all layers are held at once. */
 const BATCH = 16;
 
+/** Parameter tokens kept of a word. */
+const TOP_TOKENS = 5;
+
 /**
  * Traces captions as the model would say them, each word at the positions that predict its tokens.
  *
@@ -56,7 +52,15 @@ const BATCH = 16;
  *   query, output, ffn    ‖y_g(x_p)‖ / Σ_g' ‖y_g'(x_p)‖
  *   key, value            Σ_j a_pj ‖y_g(x_j)‖ / Σ_g' Σ_j a_pj ‖y_g'(x_j)‖     j over the image tokens and words that p sees
  *
+ * The share of a group is divided among its parameter tokens by what each writes alone, s_i V_i with s = Θ(x Kᵀ):
+ *
+ *   query, output, ffn    share_g · |s_i(x_p)| ‖V_i‖ / Σ_i' |s_i'(x_p)| ‖V_i'‖
+ *   key, value            the same, with Σ_j a_pj |s_i(x_j)| in the place of |s_i(x_p)|
+ *
+ * each over the number of layers, so that the shares of all parameter tokens of a model sum to 1 for every word.
+ *
  * @param positions of the images in the cache, one for each of `captions`
+ * @param tally takes what every word drew of every parameter token
  * @returns undefined for methods other than `routed` and `grouped`: groups under one norm have no outputs of their own, and
  *   the rest read the image elsewhere
  */
@@ -65,12 +69,13 @@ export async function captionTraces(
   cache: StateCache,
   positions: readonly number[],
   captions: readonly string[],
+  tally?: DrawTally,
 ): Promise<CaptionTrace[] | undefined> {
   if (!['routed', 'grouped'].includes(model.config.fusion.method)) return undefined;
   const traces: CaptionTrace[] = [];
   for (let first = 0; first < captions.length; first += BATCH) {
     const chunk = positions.slice(first, first + BATCH);
-    traces.push(...(await traceBatch(model, cache, chunk, captions.slice(first, first + BATCH))));
+    traces.push(...(await traceBatch(model, cache, chunk, captions.slice(first, first + BATCH), tally)));
   }
   return traces;
 }
@@ -80,6 +85,7 @@ async function traceBatch(
   cache: StateCache,
   positions: readonly number[],
   captions: readonly string[],
+  tally: DrawTally | undefined,
 ): Promise<CaptionTrace[]> {
   const end = model.tokenizer.endOfTextId;
   const ids = captions.map((caption) => Array.from(model.tokenizer.encode(caption)));
@@ -90,6 +96,11 @@ async function traceBatch(
     end,
   );
   const tokenIds = text.tokenIds;
+  // Position p predicts token p: the input begins with the end-of-text token.
+  const words = ids.map((caption) => tokenWords(caption, model.tokenizer));
+  const places = words.flatMap((ofCaption, b) => ofCaption.map(({ tokens }) => tokens.map((p) => b * seqLen + p)));
+  if (places.length === 0) return positions.map((position) => ({ position, words: [] }));
+  const ranges: TokenRange[] = [];
   const read = tf.tidy(() => {
     const states = cache.states(positions);
     const seen = new Map<string, tf.Tensor>();
@@ -106,27 +117,57 @@ async function traceBatch(
       (_, l) => tf.mean(seen.get(`block${l}/attention/probabilities`) as tf.Tensor, 1) as tf.Tensor3D, // [batch, seqLen, keyLen]
     );
     const readings = imageReadings(model, states, { bridge: true });
-    const perBlock = blocks.map((layers, l) =>
-      layerNorms(layers, contexts[l], readings[l], attention[l], (name, group) => {
-        return seen.get(`block${l}/${LAYER_PATHS[name]}/${group}/weights`) as tf.Tensor2D;
-      }),
-    );
-    const shares = LAYER_NAMES.map((name) => tf.mean(tf.stack(perBlock.map((norms) => normalised(norms[name]))), 0));
+    const math = model.config.language.language.stack;
+    const pick = meansOf(places, captions.length * seqLen); // [words, batch · seqLen]
+    const drawn: tf.Tensor2D[] = [];
+    const perBlock = blocks.map((layers, block) => {
+      const written = writtenNorms(
+        {
+          ...{ layers, context: contexts[block], image: readings[block], attention: attention[block] },
+          weightsOf: (name, group) => seen.get(`block${block}/${LAYER_PATHS[name]}/${group}/weights`) as tf.Tensor2D,
+        },
+        math,
+      );
+      return LAYER_NAMES.map((layer) => {
+        const shares = groupShares(written[layer]);
+        for (const [g, group] of GROUP_NAMES.entries()) {
+          const tokens = written[layer][group]?.tokens;
+          if (tokens === undefined) continue;
+          const count = tokens.shape[2];
+          ranges.push({ block, layer, group, count });
+          const perToken = tf.mul(
+            tf.divNoNan(tokens, tf.sum(tokens, 2, true)),
+            tf.slice(shares, [0, 0, g], [-1, -1, 1]),
+          );
+          drawn.push(tf.matMul(pick, tf.reshape(perToken, [-1, count])));
+        }
+        return shares;
+      });
+    });
+    const shares = LAYER_NAMES.map((_, n) => tf.mean(tf.stack(perBlock.map((layers) => layers[n])), 0));
     return {
       attention: tf.mean(tf.stack(attention), 0), // [batch, seqLen, keyLen]
       shares: tf.stack(shares, 2), // [batch, seqLen, layers, groups]
+      drawn: tf.div(tf.concat(drawn, 1), blocks.length * LAYER_NAMES.length), // [words, parameter tokens of all ranges]
     };
   });
-  const [attention, shares] = await Promise.all([read.attention.data(), read.shares.data()]);
+  const [attention, shares, drawn] = await Promise.all([
+    read.attention.data(),
+    read.shares.data(),
+    read.drawn.data() as Promise<Float32Array>,
+  ]);
   const keyLen = read.attention.shape[2] as number;
-  tf.dispose([read.attention, read.shares]);
+  const numTokens = read.drawn.shape[1] as number;
+  tf.dispose([read.attention, read.shares, read.drawn]);
 
   const patches = numPatches(model.config.vision.vision);
   const imageTokens = keyLen - seqLen;
-  return ids.map((caption, b) => ({
+  let row = 0;
+  return words.map((ofCaption, b) => ({
     position: positions[b],
-    words: tokenWords(caption, model.tokenizer).map(({ word, tokens }) => {
-      // Position p predicts token p: the input begins with the end-of-text token.
+    words: ofCaption.map(({ word, tokens }) => {
+      const ofTokens = drawn.subarray(row * numTokens, ++row * numTokens);
+      tally?.add(word, ranges, ofTokens);
       const meanOf = (valueAt: (row: number) => number): number =>
         rounded(tokens.reduce((sum, p) => sum + valueAt(b * seqLen + p), 0) / tokens.length);
       const onKey = (key: number): number => meanOf((row) => attention[row * keyLen + key]);
@@ -147,6 +188,7 @@ async function traceBatch(
             ),
           ]),
         ) as unknown as Record<LayerName, GroupShares>,
+        tokens: topTokens(ranges, ofTokens, TOP_TOKENS),
       };
     }),
   }));
@@ -157,57 +199,19 @@ function rounded(value: number): number {
   return Number(value.toFixed(4));
 }
 
-/** Norms by group, [batch, seqLen] each; a group that takes no part is absent. */
-type Norms = Partial<Record<string, tf.Tensor2D>>;
-
-/** Output norms of every layer of a block as the definition of `captionTraces` counts them. */
-function layerNorms(
-  layers: BlockLayers,
-  { outputGroups }: AttentionContext,
-  readings: { keys: readonly GroupReading[]; values: readonly GroupReading[] },
-  attention: tf.Tensor3D,
-  weightsOf: (name: LayerName, group: string) => tf.Tensor2D,
-): Record<LayerName, Norms> {
-  const [batch, seqLen, keyLen] = attention.shape;
-  const imageTokens = keyLen - seqLen;
-  const ownNorms = (name: LayerName, groups: readonly ActiveGroup[]): Norms =>
-    Object.fromEntries(
-      groups.map(({ group, gate }) => {
-        const y = tf.matMul(weightsOf(name, group.name), group.valueParamTokens); // [batch · seqLen, dModel]
-        const norm = tf.norm(gate === undefined ? y : tf.mul(y, tf.tanh(gate)), 2, 1);
-        return [group.name, tf.reshape(norm, [batch, seqLen]) as tf.Tensor2D];
-      }),
-    );
-  const onImage = tf.slice(attention, [0, 0, 0], [-1, -1, imageTokens]);
-  const onText = tf.slice(attention, [0, 0, imageTokens], [-1, -1, seqLen]);
-  const attended = (on: tf.Tensor3D, norms: tf.Tensor): tf.Tensor2D =>
-    tf.reshape(tf.matMul(on, tf.reshape(norms, [batch, -1, 1])), [batch, seqLen]);
-  const readNorms = (name: 'key' | 'value', image: readonly GroupReading[]): Norms => {
-    const sums: Norms = {};
-    const add = (group: string, norms: tf.Tensor2D): void => {
-      const before = sums[group];
-      sums[group] = before === undefined ? norms : (tf.add(before, norms) as tf.Tensor2D);
-    };
-    for (const [group, norms] of Object.entries(ownNorms(name, layers[name]))) {
-      add(group, attended(onText, norms as tf.Tensor2D));
-    }
-    for (const { group, output } of image) add(group, attended(onImage, tf.norm(output, 2, 2)));
-    return sums;
-  };
-  return {
-    query: ownNorms('query', layers.query),
-    key: readNorms('key', readings.keys),
-    value: readNorms('value', readings.values),
-    output: ownNorms('output', [...layers.output, ...outputGroups]),
-    ffn: ownNorms('ffn', layers.ffn),
-  };
+/** A matrix that takes the mean of each list of rows. [lists, numRows] */
+function meansOf(lists: readonly (readonly number[])[], numRows: number): tf.Tensor2D {
+  const values = new Float32Array(lists.length * numRows);
+  for (const [i, rows] of lists.entries()) for (const row of rows) values[i * numRows + row] = 1 / rows.length;
+  return tf.tensor2d(values, [lists.length, numRows]);
 }
 
 /** Shares of the sum over groups. [batch, seqLen, groups] */
-function normalised(norms: Norms): tf.Tensor3D {
-  const present = Object.values(norms) as tf.Tensor2D[];
+function groupShares(written: WrittenByGroup): tf.Tensor3D {
+  const norms = GROUP_NAMES.map((group) => written[group]?.norm);
+  const present = norms.find((norm) => norm !== undefined) as tf.Tensor2D;
   const stacked = tf.stack(
-    GROUP_NAMES.map((group) => norms[group] ?? tf.zerosLike(present[0])),
+    norms.map((norm) => norm ?? tf.zerosLike(present)),
     2,
   );
   return tf.divNoNan(stacked, tf.sum(stacked, 2, true)) as tf.Tensor3D;

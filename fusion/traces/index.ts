@@ -1,8 +1,11 @@
+export { type CaptionTrace, captionTraces, type GroupShares, type TracedWord } from './captionTraces.js';
 export {
-  type CaptionTrace,
-  captionTraces,
+  createDrawTally,
+  type DrawnToken,
+  type DrawTally,
+  FEWEST_OCCURRENCES,
   GROUP_NAMES,
   type GroupName,
-  type GroupShares,
-  type TracedWord,
-} from './captionTraces.js';
+  type ParamTokenPlace,
+  type TokenShare,
+} from './drawTally.js';

@@ -48,8 +48,10 @@ export function createDecodeState(
   /** The input that each row belongs to: rows of one input read the same context. */
   let inputs: readonly number[] = Array.from({ length: batch }, (_, i) => i);
 
+  /** A pass may have written into the caches where they lie: these stay. */
   function replaceCaches(fresh: readonly KeyValueCache[] | undefined): void {
-    disposeAll(caches);
+    const kept = new Set(fresh?.map(({ keys }) => keys));
+    disposeAll(caches?.filter(({ keys }) => !kept.has(keys)));
     caches = fresh;
   }
   function replaceContexts(fresh: readonly AttentionContext[] | undefined): void {
@@ -68,7 +70,7 @@ export function createDecodeState(
         return {
           logits: result.logits,
           losses,
-          caches: result.caches.map(({ keys, values }) => ({ keys, values })),
+          caches: result.caches.map(({ keys, values, length }) => ({ keys, values, length })),
         };
       });
       replaceCaches(pass.caches);

@@ -7,7 +7,7 @@ import {
 } from './kernelContext.js';
 
 /** As src/kernels.h numbers them. */
-const MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+export const WEIGHT_MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
 
 /** A group of parameter tokens with its scores, [tokens, numParamTokens], and which gradients are wanted of it. */
 interface Group {
@@ -24,8 +24,9 @@ interface Group {
  */
 export function pattentionKernels({ addon, numbers, output }: KernelContext): Record<string, NativeKernel> {
   const settings = ({ normActivation, gelu, epsilon }: Attributes): (number | boolean)[] => {
-    const mode = MODES.indexOf(normActivation as string);
-    if (mode < 0) throw new Error(`Pattention: expected normActivation ${MODES.join(', ')}; got ${normActivation}`);
+    const mode = WEIGHT_MODES.indexOf(normActivation as string);
+    if (mode < 0)
+      throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
     return [mode, gelu === 'tanh', epsilon as number];
   };
 

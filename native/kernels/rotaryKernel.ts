@@ -27,7 +27,13 @@ export function rotaryKernel({ addon, numbers, output }: KernelContext): Record<
 }
 
 /** [2, seqLen, half]: cosines and, times the direction, sines of (startPosition + t) · base^(−i/half) in float32. */
-function rotaryTable(seqLen: number, half: number, start: number, base: number, direction: number): Float32Array {
+export function rotaryTable(
+  seqLen: number,
+  half: number,
+  start: number,
+  base: number,
+  direction: number,
+): Float32Array {
   const count = seqLen * half;
   const table = new Float32Array(2 * count);
   for (let t = 0; t < seqLen; t++) {

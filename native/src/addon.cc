@@ -16,9 +16,17 @@ namespace {
 /** Scratch memory kept between kernels, per thread and in common. */
 constexpr size_t kKeptScratch = size_t{256} << 20;
 
-const Kernels*& chosen() {
-  static const Kernels* kernels = &chooseKernels(nullptr);
-  return kernels;
+/** The kernels at work: the fastest ones within `limit`, or those with products in bf16 among them. */
+struct Choice {
+  std::string limit;
+  const Kernels* fastest = &chooseKernels(nullptr);
+  Kernels withBf16 = *fastest;
+  const Kernels* kernels = fastest;
+};
+
+Choice& chosen() {
+  static Choice choice;
+  return choice;
 }
 
 template <class F>
@@ -39,7 +47,7 @@ napi_value callKernel(napi_env env, napi_callback_info info) {
     napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
     Arguments in(env, info);
     const KernelLock lock;
-    static_cast<const Binding*>(data)->call(in, *chosen());
+    static_cast<const Binding*>(data)->call(in, *chosen().kernels);
     trimScratch(kKeptScratch);
     return nullptr;
   });
@@ -70,16 +78,63 @@ napi_value countScratch(napi_env env, napi_callback_info) {
   return number(env, static_cast<double>(scratchBytes()));
 }
 
+napi_value text(napi_env env, const char* value) {
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 /** Takes the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was taken. */
 napi_value choose(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments in(env, info);
     const std::string limit = in.text();
     const KernelLock lock;
-    chosen() = &chooseKernels(limit.c_str());
-    napi_value result = nullptr;
-    napi_create_string_utf8(env, chosen()->name, NAPI_AUTO_LENGTH, &result);
-    return result;
+    Choice& choice = chosen();
+    choice.limit = limit;
+    choice.fastest = choice.kernels = &chooseKernels(limit.c_str());
+    return text(env, choice.fastest->name);
+  });
+}
+
+/** Takes the products of a precision, 'highest', 'bf16' or 'bf16 emulated', from the next kernel on; returns it. */
+napi_value setMatmulPrecision(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments in(env, info);
+    const std::string precision = in.text();
+    in.end();
+    const bool emulated = precision == "bf16 emulated";
+    if (precision != "highest" && precision != "bf16" && !emulated) {
+      throw std::invalid_argument("matmulPrecision: expected highest, bf16 or bf16 emulated, got '" + precision + "'");
+    }
+    const KernelLock lock;
+    Choice& choice = chosen();
+    if (precision == "highest") {
+      choice.kernels = choice.fastest;
+      return text(env, precision.c_str());
+    }
+    const Bf16Products* products = chooseBf16Products(choice.limit.c_str(), emulated);
+    if (products == nullptr) {
+      throw std::invalid_argument("matmulPrecision " + precision + ": these kernels (" + choice.fastest->name +
+                                  ") have no such products");
+    }
+    choice.withBf16 = *choice.fastest;
+    choice.withBf16.matMul = products->matMul;
+    choice.withBf16.pattention = products->pattention;
+    choice.withBf16.pattentionGradient = products->pattentionGradient;
+    choice.withBf16.linearCrossEntropy = products->linearCrossEntropy;
+    choice.kernels = &choice.withBf16;
+    return text(env, precision.c_str());
+  });
+}
+
+/** What is missing on this processor for products in bf16, or for emulated ones; '' where nothing is. */
+napi_value missingForBf16(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments in(env, info);
+    const char* reason = whyNoBf16(in.flag("emulated"));
+    in.end();
+    return text(env, reason == nullptr ? "" : reason);
   });
 }
 
@@ -116,7 +171,7 @@ void define(napi_env env, napi_value exports, const char* name, napi_callback ca
 }
 
 napi_value start(napi_env env, napi_value exports) {
-  for (const Binding* bindings : {modelBindings, arrayBindings, optimizerBindings}) {
+  for (const Binding* bindings : {modelBindings, decodeBindings, arrayBindings, optimizerBindings}) {
     for (const Binding* each = bindings; each->name != nullptr; each++) {
       define(env, exports, each->name, callKernel, const_cast<Binding*>(each));
     }
@@ -126,6 +181,8 @@ napi_value start(napi_env env, napi_value exports) {
   define(env, exports, "physicalCores", countCores, nullptr);
   define(env, exports, "scratchBytes", countScratch, nullptr);
   define(env, exports, "choose", choose, nullptr);
+  define(env, exports, "setMatmulPrecision", setMatmulPrecision, nullptr);
+  define(env, exports, "whyNoBf16", missingForBf16, nullptr);
   define(env, exports, "alignment", alignment, nullptr);
   return exports;
 }

@@ -14,6 +14,8 @@ struct Binding {
 extern const Binding modelBindings[];
 /** Element-wise kernels, sums, and kernels that move numbers; ends with a null name. */
 extern const Binding arrayBindings[];
+/** A decoding step; ends with a null name. */
+extern const Binding decodeBindings[];
 /** Kernels over all parameters at once; ends with a null name. */
 extern const Binding optimizerBindings[];
 

@@ -43,6 +43,65 @@ struct Attention {
   float *dQ, *dK, *dV;
 };
 
+/** A group of parameter tokens in a decoding step; places are floats from the start of the shared scratch memory. */
+struct DecodeGroup {
+  const float *keys, *values;
+  long n;
+  float tau, scale;
+  /** Θ is the identity. */
+  bool linear;
+  /** What it reads: 0 the normalised state, 1 the attention's output, 2 the context's part of that. */
+  int input;
+  /** Which of the stage's outputs it adds to. */
+  int output;
+  /** [rows, n] */
+  long scores;
+  /** [numPartials, rows, dModel], each the sum over a run of value parameter tokens. */
+  long partials, numPartials;
+};
+
+/** Rows [from, to) of a group's keys, or of its values, whose sum goes to the partial at `partial`. */
+struct DecodeTask {
+  const DecodeGroup* group;
+  long from, to, partial;
+};
+
+/** Groups that run side by side. */
+struct DecodeStage {
+  const DecodeGroup* groups;
+  long numGroups;
+  const DecodeTask *keyTasks, *valueTasks;
+  long numKeyTasks, numValueTasks;
+};
+
+struct DecodeBlock {
+  /** Query, key and value (outputs 0, 1, 2); attention output; ffn. */
+  DecodeStage project, output, ffn;
+  /** [rows, contextLen, dModel]; null without a context. */
+  const float *contextKeys, *contextValues;
+  /** [rows, capacity, dModel], of which `past` are there; the new token's are written behind them. */
+  float *cacheKeys, *cacheValues;
+};
+
+/** One new token of every row through all blocks. */
+struct Decode {
+  long rows, dModel, numHeads, half, past, capacity, contextLen;
+  WeightMode mode;
+  bool tanhForm;
+  float epsilon, layerEpsilon;
+  /** Of the new token's position, [half]. */
+  const float *cosines, *sines;
+  const float* x;
+  float* output;
+  const DecodeBlock* blocks;
+  long numBlocks;
+  /** Shared scratch memory: [rows, dModel] each of these, then what the groups ask for. */
+  long sharedFloats;
+};
+
+/** Matrices [rows, dModel] at the start of a decoding step's shared scratch memory. */
+enum DecodeRows : int { kDecodeNormed = 0, kDecodeAttended = 1, kDecodeFromContext = 2, kDecodeQuery = 3, kDecodeMatrices = 4 };
+
 struct LinearCrossEntropy {
   long rows, dModel, classes;
   const float *states, *embedding;
@@ -101,6 +160,7 @@ struct Kernels {
   void (*pattentionGradient)(const Pattention&);
   void (*attention)(const Attention&);
   void (*attentionGradient)(const Attention&);
+  void (*decode)(const Decode&);
   void (*layerNormalize)(const float* x, float* out, float* inverseDeviation, long rows, long width, float epsilon);
   void (*layerNormalizeGradient)(const float* dOut, const float* out, const float* inverseDeviation, float* dX,
                                  long rows, long width);
@@ -128,7 +188,21 @@ struct Kernels {
   void (*swapAxes)(const float* x, float* out, long batch, long rows, long columns, long width);
 };
 
+/** Kernels whose packed products have operands rounded to bf16 and float32 sums; they take the place of those in Kernels. */
+struct Bf16Products {
+  void (*matMul)(const Product&);
+  void (*pattention)(const Pattention&);
+  void (*pattentionGradient)(const Pattention&);
+  void (*linearCrossEntropy)(const LinearCrossEntropy&);
+};
+
 /** The fastest build this processor can run; `limit` names a slower one, nullptr for none. */
 const Kernels& chooseKernels(const char* limit);
+
+/** Products of that build by AVX512-BF16, or by float32 instructions in its place; nullptr where it cannot do them. */
+const Bf16Products* chooseBf16Products(const char* limit, bool emulated);
+
+/** What is missing for them on this processor; nullptr where nothing is. */
+const char* whyNoBf16(bool emulated);
 
 }  // namespace tokenfuse

@@ -26,14 +26,6 @@ namespace {
 constexpr int kLooksBeforeSleep = 3000;
 constexpr size_t kAlignment = 64;
 
-inline void pauseProcessor() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 struct Scratch {
   float* memory = nullptr;
   size_t bytes = 0;
@@ -120,6 +112,14 @@ Pool& pool() {
 
 }  // namespace
 
+void pauseProcessor() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 int threadCount() { return pool().threads.load(); }
 
 void setThreadCount(int threads) {
@@ -134,6 +134,8 @@ void setThreadCount(int threads) {
   }
   p.threads.store(threads);
 }
+
+void yieldProcessor() { std::this_thread::yield(); }
 
 void runTasks(long tasks, void (*task)(void*, long, int), void* context) {
   Pool& p = pool();

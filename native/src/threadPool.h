@@ -21,6 +21,10 @@ int physicalCores();
 /** Runs task(context, 0 … tasks − 1, thread), thread in [0, threadCount()); returns when all have ended. */
 void runTasks(long tasks, void (*task)(void* context, long index, int thread), void* context);
 
+/** A waiting thread's pause between two looks, and its letting other threads run. */
+void pauseProcessor();
+void yieldProcessor();
+
 /**
  * Makes room of that many floats for every thread and in common, 64-byte aligned, kept for the next kernel.
  * Throws std::runtime_error when there is none.

@@ -1,1 +1,2 @@
 export * from './loadConfig.js';
+export * from './parseFile.js';

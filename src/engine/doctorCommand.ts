@@ -3,7 +3,7 @@ import { type Command, type JsonObject, type Output, renderTable, wrapText } fro
 import { ENGINE_NAMES, type EngineName, type EngineOptions } from './engine.js';
 import { FUSED_KERNELS, type FusedKernel } from './fusedKernels.js';
 import { measureMatmul } from './measureMatmul.js';
-import { type NativeKernels, nativeKernels } from './native.js';
+import { type Bf16Support, type NativeKernels, nativeBf16, nativeKernels } from './native.js';
 import { ENGINES } from './selectEngine.js';
 import { tf } from './tf.js';
 
@@ -18,6 +18,8 @@ interface Working {
   readonly matmulGflops: number;
   /** Bytes, of an engine with a pool: in use, free but kept for the next step, and how many of those at most. */
   readonly pool?: { readonly used: number; readonly free: number; readonly limit: number };
+  /** On native: whether `training.matmulPrecision: bf16` can be asked for, and what does it. */
+  readonly bf16?: Bf16Support;
   /** Fused operations with a kernel of their own; on native also what else is compiled, and what is not. */
   readonly kernels: { readonly fused: readonly FusedKernel[] } & Partial<NativeKernels>;
 }
@@ -73,7 +75,8 @@ async function examine(name: EngineName, options: EngineOptions): Promise<Findin
     const { pool } = tf.memory() as Pick<Working, 'pool'>;
     const fused = FUSED_KERNELS.filter((kernel) => tf.getKernel(kernel, tf.getBackend()) != null);
     const kernels = { fused, ...(name === 'native' ? await nativeKernels() : {}) };
-    return { engine: name, available: true, ...activated, matmulGflops, pool, kernels };
+    const bf16 = name === 'native' ? await nativeBf16() : undefined;
+    return { engine: name, available: true, ...activated, matmulGflops, pool, bf16, kernels };
   } catch (error) {
     const why = `fails: ${(error as Error).message.split('\n')[0]}`;
     return { engine: name, available: false, why, install: 'the message names the cause' };
@@ -95,8 +98,17 @@ function printFindings(engines: readonly Finding[], output: Output): void {
     const { used, free, limit } = finding.pool;
     output.line(`${finding.engine}: memory ${mib(used)} in use, ${mib(free)} kept for reuse (${mib(limit)} at most)`);
   }
+  for (const finding of engines) {
+    if (!finding.available || finding.bf16 === undefined) continue;
+    output.line(`${finding.engine}: matmulPrecision bf16: ${describeBf16(finding.bf16)}`);
+  }
   const chosen = engines.find(({ available }) => available);
   if (chosen !== undefined) output.line(`auto takes ${chosen.engine}`);
+}
+
+function describeBf16(support: Bf16Support): string {
+  if ('missing' in support) return `no, ${support.missing}`;
+  return support.by === 'emulation' ? 'bf16 emulated (TOKENFUSE_EMULATE_BF16), slow' : `yes, by ${support.by}`;
 }
 
 function printKernels(engines: readonly Finding[], output: Output): void {

@@ -5,11 +5,21 @@ export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as
 
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
+/**
+ * What the operands of large products are rounded to in training steps: not at all, or to bf16, which only native has, on a
+ * processor with AVX512-BF16. Sums, and everything that is stored, are float32 in both.
+ */
+export const MATMUL_PRECISIONS = ['highest', 'bf16'] as const;
+
+export type MatmulPrecision = (typeof MATMUL_PRECISIONS)[number];
+
 export interface EngineOptions {
   /** Accept an accelerator that is emulated on the CPU: slow, for checks on machines without a GPU. Default false. */
   readonly allowSoftwareAdapter?: boolean;
   /** Worker threads of `native`, at least 1; by default one per physical core. The other engines have no such choice. */
   readonly threads?: number;
+  /** What training will ask for; an engine that does not have it is refused. Default 'highest'. */
+  readonly matmulPrecision?: MatmulPrecision;
 }
 
 /** Whether an engine can work on this machine; `install` says what to do about it. */
@@ -25,6 +35,8 @@ export interface EngineInfo {
   readonly version: string;
   /** Worker threads, of an engine that has a choice of them. */
   readonly threads?: number;
+  /** Of products in training steps, where it is not 'highest'. */
+  readonly matmulPrecision?: 'bf16' | 'bf16 emulated';
 }
 
 export interface Engine {

@@ -5,6 +5,7 @@
 export const FUSED_KERNELS = [
   'AdamWStep',
   'AdamWUpdate',
+  'DecodeBlocks',
   'LayerNormalize',
   'LayerNormalizeGrad',
   'LinearCrossEntropy',

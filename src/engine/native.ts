@@ -1,6 +1,6 @@
 import { ConfigError } from '#src/errors';
 import { activateBackend } from './activateBackend.js';
-import type { Engine } from './engine.js';
+import type { Engine, MatmulPrecision } from './engine.js';
 import { tf } from './tf.js';
 
 /** Kernel names of TensorFlow.js and of this project: those in C++, and those left to plain JavaScript. */
@@ -17,7 +17,12 @@ interface NativeModule {
   nativeThreads(): number;
   nativeKernels(tensorflow: typeof tf): NativeKernels;
   registerNative(tensorflow: typeof tf): void;
+  bf16Support(): Bf16Support;
+  setNativeMatmulPrecision(precision: MatmulPrecision): void;
 }
+
+/** Products in bf16: by the processor, in a slow imitation of it (for tests), or what is missing for them. */
+export type Bf16Support = { readonly by: 'AVX512-BF16' | 'emulation' } | { readonly missing: string };
 
 const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
 const install = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then wasm serves`;
@@ -53,10 +58,23 @@ export async function changeThreads(threads: number): Promise<void> {
   if (tf.getBackend() === 'native') (await load()).setNativeThreads(threads);
 }
 
+/** Whether this machine's native engine, started or not, has products in bf16. */
+export async function nativeBf16(): Promise<Bf16Support> {
+  return (await load()).bf16Support();
+}
+
+let loaded: NativeModule | undefined;
+
+/** The native engine's module; undefined when another engine is at work. */
+export function nativeAtWork(): NativeModule | undefined {
+  return tf.getBackend() === 'native' ? loaded : undefined;
+}
+
 /** Loaded when first asked for. */
 async function load(): Promise<NativeModule> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return await import(new URL(`../../native/index.${extension}`, import.meta.url).href);
+  loaded = await (import(new URL(`../../native/index.${extension}`, import.meta.url).href) as Promise<NativeModule>);
+  return loaded;
 }
 
 /** What a process that shares the machine with others was told by the one that started it. */

@@ -1,6 +1,7 @@
 import { ConfigError, didYouMean } from '#src/errors';
 import { cpu } from './cpu.js';
 import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './engine.js';
+import { requireBf16 } from './matmulPrecision.js';
 import { native } from './native.js';
 import { tensorflow } from './tensorflow.js';
 import { wasm } from './wasm.js';
@@ -13,10 +14,15 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgp
  * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the
  * reason names those passed over, `doctor` says why they were. Tensors of an engine selected before stay on it.
  *
- * @throws ConfigError for a name that is none, and for a named engine that cannot work here, with what to install
+ * @throws ConfigError for a name that is none, for a named engine that cannot work here, with what to install, and for a
+ * precision that the engine does not have
  */
 export async function selectEngine(request: 'auto' | EngineName, options: EngineOptions = {}): Promise<EngineInfo> {
-  if (request === 'auto') return firstThatWorks(options);
+  const info = request === 'auto' ? await firstThatWorks(options) : await named(request, options);
+  return options.matmulPrecision === 'bf16' ? { ...info, matmulPrecision: await requireBf16(info.name) } : info;
+}
+
+async function named(request: EngineName, options: EngineOptions): Promise<EngineInfo> {
   if (!ENGINE_NAMES.includes(request)) {
     const names = ['auto', ...ENGINE_NAMES];
     throw new ConfigError(`engine: expected one of ${names.join(', ')}, got '${request}'${didYouMean(request, names)}`);
@@ -28,9 +34,9 @@ export async function selectEngine(request: 'auto' | EngineName, options: Engine
   );
 }
 
-/** The line a command prints about its engine: name, device, why. */
-export function describeEngine({ name, device, why }: EngineInfo): string {
-  return `engine ${name} on ${device} (${why})`;
+/** The line a command prints about its engine: name, device, precision, why. */
+export function describeEngine({ name, device, why, matmulPrecision }: EngineInfo): string {
+  return `engine ${name} on ${device}${matmulPrecision ? `, training in ${matmulPrecision}` : ''} (${why})`;
 }
 
 async function firstThatWorks(options: EngineOptions): Promise<EngineInfo> {

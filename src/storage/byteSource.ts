@@ -1,4 +1,9 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** For small files the readFile of node:fs/promises takes twice the time of this one. */
+const readWhole = promisify(readFile);
 
 /** Bytes on disk: a whole file, or a member of an archive, which is read where it lies and never unpacked. */
 export interface ByteSource {
@@ -21,7 +26,7 @@ export function fileOf({ path, member }: ByteSource): string {
 
 /** Reads the bytes; a failure is the file system's own error, or one that says the archive ends too soon. */
 export async function readSource({ path, member }: ByteSource): Promise<Buffer> {
-  if (member === undefined) return readFile(path);
+  if (member === undefined) return readWhole(path);
   const handle = await open(member.archive, 'r');
   try {
     const bytes = Buffer.alloc(member.length);

@@ -40,10 +40,12 @@ export interface AttentionContext {
   readonly separate?: { readonly query: PattentionLayer; readonly gate: tf.Scalar };
 }
 
-/** Keys and values of the tokens seen so far, [batch, length, dModel] each. */
+/** Keys and values of the tokens seen so far. */
 export interface KeyValueCache {
+  /** [batch, capacity, dModel], of which `length` tokens are filled. */
   readonly keys: tf.Tensor3D;
   readonly values: tf.Tensor3D;
+  readonly length: number;
 }
 
 export type AttentionMask =
@@ -88,7 +90,7 @@ export function block(
 ): { hidden: tf.Tensor3D; cache: KeyValueCache } {
   const [batch, seqLen, dModel] = x.shape;
   const { numHeads } = config;
-  const past = cache?.keys.shape[1] ?? 0;
+  const past = cache?.length ?? 0;
   const context = read?.separate ? undefined : read;
   const contextLen = context?.keys.shape[1] ?? 0;
   const flat = (t: tf.Tensor): tf.Tensor2D => tf.reshape(t, [-1, t.shape.at(-1) as number]); // [batch · len, width]
@@ -100,8 +102,8 @@ export function block(
   const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
   const newKeys = rotaryPositions(sequence(pattentionLayer(h, layers.key, config)), rotary);
   const newValues = sequence(pattentionLayer(h, layers.value, config));
-  const keys = cache ? tf.concat([cache.keys, newKeys], 1) : newKeys; // [batch, past + seqLen, dModel]
-  const values = cache ? tf.concat([cache.values, newValues], 1) : newValues;
+  const keys = cache ? tf.concat([filled(cache.keys, past), newKeys], 1) : newKeys; // [batch, past + seqLen, dModel]
+  const values = cache ? tf.concat([filled(cache.values, past), newValues], 1) : newValues;
   capture?.('attention/query', () => q);
   capture?.('attention/key', () => keys);
   capture?.('attention/value', () => values);
@@ -130,7 +132,12 @@ export function block(
   const ffn = pattentionLayer(normedMiddle, layers.ffn, config);
   captureWeights(normedMiddle, layers, ['ffn'], config, capture);
   capture?.('ffn', () => sequence(ffn));
-  return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values } };
+  return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values, length: past + seqLen } };
+}
+
+/** The tokens of a cache without the room behind them. */
+function filled(cached: tf.Tensor3D, length: number): tf.Tensor3D {
+  return cached.shape[1] === length ? cached : tf.slice(cached, [0, 0, 0], [-1, length, -1]);
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type LayerName,
 } from './block.js';
 import type { TokenFormerConfig } from './config.js';
+import { canDecode, decodeStack } from './decodeStack.js';
 import type { ParameterTree } from './parameterTree.js';
 import { constantTensor, createGroup, readGroup } from './paramTokens.js';
 import type { PattentionLayer } from './pattentionLayer.js';
@@ -87,7 +88,8 @@ export interface StackOptions {
 }
 
 /**
- * Runs the blocks in order; `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * Runs the blocks in order, or, to decode one more token, all at once (`decodeStack`). Caches that were passed in are not
+ * to be used again. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm
@@ -98,6 +100,10 @@ export function runStack(
   config: TokenFormerConfig,
   { mask, keyMask, contexts, caches, capture }: StackOptions,
 ): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
+  if (caches && !capture && !keyMask && mask.kind === 'causal') {
+    const decoding = { caches, ...(contexts ? { contexts } : {}) };
+    if (canDecode(x, blocks, decoding)) return decodeStack(x, blocks, config, decoding);
+  }
   let hidden = x;
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);

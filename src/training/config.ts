@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MATMUL_PRECISIONS } from '#src/engine';
 
 const count = z.int().positive();
 
@@ -20,6 +21,10 @@ export const TrainingConfig = z
     beta2: z.number().min(0).lt(1).default(0.95),
     adamEpsilon: z.number().positive().default(1e-8),
     weightDecay: z.number().min(0).default(0.1).describe('decoupled; matrices only, never norms, positions or gates'),
+    matmulPrecision: z
+      .enum(MATMUL_PRECISIONS)
+      .default('highest')
+      .describe('operands of large products in training steps; bf16 needs engine native and AVX512-BF16'),
     clipNorm: z.number().positive().default(1).describe('largest global norm of the gradient'),
     logEvery: count.default(10),
     evaluateEvery: count.default(200),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Output } from '#src/cli';
-import { tf } from '#src/engine';
+import { atMatmulPrecision, tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { squaredNorm } from '#src/kernels';
 import type { ParameterTree } from '#src/tokenformer';
@@ -147,7 +147,8 @@ function isOver({ step, bestStep }: TrainingState, { steps, patience, evaluateEv
 }
 
 /**
- * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW.
+ * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW. `config.matmulPrecision` is that of
+ * losses and gradients; everything else, evaluation too, is float32.
  *
  * @param step counts from 1; it decides which micro-batches are taken
  * @throws UserError when the loss or a gradient is not finite
@@ -166,11 +167,13 @@ export async function trainStep(
   let units = 0;
   const firstBatch = (step - 1) * config.gradientAccumulation;
   for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
-    const { value, grads } = tf.variableGrads(() => {
-      const batch = task.loss(index);
-      weight += batch.weight;
-      return batch.sum;
-    }, variables);
+    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
+      tf.variableGrads(() => {
+        const batch = task.loss(index);
+        weight += batch.weight;
+        return batch.sum;
+      }, variables),
+    );
     units += task.unitsIn(index);
     sums.push(value);
     for (const name of names) {

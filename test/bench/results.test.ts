@@ -3,6 +3,7 @@ import { benchMarkdown } from '../../bench/benchMarkdown.js';
 import { figureTable, showNumber, verdictLine } from '../../bench/figureTable.js';
 import { profileCells } from '../../bench/kernelProfile.js';
 import { resultsName } from '../../bench/machine.js';
+import { precisionSpeed, precisionTable } from '../../bench/precisionCurves.js';
 import { type BenchResults, type Figure, timedRow, type Verdict } from '../../bench/results.js';
 import type { BenchCase } from '../../bench/runRounds.js';
 import type { SideName } from '../../bench/side.js';
@@ -82,6 +83,26 @@ describe('the tables of the bench', () => {
   });
 });
 
+describe('loss curves in both precisions', () => {
+  const losses = { highest: [4, 3, 2], bf16: [4, 3.03, 1.98] };
+
+  it('show the first step, the last, and how far they are apart', () => {
+    expect(precisionTable({ by: 'AVX512-BF16', losses })).toEqual({
+      headers: ['step', 'highest', 'bf16', 'difference'],
+      cells: [
+        ['1', '4.0000', '4.0000', '0.00 %'],
+        ['3', '2.0000', '1.9800', '-1.00 %'],
+      ],
+    });
+  });
+
+  it('say that they are emulated, and give a speed only where they are not', () => {
+    expect(precisionTable({ by: 'emulation', losses }).headers[2]).toBe('bf16 emulated');
+    expect(precisionSpeed({ by: 'emulation', losses })).toMatch(/^No speed: emulation/);
+    expect(precisionSpeed({ by: 'AVX512-BF16', losses, speedup: 1.5 })).toMatch(/: 1\.50 \(AVX512-BF16\)\.$/);
+  });
+});
+
 describe('what the bench leaves behind', () => {
   it('is named by date and processor', () => {
     expect(resultsName('2025-03-04T05:06:07Z', 'Intel(R) Xeon(R) CPU @ 2.00GHz')).toBe(
@@ -100,10 +121,17 @@ describe('what the bench leaves behind', () => {
       versions: { native: { node: 'v20' } },
       skipped: ['pytorch is left out: no PyTorch'],
       figures: [figure(undefined, { native: [1] })],
+      precision: { skipped: 'precision is left out: the processor lacks AVX2' },
       profiles: { small: { milliseconds: 1, kernels: [] } },
     };
     const text = benchMarkdown(results, 'x.json');
-    for (const part of ['A, 2 cores (avx2)', '- ours: node v20', '- pytorch is left out', '| a step | 100 | 61 % |']) {
+    for (const part of [
+      'A, 2 cores (avx2)',
+      '- ours: node v20',
+      '- pytorch is left out',
+      'precision is left out',
+      '| a step | 100 | 61 % |',
+    ]) {
       expect(text).toContain(part);
     }
   });

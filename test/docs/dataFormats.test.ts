@@ -3,6 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CaptionSource, loadCaptions, readPredictions } from '#fusion/captionData';
+import { ImageDataConfig } from '#vision';
+import { readImageShards } from '../../vision/data/imageShards.js';
 import { tarBytes } from '../support/tarBytes.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 
@@ -47,6 +49,29 @@ describe('docs/data-formats.md', () => {
     const source = CaptionSource.parse(parse(yaml).captions);
     const images = loadCaptions(source, { root: folder, requireImageFiles: true });
     expect(images.map(({ id, captions }) => [id, captions])).toEqual(CAPTIONS.map((captions, i) => [i + 1, captions]));
+  });
+
+  it('gives an example of shards for vision pretraining that can be read', () => {
+    const [, text] = page.split('### Shards for vision pretraining');
+    const [, yaml] = text.match(/```yaml\n(.*?)```/s) as RegExpMatchArray;
+    const config = ImageDataConfig.parse(parse(yaml).train);
+    if (config.kind !== 'webdataset') throw new Error(`expected shards, got ${config.kind}`);
+    const folder = temporaryFolder();
+    const files = filesOf(text.split('\n## ')[0]);
+    const members = files.get('labelled/000000.tar')!.trim().split('\n');
+    mkdirSync(join(folder, config.path as string));
+    const shard = tarBytes(members.map((name) => ({ name, content: files.get(name) ?? '' })));
+    writeFileSync(join(folder, 'labelled/000000.tar'), shard);
+    const read = readImageShards([join(folder, config.path as string)], 'grid', config.grid);
+    expect([read.classNames, [...read.labels!]]).toEqual([
+      ['cat', 'dog'],
+      [0, 1],
+    ]);
+    expect([read.attributeNames, [...read.attributes!]]).toEqual([
+      ['red', 'round'],
+      [1, 1, 1, 0],
+    ]);
+    expect([...read.cells!]).toEqual([1, 0, 0, 2]);
   });
 
   it('gives an example of predictions that can be read', () => {

@@ -76,6 +76,16 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     expect(readdirSync(folder)).toEqual(['vision.yaml']);
   });
 
+  it('a precision that the engine does not have', async () => {
+    const folder = temporaryFolder();
+    const path = writeExperiment(folder, { ...visionExperiment, training: { ...training, matmulPrecision: 'bf16' } });
+    const refused = await refusal(['train', path, '--engine', 'wasm'], folder, 2);
+    expect(refused).toMatch(
+      /matmulPrecision 'bf16': expected engine native on a processor with .*, got: engine wasm; set/,
+    );
+    expect(readdirSync(folder)).toEqual(['vision.yaml']);
+  });
+
   it('an experiment file that is not there', async () => {
     const folder = temporaryFolder();
     expect(await refusal(['train', 'nothing.yaml'], folder, 1)).toContain('nothing.yaml: no such file');

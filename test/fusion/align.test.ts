@@ -101,6 +101,19 @@ describe('align', () => {
     });
   }
 
+  it('takes captions as long as the language model was trained with, and refuses more', async () => {
+    const folder = await prepared();
+    const source = { captions: 'captions.json' };
+    const experiment = (seqLen?: number) => tinyAlignment({ data: { train: source, validation: source, seqLen } });
+    expect(await rejectedLine(alignTiny(folder, experiment(129)))).toBe(
+      'data.seqLen: expected at most 128, the seqLen that the language model was trained with, got 129',
+    );
+    expect(existsSync(join(folder, 'align'))).toBe(false);
+    // The same captions in batches as wide as the longest of them: the limit itself changes nothing.
+    const [free, given] = [await alignTiny(folder, experiment()), await alignTiny(folder, experiment(128), 'given')];
+    expect(free.bestValue).toBe(given.bestValue);
+  });
+
   it('refuses a merge that has nothing to train', async () => {
     const folder = await prepared({ bridge: { tokens: 0, parts: [] } });
     expect(await rejectedLine(alignTiny(folder))).toContain('merge with bridge.tokens above 0');

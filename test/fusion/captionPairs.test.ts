@@ -206,7 +206,7 @@ describe('openCaptionPairs', () => {
     const longest = tinyTokenizer(folder).encode('the square is brown').length;
     await expect(openTiny(folder, captions, { seqLen: longest + 1 })).resolves.toBeDefined();
     const refused = await rejectedLine(openTiny(folder, captions, { seqLen: longest }));
-    expect(refused).toMatch(/image 1[01] has \d+ tokens; expected at most \d+, raise seqLen/);
+    expect(refused).toMatch(/image 1[01] has \d+ tokens; expected at most \d+: shorten it, or raise seqLen/);
   });
 
   it('refuses a file whose images have no captions', async () => {

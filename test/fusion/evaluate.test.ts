@@ -227,6 +227,7 @@ describe('evaluate', () => {
       expect(samples.every(({ exact }) => typeof exact === 'boolean')).toBe(true);
     }
     expect(lines.join('\n')).toMatch(/object +relation +exact/);
+    expect(lines.join('\n')).toMatch(/perplexity +BLEU-1 +BLEU-4 +METEOR-like +ROUGE-L/);
     for (const line of lines.join('\n').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
@@ -236,6 +237,15 @@ describe('evaluate', () => {
     const kept = readJson(join(outDir, 'evaluation.json'), 'evaluation');
     expect(kept).toEqual(JSON.parse(JSON.stringify({ decoding, sets })));
     expect(readJson(join(outDir, 'traces.json'), 'traces')).toEqual(JSON.parse(JSON.stringify(traces)));
+  });
+
+  it('prints scores of captions without scenes, perplexity among them, in 80 columns', async () => {
+    const { sets, lines } = await evaluateTiny(await prepared());
+    const text = lines.join('\n');
+    expect(text).toMatch(/NLL +CIDEr-D +BLEU-4 +METEOR-like +ROUGE-L/);
+    const perplexity = Math.exp(row(sets[0], ROWS.model).captionNll!);
+    expect(Number(/perplexity +BLEU-1\n.*\nmodel +([\d.]+)/.exec(text)![1]) / perplexity).toBeCloseTo(1, 2);
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it('gives the same again', async () => {

@@ -3,7 +3,10 @@ import { createRandom, type Random } from '#src/random';
 import type { Addon } from '../../native/addon.js';
 import { addon, describeNative } from './nativeComparison.js';
 
-const NO_KERNELS = ['setThreads', 'threads', 'physicalCores', 'scratchBytes', 'choose', 'alignment'];
+const NO_KERNELS = [
+  ...['setThreads', 'threads', 'physicalCores', 'scratchBytes', 'alignment'],
+  ...['choose', 'setMatmulPrecision', 'whyNoBf16'],
+];
 const kernels = Object.keys(addon ?? {}).filter((name) => !NO_KERNELS.includes(name)) as (keyof Addon)[];
 
 const REFUSAL = /: expected (.+), got (.+)$/s;

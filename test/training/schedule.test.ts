@@ -52,6 +52,13 @@ describe('TrainingConfig', () => {
     expect([issue.path, issue.message]).toEqual([['warmupSteps'], 'expected fewer than steps 10, got 10']);
   });
 
+  it('multiplies at the highest precision unless told otherwise, and knows the names of the others', () => {
+    expect(TrainingConfig.parse(least).matmulPrecision).toBe('highest');
+    expect(TrainingConfig.parse({ ...least, matmulPrecision: 'bf16' }).matmulPrecision).toBe('bf16');
+    const [issue] = TrainingConfig.safeParse({ ...least, matmulPrecision: 'bfloat16' }).error!.issues;
+    expect(issue.message).toMatch(/"highest"\|"bf16"/);
+  });
+
   it.each([
     ['steps', -1],
     ['learningRate', 0],

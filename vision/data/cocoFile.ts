@@ -8,17 +8,13 @@ import { z } from 'zod';
 import { UserError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { assertFolder } from './imageFolder.js';
-import type { ImageEntry, LabelGrid, LabelledImages, LabelRequirement } from './labelledImages.js';
+import { checkedCells, LabelGridConfig } from './labelGrid.js';
+import type { ImageEntry, LabelledImages, LabelRequirement } from './labelledImages.js';
 
 const Id = z.union([z.int(), z.string()]);
 const Image = z.object({ id: Id, file_name: z.string().min(1), cells: z.unknown().optional() });
 const Categories = z.array(z.object({ id: Id, name: z.string().min(1) })).min(1);
 const Annotations = z.array(z.object({ image_id: Id, category_id: Id.optional(), caption: z.unknown().optional() }));
-const Grid = z.object({
-  rows: z.int().positive(),
-  cols: z.int().positive(),
-  attributes: z.array(z.object({ name: z.string().min(1), values: z.array(z.string()).min(2) })).min(1),
-});
 
 /**
  * The images of a COCO-style file with the labels that `requirement` asks for: `attributes` gives a 0/1 vector per
@@ -89,25 +85,11 @@ function readGrid(
   rawGrid: unknown,
   images: readonly z.output<typeof Image>[],
 ): Pick<LabelledImages, 'grid' | 'cells'> {
-  const grid: LabelGrid = parse(Grid, rawGrid, path, ['grid']);
-  const { rows, cols, attributes } = grid;
-  const cellsPerImage = rows * cols * attributes.length;
+  const grid = parse(LabelGridConfig, rawGrid, path, ['grid']);
+  const cellsPerImage = grid.rows * grid.cols * grid.attributes.length;
   const cells = new Int32Array(images.length * cellsPerImage);
-  for (const [i, { cells: values }] of images.entries()) {
-    const where = `${path}: images[${i}].cells`;
-    if (!Array.isArray(values) || values.length !== cellsPerImage) {
-      const got = Array.isArray(values) ? `${values.length}` : values === undefined ? 'nothing' : show(values);
-      const product = `${rows} rows × ${cols} cols × ${attributes.length} attributes`;
-      throw new UserError(`${where}: expected ${cellsPerImage} integers (${product}), got ${got}`);
-    }
-    for (const [j, value] of values.entries()) {
-      const attribute = attributes[j % attributes.length];
-      if (!Number.isInteger(value) || value < 0 || value >= attribute.values.length) {
-        const range = `0..${attribute.values.length - 1}`;
-        throw new UserError(`${where}[${j}]: expected a value of '${attribute.name}' in ${range}, got ${show(value)}`);
-      }
-      cells[i * cellsPerImage + j] = value;
-    }
+  for (const [i, image] of images.entries()) {
+    cells.set(checkedCells(image.cells, grid, `${path}: images[${i}].cells`), i * cellsPerImage);
   }
   return { grid, cells };
 }

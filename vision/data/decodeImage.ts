@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { decodePlainPng } from './decodePlainPng.js';
 
 /** What decides the pixels of a decoded image, apart from its file. */
 export interface DecodeSettings {
@@ -12,6 +13,12 @@ export interface DecodeSettings {
 /** Names the decoder, whose resampling may differ between versions. */
 export const DECODER_VERSION = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
+/**
+ * Longest side of a plain PNG, in pixels, that is decoded in this thread. A call of sharp costs about 1 ms whatever the
+ * size, ten times what 48 x 48 pixels take here; from about 200 on its threads are faster.
+ */
+const LARGEST_PLAIN_SIDE = 128;
+
 const FIT = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
 
 /**
@@ -24,6 +31,8 @@ const FIT = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
  */
 export async function decodeImage(bytes: Uint8Array, settings: DecodeSettings): Promise<Uint8Array> {
   const { imageSize, resize } = settings;
+  const plain = imageSize <= LARGEST_PLAIN_SIDE ? decodePlainPng(bytes, imageSize) : undefined;
+  if (plain !== undefined) return plain;
   const [r, g, b] = settings.background;
   try {
     // Bytes, not a path: libvips remembers decoded files by name and would not see that one was replaced.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LabelGridConfig } from './labelGrid.js';
 
 /** How images become squares of one size. */
 export const Preprocessing = z.strictObject({
@@ -38,5 +39,13 @@ export const ImageDataConfig = z.discriminatedUnion('kind', [
   }),
   /** Every image below a folder, without labels. */
   z.strictObject({ kind: z.literal('folder'), path: z.string().min(1), ...shared }),
+  /** WebDataset shards: one, a folder of them, or a list; labels are in `.cls` and `.json` beside an image. */
+  z.strictObject({
+    kind: z.literal('webdataset'),
+    path: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
+    /** What the numbers in `cells` mean, for labels on a grid. */
+    grid: LabelGridConfig.optional(),
+    ...shared,
+  }),
 ]);
 export type ImageDataConfig = z.output<typeof ImageDataConfig>;

@@ -6,6 +6,7 @@ import { listClassFolders } from './classFolders.js';
 import { readCocoFile } from './cocoFile.js';
 import type { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 import { listImageFolder } from './imageFolder.js';
+import { readImageShards } from './imageShards.js';
 import type { ImageEntry, LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
 import type { BrokenImage, PackedImages } from './packedImages.js';
 import { packImages } from './packImages.js';
@@ -117,20 +118,32 @@ function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptio
   const refuse = (needed: string, mend: string): never => {
     throw new ConfigError(`data.kind: the objective needs ${needed}, '${config.kind}' has none; ${mend}`);
   };
-  if (requirement === 'class' && config.kind !== 'classFolders') refuse('a class per image', "use kind 'classFolders'");
-  if (requirement === 'attributes' && config.kind !== 'coco') refuse('attributes per image', "use kind 'coco'");
-  if (requirement === 'grid' && config.kind !== 'coco') refuse('labels per grid cell', "use kind 'coco'");
+  const isOf = (...kinds: readonly ImageDataConfig['kind'][]): boolean => kinds.includes(config.kind);
+  if (requirement === 'class' && !isOf('classFolders', 'webdataset')) {
+    refuse('a class per image', "use kind 'classFolders' or 'webdataset'");
+  }
+  if (requirement === 'attributes' && !isOf('coco', 'webdataset')) {
+    refuse('attributes per image', "use kind 'coco' or 'webdataset'");
+  }
+  if (requirement === 'grid' && !isOf('coco', 'webdataset')) {
+    refuse('labels per grid cell', "use kind 'coco' or 'webdataset'");
+  }
   if (requirement === 'grid' && config.resize !== 'stretch') {
     throw new ConfigError(`data.resize: expected 'stretch', which keeps grid labels in place, got '${config.resize}'`);
   }
   if (config.kind === 'classFolders') return listClassFolders(resolve(baseDir, config.path));
+  if (config.kind === 'webdataset') {
+    const paths = [config.path].flat().map((path) => resolve(baseDir, path));
+    return readImageShards(paths, requirement, config.grid);
+  }
   if (config.kind === 'folder') return { entries: listImageFolder(resolve(baseDir, config.path)) };
   const images = config.images === undefined ? undefined : resolve(baseDir, config.images);
   return readCocoFile(resolve(baseDir, config.annotations), images, requirement === 'class' ? 'none' : requirement);
 }
 
 function describe(config: ImageDataConfig): string {
-  return config.kind === 'coco' ? config.annotations : config.path;
+  if (config.kind === 'coco') return config.annotations;
+  return typeof config.path === 'string' ? config.path : config.path.join(', ');
 }
 
 function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly number[]): ImageDataset {

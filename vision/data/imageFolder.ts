@@ -3,7 +3,8 @@ import { extname, join } from 'node:path';
 import { UserError } from '#src/errors';
 import type { ImageEntry } from './labelledImages.js';
 
-const IMAGE_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif'];
+/** In lower case, without the dot. */
+export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'];
 
 /**
  * Every image file below `folder`, in path order; files and folders whose name starts with a dot are passed over.
@@ -20,7 +21,7 @@ export function listImageFolder(folder: string): ImageEntry[] {
     for (const { name, isFolder } of listFolder(path)) {
       const childKey = key === '' ? name : `${key}/${name}`;
       if (isFolder) visit(join(path, name), childKey, [...above, real]);
-      else if (IMAGE_EXTENSIONS.includes(extname(name).toLowerCase()))
+      else if (IMAGE_EXTENSIONS.includes(extname(name).slice(1).toLowerCase()))
         entries.push({ path: join(path, name), key: childKey });
       else otherFiles++;
     }
@@ -29,7 +30,9 @@ export function listImageFolder(folder: string): ImageEntry[] {
   visit(folder, '', []);
   if (entries.length === 0) {
     const found = otherFiles === 0 ? 'no files' : `${otherFiles} other file${otherFiles === 1 ? '' : 's'}`;
-    throw new UserError(`empty dataset: expected images (${IMAGE_EXTENSIONS.join(' ')}) in ${folder}, got ${found}`);
+    throw new UserError(
+      `empty dataset: expected images (${IMAGE_EXTENSIONS.map((extension) => `.${extension}`).join(' ')}) in ${folder}, got ${found}`,
+    );
   }
   return entries;
 }

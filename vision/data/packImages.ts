@@ -24,7 +24,7 @@ export interface PackOptions extends DecodeSettings {
   readonly cacheDir: string;
   /** Share of the images, in 0..1, that may be broken. Default 0. */
   readonly maxBrokenShare?: number;
-  /** Images decoded at a time. Default: the number of cores. */
+  /** Images read or decoded at a time. Default: the number of cores, at least 8, so that files are waited for together. */
   readonly concurrency?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -42,7 +42,7 @@ const FORMAT_VERSION = 1;
 export async function packImages(entries: readonly ImageEntry[], options: PackOptions): Promise<PackedImages> {
   if (entries.length === 0) throw new UserError('empty dataset: expected at least one image, got none');
   const { imageSize, resize, background, cacheDir, maxBrokenShare = 0 } = options;
-  const concurrency = options.concurrency ?? availableParallelism();
+  const concurrency = options.concurrency ?? Math.max(8, availableParallelism());
   const { hashes, remember } = await contentHashes(entries, cacheDir, concurrency);
   const settings = { formatVersion: FORMAT_VERSION, decoder: DECODER_VERSION, imageSize, resize, background };
   const folder = join(cacheDir, sha256(Buffer.from(JSON.stringify({ settings, hashes }))));

@@ -26,6 +26,9 @@ export const createAttributes: ObjectiveFactory<AttributesConfig> = (config, vis
 const createImageAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, vision, labels) => {
   const head = `${VISION_GROUP}/head/attributes`;
   const numAttributes = labels.attributeNames?.length ?? 0;
+  if (numAttributes === 0) {
+    throw new ConfigError('objectives: attributes of the image: expected attribute names in the data, got none');
+  }
   const logits = ({ tree, states }: ObjectiveInput): tf.Tensor2D =>
     linearHead(tree, head, pooled(vision, states().normed)); // [batch, numAttributes]
   const targets = ({ batch }: ObjectiveInput): tf.Tensor2D =>

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { tf } from '#src/engine';
+import { ConfigError } from '#src/errors';
 import { softmaxCrossEntropy } from '#src/kernels';
 import { pooled, VISION_GROUP } from '../backbone.js';
 import { createLinearHead, linearHead } from './linearHead.js';
@@ -13,6 +14,7 @@ const HEAD = `${VISION_GROUP}/head/classify`;
 /** Softmax cross-entropy of a linear head on the pooled image. Measures accuracy. */
 export const createClassify: ObjectiveFactory<z.output<typeof ClassifyConfig>> = ({ weight }, vision, labels) => {
   const numClasses = labels.classNames?.length ?? 0;
+  if (numClasses === 0) throw new ConfigError('objectives: classify: expected a class per image in the data, got none');
   const logits = ({ tree, states }: ObjectiveInput): tf.Tensor2D =>
     linearHead(tree, HEAD, pooled(vision, states().normed)); // [batch, numClasses]
   const classes = ({ batch }: ObjectiveInput): tf.Tensor1D => tf.tensor1d(batch.labels as Int32Array, 'int32');

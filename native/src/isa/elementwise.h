@@ -119,34 +119,12 @@ static void binary(const Binary& g) {
   }
 }
 
-/** Turns pairs (x[i], x[half + i]) of every head by the angle of their position. */
 static void rotary(const float* x, float* out, const float* cosines, const float* sines, long batch, long seqLen,
                    long numHeads, long headDim, long half) {
   const long width = numHeads * headDim;
   eachRow(batch * seqLen, width, [&](long row) {
-    const float* cos = cosines + row % seqLen * half;
-    const float* sin = sines + row % seqLen * half;
-    for (long h = 0; h < numHeads; h++) {
-      const float* from = x + row * width + h * headDim;
-      float* to = out + row * width + h * headDim;
-      long i = 0;
-      for (; i + W <= half; i += W) {
-        const V a = load(from + i);
-        const V b = load(from + half + i);
-        const V c = load(cos + i);
-        const V s = load(sin + i);
-        store(to + i, a * c - b * s);
-        store(to + half + i, b * c + a * s);
-      }
-      // Heads may turn three pairs: parts of vectors would cost more than they save.
-      for (; i < half; i++) {
-        const float a = from[i];
-        const float b = from[half + i];
-        to[i] = a * cos[i] - b * sin[i];
-        to[half + i] = b * cos[i] + a * sin[i];
-      }
-      for (long i = 2 * half; i < headDim; i++) to[i] = from[i];
-    }
+    const long place = row % seqLen * half;
+    rotateRow(x + row * width, out + row * width, cosines + place, sines + place, numHeads, headDim, half);
   });
 }
 

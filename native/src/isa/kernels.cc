@@ -1,5 +1,6 @@
 /** All kernels, compiled once for each instruction set. */
 #include "attention.h"
+#include "decode.h"
 #include "elementwise.h"
 #include "linearCrossEntropy.h"
 #include "matMul.h"
@@ -11,7 +12,7 @@ namespace TOKENFUSE_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   attention, attentionGradient,
+    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   attention, attentionGradient, decode,
     layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, linearCrossEntropy, rotary,    adamW,
     squaredNorms,
     unary,              binary,         softmax,      argMax,       sumRows,              sumColumns, segmentSum,

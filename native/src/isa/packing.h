@@ -1,20 +1,25 @@
 /** The right factor of a product, rearranged so that a tile reads it from end to end. */
 #pragma once
-#include "simd.h"
+#if defined(TOKENFUSE_BF16)
+#include "bf16Operands.h"
+#else
+#include "float32Operands.h"
+#endif
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
-/** Depth of a block, at most; its tile of A stays in the first-level cache. */
-constexpr long KC = 384;
-/** Depth of the blocks that depth k is cut into: equal ones of at most KC. */
+/** Depth of the blocks that depth k is cut into: equal ones of whole steps, of at most KC. */
 INLINE long blockDepth(long k) {
   const long blocks = (k + KC - 1) / KC;
-  return blocks <= 1 ? k : (k + blocks - 1) / blocks;
+  return blocks <= 1 ? k : roundUp((k + blocks - 1) / blocks, kStepDepth);
 }
 
+/** Steps of that depth. */
+INLINE long stepsOf(long depth) { return (depth + kStepDepth - 1) / kStepDepth; }
+
 /** Floats of a packed [k, n] matrix. */
-INLINE long packedSize(long k, long n) { return k * roundUp(n, NR); }
+INLINE long packedSize(long k, long n) { return stepsOf(k) * roundUp(n, NR); }
 
 /** Lanes of two vectors taken in turn, of their first or second halves. */
 #if defined(__AVX512F__)
@@ -35,13 +40,13 @@ INLINE V zipLow(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_LOW}
 INLINE V zipHigh(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_HIGH}); }
 #endif
 
-/** out[p · NR + j] = b[j · ldb + p] for p < depth ≤ W and j < W; zeros for j ≥ rows. */
-static void packSquare(const float* b, long ldb, long rows, long depth, float* out) {
+/**
+ * out[p · NR + j] = step p of row j, whose `depth` numbers start at b[j · ldb], for p < steps ≤ W and j < W; zeros for
+ * j ≥ rows.
+ */
+static void packSquare(const float* b, long ldb, long rows, long depth, long steps, float* out) {
   V square[2][W];
-  for (int j = 0; j < W; j++) {
-    if (j >= rows) square[0][j] = V{};
-    else square[0][j] = depth == W ? load(b + j * ldb) : load(b + j * ldb, Part{depth});
-  }
+  for (int j = 0; j < W; j++) square[0][j] = j < rows ? stepsAlong(b + j * ldb, depth) : V{};
   // Row and lane number, written after each other, are turned by one bit; after log₂ W turns they have changed places.
   int from = 0;
 #pragma GCC unroll 4
@@ -53,18 +58,18 @@ static void packSquare(const float* b, long ldb, long rows, long depth, float* o
     }
     from = 1 - from;
   }
-  if (depth == W) {
+  if (steps == W) {
 #pragma GCC unroll 16
     for (int p = 0; p < W; p++) store(out + p * NR, square[from][p]);
     return;
   }
-  for (long p = 0; p < depth; p++) store(out + p * NR, square[from][p]);
+  for (long p = 0; p < steps; p++) store(out + p * NR, square[from][p]);
 }
 
 /**
  * Packs panel number `panel` of B [k, n]; with `transposed`, B is stored [n, k].
  *
- * Packed: for every block of depth kc all panels, [kc, NR] each, the last one filled with zeros.
+ * Packed: for every block of depth all panels, [steps, NR] each, the last one filled with zeros.
  */
 static void packPanel(const float* b, long ldb, bool transposed, long k, long n, long panel, float* packed) {
   const long width = roundUp(n, NR);
@@ -73,17 +78,18 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
   const long depth = blockDepth(k);
   for (long p0 = 0; p0 < k; p0 += depth) {
     const long kc = least(depth, k - p0);
-    float* out = packed + p0 * width + j0 * kc;
+    const long steps = stepsOf(kc);
+    float* out = packed + stepsOf(p0) * width + j0 * steps;
     if (!transposed) {
-      const float* from = b + p0 * ldb + j0;
-      if (columns == NR) {
-        for (long p = 0; p < kc; p++) {
-          for (int v = 0; v < NV; v++) store(out + p * NR + v * W, load(from + p * ldb + v * W));
-        }
-      } else {
-        for (long p = 0; p < kc; p++) {
-          for (long j = 0; j < columns; j++) out[p * NR + j] = from[p * ldb + j];
-          for (long j = columns; j < NR; j++) out[p * NR + j] = 0;
+      for (long p = 0; p < steps; p++) {
+        const float* from = b + (p0 + p * kStepDepth) * ldb + j0;
+        const long rest = kc - p * kStepDepth;
+        for (int v = 0; v < NV; v++) {
+          const long lanes = columns - v * W;
+          const V step = lanes >= W   ? stepAcross(from + v * W, ldb, rest, Whole{})
+                         : lanes <= 0 ? V{}
+                                      : stepAcross(from + v * W, ldb, rest, Part{lanes});
+          store(out + p * NR + v * W, step);
         }
       }
       continue;
@@ -91,10 +97,10 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
     const float* from = b + j0 * ldb + p0;
     for (long j = 0; j < NR; j += W) {
       const long rows = least<long>(W, columns - j);
-      for (long p = 0; p < kc; p += W) {
-        const long square = least<long>(W, kc - p);
+      for (long p = 0; p < steps; p += W) {
+        const long square = least<long>(W, steps - p);
         if (rows > 0) {
-          packSquare(from + j * ldb + p, ldb, rows, square, out + p * NR + j);
+          packSquare(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
         } else {
           for (long i = p; i < p + square; i++) store(out + i * NR + j, V{});
         }

@@ -2,6 +2,8 @@
  * C = A B, or C += A B, of float32 matrices in panels: the columns of B are packed NR at a time, tiles of MR × NR live
  * in registers. Every number of C is one chain of fused multiply-adds in the order of the depth, cut at fixed depths:
  * how rows and columns are shared among threads does not show in the result.
+ *
+ * With TOKENFUSE_BF16 the packed operands are bf16; what is not packed (a few rows) stays float32.
  */
 #pragma once
 #include "../threadPool.h"
@@ -53,26 +55,27 @@ static void packAll(const Packing* jobs, int count) {
 }
 
 /**
- * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …]. `rowMajor`: a(i, p) = a[i · as + p]; else a[p · as + i].
+ * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …] over the steps. `rowMajor`: a(i, p) = a[i · as + p]; else
+ * a[p · as + i].
  * `columns` of the tile are stored, of NR, or of W in a narrow one.
  */
 template <int R, bool rowMajor, int vectors>
-static void tile(long kc, const float* a, long as, const float* b, float* c, long cs, long columns, bool add) {
+static void tile(long steps, const float* a, long as, const float* b, float* c, long cs, long columns, bool add) {
   V sum[R][vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) sum[i][v] = V{};
   }
-  for (long p = 0; p < kc; p++) {
+  for (long p = 0; p < steps; p++) {
     V x[vectors];
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) x[v] = load(b + p * NR + v * W);
 #pragma GCC unroll 16
     for (int i = 0; i < R; i++) {
-      const V factor = splat(rowMajor ? a[i * as + p] : a[p * as + i]);
+      const V factor = splatStep(a + (rowMajor ? i * as + p : p * as + i));
 #pragma GCC unroll 2
-      for (int v = 0; v < vectors; v++) sum[i][v] += factor * x[v];
+      for (int v = 0; v < vectors; v++) sum[i][v] = addStep(sum[i][v], factor, x[v]);
     }
   }
   if (columns == vectors * W) {
@@ -109,23 +112,10 @@ INLINE Tile tileOf(long rows) {
   }
 }
 
-/** A factor on the left: row-major [m, k] with row stride `stride`, or, transposed, stored [k, m]. */
-struct Left {
-  const float* at;
-  long stride;
-  bool transposed;
-};
-
-/** Rows this many floats apart share few sets of a cache: they are copied together first. */
-constexpr long kFarRows = 512;
-
-/** Floats that `multiply` needs to pack rows of a left factor. */
-constexpr long kLeftScratch = MR * KC;
-
 /**
  * C[0 … m, panels] = or += A B for the columns [j0, j1) of packed B [k, n]; j0 a multiple of NR.
  *
- * @param scratch kLeftScratch floats, for rows of A that are not close together
+ * @param scratch kLeftScratch floats, for rows of A that are rearranged
  */
 static void multiply(Left a, const float* packed, long n, long k, float* c, long ldc, long m, bool add, long j0,
                      long j1, float* scratch) {
@@ -138,42 +128,19 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
   }
   for (long p0 = 0; p0 < k; p0 += depth) {
     const long kc = least(depth, k - p0);
+    const long steps = stepsOf(kc);
     const bool adding = add || p0 > 0;
     for (long jc = j0; jc < j1; jc += NC) {
       const long end = least(jc + NC, j1);
       for (long i = 0; i < m; i += MR) {
         const long rows = least<long>(MR, m - i);
-        const float* left = a.at + i * a.stride + p0;
-        bool rowMajor = false;
-        long stride = a.stride;
-        if (a.transposed) {
-          const float* from = a.at + p0 * a.stride + i;
-          if (rows == MR) {
-            for (long p = 0; p < kc; p++) {
-              for (int r = 0; r < MR; r++) scratch[p * MR + r] = from[p * a.stride + r];
-            }
-          } else {
-            for (long p = 0; p < kc; p++) {
-              for (long r = 0; r < rows; r++) scratch[p * MR + r] = from[p * a.stride + r];
-            }
-          }
-          left = scratch;
-          stride = MR;
-        } else if (a.stride >= kFarRows && end - jc >= 4 * NR) {
-          for (long r = 0; r < rows; r++) {
-            for (long p = 0; p < kc; p++) scratch[p * MR + r] = left[r * a.stride + p];
-          }
-          left = scratch;
-          stride = MR;
-        } else {
-          rowMajor = true;
-        }
-        const Tile wide = rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
+        const LeftTile left = leftTile(a, i, rows, p0, kc, end - jc, scratch);
+        const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
         for (long j = jc; j < end; j += NR) {
-          const float* panel = packed + p0 * width + j * kc;
+          const float* panel = packed + stepsOf(p0) * width + j * steps;
           const long columns = least<long>(NR, n - j);
-          const Tile run = columns > W ? wide : rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
-          run(kc, left, stride, panel, c + i * ldc + j, ldc, columns, adding);
+          const Tile run = columns > W ? wide : left.rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
+          run(steps, left.at, left.stride, panel, c + i * ldc + j, ldc, columns, adding);
         }
       }
     }

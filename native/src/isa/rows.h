@@ -1,4 +1,4 @@
-/** Along one row: sums, softmax, and layer normalisation. */
+/** Along one row: sums, softmax, layer normalisation and rotary positions. */
 #pragma once
 #include "product.h"
 #include "vectorMath.h"
@@ -62,21 +62,23 @@ static void softmax(const float* x, float* out, long rows, long width) {
   });
 }
 
-/** y = (x − mean)/√(variance + ε), and 1/√(variance + ε) per row. */
+/** y = (x − mean)/√(variance + ε) of one row; returns 1/√(variance + ε). */
+INLINE float normalizeRow(const float* x, float* y, long width, float epsilon) {
+  const float mean = rowSum(x, width) / static_cast<float>(width);
+  V squares = {};
+  eachVector(width, [&](long j, auto lanes) {
+    const V centred = only(load(x + j, lanes) - mean, lanes);
+    squares += centred * centred;
+    store(y + j, centred, lanes);
+  });
+  const float inverse = 1 / __builtin_sqrtf(sumLanes(squares) / static_cast<float>(width) + epsilon);
+  rowScale(y, width, inverse);
+  return inverse;
+}
+
 static void layerNormalize(const float* x, float* out, float* inverseDeviation, long rows, long width, float epsilon) {
   eachRow(rows, width, [&](long i) {
-    const float* from = x + i * width;
-    float* y = out + i * width;
-    const float mean = rowSum(from, width) / static_cast<float>(width);
-    V squares = {};
-    eachVector(width, [&](long j, auto lanes) {
-      const V centred = only(load(from + j, lanes) - mean, lanes);
-      squares += centred * centred;
-      store(y + j, centred, lanes);
-    });
-    const float inverse = 1 / __builtin_sqrtf(sumLanes(squares) / static_cast<float>(width) + epsilon);
-    rowScale(y, width, inverse);
-    inverseDeviation[i] = inverse;
+    inverseDeviation[i] = normalizeRow(x + i * width, out + i * width, width, epsilon);
   });
 }
 
@@ -186,6 +188,32 @@ static void segmentSum(const float* x, const int32_t* ids, float* out, long rows
       eachVector(count, [&](long j, auto lanes) { store(to + j, load(to + j, lanes) + load(row + j, lanes), lanes); });
     }
   });
+}
+
+/** Turns pairs (x[i], x[half + i]) of every head of a row by the angle of its position; out may be x. */
+INLINE void rotateRow(const float* x, float* out, const float* cosines, const float* sines, long numHeads, long headDim,
+                      long half) {
+  for (long h = 0; h < numHeads; h++) {
+    const float* from = x + h * headDim;
+    float* to = out + h * headDim;
+    long i = 0;
+    for (; i + W <= half; i += W) {
+      const V a = load(from + i);
+      const V b = load(from + half + i);
+      const V c = load(cosines + i);
+      const V s = load(sines + i);
+      store(to + i, a * c - b * s);
+      store(to + half + i, b * c + a * s);
+    }
+    // Heads may turn three pairs: parts of vectors would cost more than they save.
+    for (; i < half; i++) {
+      const float a = from[i];
+      const float b = from[half + i];
+      to[i] = a * cosines[i] - b * sines[i];
+      to[half + i] = b * cosines[i] + a * sines[i];
+    }
+    for (i = 2 * half; i < headDim; i++) to[i] = from[i];
+  }
 }
 
 }  // namespace TOKENFUSE_ISA

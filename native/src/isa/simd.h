@@ -14,7 +14,16 @@
 #include <arm_neon.h>
 #endif
 
-#if defined(__AVX512F__)
+#if defined(TOKENFUSE_BF16)
+// Beside the kernels of the same instruction set: names of their own.
+#if defined(__AVX512BF16__)
+#define TOKENFUSE_ISA avx512bf16
+#elif defined(__AVX512F__)
+#define TOKENFUSE_ISA avx512bf16Emulated
+#else
+#define TOKENFUSE_ISA avx2bf16Emulated
+#endif
+#elif defined(__AVX512F__)
 #define TOKENFUSE_ISA avx512
 #define TOKENFUSE_ISA_NAME "AVX-512"
 #elif defined(__AVX2__)

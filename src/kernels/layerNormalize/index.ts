@@ -5,6 +5,9 @@ import { layerNormalizeReference } from './reference.js';
 
 export { layerNormalizeReference } from './reference.js';
 
+/** Added to the variance, in every layer of a TokenFormer. */
+export const LAYER_NORM_EPSILON = 1e-5;
+
 /**
  * Non-parametric layer normalisation, as every TokenFormer block uses it (ε = 1e-5 in the official code).
  *
@@ -14,7 +17,7 @@ export { layerNormalizeReference } from './reference.js';
  * @param x [tokens, dModel]
  * @returns [tokens, dModel]
  */
-export function layerNormalize(x: tf.Tensor2D, epsilon = 1e-5): tf.Tensor2D {
+export function layerNormalize(x: tf.Tensor2D, epsilon = LAYER_NORM_EPSILON): tf.Tensor2D {
   return fusedOp({
     inputs: [x],
     wanted: [true],

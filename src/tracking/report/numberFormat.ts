@@ -8,6 +8,13 @@ export function formatMetric(value: number | null | undefined): string {
   return Number.isFinite(value) ? value.toFixed(3).replace(/^-(0\.000)$/, '$1') : notFinite(value);
 }
 
+/** e^NLL of an NLL in nats per token, with four digits or, from 1,000 on, as a whole number; '–' when absent. */
+export function formatPerplexity(nll: number | null | undefined): string {
+  if (nll === null || nll === undefined) return ABSENT;
+  const perplexity = Math.exp(nll);
+  return perplexity < 1000 ? String(Number(perplexity.toPrecision(4))) : formatCount(perplexity);
+}
+
 /** A count with thousands separators: 147,456. */
 export function formatCount(value: number): string {
   return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : notFinite(value);

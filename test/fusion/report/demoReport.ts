@@ -1,6 +1,6 @@
 /** @file A report of made-up numbers in the shape of a real pipeline's, over real scenes: to look at, and for tests. */
 import type { GalleryItem, MergePlanPicture, PictureGroup, PictureLayer, ReportData } from '#fusion/report';
-import { captionScene, renderScene, ScenesConfig, sampleScene } from '#fusion/scenes';
+import { captionScene, encodePng, renderScenes, ScenesConfig, sampleScene } from '#fusion/scenes';
 import { createRandom } from '#src/random';
 
 export interface DemoPlanSize {
@@ -71,9 +71,10 @@ async function demoGallery(imagesPerGroup: number): Promise<GalleryItem[]> {
           return { word, ...((named || word !== truth) && { ok: word === truth }) };
         });
       const generated = marks.map(({ word }) => word).join(' ');
+      const [pixels] = await renderScenes([scene]);
       return {
         group,
-        image: await renderScene(scene),
+        image: encodePng(pixels, scene.imageSize, scene.imageSize),
         reference,
         generated,
         correct: group !== 'failures',

@@ -32,6 +32,7 @@ function trace(position: number, words: readonly string[]): CaptionTrace {
       patches: [0.1, 0.4 * w, 0, 0.05],
       imageAttention: 0.5,
       shares: Object.fromEntries(LAYER_NAMES.map((name) => [name, shares])) as never,
+      tokens: [{ block: 1, layer: 'value', group: 'vision', token: 40 + w, share: 0.0125 }],
     })),
   };
 }
@@ -84,7 +85,15 @@ function resultOf(path: string, text = 'a red square'): EvaluationResult {
   return {
     decoding: Decoding.parse({ method: 'greedy' }),
     sets: [set],
-    traces: [{ set: text, captions: [trace(1, text.split(' ')), trace(3, text.split(' '))] }],
+    traces: {
+      sets: [{ set: text, captions: [trace(1, text.split(' ')), trace(3, text.split(' '))] }],
+      parameterTokens: [
+        {
+          ...{ block: 2, layer: 'ffn', group: 'language', token: 7, share: 0.001 },
+          words: [{ word: text, times: 3, share: 0.0025 }],
+        },
+      ],
+    },
     vision: VisionModelConfig.parse({
       vision: { imageSize: 16, patchSize: 8, pooling: 'mean', stack: TINY_STACK },
       preprocessing: { resize: 'stretch', background: [255, 255, 255] },
@@ -124,6 +133,12 @@ describe('the report of an evaluation', () => {
     expect(page.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:\/\//);
   });
 
+  it('shows perplexity beside the NLL, with its interval', async () => {
+    const page = await evaluationReportHtml(reportOf(resultOf(await writeImage(temporaryFolder()))));
+    // exp 0.5, and of the interval 0.4 to 0.6.
+    expect(page).toMatch(/1\.649<small>1\.492–1\.822<\/small>/);
+  });
+
   it('runs one script, the one whose hash its policy names', async () => {
     const { createHash } = await import('node:crypto');
     const page = await evaluationReportHtml(reportOf(resultOf(await writeImage(temporaryFolder()))));
@@ -149,6 +164,13 @@ describe('the report of an evaluation', () => {
     for (const group of GROUP_NAMES) expect(page).toContain(`class="from-${group}"`);
   });
 
+  it('names the parameter tokens of a word, and the words of a parameter token', async () => {
+    const page = await evaluationReportHtml(reportOf(resultOf(await writeImage(temporaryFolder()))));
+    expect(page).toContain('parameter tokens: vision value 1·40 (1.25\u00a0%)');
+    const table = page.slice(page.indexOf('Parameter tokens and the words that draw on them'));
+    expect(table).toMatch(/ffn 2·7<small>0\.1 %<\/small>.*a red square <small>× 2\.5/s);
+  });
+
   it('shows no more examples than asked for', async () => {
     const result = resultOf(await writeImage(temporaryFolder()));
     expect((await evaluationReportHtml(reportOf(result, 1))).match(/class="card trace"/g)).toHaveLength(1);
@@ -157,7 +179,9 @@ describe('the report of an evaluation', () => {
 
   it('leaves traces out where a method has none', async () => {
     const result = resultOf(await writeImage(temporaryFolder()));
-    const page = await evaluationReportHtml(reportOf({ ...result, traces: [{ set: 'a red square', captions: [] }] }));
+    const page = await evaluationReportHtml(
+      reportOf({ ...result, traces: { sets: [{ set: 'a red square', captions: [] }], parameterTokens: [] } }),
+    );
     expect(page).not.toContain('parameter tokens</h2>');
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatMetric, formatShare } from '#src/tracking';
+import { formatCount, formatDuration, formatMetric, formatPerplexity, formatShare } from '#src/tracking';
 
 describe('numbers in a report', () => {
   it('give scores three decimals and absent ones a dash', () => {
@@ -10,6 +10,17 @@ describe('numbers in a report', () => {
       '–',
       'NaN',
       '0.000',
+    ]);
+  });
+
+  it('give the perplexity of an NLL', () => {
+    expect([Math.log(8.7421), Math.log(999.96), Math.log(27_010.4), 1000, 0, null].map(formatPerplexity)).toEqual([
+      '8.742',
+      '1000',
+      '27,010',
+      '∞',
+      '1',
+      '–',
     ]);
   });
 

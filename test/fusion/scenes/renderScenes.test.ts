@@ -1,36 +1,59 @@
-import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import {
   COLOURS,
   GRID_ATTRIBUTES,
   gridCells,
   LEAST_COVER,
-  renderScene,
+  renderScenes,
   type Scene,
   SHAPES,
   SIZES,
+  scenesPerSheet,
   shapeContains,
 } from '#fusion/scenes';
+import { sha256 } from '#src/storage';
 import { drawScene } from './drawScene.js';
 
 async function pixels(scene: Scene): Promise<(x: number, y: number) => number[]> {
-  const { data, info } = await sharp(await renderScene(scene))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  expect([info.width, info.height, info.channels]).toEqual([scene.imageSize, scene.imageSize, 3]);
-  return (x, y) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
+  const [data] = await renderScenes([scene]);
+  expect(data).toHaveLength(scene.imageSize ** 2 * 3);
+  return (x, y) => [...data.subarray((y * scene.imageSize + x) * 3, (y * scene.imageSize + x) * 3 + 3)];
 }
 
 function rgb(fill: string): number[] {
   return [1, 3, 5].map((start) => Number.parseInt(fill.slice(start, start + 2), 16));
 }
 
-describe('renderScene', () => {
-  it('gives equal bytes for an equal scene', async () => {
-    for (const texturedShare of [0, 1]) {
-      const scene = drawScene(3, 'all', { texturedShare });
-      expect(await renderScene(scene)).toEqual(await renderScene(scene));
-    }
+describe('renderScenes', () => {
+  it.each([24, 48, 50, 200])(
+    'gives a scene of side %i the pixels it has alone, on any sheet at any place',
+    async (imageSize) => {
+      const patchSize = imageSize / 2;
+      const count = Math.min(19, scenesPerSheet(imageSize) + 3);
+      const scenes = Array.from({ length: count }, (_, i) =>
+        drawScene(i, 'all', { imageSize, patchSize, texturedShare: 0.5 }),
+      );
+      expect(new Set(scenes.map(({ ground }) => ground.kind)).size).toBe(2);
+      const alone = await Promise.all(scenes.map(async (scene) => sha256((await renderScenes([scene]))[0])));
+      expect((await renderScenes(scenes)).map(sha256)).toEqual(alone);
+      expect((await renderScenes(scenes.toReversed())).map(sha256)).toEqual(alone.toReversed());
+    },
+  );
+
+  it('keeps what reaches over the border of a scene out of the scenes beside it', async () => {
+    const ground = { kind: 'plain', fill: '#000000', noiseSeed: 0 } as const;
+    const plain = (objects: Scene['objects']): Scene => ({ imageSize: 48, ground, objects });
+    const object = { ...drawScene(1).objects[0], shape: 'circle', extent: 20, fill: '#ffffff' } as const;
+    const spills = [0, 47.5].flatMap((x) => [0, 47.5].map((y) => plain([{ ...object, x, y }])));
+    const black = plain([]);
+    // Black in the middle of the 3 x 3 and more on every side of it, on rows of four.
+    const sheet = [...spills, spills[0], black, ...spills, ...spills, ...spills];
+    expect(scenesPerSheet(48)).toBe(16);
+    expect(Math.max(...(await renderScenes(sheet))[5])).toBe(0);
+  });
+
+  it('draws nothing for no scenes', async () => {
+    expect(await renderScenes([])).toEqual([]);
   });
 
   it.each(SHAPES)('paints the pixels that shapeContains calls inside a %s, and no others', async (shape) => {

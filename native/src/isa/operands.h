@@ -1,0 +1,29 @@
+/** The left factor of a product, and how deep a block of it is. */
+#pragma once
+#include "simd.h"
+
+namespace tokenfuse {
+namespace TOKENFUSE_ISA {
+
+/** Depth of a block, at most; its tile of A stays in the first-level cache. */
+constexpr long KC = 384;
+
+/** A factor on the left: row-major [m, k] with row stride `stride`, or, transposed, stored [k, m]. */
+struct Left {
+  const float* at;
+  long stride;
+  bool transposed;
+};
+
+/** A block of its rows as a tile reads it: step p of row i at [i · stride + p] if row-major, else at [p · stride + i]. */
+struct LeftTile {
+  const float* at;
+  long stride;
+  bool rowMajor;
+};
+
+/** Floats that a block of rows needs where it is rearranged. */
+constexpr long kLeftScratch = MR * KC;
+
+}  // namespace TOKENFUSE_ISA
+}  // namespace tokenfuse

@@ -1,0 +1,40 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, it } from 'vitest';
+import { planMerge } from '#fusion';
+import type { PipelineOutcome } from '../../experiments/pipelineOutcome.js';
+import { writePipelineReport } from '../../experiments/pipelineReport.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { writeTinyBackbones } from '../support/tinyBackbones.js';
+import { tinyRecipe } from '../support/tinyJointModel.js';
+
+it('embeds photographs no larger than the page shows them', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'photo.jpg');
+  const noise = Buffer.from(Array.from({ length: 900 * 600 * 3 }, (_, i) => (i * 7919) % 251));
+  await sharp(noise, { raw: { width: 900, height: 600, channels: 3 } })
+    .jpeg({ quality: 100 })
+    .toFile(path);
+  const file = readFileSync(path);
+  writeTinyBackbones(folder);
+  writeFileSync(join(folder, 'provenance.json'), JSON.stringify({ engine: {}, seed: 0, commit: null }));
+  writeFileSync(join(folder, 'metrics.jsonl'), '');
+  const sample = { imageId: 1, image: { path }, references: ['a'], generated: 'a', exact: null };
+  const outcome = {
+    name: 'photos',
+    command: 'tokenfuse run',
+    evaluation: { sets: [{ name: 'seen', numImages: 1, rows: [], domains: [], samples: [sample] }] },
+    plan: planMerge(tinyRecipe(), folder).plan,
+    mergeReport: { parameters: { vision: 1, language: 1, fusion: 1 }, tensors: [] },
+    align: { trainableParameters: 1 },
+    checks: [],
+    runs: [{ stage: 'vision', runDir: folder }],
+  } as unknown as PipelineOutcome;
+  const report = join(folder, 'report.html');
+  await writePipelineReport(report, outcome);
+  const [, embedded] = /<img src="data:image\/jpeg;base64,([^"]*)"/.exec(readFileSync(report, 'utf8'))!;
+  const bytes = Buffer.from(embedded, 'base64');
+  expect(await sharp(bytes).metadata()).toMatchObject({ width: 320, height: 213 });
+  expect(bytes.length).toBeLessThan(file.length / 4);
+});

@@ -1,0 +1,149 @@
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { parseFile } from '#src/config';
+import { ConfigError, UserError } from '#src/errors';
+import {
+  decodeText,
+  onlyMember,
+  parseJson,
+  readShardText,
+  readWebDatasetSamples,
+  type ShardSample,
+} from '#src/storage';
+import { IMAGE_EXTENSIONS } from './imageFolder.js';
+import { checkedCells } from './labelGrid.js';
+import type { ImageEntry, LabelGrid, LabelledImages, LabelRequirement } from './labelledImages.js';
+
+const name = z.string('a string').regex(/\S/, 'a name that is not blank');
+const labelsJson = z.object(
+  {
+    cls: z.union([z.int(), name], 'a name or a whole number').nullish(),
+    attributes: z.array(name, 'an array of names').nullish(),
+    cells: z.unknown().optional(),
+  },
+  'an object',
+);
+
+/** What one sample says of its image; a field it does not have is absent. */
+interface SampleLabels {
+  readonly where: string;
+  readonly className?: string;
+  readonly attributes?: readonly string[];
+  readonly cells?: unknown;
+}
+
+/**
+ * Images of WebDataset shards with the labels that `requirement` asks for. A class is the text of `.cls`, otherwise `cls` of
+ * `.json`; attributes are the names in `attributes` of `.json`, cells the integers in its `cells`. Classes and attributes are
+ * numbered in name order, whole numbers by their value. Images are read from the archive where they lie.
+ *
+ * @param paths shards, or folders of shards (in name order)
+ * @param grid what the numbers in `cells` mean
+ * @throws UserError naming shard, member and field; ConfigError for cells without a grid
+ */
+export function readImageShards(
+  paths: readonly string[],
+  requirement: LabelRequirement,
+  grid: LabelGrid | undefined,
+): LabelledImages {
+  if (requirement === 'grid' && grid === undefined) {
+    throw new ConfigError(
+      "data.grid: the objective needs labels per grid cell: expected 'grid' beside the path, got none",
+    );
+  }
+  const entries: ImageEntry[] = [];
+  const labels: SampleLabels[] = [];
+  for (const sample of readWebDatasetSamples(paths)) {
+    const image = onlyMember(sample, IMAGE_EXTENSIONS, 'image');
+    if (image === undefined) {
+      if (!sample.members.has('cls')) continue;
+      throw new UserError(`${sample.shard}: '${sample.key}': expected an image beside the class, got none`);
+    }
+    entries.push({ ...image.source, key: `${basename(sample.shard)}/${image.name}` });
+    if (requirement !== 'none') labels.push(labelsOf(sample));
+  }
+  if (entries.length === 0) throw new UserError(`${paths[0]}: expected shards with at least one image, got none`);
+  if (requirement === 'none') return { entries };
+  return {
+    entries,
+    ...classesOf(labels, requirement === 'class'),
+    ...attributesOf(labels, requirement === 'attributes'),
+    ...(requirement === 'grid' && grid ? cellsOf(labels, grid) : {}),
+  };
+}
+
+function labelsOf(sample: ShardSample): SampleLabels {
+  const text = readShardText(sample, 'cls', 'class');
+  const json = readShardText(sample, 'json', 'labels');
+  const fields = json && parseFile(labelsJson, parseJson(json.bytes, json.path, 'labels'), json.path);
+  const cls = text ? classText(text) : fields?.cls;
+  return {
+    where: json?.path ?? join(sample.shard, `${sample.key}.json`),
+    ...(cls == null ? {} : { className: String(cls).trim() }),
+    ...(fields?.attributes ? { attributes: fields.attributes.map((one) => one.trim()) } : {}),
+    ...(fields && 'cells' in fields ? { cells: fields.cells } : {}),
+  };
+}
+
+function classText({ bytes, path }: { readonly bytes: Buffer; readonly path: string }): string {
+  const text = decodeText(bytes, path).trim();
+  if (text === '') throw new UserError(`${path}: expected the name or number of a class, got a file without words`);
+  if (/[\r\n]/.test(text)) throw new UserError(`${path}: expected one class, got several lines`);
+  return text;
+}
+
+/** Class names in order, and each image's; nothing where an image has none and they are not needed. */
+function classesOf(labels: readonly SampleLabels[], needed: boolean): Pick<LabelledImages, 'classNames' | 'labels'> {
+  const names = labels.map(({ className }) => className);
+  const without = names.indexOf(undefined);
+  if (without >= 0) {
+    if (!needed) return {};
+    throw new UserError(
+      `${labels[without].where.replace(/\.json$/, '.cls')}: the objective needs a class per image: expected it, or 'cls' in .json; got neither`,
+    );
+  }
+  const classNames = inOrder(names as string[]);
+  const numbers = new Map(classNames.map((one, i) => [one, i]));
+  return { classNames, labels: Int32Array.from(names as string[], (one) => numbers.get(one) as number) };
+}
+
+/** Attribute names in order, and 0 or 1 for each image; nothing where an image has none and they are not needed. */
+function attributesOf(
+  labels: readonly SampleLabels[],
+  needed: boolean,
+): Pick<LabelledImages, 'attributeNames' | 'attributes'> {
+  const without = labels.find(({ attributes }) => attributes === undefined);
+  if (without !== undefined) {
+    if (!needed) return {};
+    throw new UserError(
+      `${without.where}: attributes: the objective needs attributes per image: expected an array of names, got nothing`,
+    );
+  }
+  const attributeNames = inOrder(labels.flatMap(({ attributes }) => attributes ?? []));
+  if (attributeNames.length === 0) {
+    if (!needed) return {};
+    throw new UserError(`${labels[0].where}: attributes: expected a name in at least one image, got none in any`);
+  }
+  const numbers = new Map(attributeNames.map((one, i) => [one, i]));
+  const attributes = new Uint8Array(labels.length * attributeNames.length);
+  for (const [i, { attributes: own = [] }] of labels.entries()) {
+    for (const one of own) attributes[i * attributeNames.length + (numbers.get(one) as number)] = 1;
+  }
+  return { attributeNames, attributes };
+}
+
+function cellsOf(labels: readonly SampleLabels[], grid: LabelGrid): Pick<LabelledImages, 'grid' | 'cells'> {
+  const cellsPerImage = grid.rows * grid.cols * grid.attributes.length;
+  const cells = new Int32Array(labels.length * cellsPerImage);
+  for (const [i, { where, cells: own }] of labels.entries()) {
+    cells.set(checkedCells(own, grid, `${where}: cells`), i * cellsPerImage);
+  }
+  return { grid, cells };
+}
+
+/** Each name once, by code unit; whole numbers by their value. */
+function inOrder(names: readonly string[]): string[] {
+  const once = [...new Set(names)];
+  if (once.every((one) => /^-?\d{1,15}$/.test(one))) return once.sort((a, b) => Number(a) - Number(b));
+  return once.sort();
+}

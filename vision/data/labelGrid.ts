@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { UserError } from '#src/errors';
+import type { LabelGrid } from './labelledImages.js';
+
+/** The grid that labels lie on, and the values of its attributes. */
+export const LabelGridConfig = z.object({
+  rows: z.int().positive(),
+  cols: z.int().positive(),
+  attributes: z.array(z.object({ name: z.string().min(1), values: z.array(z.string()).min(2) })).min(1),
+});
+
+/**
+ * The labels of one image's cells, [rows, cols, attributes].
+ *
+ * @param where file, entry and field, for the error
+ * @throws UserError for another number of them, or one that is no value of its attribute
+ */
+export function checkedCells(values: unknown, { rows, cols, attributes }: LabelGrid, where: string): number[] {
+  const count = rows * cols * attributes.length;
+  if (!Array.isArray(values) || values.length !== count) {
+    const got = Array.isArray(values) ? `${values.length}` : values === undefined ? 'nothing' : JSON.stringify(values);
+    const product = `${rows} rows × ${cols} cols × ${attributes.length} attributes`;
+    throw new UserError(`${where}: expected ${count} integers (${product}), got ${got}`);
+  }
+  for (const [j, value] of values.entries()) {
+    const attribute = attributes[j % attributes.length];
+    if (!Number.isInteger(value) || value < 0 || value >= attribute.values.length) {
+      const range = `0..${attribute.values.length - 1}`;
+      throw new UserError(
+        `${where}[${j}]: expected a value of '${attribute.name}' in ${range}, got ${JSON.stringify(value)}`,
+      );
+    }
+  }
+  return values;
+}
