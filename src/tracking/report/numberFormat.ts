@@ -12,7 +12,7 @@ export function formatMetric(value: number | null | undefined): string {
 export function formatPerplexity(nll: number | null | undefined): string {
   if (nll === null || nll === undefined) return ABSENT;
   const perplexity = Math.exp(nll);
-  return perplexity < 1000 ? String(Number(perplexity.toPrecision(4))) : formatCount(perplexity);
+  return perplexity < 1000 ? perplexity.toPrecision(4) : formatCount(perplexity);
 }
 
 /** A count with thousands separators: 147,456. */
