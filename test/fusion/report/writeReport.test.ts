@@ -116,7 +116,9 @@ describe('the sections of a report', () => {
     });
     expect(page).toContain('1,500 images');
     expect(page).toMatch(/<tr class="emphasised"><th scope="row">merged<\/th>/);
-    expect(visibleText(page)).toMatch(/merged\s+0\.510\s+1\.665\s+0\.500\s+0\.450–0\.550\s+blind\s+1\.134\s+3\.108\s+–/);
+    expect(visibleText(page)).toMatch(
+      /merged\s+0\.510\s+1\.665\s+0\.500\s+0\.450–0\.550\s+blind\s+1\.134\s+3\.108\s+–/,
+    );
     expect(page).not.toContain('relation');
     expect(page).not.toContain('CIDEr-D');
   });
