@@ -7,6 +7,7 @@ import { tf } from './tf.js';
 import type { GpuBuffer, GpuDevice, WebgpuBackend } from './webgpu/backend.js';
 import { boundBufferPool } from './webgpu/bufferPool.js';
 import { DeviceErrors, raiseErrors } from './webgpu/deviceErrors.js';
+import { installWebgpuKernels } from './webgpu/kernels/index.js';
 import { allowSynchronousReads, catchTicksOf } from './webgpu/synchronousRead.js';
 import { repairWebgpuKernels } from './webgpuRepairs.js';
 
@@ -122,6 +123,7 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   boundBufferPool(backend);
   raiseErrors(backend, errors);
   repairWebgpuKernels();
+  installWebgpuKernels();
   return info!;
 }
 
