@@ -9,11 +9,19 @@ import type { GpuBuffer, WebgpuBackend } from './backend.js';
 const MAP_READ_AND_COPY_DST = 0x1 | 0x8;
 const FOR_READING = 0x1;
 
-/** Dawn's next look for finished work, where it waits for its turn. */
-let waitingTick: (() => void) | undefined;
+/** Looks by one after the other, before they give the processor away in between: a software adapter computes on it. */
+const EAGER_LOOKS = 200;
+
+/** Dawn's next look for finished work. */
+let nextLook: (() => void) | undefined;
+/** Whether a turn of the event loop is to take it. */
+let turnIsDue = false;
+let looksSinceAsked = 0;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Keeps the callback that Dawn's Node binding hands to `setImmediate` in one of its methods, to look for finished work.
+ * Keeps the callback (a look) that Dawn's Node binding hands to `setImmediate` in one of its methods, to look for finished work.
  * It schedules one at a time, so every method that may do so must be wrapped, for `allowSynchronousReads` to find it.
  */
 export function catchTicksOf<Key extends string, Target extends Record<Key, (...args: never[]) => unknown>>(
@@ -22,6 +30,7 @@ export function catchTicksOf<Key extends string, Target extends Record<Key, (...
 ): void {
   const method = target[key];
   target[key] = function (this: unknown, ...args: never[]) {
+    looksSinceAsked = 0;
     return catchingTicks(() => method.apply(this, args));
   } as Target[Key];
 }
@@ -49,7 +58,10 @@ function copyOf(buffer: GpuBuffer, backend: WebgpuBackend): ArrayBuffer {
   staging.mapAsync(FOR_READING).catch((error: unknown) => {
     failure = error;
   });
-  while (staging.mapState === 'pending' && waitingTick !== undefined) waitingTick();
+  while (staging.mapState === 'pending' && nextLook !== undefined) {
+    look();
+    if (looksSinceAsked > EAGER_LOOKS) Atomics.wait(sleeper, 0, 0, 0.2);
+  }
   if (staging.mapState !== 'mapped') {
     throw new Error(`webgpu: a tensor cannot be read synchronously here: use await tensor.data()`, { cause: failure });
   }
@@ -59,24 +71,33 @@ function copyOf(buffer: GpuBuffer, backend: WebgpuBackend): ArrayBuffer {
   return copy;
 }
 
-/** Calls a function of Dawn's and keeps the tick that it schedules, which still gets its turn unless it is called before. */
+/** Calls a function of Dawn's and keeps the look that it schedules, which gets its turn unless `look` comes before. */
 function catchingTicks<T>(run: () => T): T {
   const scope = globalThis as { setImmediate: (callback: () => void) => unknown };
   const schedule = scope.setImmediate;
-  scope.setImmediate = (tick) => {
-    let called = false;
-    const once = (): void => {
-      if (called) return;
-      called = true;
-      if (waitingTick === once) waitingTick = undefined;
-      catchingTicks(tick);
-    };
-    waitingTick = once;
-    return schedule(once);
+  scope.setImmediate = (callback) => {
+    nextLook = callback;
+    if (turnIsDue) return;
+    turnIsDue = true;
+    if (looksSinceAsked > EAGER_LOOKS) setTimeout(takeTurn, 1);
+    else schedule(takeTurn);
   };
   try {
     return run();
   } finally {
     scope.setImmediate = schedule;
   }
+}
+
+function takeTurn(): void {
+  turnIsDue = false;
+  look();
+}
+
+function look(): void {
+  const callback = nextLook;
+  if (callback === undefined) return;
+  nextLook = undefined;
+  looksSinceAsked++;
+  catchingTicks(callback);
 }
