@@ -27,33 +27,30 @@ export class DeviceErrors {
   }
 }
 
-/** Makes a backend raise a device's errors: where a program fails, and before any number leaves the GPU. */
+/** Makes a backend raise a device's errors, before any other that follows from them: where a program fails, and at reads. */
 export function raiseErrors(backend: WebgpuBackend, errors: DeviceErrors): void {
   const { runWebGPUProgram, submitQueue, read, readSync } = backend;
-  backend.runWebGPUProgram = (...args) => {
+  function checked<T>(run: () => T): T {
     errors.raise();
-    const output = runWebGPUProgram.apply(backend, args);
-    errors.raise();
-    return output;
-  };
-  backend.submitQueue = () => {
-    submitQueue.call(backend);
-    errors.raise();
-  };
+    try {
+      return run();
+    } finally {
+      errors.raise();
+    }
+  }
+  backend.runWebGPUProgram = (...args) => checked(() => runWebGPUProgram.apply(backend, args));
+  backend.submitQueue = () => checked(() => submitQueue.call(backend));
+  backend.readSync = (dataId) => checked(() => readSync.call(backend, dataId));
   backend.read = async (dataId) => {
-    const values = await read.call(backend, dataId).catch(async (error: unknown) => {
+    try {
+      return await read.call(backend, dataId);
+    } catch (error) {
       // A lost device ends what was asked of it before it says so.
       await setImmediate();
-      errors.raise();
       throw error;
-    });
-    errors.raise();
-    return values;
-  };
-  backend.readSync = (dataId) => {
-    const values = readSync.call(backend, dataId);
-    errors.raise();
-    return values;
+    } finally {
+      errors.raise();
+    }
   };
 }
 

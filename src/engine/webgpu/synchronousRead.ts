@@ -10,7 +10,7 @@ const MAP_READ_AND_COPY_DST = 0x1 | 0x8;
 const FOR_READING = 0x1;
 
 /** Looks by one after the other, before they give the processor away in between: a software adapter computes on it. */
-const EAGER_LOOKS = 200;
+const EAGER_LOOKS = 1000;
 
 /** Dawn's next look for finished work. */
 let nextLook: (() => void) | undefined;

@@ -10,7 +10,7 @@ class GPUValidationError extends Error {}
 class GPUOutOfMemoryError extends Error {}
 
 /** A device whose errors are made here, and a backend that would never notice. */
-function fakeGpu() {
+function fakeGpu(broken: Partial<WebgpuBackend> = {}) {
   const errors = new DeviceErrors();
   let report: ((event: { error: Error; preventDefault(): void }) => void) | undefined;
   let lose: (info: { reason: string; message: string }) => void = () => {};
@@ -29,6 +29,7 @@ function fakeGpu() {
     submitQueue: () => {},
     read: async () => new Float32Array(1),
     readSync: () => new Float32Array(1),
+    ...broken,
   } as unknown as WebgpuBackend;
   raiseErrors(backend, errors);
   return { backend, lose, fail: (error: Error) => report?.({ error, preventDefault: () => {} }) };
@@ -70,8 +71,8 @@ it('says what to do when the memory is full', () => {
 });
 
 it('tells that the device is gone, and not what became of the reading', async () => {
-  const { backend, lose } = fakeGpu();
-  lose({ reason: 'unknown', message: 'driver reset' });
+  const { backend, lose } = fakeGpu({ read: async () => Promise.reject(new Error('AbortError')) });
+  setImmediate(() => lose({ reason: 'unknown', message: 'driver reset' }));
   await expect(backend.read({})).rejects.toThrow('engine webgpu: the GPU is gone (unknown): driver reset');
 });
 
