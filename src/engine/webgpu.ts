@@ -3,6 +3,12 @@ import { activateBackend } from './activateBackend.js';
 import { runInChild } from './childProbe.js';
 import type { Engine, EngineOptions, EngineProbe } from './engine.js';
 import { findPackage } from './optionalPackage.js';
+import { tf } from './tf.js';
+import type { GpuBuffer, GpuDevice, WebgpuBackend } from './webgpu/backend.js';
+import { boundBufferPool } from './webgpu/bufferPool.js';
+import { DeviceErrors, raiseErrors } from './webgpu/deviceErrors.js';
+import { installWebgpuKernels } from './webgpu/kernels/index.js';
+import { allowSynchronousReads, catchTicksOf } from './webgpu/synchronousRead.js';
 import { repairWebgpuKernels } from './webgpuRepairs.js';
 
 // Variables, so that the type checker does not look for optional packages.
@@ -15,6 +21,7 @@ const REQUEST = { powerPreference: 'high-performance' };
 /** The parts of WebGPU's `GPUAdapter` that are read here; a fallback adapter is emulated on the CPU. */
 interface Adapter {
   readonly info: AdapterInfo;
+  requestDevice(descriptor?: object): Promise<GpuDevice>;
 }
 interface AdapterInfo {
   readonly vendor: string;
@@ -22,6 +29,9 @@ interface AdapterInfo {
   readonly device: string;
   readonly description: string;
   readonly isFallbackAdapter?: boolean;
+}
+interface DawnGlobals {
+  readonly GPUBuffer: { readonly prototype: GpuBuffer };
 }
 interface Gpu {
   requestAdapter(options?: object): Promise<Adapter | null>;
@@ -86,9 +96,12 @@ function judge(info: AdapterInfo | null, { allowSoftwareAdapter = false }: Engin
  * before the backend is imported, which registers itself only then.
  */
 async function start(options: EngineOptions): Promise<AdapterInfo> {
-  const { create, globals } = (await import(DAWN)) as { create(flags: string[]): Gpu; globals: object };
+  const { create, globals } = (await import(DAWN)) as { create(flags: string[]): Gpu; globals: DawnGlobals };
   Object.assign(globalThis, globals);
   const gpu = create([]);
+  catchTicksOf(gpu, 'requestAdapter');
+  catchTicksOf(globals.GPUBuffer.prototype, 'mapAsync');
+  const errors = new DeviceErrors();
   let info: AdapterInfo | undefined;
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async () => {
@@ -96,6 +109,7 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
     const verdict = judge(adapter?.info ?? null, options);
     if (!verdict.available) throw new Error(verdict.why);
     info = adapter?.info;
+    watchDevice(adapter!, errors);
     return adapter;
   };
   // Node 20 has no `navigator`; later ones have one whose properties are its own.
@@ -104,6 +118,22 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });
   await import(BACKEND);
   await activateBackend('webgpu');
+  const backend = tf.backend() as unknown as WebgpuBackend;
+  allowSynchronousReads(backend);
+  boundBufferPool(backend);
+  raiseErrors(backend, errors);
   repairWebgpuKernels();
+  installWebgpuKernels();
   return info!;
+}
+
+/** Has the device watched that the backend is about to open. */
+function watchDevice(adapter: Adapter, errors: DeviceErrors): void {
+  catchTicksOf(adapter, 'requestDevice');
+  const requestDevice = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = async (descriptor) => {
+    const device = await requestDevice(descriptor);
+    errors.watch(device);
+    return device;
+  };
 }

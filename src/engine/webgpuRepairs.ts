@@ -1,19 +1,11 @@
 /**
- * @file Equal input gives equal bits on webgpu too: as shipped in TensorFlow.js 4.22, two kernels that training needs
- * add floats with atomics, in whatever order the threads arrive.
+ * @file Kernels of TensorFlow.js 4.22 that training cannot use on webgpu as they are shipped. Two add floats with atomics, in
+ * whatever order the threads arrive, where equal input must give equal bits; two fail on what training gives them.
  */
 import { tf } from './tf.js';
+import type { KernelCall, Program } from './webgpu/backend.js';
 
-/** The part of `WebGPUBackend` that is used here. */
-interface Backend {
-  runWebGPUProgram(program: object, inputs: tf.TensorInfo[], dtype: tf.DataType): tf.TensorInfo;
-}
-
-type Kernel = (args: {
-  inputs: Record<string, tf.TensorInfo>;
-  backend: Backend;
-  attrs: Record<string, unknown>;
-}) => tf.TensorInfo;
+type Kernel<Inputs = Readonly<Record<string, tf.TensorInfo>>> = (call: KernelCall<Inputs>) => tf.TensorInfo;
 
 /** The flag that overrides the backend's choice of shader, and its number of `MatMulSmallOutputSizeProgram`. */
 const PROGRAM_FLAG = 'WEBGPU_MATMUL_PROGRAM_TYPE';
@@ -21,14 +13,48 @@ const SMALL_OUTPUT_PROGRAM = 2;
 
 /** Puts the repaired kernels in place; the webgpu backend must be imported, and this must run once. */
 export function repairWebgpuKernels(): void {
-  for (const [kernelName, repair] of [
-    [tf.BatchMatMul, orderedBatchMatMul],
-    [tf.UnsortedSegmentSum, orderedSegmentSum],
-  ] as const) {
-    const kernel = repair(tf.getKernel(kernelName, 'webgpu').kernelFunc as unknown as Kernel);
-    tf.unregisterKernel(kernelName, 'webgpu');
-    tf.registerKernel({ kernelName, backendName: 'webgpu', kernelFunc: kernel as unknown as tf.KernelFunc });
-  }
+  repair(tf.AddN, addInParts);
+  repair(tf.BatchMatMul, orderedBatchMatMul);
+  repair(tf.Sum, sumOfNothing);
+  repair(tf.UnsortedSegmentSum, orderedSegmentSum);
+}
+
+function repair<Inputs>(kernelName: string, repaired: (shipped: Kernel<Inputs>) => Kernel<Inputs>): void {
+  const shipped = tf.getKernel(kernelName, 'webgpu').kernelFunc as unknown as Kernel<Inputs>;
+  tf.unregisterKernel(kernelName, 'webgpu');
+  const kernelFunc = repaired(shipped) as unknown as tf.KernelFunc;
+  tf.registerKernel({ kernelName, backendName: 'webgpu', kernelFunc });
+}
+
+/**
+ * `AddN` of any number of tensors. The shipped kernel binds them all at once, and a shader may read seven where the device
+ * allows it eight buffers. The sum is the same, from left to right.
+ */
+function addInParts(addN: Kernel<readonly tf.TensorInfo[]>): Kernel<readonly tf.TensorInfo[]> {
+  return ({ inputs, backend, attrs }) => {
+    const atOnce = backend.device.limits.maxStorageBuffersPerShaderStage - 1;
+    let sum = addN({ inputs: inputs.slice(0, atOnce), backend, attrs });
+    for (let added = atOnce; added < inputs.length; added += atOnce - 1) {
+      const next = addN({ inputs: [sum, ...inputs.slice(added, added + atOnce - 1)], backend, attrs });
+      backend.disposeData(sum.dataId);
+      sum = next;
+    }
+    return sum;
+  };
+}
+
+/** `Sum` over no numbers is 0; the shipped kernel asks for NaN outputs. */
+function sumOfNothing(sum: Kernel): Kernel {
+  return (call) => {
+    const { x } = call.inputs;
+    if (tf.util.sizeFromShape(x.shape) > 0) return sum(call);
+    const { axis, keepDims } = call.attrs as { axis: number | number[]; keepDims: boolean };
+    const axes = tf.util.parseAxisParam(axis, x.shape);
+    const [kept] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
+    const shape = keepDims ? tf.backend_util.expandShapeToKeepDim(kept, axes) : kept;
+    const zeros = new Float32Array(tf.util.sizeFromShape(shape));
+    return call.backend.makeTensorInfo(shape, tf.sumOutType(x.dtype), zeros);
+  };
 }
 
 /**
@@ -68,7 +94,7 @@ function orderedSegmentSum(shipped: Kernel): Kernel {
     const rows = tf.util.sizeFromShape(segmentIds.shape);
     const width = tf.util.sizeFromShape(innerShape);
     const outputShape = [args.attrs.numSegments as number, width];
-    const program = {
+    const program: Program = {
       variableNames: ['x', 'segmentIds'],
       outputShape,
       workgroupSize: [64, 1, 1],

@@ -53,4 +53,19 @@ describe.skipIf(process.env.TOKENFUSE_TEST_WEBGPU !== '1')('ordered sums on webg
     const gradient = tf.grad((table) => tf.sum(tf.square(tf.gather(table, ids))))(tf.ones([5, 3]));
     expect([...(await gradient.data())]).toEqual([0, 0, 0, 2, 2, 2, 0, 0, 0, 4, 4, 4, 2, 2, 2]);
   });
+
+  it.each([1, 7, 8, 40])('adds up %d tensors, more than a shader may bind', async (count) => {
+    const sum = tf.addN(Array.from({ length: count }, (_, i) => tf.tensor1d([1, i])));
+    expect([...(await sum.data())]).toEqual([count, (count * (count - 1)) / 2]);
+  });
+
+  it.each([
+    { shape: [0, 3], axis: undefined, keepDims: false, sums: [] },
+    { shape: [0, 3], axis: 0, keepDims: false, sums: [3] },
+    { shape: [2, 0], axis: 1, keepDims: true, sums: [2, 1] },
+  ])('a sum over nothing is zero: $shape along $axis', async ({ shape, axis, keepDims, sums }) => {
+    const sum = tf.sum(tf.zeros(shape), axis, keepDims);
+    expect(sum.shape).toEqual(sums);
+    expect([...(await sum.data())].every((value) => value === 0)).toBe(true);
+  });
 });

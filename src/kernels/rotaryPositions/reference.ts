@@ -38,9 +38,11 @@ export function rotaryPositionsReference(x: tf.Tensor3D, settings: RotarySetting
   return tf.tidy(() => {
     const heads = tf.reshape(x, [batch, seqLen, numHeads, headDim]);
     const [a, b, rest] = tf.split(heads, [half, half, headDim - rotaryDims], 3);
-    const angles = tf.tensor(rotaryAngles(seqLen, settings), [1, seqLen, 1, half]);
-    const cos = tf.cos(angles);
-    const sin = tf.mul(tf.sin(angles), direction);
+    // Not by tf.cos and tf.sin: those of a GPU may be off by 1e-4.
+    const angles = rotaryAngles(seqLen, settings);
+    const [cos, sin] = [Math.cos, (angle: number) => direction * Math.sin(angle)].map((turn) =>
+      tf.tensor(angles.map(turn), [1, seqLen, 1, half]),
+    );
     const turned = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin)), rest];
     return tf.reshape(tf.concat(headDim > rotaryDims ? turned : turned.slice(0, 2), 3), [batch, seqLen, width]);
   });
