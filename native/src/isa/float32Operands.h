@@ -7,6 +7,8 @@ namespace TOKENFUSE_ISA {
 
 /** Numbers of a row of the depth that one step takes in. */
 constexpr long kStepDepth = 1;
+/** Steps that a tile goes on at a time. */
+constexpr long kStepsAtOnce = 1;
 
 /** One step of neighbouring columns. */
 template <class L>

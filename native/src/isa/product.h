@@ -8,6 +8,9 @@
 #pragma once
 #include "../threadPool.h"
 #include "packing.h"
+#if defined(__AMX_BF16__)
+#include "amxTiles.h"
+#endif
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
@@ -54,6 +57,7 @@ static void packAll(const Packing* jobs, int count) {
   });
 }
 
+#if !defined(__AMX_BF16__)
 /**
  * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …] over the steps. `rowMajor`: a(i, p) = a[i · as + p]; else
  * a[p · as + i].
@@ -112,6 +116,28 @@ INLINE Tile tileOf(long rows) {
   }
 }
 
+/** Registers that need no setting up. */
+struct TileRegisters {
+  TileRegisters() {}
+};
+
+/** Rows of C, MR at most, by one panel of B after the other. */
+struct RowTiles {
+  LeftTile left;
+  Tile wide, narrow;
+
+  /** c[rows, columns] = or += the rows by a panel [steps, NR]. */
+  void operator()(long steps, const float* panel, float* c, long cs, long columns, bool add) const {
+    (columns > W ? wide : narrow)(steps, left.at, left.stride, panel, c, cs, columns, add);
+  }
+};
+
+INLINE RowTiles rowTiles(const LeftTile& left, long rows) {
+  if (left.rowMajor) return {left, tileOf<true, NV>(rows), tileOf<true, 1>(rows)};
+  return {left, tileOf<false, NV>(rows), tileOf<false, 1>(rows)};
+}
+#endif
+
 /**
  * C[0 … m, panels] = or += A B for the columns [j0, j1) of packed B [k, n]; j0 a multiple of NR.
  *
@@ -119,6 +145,7 @@ INLINE Tile tileOf(long rows) {
  */
 static void multiply(Left a, const float* packed, long n, long k, float* c, long ldc, long m, bool add, long j0,
                      long j1, float* scratch) {
+  const TileRegisters registers;
   const long width = roundUp(n, NR);
   const long depth = blockDepth(k);
   if (k == 0 && !add) {
@@ -134,13 +161,10 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
       const long end = least(jc + NC, j1);
       for (long i = 0; i < m; i += MR) {
         const long rows = least<long>(MR, m - i);
-        const LeftTile left = leftTile(a, i, rows, p0, kc, end - jc, scratch);
-        const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
+        const RowTiles run = rowTiles(leftTile(a, i, rows, p0, kc, end - jc, scratch), rows);
         for (long j = jc; j < end; j += NR) {
           const float* panel = packed + stepsOf(p0) * width + j * steps;
-          const long columns = least<long>(NR, n - j);
-          const Tile run = columns > W ? wide : left.rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
-          run(steps, left.at, left.stride, panel, c + i * ldc + j, ldc, columns, adding);
+          run(steps, panel, c + i * ldc + j, ldc, least<long>(NR, n - j), adding);
         }
       }
     }

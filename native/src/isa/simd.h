@@ -16,7 +16,9 @@
 
 #if defined(TOKENFUSE_BF16)
 // Beside the kernels of the same instruction set: names of their own.
-#if defined(__AVX512BF16__)
+#if defined(__AMX_BF16__)
+#define TOKENFUSE_ISA amxBf16
+#elif defined(__AVX512BF16__)
 #define TOKENFUSE_ISA avx512bf16
 #elif defined(__AVX512F__)
 #define TOKENFUSE_ISA avx512bf16Emulated
@@ -42,7 +44,10 @@
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
-#if defined(__AVX512F__)
+#if defined(__AMX_BF16__)
+constexpr int W = 16;
+constexpr int MR = 32;
+#elif defined(__AVX512F__)
 constexpr int W = 16;
 constexpr int MR = 14;
 #elif defined(__AVX2__)
