@@ -3,7 +3,6 @@
  * `npm run results [-- study.yaml=runDir …]`; by default all studies that have a run in runs/. No number there is typed by hand.
  */
 import { existsSync, mkdirSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readJson, replaceSection, writeFileAtomic } from '#src/storage';
@@ -41,6 +40,7 @@ for (const [path, runDir] of given.length > 0
   const scores = (Object.keys(STUDY_SCORES) as StudyScore[]).filter((score) => hasScenes !== (score === 'BLEU-4'));
   const provenance = readJson(join(outDir, `seed-${study.seeds[0]}`, 'vision', 'provenance.json'), 'provenance') as {
     engine: { name: string; device: string };
+    processor: string;
     commit: string | null;
   };
   const figure = `figures/${study.name}.svg`;
@@ -52,7 +52,7 @@ for (const [path, runDir] of given.length > 0
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
   const text = [
     `${records.length} of ${cells.length} cells, seeds ${study.seeds.join(', ')}; mean over seeds (lowest–highest). Engine ${provenance.engine.name} (${provenance.engine.device}),`,
-    `${cpus()[0]?.model.trim()}, commit ${provenance.commit?.slice(0, 7) ?? 'unknown'}; ${(seconds / 60).toFixed(0)} process minutes beside the backbones'.`,
+    `${provenance.processor}, commit ${provenance.commit?.slice(0, 7) ?? 'unknown'}; ${(seconds / 60).toFixed(0)} process minutes beside the backbones'.`,
     '',
     studyMarkdown(lines, scores),
     `![${title}](${figure})`,

@@ -18,7 +18,7 @@ export const pageStyles = html`
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-header, main, footer { max-width: 1180px; margin: 0 auto; padding: 0 16px; }
+header, main, footer { max-width: 1280px; margin: 0 auto; padding: 0 16px; }
 header { padding-top: 28px; }
 footer { padding-bottom: 40px; color: var(--muted); font-size: 14px; }
 h1 { margin: 0 0 4px; font-size: clamp(24px, 4vw, 34px); line-height: 1.2; overflow-wrap: anywhere; }
@@ -39,7 +39,7 @@ code { font: 13px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overf
 .chart .hover:hover { fill-opacity: 1; }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 7px 12px; text-align: left; vertical-align: baseline; font-weight: 400; }
+th, td { padding: 7px 8px; text-align: left; vertical-align: baseline; font-weight: 400; }
 thead th { color: var(--muted); font-size: 13px; line-height: 1.25; white-space: nowrap; }
 tbody th, tbody td { border-top: 1px solid var(--line); }
 th:first-child { position: sticky; left: 0; z-index: 1; background: var(--card); }
