@@ -29,23 +29,26 @@ constexpr long kFarRows = 512;
 INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long columns, float* scratch) {
   if (a.transposed) {
     const float* from = a.at + p0 * a.stride + i;
-    if (rows == MR) {
+    if constexpr (MR <= W) {
+      const Part lanes{rows};
+      for (long p = 0; p < kc; p++) store(scratch + p * kLeftStride, load(from + p * a.stride, lanes));
+    } else if (rows == MR) {
       for (long p = 0; p < kc; p++) {
-        for (int r = 0; r < MR; r++) scratch[p * MR + r] = from[p * a.stride + r];
+        for (int r = 0; r < MR; r++) scratch[p * kLeftStride + r] = from[p * a.stride + r];
       }
     } else {
       for (long p = 0; p < kc; p++) {
-        for (long r = 0; r < rows; r++) scratch[p * MR + r] = from[p * a.stride + r];
+        for (long r = 0; r < rows; r++) scratch[p * kLeftStride + r] = from[p * a.stride + r];
       }
     }
-    return {scratch, MR, false};
+    return {scratch, kLeftStride, false};
   }
   const float* from = a.at + i * a.stride + p0;
   if (a.stride < kFarRows || columns < 4 * NR) return {from, a.stride, true};
   for (long r = 0; r < rows; r++) {
-    for (long p = 0; p < kc; p++) scratch[p * MR + r] = from[r * a.stride + p];
+    for (long p = 0; p < kc; p++) scratch[p * kLeftStride + r] = from[r * a.stride + p];
   }
-  return {scratch, MR, false};
+  return {scratch, kLeftStride, false};
 }
 
 }  // namespace TOKENFUSE_ISA

@@ -22,8 +22,11 @@ struct LeftTile {
   bool rowMajor;
 };
 
+/** Floats from one step of a rearranged block of rows to the next: a whole vector, where a tile is not taller than one. */
+constexpr long kLeftStride = MR <= W ? W : MR;
+
 /** Floats that a block of rows needs where it is rearranged. */
-constexpr long kLeftScratch = MR * KC;
+constexpr long kLeftScratch = kLeftStride * KC;
 
 }  // namespace TOKENFUSE_ISA
 }  // namespace tokenfuse

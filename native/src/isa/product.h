@@ -57,7 +57,7 @@ static void packAll(const Packing* jobs, int count) {
 /**
  * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …] over the steps. `rowMajor`: a(i, p) = a[i · as + p]; else
  * a[p · as + i].
- * `columns` of the tile are stored, of NR, or of W in a narrow one.
+ * `columns` of the tile are stored, more than (vectors − 1) · W.
  */
 template <int R, bool rowMajor, int vectors>
 static void tile(long steps, const float* a, long as, const float* b, float* c, long cs, long columns, bool add) {
@@ -89,14 +89,17 @@ static void tile(long steps, const float* a, long as, const float* b, float* c, 
     }
     return;
   }
+  const Part last{columns - (vectors - 1) * W};  // the others are whole
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
-    for (int v = 0; v < vectors; v++) {
-      const Part lanes{least<long>(W, columns - v * W)};
-      if (lanes.count <= 0) break;
-      float* to = c + i * cs + v * W;
-      store(to, add ? load(to, lanes) + sum[i][v] : sum[i][v], lanes);
+    float* to = c + i * cs;
+#pragma GCC unroll 2
+    for (int v = 0; v + 1 < vectors; v++) {
+      store(to + v * W, add ? load(to + v * W) + sum[i][v] : sum[i][v]);
     }
+    to += (vectors - 1) * W;
+    const V part = sum[i][vectors - 1];
+    store(to, add ? load(to, last) + part : part, last);
   }
 }
 
@@ -112,6 +115,12 @@ INLINE Tile tileOf(long rows) {
   }
 }
 
+/** The size of equal parts, of at most `most` each, that `whole` is cut into; at least 1. */
+INLINE long evenPart(long whole, long most) {
+  const long parts = (whole + most - 1) / most;
+  return parts <= 1 ? least(most, whole < 1 ? 1 : whole) : (whole + parts - 1) / parts;
+}
+
 /**
  * C[0 … m, panels] = or += A B for the columns [j0, j1) of packed B [k, n]; j0 a multiple of NR.
  *
@@ -121,6 +130,8 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
                      long j1, float* scratch) {
   const long width = roundUp(n, NR);
   const long depth = blockDepth(k);
+  // Tiles of about the same height: one of a row or two takes nearly as long as a tall one.
+  const long tall = evenPart(m, MR);
   if (k == 0 && !add) {
     for (long i = 0; i < m; i++) {
       for (long j = j0; j < j1; j++) c[i * ldc + j] = 0;
@@ -132,8 +143,8 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
     const bool adding = add || p0 > 0;
     for (long jc = j0; jc < j1; jc += NC) {
       const long end = least(jc + NC, j1);
-      for (long i = 0; i < m; i += MR) {
-        const long rows = least<long>(MR, m - i);
+      for (long i = 0; i < m; i += tall) {
+        const long rows = least(tall, m - i);
         const LeftTile left = leftTile(a, i, rows, p0, kc, end - jc, scratch);
         const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
         for (long j = jc; j < end; j += NR) {
