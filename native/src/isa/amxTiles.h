@@ -32,36 +32,43 @@ struct TileRegisters {
   TileRegisters(const TileRegisters&) = delete;
 };
 
-/** Steps from one row of A to the next. */
-constexpr long kLeftStride = KC / kStepDepth;
+/** Steps from one rearranged row of A to the next. */
+constexpr long kRowSteps = KC / kStepDepth;
+static_assert(MR * kRowSteps <= kLeftTile, "a tile's rows fit where they are rearranged");
 
-/** Rows [i, i + rows) of A at depths [p0, p0 + kc), rounded, row by row, with zeros up to a whole number of tiles along. */
+/** Rows [i, i + rows) of a row-major A at depths [p0, p0 + kc), rounded, with zeros up to a whole number of tiles along. */
 INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long, float* scratch) {
-  if (!a.transposed) {
-    for (long r = 0; r < rows; r++) {
-      const float* from = a.at + (i + r) * a.stride + p0;
-      float* to = scratch + r * kLeftStride;
-      for (long p = 0; p < kc; p += W * kStepDepth) store(to + p / kStepDepth, stepsAlong(from + p, kc - p));
-    }
-    return {scratch, kLeftStride, true};
+  for (long r = 0; r < rows; r++) {
+    const float* from = a.at + (i + r) * a.stride + p0;
+    float* to = scratch + r * kRowSteps;
+    for (long p = 0; p < kc; p += W * kStepDepth) store(to + p / kStepDepth, stepsAlong(from + p, kc - p));
   }
+  return {scratch, kRowSteps, true};
+}
+
+/** Rows [i, i + m) of a transposed A in the same way, in tiles of `tall` rows, kLeftTile apart; returns the stride of a row. */
+static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float* scratch) {
   for (long p = 0; p < kc; p += W * kStepDepth) {
-    for (long half = 0; half < rows; half += W) {
-      const long lanes = least<long>(W, rows - half);
-      V square[2][W];
-      for (long step = 0; step < W; step++) {
-        const long depth = p + step * kStepDepth;
-        const float* from = a.at + (p0 + depth) * a.stride + i + half;
-        square[0][step] = depth >= kc  ? V{}
-                          : lanes == W ? stepAcross(from, a.stride, kc - depth, Whole{})
-                                       : stepAcross(from, a.stride, kc - depth, Part{lanes});
+    float* tile = scratch + p / kStepDepth;
+    for (long top = 0; top < m; top += tall, tile += kLeftTile) {
+      const long rows = least(tall, m - top);
+      for (long half = 0; half < rows; half += W) {
+        const long lanes = least<long>(W, rows - half);
+        V square[2][W];
+        for (long step = 0; step < W; step++) {
+          const long depth = p + step * kStepDepth;
+          const float* from = a.at + (p0 + depth) * a.stride + i + top + half;
+          square[0][step] = depth >= kc  ? V{}
+                            : lanes == W ? stepAcross(from, a.stride, kc - depth, Whole{})
+                                         : stepAcross(from, a.stride, kc - depth, Part{lanes});
+        }
+        const int turned = turnSquare(square);
+        float* to = tile + half * kRowSteps;
+        for (long r = 0; r < lanes; r++) store(to + r * kRowSteps, square[turned][r]);
       }
-      const int turned = turnSquare(square);
-      float* to = scratch + half * kLeftStride + p / kStepDepth;
-      for (long r = 0; r < lanes; r++) store(to + r * kLeftStride, square[turned][r]);
     }
   }
-  return {scratch, kLeftStride, true};
+  return kRowSteps;
 }
 
 /** Sums of `down` by `across` tiles, written to `to`. */
@@ -95,36 +102,37 @@ INLINE void sumTiles(long steps, const LeftTile& left, const float* panel, float
   if constexpr (down && across) _tile_stored(3, to + kTileRows * stride + W, stride * row);
 }
 
-/** Rows of C, MR at most, by one panel of B after the other. */
-struct RowTiles {
-  LeftTile left;
-  long rows;
-
-  /** c[rows, columns] = or += the rows by a panel [steps, NR]. */
-  void operator()(long steps, const float* panel, float* c, long cs, long columns, bool add) const {
-    const bool down = rows > kTileRows;
-    const bool across = columns > W;
-    // Whole tiles go where they belong; the others, and what is added, by way of a block beside it.
-    const bool whole = !add && (rows == kTileRows || rows == MR) && (columns == W || columns == NR);
-    alignas(64) float block[MR * NR];
-    float* to = whole ? c : block;
-    const long stride = whole ? cs : NR;
-    if (down && across) sumTiles<true, true>(steps, left, panel, to, stride);
-    else if (down) sumTiles<true, false>(steps, left, panel, to, stride);
-    else if (across) sumTiles<false, true>(steps, left, panel, to, stride);
-    else sumTiles<false, false>(steps, left, panel, to, stride);
-    if (whole) return;
-    for (long r = 0; r < rows; r++) {
-      eachVector(columns, [&](long j, auto lanes) {
-        const V sum = load(block + r * NR + j, lanes);
-        float* out = c + r * cs + j;
-        store(out, add ? load(out, lanes) + sum : sum, lanes);
-      });
-    }
+/** c[rows, columns] = or += rows of A, MR at most, by a panel [steps, NR]. */
+static void tileBlock(const LeftTile& left, long rows, long steps, const float* panel, float* c, long ldc, long columns,
+                      bool add) {
+  const bool down = rows > kTileRows;
+  const bool across = columns > W;
+  // Whole tiles go where they belong; the others, and what is added, by way of a block beside it.
+  const bool whole = !add && (rows == kTileRows || rows == MR) && (columns == W || columns == NR);
+  alignas(64) float block[MR * NR];
+  float* to = whole ? c : block;
+  const long stride = whole ? ldc : NR;
+  if (down && across) sumTiles<true, true>(steps, left, panel, to, stride);
+  else if (down) sumTiles<true, false>(steps, left, panel, to, stride);
+  else if (across) sumTiles<false, true>(steps, left, panel, to, stride);
+  else sumTiles<false, false>(steps, left, panel, to, stride);
+  if (whole) return;
+  for (long r = 0; r < rows; r++) {
+    eachVector(columns, [&](long j, auto lanes) {
+      const V sum = load(block + r * NR + j, lanes);
+      float* out = c + r * ldc + j;
+      store(out, add ? load(out, lanes) + sum : sum, lanes);
+    });
   }
-};
+}
 
-INLINE RowTiles rowTiles(const LeftTile& left, long rows) { return {left, rows}; }
+/** The tiles of columns [j0, j1) of a block of rows: C = or += A B, `steps` deep. */
+static void tileRow(const LeftTile& left, long rows, long steps, const float* b, long n, long j0, long j1, float* c,
+                    long ldc, bool add) {
+  for (long j = j0; j < j1; j += NR) {
+    tileBlock(left, rows, steps, b + j * steps, c + j, ldc, least<long>(NR, n - j), add);
+  }
+}
 
 }  // namespace TOKENFUSE_ISA
 }  // namespace tokenfuse

@@ -107,22 +107,27 @@ constexpr long kStepsAtOnce = 16;
 #else
 constexpr long kStepsAtOnce = 1;
 
-/** Rows [i, i + rows) of A at depths [p0, p0 + kc), rounded. */
+/** Rows [i, i + rows) of a row-major A at depths [p0, p0 + kc), rounded. */
 INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long, float* scratch) {
-  if (a.transposed) {
-    const Part lanes{rows};
-    for (long p = 0; p < kc; p += kStepDepth) {
-      const float* from = a.at + (p0 + p) * a.stride + i;
-      store(scratch + p / kStepDepth * MR, stepAcross(from, a.stride, kc - p, lanes), lanes);
-    }
-    return {scratch, MR, false};
-  }
   constexpr long steps = KC / kStepDepth;
   for (long r = 0; r < rows; r++) {
     const float* from = a.at + (i + r) * a.stride + p0;
     for (long p = 0; p < kc; p += W * kStepDepth) store(scratch + r * steps + p / kStepDepth, stepsAlong(from + p, kc - p));
   }
   return {scratch, steps, true};
+}
+
+/** Rows [i, i + m) of a transposed A, rounded, in tiles of `tall` rows, kLeftTile apart; returns the stride of a step. */
+static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float* scratch) {
+  for (long p = 0; p < kc; p += kStepDepth) {
+    const float* from = a.at + (p0 + p) * a.stride + i;
+    float* to = scratch + p / kStepDepth * kLeftStride;
+    for (long r = 0; r < m; r += tall, to += kLeftTile) {
+      const Part lanes{least(tall, m - r)};
+      store(to, stepAcross(from + r, a.stride, kc - p, lanes), lanes);
+    }
+  }
+  return kLeftStride;
 }
 #endif
 

@@ -57,19 +57,20 @@ INLINE int turnSquare(V (&square)[2][W]) {
 }
 
 /**
- * out[p · NR + j] = step p of row j, whose `depth` numbers start at b[j · ldb], for p < steps ≤ W and j < W; zeros for
+ * out[p · stride + j] = step p of row j, whose `depth` numbers start at b[j · ldb], for p < steps ≤ W and j < W; zeros for
  * j ≥ rows.
  */
+template <int stride>
 static void packSquare(const float* b, long ldb, long rows, long depth, long steps, float* out) {
   V square[2][W];
   for (int j = 0; j < W; j++) square[0][j] = j < rows ? stepsAlong(b + j * ldb, depth) : V{};
   const int from = turnSquare(square);
   if (steps == W) {
 #pragma GCC unroll 16
-    for (int p = 0; p < W; p++) store(out + p * NR, square[from][p]);
+    for (int p = 0; p < W; p++) store(out + p * stride, square[from][p]);
     return;
   }
-  for (long p = 0; p < steps; p++) store(out + p * NR, square[from][p]);
+  for (long p = 0; p < steps; p++) store(out + p * stride, square[from][p]);
 }
 
 /**
@@ -107,7 +108,7 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
       for (long p = 0; p < steps; p += W) {
         const long square = least<long>(W, steps - p);
         if (rows > 0) {
-          packSquare(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
+          packSquare<NR>(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
         } else {
           for (long i = p; i < p + square; i++) store(out + i * NR + j, V{});
         }
