@@ -13,7 +13,7 @@ const SHOWN_EVERY = 20;
 /** The same training, step by step, with products in float32 and in bf16. */
 export interface PrecisionCurves {
   /** Who multiplied in bf16: the processor, or float32 instructions in its place, whose time says nothing. */
-  readonly by: 'AVX512-BF16' | 'emulation';
+  readonly by: 'AMX' | 'AVX512-BF16' | 'emulation';
   /** Loss of every step, in nats. */
   readonly losses: Readonly<Record<MatmulPrecision, readonly number[]>>;
   /** Speed of the larger model's steps in bf16 by that in float32; of the processor alone. */

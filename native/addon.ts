@@ -46,6 +46,8 @@ const KERNELS = [
 
 /** What the operands of large products are rounded to: not at all, or to bf16; sums are float32 in both. */
 export type MatmulPrecision = 'highest' | 'bf16';
+/** What multiplies bf16: matrix registers, a vector instruction, or float32 instructions in its place (slow, for tests). */
+export type Bf16By = 'AMX' | 'AVX512-BF16' | 'emulation';
 
 /** The functions of tokenfuse.node, described in src/; they throw when an argument is not what they expect. */
 export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelArgument[]) => void>> & {
@@ -55,10 +57,10 @@ export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelAr
   scratchBytes(): number;
   /** Takes the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was taken. */
   choose(limit?: string): string;
-  /** Takes the products of a precision from the next kernel on; `choose` goes back to 'highest'. */
-  setMatmulPrecision(precision: MatmulPrecision | 'bf16 emulated'): string;
-  /** What is missing on this processor for products in bf16, or for emulated ones; '' where nothing is. */
-  whyNoBf16(emulated: boolean): string;
+  /** Takes products of the highest precision, or in bf16 by one of these, from the next kernel on; `choose` goes back to 'highest'. */
+  setMatmulPrecision(precision: 'highest' | Bf16By): string;
+  /** What is missing on this processor for products in bf16 by this; '' where nothing is. */
+  whyNoBf16(by: Bf16By): string;
   /** Bytes from the start of a buffer to the next multiple of 64 in memory. */
   alignment(buffer: ArrayBuffer, bytes: number): number;
 };

@@ -43,12 +43,19 @@ const FLAGS = [
 const AVX2 = ['-mavx2', '-mfma'];
 const AVX512 = [...AVX2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'];
 
+const AVX512_BF16 = [...AVX512, '-mavx512bf16'];
+
 /** Files that are compiled once for each instruction set; which build runs is decided when the module is loaded. */
 const INSTRUCTION_SETS =
   process.arch === 'x64'
     ? {
         'kernels.cc': { baseline: [], avx2: AVX2, avx512: AVX512 },
-        'bf16Products.cc': { avx2: AVX2, avx512: AVX512, avx512bf16: [...AVX512, '-mavx512bf16'] },
+        'bf16Products.cc': {
+          avx2: AVX2,
+          avx512: AVX512,
+          avx512bf16: AVX512_BF16,
+          amxBf16: [...AVX512_BF16, '-mamx-tile', '-mamx-bf16'],
+        },
       }
     : { 'kernels.cc': { baseline: [] }, 'bf16Products.cc': {} };
 
@@ -99,23 +106,36 @@ function run(command, args) {
   });
 }
 
-/** Whether the compiler, and the assembler behind it, know the instructions for bf16. */
-function knowsBf16(compiler, aside) {
-  const source = '#include <immintrin.h>\n__m512 f(__m512 x, __m512bh y) { return _mm512_dpbf16_ps(x, y, y); }\n';
-  const { avx512bf16 } = INSTRUCTION_SETS['bf16Products.cc'];
-  const args = [...avx512bf16, '-x', 'c++', '-c', '-', '-o', join(aside, 'probe.o')];
-  try {
-    execFileSync(compiler.command, args, { input: source, stdio: ['pipe', 'ignore', 'ignore'] });
-    return true;
-  } catch {
-    return false;
-  }
+/** What is tried before the kernels that need it are compiled, and the name they are then known by. */
+const PROBES = {
+  avx512bf16: {
+    define: '-DTOKENFUSE_AVX512BF16',
+    source: '__m512 f(__m512 x, __m512bh y) { return _mm512_dpbf16_ps(x, y, y); }',
+  },
+  amxBf16: { define: '-DTOKENFUSE_AMX', source: 'void f() { _tile_dpbf16ps(0, 1, 2); }' },
+};
+
+/** Of the builds for bf16 those that the compiler, and the assembler behind it, know the instructions of. */
+function knownBuilds(compiler, aside) {
+  return Object.entries(PROBES).filter(([name, { source }]) => {
+    const flags = INSTRUCTION_SETS['bf16Products.cc'][name];
+    // Only on Linux does a program get at the registers of AMX.
+    if (flags === undefined || (name === 'amxBf16' && process.platform !== 'linux')) return false;
+    const args = [...flags, '-x', 'c++', '-c', '-', '-o', join(aside, 'probe.o')];
+    try {
+      const input = `#include <immintrin.h>\n${source}\n`;
+      execFileSync(compiler.command, args, { input, stdio: ['pipe', 'ignore', 'ignore'] });
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 async function compile(compiler, aside) {
   const includes = ['-isystem', join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include')];
-  const withBf16 = process.arch === 'x64' && knowsBf16(compiler, aside);
-  const defines = ['-DNAPI_VERSION=8', ...(withBf16 ? ['-DTOKENFUSE_AVX512BF16'] : [])];
+  const known = knownBuilds(compiler, aside);
+  const defines = ['-DNAPI_VERSION=8', ...known.map(([, { define }]) => define)];
   const jobs = listFiles(sources)
     .filter((file) => file.endsWith('.cc'))
     .flatMap((file) => {
@@ -123,7 +143,7 @@ async function compile(compiler, aside) {
       const sets = INSTRUCTION_SETS[basename(file)];
       if (sets === undefined) return [{ file, flags: [], object: `${object}.o` }];
       return Object.entries(sets)
-        .filter(([name]) => name !== 'avx512bf16' || withBf16)
+        .filter(([name]) => !(name in PROBES) || known.some(([build]) => build === name))
         .map(([name, flags]) => ({ file, flags, object: `${object}-${name}.o` }));
     });
   const waiting = [...jobs].sort((a, b) => b.flags.length - a.flags.length);

@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { type Addon, loadAddon, type MatmulPrecision } from './addon.js';
+import { type Addon, type Bf16By, loadAddon, type MatmulPrecision } from './addon.js';
 import { createNativeBackend } from './backend.js';
 import { installKernels } from './installKernels.js';
 import { createMemoryPool } from './memoryPool.js';
@@ -65,18 +65,16 @@ export function nativeThreads(): number {
 }
 
 /** Products in bf16: by the processor, in a slow imitation (for tests and loss curves), or what is missing for them. */
-export type Bf16Support = { readonly by: 'AVX512-BF16' | 'emulation' } | { readonly missing: string };
+export type Bf16Support = { readonly by: Bf16By } | { readonly missing: string };
 
-/** Whether products can be done in bf16 here. TOKENFUSE_EMULATE_BF16=1 asks for the imitation, wherever it runs. */
+/** Whether products can be done in bf16 here, and how fastest. TOKENFUSE_EMULATE_BF16=1 asks for the imitation, wherever it runs. */
 export function bf16Support(): Bf16Support {
   const addon = addonOrReason();
   if ('reason' in addon) return { missing: `native is ${addon.reason}` };
-  const missing = addon.whyNoBf16(emulatesBf16());
-  return missing === '' ? { by: emulatesBf16() ? 'emulation' : 'AVX512-BF16' } : { missing };
-}
-
-function emulatesBf16(): boolean {
-  return process.env.TOKENFUSE_EMULATE_BF16 === '1';
+  if (process.env.TOKENFUSE_EMULATE_BF16 !== '1' && addon.whyNoBf16('AMX') === '') return { by: 'AMX' };
+  const by = process.env.TOKENFUSE_EMULATE_BF16 === '1' ? 'emulation' : 'AVX512-BF16';
+  const missing = addon.whyNoBf16(by);
+  return missing === '' ? { by } : { missing };
 }
 
 /**
@@ -86,7 +84,14 @@ function emulatesBf16(): boolean {
  * @throws RangeError where there are none in bf16
  */
 export function setNativeMatmulPrecision(precision: MatmulPrecision): void {
-  addonOrThrow().setMatmulPrecision(precision === 'bf16' && emulatesBf16() ? 'bf16 emulated' : precision);
+  const addon = addonOrThrow();
+  if (precision === 'highest') {
+    addon.setMatmulPrecision('highest');
+    return;
+  }
+  const support = bf16Support();
+  if ('missing' in support) throw new RangeError(`matmulPrecision bf16: ${support.missing}`);
+  addon.setMatmulPrecision(support.by);
 }
 
 /**

@@ -158,16 +158,20 @@ export function visionTask(
   };
   const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
     tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
-  const batchAt = (index: number): ImageBatch =>
-    train.batchAt(index, { batchSize: training.batchSize, seed, ...(data.augment ? { augment: data.augment } : {}) });
+  const options = { batchSize: training.batchSize, seed, ...(data.augment ? { augment: data.augment } : {}) };
+  // One memory for all batches: a new one of megabytes for each made V8 collect its garbage every few steps.
+  const into = new Float32Array(training.batchSize * model.imageSize ** 2 * 3);
 
   return {
     parameters: tree,
     unit: 'images',
-    loss: (index) => ({ sum: weightedLoss(inputOf(batchAt(index), `train/${index}`)), weight: training.batchSize }),
+    loss: (index) => ({
+      sum: weightedLoss(inputOf(train.batchAt(index, { ...options, into }), `train/${index}`)),
+      weight: training.batchSize,
+    }),
     unitsIn: () => training.batchSize,
     describeBatch: (index) => {
-      const names = [...batchAt(index).indices].slice(0, 4).map((i) => train.paths[i]);
+      const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;
     },
     evaluate: async () => {

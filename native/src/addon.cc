@@ -97,25 +97,31 @@ napi_value choose(napi_env env, napi_callback_info info) {
   });
 }
 
-/** Takes the products of a precision, 'highest', 'bf16' or 'bf16 emulated', from the next kernel on; returns it. */
+/** What multiplies bf16, by its name. */
+Bf16By bf16By(const std::string& name) {
+  if (name == "AMX") return Bf16By::amx;
+  if (name == "AVX512-BF16") return Bf16By::avx512;
+  if (name == "emulation") return Bf16By::emulation;
+  throw std::invalid_argument("bf16 by: expected AMX, AVX512-BF16 or emulation, got '" + name + "'");
+}
+
+/** Takes products of the highest precision, or in bf16 by what is named ('AMX' …), from the next kernel on. */
 napi_value setMatmulPrecision(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments in(env, info);
     const std::string precision = in.text();
     in.end();
-    const bool emulated = precision == "bf16 emulated";
-    if (precision != "highest" && precision != "bf16" && !emulated) {
-      throw std::invalid_argument("matmulPrecision: expected highest, bf16 or bf16 emulated, got '" + precision + "'");
-    }
-    const KernelLock lock;
-    Choice& choice = chosen();
     if (precision == "highest") {
-      choice.kernels = choice.fastest;
+      const KernelLock lock;
+      chosen().kernels = chosen().fastest;
       return text(env, precision.c_str());
     }
-    const Bf16Products* products = chooseBf16Products(choice.limit.c_str(), emulated);
+    const Bf16By by = bf16By(precision);
+    const KernelLock lock;
+    Choice& choice = chosen();
+    const Bf16Products* products = chooseBf16Products(choice.limit.c_str(), by);
     if (products == nullptr) {
-      throw std::invalid_argument("matmulPrecision " + precision + ": these kernels (" + choice.fastest->name +
+      throw std::invalid_argument("bf16 by " + precision + ": these kernels (" + choice.fastest->name +
                                   ") have no such products");
     }
     choice.withBf16 = *choice.fastest;
@@ -128,11 +134,11 @@ napi_value setMatmulPrecision(napi_env env, napi_callback_info info) {
   });
 }
 
-/** What is missing on this processor for products in bf16, or for emulated ones; '' where nothing is. */
+/** What is missing on this processor for products in bf16 by what is named; '' where nothing is. */
 napi_value missingForBf16(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments in(env, info);
-    const char* reason = whyNoBf16(in.flag("emulated"));
+    const char* reason = whyNoBf16(bf16By(in.text()));
     in.end();
     return text(env, reason == nullptr ? "" : reason);
   });

@@ -2,6 +2,12 @@
 
 #include "kernels.h"
 
+#if defined(TOKENFUSE_AMX)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace tokenfuse {
 
 #if defined(__x86_64__)
@@ -19,6 +25,11 @@ extern const Bf16Products bf16Products;
 }
 #if defined(TOKENFUSE_AVX512BF16)
 namespace avx512bf16 {
+extern const Bf16Products bf16Products;
+}
+#endif
+#if defined(TOKENFUSE_AMX)
+namespace amxBf16 {
 extern const Bf16Products bf16Products;
 }
 #endif
@@ -48,6 +59,22 @@ Level levelOf(const char* limit) {
   return Level::baseline;
 }
 
+#if defined(TOKENFUSE_AMX)
+/** What is missing for AMX with bf16; Linux hands out its large registers only to a process that asks for them. */
+const char* whyNoAmx() {
+  static const char* const reason = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kAmxBf16) == 0 || (d & kAmxTile) == 0) {
+      return "the processor lacks AMX";
+    }
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0 ? nullptr : "the system does not allow AMX";
+  }();
+  return reason;
+}
+#endif
+
 }  // namespace
 
 const Kernels& chooseKernels(const char* limit) {
@@ -63,31 +90,45 @@ const Kernels& chooseKernels(const char* limit) {
   return baseline::kernels;
 }
 
-const char* whyNoBf16(bool emulated) {
+const char* whyNoBf16(Bf16By by) {
   const Level level = levelOf(nullptr);
-  if (emulated) return level == Level::baseline ? "the processor lacks AVX2" : nullptr;
+  switch (by) {
+    case Bf16By::emulation: return level == Level::baseline ? "the processor lacks AVX2" : nullptr;
+    case Bf16By::avx512:
 #if defined(TOKENFUSE_AVX512BF16)
-  if (level == Level::avx512 && __builtin_cpu_supports("avx512bf16")) return nullptr;
+      if (level == Level::avx512 && __builtin_cpu_supports("avx512bf16")) return nullptr;
 #elif defined(__x86_64__)
-  return "the native engine's compiler did not know AVX512-BF16 (g++ from 10, clang++ from 9)";
+      return "the native engine's compiler did not know AVX512-BF16 (g++ from 10, clang++ from 9)";
 #endif
-  return "the processor lacks AVX512-BF16";
+      return "the processor lacks AVX512-BF16";
+    case Bf16By::amx: break;
+  }
+#if defined(TOKENFUSE_AMX)
+  if (const char* reason = whyNoBf16(Bf16By::avx512)) return reason;
+  return whyNoAmx();
+#else
+  return "the native engine is not compiled for AMX (Linux on x86-64, g++ from 11 or clang++ from 12)";
+#endif
 }
 
-const Bf16Products* chooseBf16Products(const char* limit, bool emulated) {
+const Bf16Products* chooseBf16Products(const char* limit, Bf16By by) {
 #if defined(__x86_64__)
   const Level level = levelOf(limit);
-  if (emulated) {
+  if (by == Bf16By::emulation) {
     if (level == Level::avx512) return &avx512bf16Emulated::bf16Products;
     if (level == Level::avx2) return &avx2bf16Emulated::bf16Products;
     return nullptr;
   }
+  if (level != Level::avx512 || whyNoBf16(by) != nullptr) return nullptr;
+#if defined(TOKENFUSE_AMX)
+  if (by == Bf16By::amx) return &amxBf16::bf16Products;
+#endif
 #if defined(TOKENFUSE_AVX512BF16)
-  if (level == Level::avx512 && whyNoBf16(false) == nullptr) return &avx512bf16::bf16Products;
+  if (by == Bf16By::avx512) return &avx512bf16::bf16Products;
 #endif
 #else
   (void)limit;
-  (void)emulated;
+  (void)by;
 #endif
   return nullptr;
 }

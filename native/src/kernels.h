@@ -199,10 +199,13 @@ struct Bf16Products {
 /** The fastest build this processor can run; `limit` names a slower one, nullptr for none. */
 const Kernels& chooseKernels(const char* limit);
 
-/** Products of that build by AVX512-BF16, or by float32 instructions in its place; nullptr where it cannot do them. */
-const Bf16Products* chooseBf16Products(const char* limit, bool emulated);
+/** What multiplies bf16: the matrix registers, the vector instruction, or float32 instructions to the same results as that. */
+enum class Bf16By { amx, avx512, emulation };
+
+/** Products of that build; nullptr where it cannot do them. */
+const Bf16Products* chooseBf16Products(const char* limit, Bf16By by);
 
 /** What is missing for them on this processor; nullptr where nothing is. */
-const char* whyNoBf16(bool emulated);
+const char* whyNoBf16(Bf16By by);
 
 }  // namespace tokenfuse

@@ -36,7 +36,7 @@ export interface EngineInfo {
   /** Worker threads, of an engine that has a choice of them. */
   readonly threads?: number;
   /** Of products in training steps, where it is not 'highest'. */
-  readonly matmulPrecision?: 'bf16' | 'bf16 emulated';
+  readonly matmulPrecision?: 'bf16 by AMX' | 'bf16 by AVX512-BF16' | 'bf16 emulated';
 }
 
 export interface Engine {

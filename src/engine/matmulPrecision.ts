@@ -29,7 +29,7 @@ export function atMatmulPrecision<T>(precision: MatmulPrecision, work: () => T):
 }
 
 function bf16Or(support: Bf16Support): NonNullable<EngineInfo['matmulPrecision']> {
-  if ('by' in support) return support.by === 'emulation' ? 'bf16 emulated' : 'bf16';
+  if ('by' in support) return support.by === 'emulation' ? 'bf16 emulated' : `bf16 by ${support.by}`;
   throw new ConfigError(
     `matmulPrecision 'bf16': expected engine native on a processor with AVX512-BF16, got: ${support.missing}; ` +
       "set training.matmulPrecision to 'highest', or train on a machine where `tokenfuse doctor` shows bf16",

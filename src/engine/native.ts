@@ -22,7 +22,7 @@ interface NativeModule {
 }
 
 /** Products in bf16: by the processor, in a slow imitation of it (for tests), or what is missing for them. */
-export type Bf16Support = { readonly by: 'AVX512-BF16' | 'emulation' } | { readonly missing: string };
+export type Bf16Support = { readonly by: 'AMX' | 'AVX512-BF16' | 'emulation' } | { readonly missing: string };
 
 const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
 const install = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then wasm serves`;

@@ -8,8 +8,8 @@ import { writeMiniPipeline } from '../support/miniPipeline.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { refusal, tokenfuse } from '../support/tokenfuse.js';
 
-const hasBf16 = addon?.whyNoBf16(false) === '';
-const canEmulate = addon?.whyNoBf16(true) === '';
+const hasBf16 = addon?.whyNoBf16('AVX512-BF16') === '';
+const canEmulate = addon?.whyNoBf16('emulation') === '';
 
 const EMULATE = 'TOKENFUSE_EMULATE_BF16';
 const BF16 = ['--set', 'training.matmulPrecision=bf16'];

@@ -12,11 +12,12 @@ const TOLERANCE = 2e-6;
 // stands for. Measured: Pattention's output 0.0032, its gradients up to 0.0045; losses 0.0019, their gradients up to 0.0075.
 const OF_ROUNDING = 0.02;
 
-/** Real where the processor has AVX512-BF16; emulated in the same vectors, and in half of them. */
+/** By the processor where it can; emulated in the same vectors, and in half of them. */
 const VARIANTS = [
-  { precision: 'bf16', limit: '' },
-  { precision: 'bf16 emulated', limit: '' },
-  { precision: 'bf16 emulated', limit: 'avx2' },
+  { by: 'AMX', limit: '' },
+  { by: 'AVX512-BF16', limit: '' },
+  { by: 'emulation', limit: '' },
+  { by: 'emulation', limit: 'avx2' },
 ] as const;
 
 interface Factors {
@@ -53,13 +54,13 @@ function exactProduct(
   return c;
 }
 
-for (const { precision, limit } of VARIANTS) {
-  const absent = addon === undefined || addon.whyNoBf16(precision !== 'bf16') !== '';
-  describe.skipIf(absent)(`products in ${precision}, ${limit || 'fastest'} instructions`, () => {
+for (const { by, limit } of VARIANTS) {
+  const absent = addon === undefined || addon.whyNoBf16(by) !== '';
+  describe.skipIf(absent)(`products in bf16 by ${by}, ${limit || 'fastest'} instructions`, () => {
     beforeAll(async () => {
       await selectEngine('native');
       addon!.choose(limit);
-      addon!.setMatmulPrecision(precision);
+      addon!.setMatmulPrecision(by);
     });
     afterAll(() => {
       addon!.choose('');
@@ -73,7 +74,7 @@ for (const { precision, limit } of VARIANTS) {
       try {
         return { rounded, highest: results() };
       } finally {
-        addon!.setMatmulPrecision(precision);
+        addon!.setMatmulPrecision(by);
       }
     }
 
@@ -218,15 +219,15 @@ describe.skipIf(addon === undefined)('setMatmulPrecision', () => {
   });
 
   it('refuses what it does not know', () => {
-    expect(() => addon!.setMatmulPrecision('tf32' as 'bf16')).toThrow(
-      /expected highest, bf16 or bf16 emulated, got 'tf32'/,
+    expect(() => addon!.setMatmulPrecision('tf32' as 'AMX')).toThrow(
+      /expected AMX, AVX512-BF16 or emulation, got 'tf32'/,
     );
   });
 
   it('refuses kernels without such products, and goes on with the ones before', () => {
     addon!.choose('sse2');
-    expect(() => addon!.setMatmulPrecision('bf16')).toThrow(RangeError);
-    expect(() => addon!.setMatmulPrecision('bf16 emulated')).toThrow(/have no such products/);
+    expect(() => addon!.setMatmulPrecision('AVX512-BF16')).toThrow(RangeError);
+    expect(() => addon!.setMatmulPrecision('emulation')).toThrow(/have no such products/);
     const ones = new Float32Array(25).fill(1 + 2 ** -9); // rounds to 1 in bf16
     const sizes = { m: 5, n: 5, depth: 5, transposeA: false, transposeB: false };
     expect(product(ones, ones, sizes)[0]).toBeGreaterThan(5);

@@ -167,6 +167,56 @@ describeNative('Pattention', () => {
     for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE);
   });
 
+  it.each(['l2NormGelu', 'geluL2Norm', 'softmax'] as const)(
+    'leaves out tokens whose gradient is zero, %s',
+    async (mode) => {
+      // More tokens with a gradient than a chunk holds, and none at all.
+      const check = fc.asyncProperty(
+        fc.record({
+          tokens: fc.constantFrom(1, 5, 40, 1100),
+          dIn: fc.constantFrom(3, 32, 50),
+          n: fc.constantFrom(12, 65),
+          dOut: fc.constantFrom(1, 16, 37),
+        }),
+        fc.constantFrom(0, 0.3, 0.8, 0.95),
+        fc.boolean(),
+        async ({ tokens, dIn, n, dOut }, share, input) => {
+          const { tau, ...settings } = settingsOf(mode, 'erf', 1e-5, n);
+          const weight = normalNumbers(9, [tokens, dOut]);
+          const draws = normalNumbers(10, [tokens]);
+          for (let t = 0; t < tokens; t++) if (draws[t] > 1 - 2 * share) weight.fill(0, t * dOut, (t + 1) * dOut);
+          const shapes: [number, number][] = [
+            [tokens, dIn],
+            ...[n, 2 * n].flatMap((rows): [number, number][] => [
+              [rows, dIn],
+              [rows, dOut],
+            ]),
+          ];
+          const arrays = shapes.map((shape, i) => normalNumbers(i, shape, i % 2 === 1 ? 1 / Math.sqrt(dIn) : 1));
+          const compute = (plain: boolean) => () => {
+            const [x, ...params] = arrays.map((array, i) => tf.tensor2d(array, shapes[i]));
+            const apply = (...tensors: tf.Tensor[]): tf.Tensor => {
+              const [a, ...rest] = input ? tensors : [x, ...tensors];
+              const groups = [0, 2].map((at) => {
+                const [keyParamTokens, valueParamTokens] = rest.slice(at, at + 2) as tf.Tensor2D[];
+                return { keyParamTokens, valueParamTokens, tau, trainable: true };
+              });
+              if (!plain) return pattentionGroups(a as tf.Tensor2D, groups, settings, input);
+              const outputs = groups.map(({ keyParamTokens, valueParamTokens }) =>
+                plainPattention(a, keyParamTokens, valueParamTokens, { ...settings, tau }),
+              );
+              return tf.add(outputs[0], outputs[1]);
+            };
+            return tf.grads(apply)(input ? [x, ...params] : params, tf.tensor2d(weight, [tokens, dOut]));
+          };
+          const apart = await differences(compute(false), compute(true));
+          for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE_ODD);
+        },
+      );
+      await fc.assert(check, { numRuns: 25, seed: 6 });
+    },
+  );
+
   it('leaves memory as it was', async () => {
     await selectEngine('native');
     const compute = outputAndGradients(

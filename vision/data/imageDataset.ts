@@ -31,6 +31,8 @@ export interface BatchOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly augment?: AugmentConfig;
+  /** Where the pixel values go, [batchSize, imageSize, imageSize, 3]; without it into memory of their own. */
+  readonly into?: Float32Array;
 }
 
 export interface ImageDataset extends LabelNames {
@@ -155,10 +157,14 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
     Int32Array.from(createRandom(seed, 'images', epoch).shuffled([...rows.keys()])),
   );
 
-  const assemble = (chosen: Int32Array, augment?: AugmentConfig, seed = 0, step = 0): ImageBatch => {
+  const assemble = (
+    chosen: Int32Array,
+    { augment, seed = 0, into }: Partial<BatchOptions> = {},
+    step = 0,
+  ): ImageBatch => {
     const batch = chosen.length;
     const bytes = new Uint8Array(valuesPerImage);
-    const pixelValues = new Float32Array(batch * valuesPerImage);
+    const pixelValues = into ?? new Float32Array(batch * valuesPerImage);
     const labels = source.labels && new Int32Array(batch);
     const attributes = source.attributes && new Float32Array(batch * (attributeNames?.length ?? 0));
     const cellsPerImage = grid ? grid.rows * grid.cols * grid.attributes.length : 0;
@@ -190,13 +196,14 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
     paths: rows.map((row) => packed.paths[row]),
     broken: packed.broken,
     indices,
-    batchAt(step, { batchSize, seed, augment }) {
+    batchAt(step, options) {
+      const { batchSize, seed, augment } = options;
       if (augment) checkAugment(augment, { imageSize, grid });
       const chosen = Int32Array.from({ length: batchSize }, (_, i) => {
         const position = step * batchSize + i;
         return permutation(seed, Math.floor(position / rows.length))[position % rows.length];
       });
-      return assemble(chosen, augment, seed, step);
+      return assemble(chosen, options, step);
     },
     batchOf: (chosen) => assemble(Int32Array.from(chosen)),
     *evaluationBatches(batchSize, limit = rows.length) {

@@ -42,7 +42,7 @@ static void attention(const Attention& f) {
   const long keySize = thin ? 0 : packedSize(f.headDim, f.keyLen);
   // V is packed in two parts, keys of the context and the others: a part of the depth is a product of its own.
   const long valueSize = thin ? 0 : f.keyLen * roundUp(f.headDim, NR);
-  reserveScratch(static_cast<size_t>(kLeftScratch + keySize + valueSize + block * f.keyLen), 0);
+  reserveScratch(static_cast<size_t>(kLeftScratch + keySize + valueSize + block * (f.keyLen + 1)), 0);
   const float scale = 1 / __builtin_sqrtf(static_cast<float>(f.headDim));
   const long heads = f.batch * f.numHeads;
   parallel(heads, 2 * heads * f.queryLen * f.keyLen * f.headDim, [&](long task, int thread) {
@@ -51,6 +51,7 @@ static void attention(const Attention& f) {
     float* packedKeys = scratch + kLeftScratch;
     float* packedValues = packedKeys + keySize;
     float* scores = packedValues + valueSize;
+    float* sums = scores + block * f.keyLen;
     if (!thin) pack(h.keys, h.row, true, f.headDim, f.keyLen, packedKeys);
     long packedFrom = -1, packedTo = -1;
     const auto weighted = [&](const float* p, float* out, long rows, long from, long to, bool add) {
@@ -74,13 +75,23 @@ static void attention(const Attention& f) {
                     least(roundUp(extent, NR), f.keyLen), scratch);
       for (long r = 0; r < rows; r++) {
         float* s = scores + r * f.keyLen;
-        const long width = maskRow(s, h.mask, h.sight, i + r, scale);
-        const float largest = rowMax(s, width);
-        const float sum = rowExponential(s, s, width, largest);
-        rowScale(s, width, 1 / sum);
-        for (long j = width; j < extent; j++) s[j] = 0;
-        f.logSumExp[h.rowPlace(i + r)] = largest + logarithm(sum);
+        const bool plain = h.sight.plain(h.mask, i + r);
+        const long width = plain ? h.sight.visible(i + r) : maskRow(s, h.mask, h.sight, i + r, scale);
+        const float factor = plain ? scale : 1;
+        float* largest = f.logSumExp + h.rowPlace(i + r);
+        if (width <= 2 * W) {
+          sums[r] = softmaxShortRow(s, width, extent, factor, largest);
+          continue;
+        }
+        *largest = rowMax(s, width) * factor;
+        sums[r] = rowExponential(s, s, width, *largest, factor);
+        rowScale(s, width, 1 / sums[r]);
+        __builtin_memset(s + width, 0, static_cast<size_t>(extent - width) * sizeof(float));
       }
+      eachVector(rows, [&](long r, auto lanes) {
+        float* to = f.logSumExp + h.rowPlace(i) + r;
+        store(to, load(to, lanes) + logarithm(load(sums + r, lanes, 1)), lanes);
+      });
       const long context = least(f.contextLen, extent);
       if (context > 0) {
         float* fromContext = out + f.batch * f.queryLen * h.row;
@@ -101,6 +112,23 @@ INLINE void addTransposed(const float* a, long lda, const float* b, long ldb, fl
                           long rows, float* packed, float* scratch) {
   pack(b, ldb, false, rows, width, packed);
   multiply({a, lda, true}, packed, width, rows, to, ldTo, m, true, scratch);
+}
+
+/** Queries up to the last one whose output has a gradient: those behind it, as padding is, need no work. */
+INLINE long queriesWithGradient(const Attention& f, const Head& h) {
+  const long toContext = f.batch * f.queryLen * h.row;
+  const auto none = [&](const float* d) {
+    for (long j = 0; j < f.headDim; j++) {
+      if (d[j] != 0) return false;
+    }
+    return true;
+  };
+  long queries = f.queryLen;
+  for (; queries > 0; queries--) {
+    const float* dO = f.dOutput + h.queryPlace(queries - 1);
+    if (!none(dO) || (f.contextLen > 0 && !none(dO + toContext))) break;
+  }
+  return queries;
 }
 
 /**
@@ -135,8 +163,12 @@ static void attentionGradient(const Attention& f) {
       __builtin_memset(dKeys + j * h.row, 0, static_cast<size_t>(f.headDim) * sizeof(float));
       __builtin_memset(dValues + j * h.row, 0, static_cast<size_t>(f.headDim) * sizeof(float));
     }
-    for (long i = 0; i < f.queryLen; i += block) {
-      const long rows = least(block, f.queryLen - i);
+    const long queries = queriesWithGradient(f, h);
+    for (long i = queries; i < f.queryLen; i++) {
+      __builtin_memset(f.dQ + h.queryPlace(i), 0, static_cast<size_t>(f.headDim) * sizeof(float));
+    }
+    for (long i = 0; i < queries; i += block) {
+      const long rows = least(block, queries - i);
       const long extent = h.sight.extent(i, rows);
       const long columns = least(roundUp(extent, NR), f.keyLen);
       const long context = least(f.contextLen, extent);
@@ -161,14 +193,19 @@ static void attentionGradient(const Attention& f) {
       for (long r = 0; r < rows; r++) {
         float* pr = p + r * f.keyLen;
         float* dr = d + r * f.keyLen;
-        const long width = maskRow(pr, h.mask, h.sight, i + r, scale);
-        rowExponential(pr, pr, width, f.logSumExp[h.rowPlace(i + r)]);
+        const bool plain = h.sight.plain(h.mask, i + r);
+        const long width = plain ? h.sight.visible(i + r) : maskRow(pr, h.mask, h.sight, i + r, scale);
+        const float factor = plain ? scale : 1;
+        const float shift = f.logSumExp[h.rowPlace(i + r)];
         float mean = rowDot(o + r * h.row, dO + r * h.row, f.headDim);
         if (context > 0) mean += rowDot(o + toContext + r * h.row, dC + r * h.row, f.headDim);
         eachVector(width, [&](long j, auto lanes) {
-          store(dr + j, load(pr + j, lanes) * scale * (load(dr + j, lanes) - mean), lanes);
+          const V weight = exponential(load(pr + j, lanes) * factor - shift);
+          store(pr + j, weight, lanes);
+          store(dr + j, weight * scale * (load(dr + j, lanes) - mean), lanes);
         });
-        for (long j = width; j < extent; j++) pr[j] = dr[j] = 0;
+        __builtin_memset(pr + width, 0, static_cast<size_t>(extent - width) * sizeof(float));
+        __builtin_memset(dr + width, 0, static_cast<size_t>(extent - width) * sizeof(float));
       }
       if (packedExtent != extent) pack(h.keys, h.row, false, extent, f.headDim, packedKeys);
       packedExtent = extent;

@@ -29,6 +29,8 @@ struct Visibility {
     return least(keyLen, most(0L, most(keyLen - queryLen + i + 1, prefixLen)));
   }
   bool blind(long i) const { return visible(i) <= firstSeen; }
+  /** Whether query i sees the first `visible(i)` keys, none of them hidden by `mask`. */
+  bool plain(const float* mask, long i) const { return mask == nullptr && !blind(i); }
   /** Keys that the rows of a block need scores for; blind rows come first and need all. */
   long extent(long i, long rows) const { return blind(i) ? keyLen : visible(i + rows - 1); }
 };

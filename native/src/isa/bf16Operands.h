@@ -13,6 +13,22 @@ namespace TOKENFUSE_ISA {
 /** Numbers of a row of the depth that one step takes in. */
 constexpr long kStepDepth = 2;
 
+#if defined(__AVX512BF16__)
+/** Two vectors rounded to bf16, to nearest with ties to even, the first in the lower half. Denormals become zeros. */
+INLINE __m512i bothInBf16(V first, V second) {
+  return reinterpret_cast<__m512i>(
+      _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
+}
+
+INLINE V pairs(V first, V second) {
+  static const int16_t kZip[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return reinterpret_cast<V>(_mm512_permutexvar_epi16(_mm512_loadu_si512(kZip), bothInBf16(first, second)));
+}
+
+/** Pairs of neighbouring lanes of two vectors. */
+INLINE V neighbours(V a, V b) { return reinterpret_cast<V>(bothInBf16(a, b)); }
+#else
 constexpr uint32_t kUpperHalf = 0xffff0000u;
 
 /** Numbers rounded to bf16, to nearest with ties to even, in the upper halves of the lanes; NaN stays NaN. */
@@ -24,12 +40,6 @@ INLINE VU roundToBf16(V x) {
 }
 
 INLINE V pairs(V first, V second) { return reinterpret_cast<V>((roundToBf16(first) >> 16) | roundToBf16(second)); }
-
-/** One step of neighbouring columns: their numbers at `from` and, where the depth goes on, one row of `ldb` further. */
-template <class L>
-INLINE V stepAcross(const float* from, long ldb, long depth, L lanes) {
-  return pairs(load(from, lanes), depth > 1 ? load(from + ldb, lanes) : V{});
-}
 
 /** The even and the odd ones of the lanes of two vectors. */
 #if defined(__AVX512F__)
@@ -47,11 +57,21 @@ INLINE V evenLanes(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_EVEN}
 INLINE V oddLanes(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ODD}); }
 #endif
 
+/** Pairs of neighbouring lanes of two vectors. */
+INLINE V neighbours(V a, V b) { return pairs(evenLanes(a, b), oddLanes(a, b)); }
+#endif
+
+/** One step of neighbouring columns: their numbers at `from` and, where the depth goes on, one row of `ldb` further. */
+template <class L>
+INLINE V stepAcross(const float* from, long ldb, long depth, L lanes) {
+  return pairs(load(from, lanes), depth > 1 ? load(from + ldb, lanes) : V{});
+}
+
 /** W steps of a row that has `depth` numbers; zeros past its end. */
 INLINE V stepsAlong(const float* from, long depth) {
   const V a = depth >= W ? load(from) : load(from, Part{depth});
   const V b = depth >= 2 * W ? load(from + W) : depth > W ? load(from + W, Part{depth - W}) : V{};
-  return pairs(evenLanes(a, b), oddLanes(a, b));
+  return neighbours(a, b);
 }
 
 INLINE V splatStep(const float* step) {
@@ -81,16 +101,14 @@ INLINE V dotPairs(V sum, V a, V b) {
 
 INLINE V addStep(V sum, V a, V b) { return dotPairs(sum, a, b); }
 
-/** Rows [i, i + rows) of A at depths [p0, p0 + kc), rounded. */
+#if defined(__AMX_BF16__)
+/** Steps that a tile goes on at a time. */
+constexpr long kStepsAtOnce = 16;
+#else
+constexpr long kStepsAtOnce = 1;
+
+/** Rows [i, i + rows) of a row-major A at depths [p0, p0 + kc), rounded. */
 INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long, float* scratch) {
-  if (a.transposed) {
-    const Part lanes{rows};
-    for (long p = 0; p < kc; p += kStepDepth) {
-      const float* from = a.at + (p0 + p) * a.stride + i;
-      store(scratch + p / kStepDepth * MR, stepAcross(from, a.stride, kc - p, lanes), lanes);
-    }
-    return {scratch, MR, false};
-  }
   constexpr long steps = KC / kStepDepth;
   for (long r = 0; r < rows; r++) {
     const float* from = a.at + (i + r) * a.stride + p0;
@@ -98,6 +116,20 @@ INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long, floa
   }
   return {scratch, steps, true};
 }
+
+/** Rows [i, i + m) of a transposed A, rounded, in tiles of `tall` rows, kLeftTile apart; returns the stride of a step. */
+static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float* scratch) {
+  for (long p = 0; p < kc; p += kStepDepth) {
+    const float* from = a.at + (p0 + p) * a.stride + i;
+    float* to = scratch + p / kStepDepth * kLeftStride;
+    for (long r = 0; r < m; r += tall, to += kLeftTile) {
+      const Part lanes{least(tall, m - r)};
+      store(to, stepAcross(from + r, a.stride, kc - p, lanes), lanes);
+    }
+  }
+  return kLeftStride;
+}
+#endif
 
 }  // namespace TOKENFUSE_ISA
 }  // namespace tokenfuse

@@ -7,7 +7,7 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "linearCrossEntropy.h"
 #include "matMul.h"
-#include "pattention.h"
+#include "pattentionGradient.h"
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {

@@ -5,7 +5,7 @@
 #include "linearCrossEntropy.h"
 #include "matMul.h"
 #include "optimizer.h"
-#include "pattention.h"
+#include "pattentionGradient.h"
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {

@@ -22,8 +22,15 @@ struct LeftTile {
   bool rowMajor;
 };
 
-/** Floats that a block of rows needs where it is rearranged. */
-constexpr long kLeftScratch = MR * KC;
+/** Floats from one step of a rearranged block of rows to the next: a whole vector, where a tile is not taller than one. */
+constexpr long kLeftStride = MR <= W ? W : MR;
+
+/** Tiles that are rearranged together, so that a row of a transposed factor is read in longer runs. */
+constexpr long kLeftTiles = 4;
+
+/** Floats that such tiles need. */
+constexpr long kLeftTile = kLeftStride * KC;
+constexpr long kLeftScratch = kLeftTiles * kLeftTile;
 
 }  // namespace TOKENFUSE_ISA
 }  // namespace tokenfuse

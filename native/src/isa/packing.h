@@ -12,11 +12,11 @@ namespace TOKENFUSE_ISA {
 /** Depth of the blocks that depth k is cut into: equal ones of whole steps, of at most KC. */
 INLINE long blockDepth(long k) {
   const long blocks = (k + KC - 1) / KC;
-  return blocks <= 1 ? k : roundUp((k + blocks - 1) / blocks, kStepDepth);
+  return blocks <= 1 ? k : roundUp((k + blocks - 1) / blocks, kStepDepth * kStepsAtOnce);
 }
 
-/** Steps of that depth. */
-INLINE long stepsOf(long depth) { return (depth + kStepDepth - 1) / kStepDepth; }
+/** Steps of that depth, the last ones zeros where a tile takes several at once. */
+INLINE long stepsOf(long depth) { return roundUp((depth + kStepDepth - 1) / kStepDepth, kStepsAtOnce); }
 
 /** Floats of a packed [k, n] matrix. */
 INLINE long packedSize(long k, long n) { return stepsOf(k) * roundUp(n, NR); }
@@ -40,13 +40,8 @@ INLINE V zipLow(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_LOW}
 INLINE V zipHigh(V a, V b) { return __builtin_shuffle(a, b, VU{TOKENFUSE_ZIP_HIGH}); }
 #endif
 
-/**
- * out[p · NR + j] = step p of row j, whose `depth` numbers start at b[j · ldb], for p < steps ≤ W and j < W; zeros for
- * j ≥ rows.
- */
-static void packSquare(const float* b, long ldb, long rows, long depth, long steps, float* out) {
-  V square[2][W];
-  for (int j = 0; j < W; j++) square[0][j] = j < rows ? stepsAlong(b + j * ldb, depth) : V{};
+/** Writes lane j of square[0][p] to lane p of the vector of the result at j; returns which half of `square` holds it. */
+INLINE int turnSquare(V (&square)[2][W]) {
   // Row and lane number, written after each other, are turned by one bit; after log₂ W turns they have changed places.
   int from = 0;
 #pragma GCC unroll 4
@@ -58,12 +53,24 @@ static void packSquare(const float* b, long ldb, long rows, long depth, long ste
     }
     from = 1 - from;
   }
+  return from;
+}
+
+/**
+ * out[p · stride + j] = step p of row j, whose `depth` numbers start at b[j · ldb], for p < steps ≤ W and j < W; zeros for
+ * j ≥ rows.
+ */
+template <int stride>
+static void packSquare(const float* b, long ldb, long rows, long depth, long steps, float* out) {
+  V square[2][W];
+  for (int j = 0; j < W; j++) square[0][j] = j < rows ? stepsAlong(b + j * ldb, depth) : V{};
+  const int from = turnSquare(square);
   if (steps == W) {
 #pragma GCC unroll 16
-    for (int p = 0; p < W; p++) store(out + p * NR, square[from][p]);
+    for (int p = 0; p < W; p++) store(out + p * stride, square[from][p]);
     return;
   }
-  for (long p = 0; p < steps; p++) store(out + p * NR, square[from][p]);
+  for (long p = 0; p < steps; p++) store(out + p * stride, square[from][p]);
 }
 
 /**
@@ -86,7 +93,8 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
         const long rest = kc - p * kStepDepth;
         for (int v = 0; v < NV; v++) {
           const long lanes = columns - v * W;
-          const V step = lanes >= W   ? stepAcross(from + v * W, ldb, rest, Whole{})
+          const V step = rest <= 0    ? V{}
+                         : lanes >= W ? stepAcross(from + v * W, ldb, rest, Whole{})
                          : lanes <= 0 ? V{}
                                       : stepAcross(from + v * W, ldb, rest, Part{lanes});
           store(out + p * NR + v * W, step);
@@ -100,7 +108,7 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
       for (long p = 0; p < steps; p += W) {
         const long square = least<long>(W, steps - p);
         if (rows > 0) {
-          packSquare(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
+          packSquare<NR>(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
         } else {
           for (long i = p; i < p + square; i++) store(out + i * NR + j, V{});
         }

@@ -1,9 +1,6 @@
 /**
- * Pattention Y = Θ(X Kᵀ) V and its gradient, a block of tokens at a time: the weights S = Θ(A) of a block live in
- * scratch memory and are never stored whole.
- *
- * A block goes through both products before the next; the gradients of the parameters, sums over all tokens, are added
- * up chunk by chunk in order, and the chunk is the same for every thread count.
+ * Pattention Y = Θ(X Kᵀ) V, a block of tokens at a time: the weights S = Θ(A) of a block live in scratch memory and are
+ * never stored whole. A block goes through both products before the next.
  */
 #pragma once
 #include "../kernels.h"
@@ -20,9 +17,6 @@ INLINE long blockTokens(long tokens) {
   }
   return MR;
 }
-
-/** Tokens of a chunk of the backward pass: about 2 MiB of scores, rounded to whole blocks of depth. */
-INLINE long chunkTokens(long n) { return most<long>(64, least<long>(2 * KC, (1L << 19) / most(n, 1L) / 16 * 16)); }
 
 /** C[rows, n] = or += rows of X by a packed matrix. */
 INLINE void blockProduct(const float* x, const Packing& right, float* c, long rows, bool add, float* scratch) {
@@ -66,62 +60,6 @@ static void pattention(const Pattention& f) {
     weightsRows(scores, weights, rows, f);
     blockProduct(weights, right[1], f.output + i * f.dOut, rows, f.add, scratch);
   });
-}
-
-/** dV = Sᵀ dY, dS = dY Vᵀ, dA from dS by Θ's gradient, dK = dAᵀ X, dX = dA K. */
-static void pattentionGradient(const Pattention& f) {
-  const bool params = f.dKeys != nullptr;
-  if (params && f.tokens == 0) {
-    __builtin_memset(f.dKeys, 0, static_cast<size_t>(f.n * f.dIn) * sizeof(float));
-    __builtin_memset(f.dValues, 0, static_cast<size_t>(f.n * f.dOut) * sizeof(float));
-  }
-  const long chunk = least(chunkTokens(f.n), f.tokens);
-  const long block = least(blockTokens(f.tokens), most(chunk, 1L));
-  const long sizes[] = {packedSize(f.dOut, f.n), packedSize(f.n, f.dIn), params ? packedSize(chunk, f.dIn) : 0,
-                        params ? packedSize(chunk, f.dOut) : 0};
-  reserveScratch(kLeftScratch, static_cast<size_t>(sizes[0] + sizes[1] + sizes[2] + sizes[3] + 2 * chunk * f.n));
-  float* at[4];
-  float* free = sharedScratch();
-  for (int i = 0; i < 4; i++) {
-    at[i] = free;
-    free += sizes[i];
-  }
-  float* weights = free;                  // S of the chunk
-  float* dScores = weights + chunk * f.n;  // dS, then dA, of the chunk
-  const Packing right[] = {{f.values, f.dOut, true, f.dOut, f.n, at[0]}, {f.keys, f.dIn, false, f.n, f.dIn, at[1]}};
-  packAll(right, f.dX == nullptr ? 1 : 2);
-  for (long start = 0; start < f.tokens; start += chunk) {
-    const long tokens = least(chunk, f.tokens - start);
-    const Packing rows[] = {{f.x + start * f.dIn, f.dIn, false, tokens, f.dIn, at[2]},
-                            {f.dOutput + start * f.dOut, f.dOut, false, tokens, f.dOut, at[3]}};
-    const long blocks = (tokens + block - 1) / block;
-    const long panels = params ? rows[0].panels() + rows[1].panels() : 0;
-    parallel(blocks + panels, [&](long task, int thread) {
-      if (task >= blocks) {
-        const long panel = task - blocks;
-        return panel < rows[0].panels() ? rows[0].run(panel) : rows[1].run(panel - rows[0].panels());
-      }
-      float* scratch = threadScratch(thread);
-      const long i = task * block;
-      const long count = least(block, tokens - i);
-      float* d = dScores + i * f.n;
-      blockProduct(f.dOutput + (start + i) * f.dOut, right[0], d, count, false, scratch);
-      weightsGradientRows(f.scores + (start + i) * f.n, weights + i * f.n, d, count, f);
-      if (f.dX != nullptr) blockProduct(d, right[1], f.dX + (start + i) * f.dIn, count, f.add, scratch);
-    });
-    if (!params) continue;
-    const long tall = MR * most<long>(1, least<long>(4, f.n / (MR * 3 * threadCount())));
-    const long tasks = (f.n + tall - 1) / tall;
-    parallel(2 * tasks, [&](long task, int thread) {
-      const bool keys = task < tasks;
-      const long i = (keys ? task : task - tasks) * tall;
-      const long width = keys ? f.dIn : f.dOut;
-      float* gradient = (keys ? f.dKeys : f.dValues) + i * width;
-      const Left left{(keys ? dScores : weights) + i, f.n, true};
-      multiply(left, at[keys ? 2 : 3], width, tokens, gradient, width, least(tall, f.n - i), start > 0,
-               threadScratch(thread));
-    });
-  }
 }
 
 }  // namespace TOKENFUSE_ISA

@@ -8,6 +8,9 @@
 #pragma once
 #include "../threadPool.h"
 #include "packing.h"
+#if defined(__AMX_BF16__)
+#include "amxTiles.h"
+#endif
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
@@ -54,10 +57,11 @@ static void packAll(const Packing* jobs, int count) {
   });
 }
 
+#if !defined(__AMX_BF16__)
 /**
  * One tile of R rows: c = or += Σ_p a(i, p) b[p · NR …] over the steps. `rowMajor`: a(i, p) = a[i · as + p]; else
  * a[p · as + i].
- * `columns` of the tile are stored, of NR, or of W in a narrow one.
+ * `columns` of the tile are stored, more than (vectors − 1) · W.
  */
 template <int R, bool rowMajor, int vectors>
 static void tile(long steps, const float* a, long as, const float* b, float* c, long cs, long columns, bool add) {
@@ -89,14 +93,17 @@ static void tile(long steps, const float* a, long as, const float* b, float* c, 
     }
     return;
   }
+  const Part last{columns - (vectors - 1) * W};  // the others are whole
 #pragma GCC unroll 16
   for (int i = 0; i < R; i++) {
-    for (int v = 0; v < vectors; v++) {
-      const Part lanes{least<long>(W, columns - v * W)};
-      if (lanes.count <= 0) break;
-      float* to = c + i * cs + v * W;
-      store(to, add ? load(to, lanes) + sum[i][v] : sum[i][v], lanes);
+    float* to = c + i * cs;
+#pragma GCC unroll 2
+    for (int v = 0; v + 1 < vectors; v++) {
+      store(to + v * W, add ? load(to + v * W) + sum[i][v] : sum[i][v]);
     }
+    to += (vectors - 1) * W;
+    const V part = sum[i][vectors - 1];
+    store(to, add ? load(to, last) + part : part, last);
   }
 }
 
@@ -112,6 +119,29 @@ INLINE Tile tileOf(long rows) {
   }
 }
 
+/** Registers that need no setting up. */
+struct TileRegisters {
+  TileRegisters() {}
+};
+
+/** The tiles of columns [j0, j1) of a block of rows: C = or += A B, `steps` deep. */
+INLINE void tileRow(LeftTile left, long rows, long steps, const float* b, long n, long j0, long j1, float* c, long ldc,
+                    bool add) {
+  const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
+  for (long j = j0; j < j1; j += NR) {
+    const long columns = least<long>(NR, n - j);
+    const Tile run = columns > W ? wide : left.rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
+    run(steps, left.at, left.stride, b + j * steps, c + j, ldc, columns, add);
+  }
+}
+#endif
+
+/** The size of equal parts, of at most `most` each, that `whole` is cut into; at least 1. */
+INLINE long evenPart(long whole, long most) {
+  const long parts = (whole + most - 1) / most;
+  return parts <= 1 ? least(most, whole < 1 ? 1 : whole) : (whole + parts - 1) / parts;
+}
+
 /**
  * C[0 … m, panels] = or += A B for the columns [j0, j1) of packed B [k, n]; j0 a multiple of NR.
  *
@@ -119,8 +149,11 @@ INLINE Tile tileOf(long rows) {
  */
 static void multiply(Left a, const float* packed, long n, long k, float* c, long ldc, long m, bool add, long j0,
                      long j1, float* scratch) {
+  const TileRegisters registers;
   const long width = roundUp(n, NR);
   const long depth = blockDepth(k);
+  // Tiles of about the same height: one of a row or two takes nearly as long as a tall one.
+  const long tall = evenPart(m, MR);
   if (k == 0 && !add) {
     for (long i = 0; i < m; i++) {
       for (long j = j0; j < j1; j++) c[i * ldc + j] = 0;
@@ -130,18 +163,26 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
     const long kc = least(depth, k - p0);
     const long steps = stepsOf(kc);
     const bool adding = add || p0 > 0;
+    const float* const b = packed + stepsOf(p0) * width;
+    if (a.transposed) {
+      for (long i0 = 0; i0 < m; i0 += kLeftTiles * tall) {
+        const long end = least(i0 + kLeftTiles * tall, m);
+        const long stride = packLeft(a, i0, end - i0, tall, p0, kc, scratch);
+        for (long jc = j0; jc < j1; jc += NC) {
+          for (long i = i0; i < end; i += tall) {
+            const LeftTile left{scratch + (i - i0) / tall * kLeftTile, stride, false};
+            tileRow(left, least(tall, end - i), steps, b, n, jc, least(jc + NC, j1), c + i * ldc, ldc, adding);
+          }
+        }
+      }
+      continue;
+    }
     for (long jc = j0; jc < j1; jc += NC) {
       const long end = least(jc + NC, j1);
-      for (long i = 0; i < m; i += MR) {
-        const long rows = least<long>(MR, m - i);
+      for (long i = 0; i < m; i += tall) {
+        const long rows = least(tall, m - i);
         const LeftTile left = leftTile(a, i, rows, p0, kc, end - jc, scratch);
-        const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
-        for (long j = jc; j < end; j += NR) {
-          const float* panel = packed + stepsOf(p0) * width + j * steps;
-          const long columns = least<long>(NR, n - j);
-          const Tile run = columns > W ? wide : left.rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
-          run(steps, left.at, left.stride, panel, c + i * ldc + j, ldc, columns, adding);
-        }
+        tileRow(left, rows, steps, b, n, jc, end, c + i * ldc, ldc, adding);
       }
     }
   }

@@ -39,11 +39,11 @@ INLINE float rowMax(const float* x, long n) {
   return maxLane(most);
 }
 
-/** out = exp(x − shift); returns the sum. */
-INLINE float rowExponential(const float* x, float* out, long n, float shift) {
+/** out = exp(scale · x − shift); returns the sum. */
+INLINE float rowExponential(const float* x, float* out, long n, float shift, float scale = 1) {
   V sum = {};
   eachVector(n, [&](long i, auto lanes) {
-    const V term = only(exponential(load(x + i, lanes) - shift), lanes);
+    const V term = only(exponential(load(x + i, lanes) * scale - shift), lanes);
     sum += term;
     store(out + i, term, lanes);
   });
@@ -52,6 +52,25 @@ INLINE float rowExponential(const float* x, float* out, long n, float shift) {
 
 INLINE void rowScale(float* x, long n, float factor) {
   eachVector(n, [&](long i, auto lanes) { store(x + i, load(x + i, lanes) * factor, lanes); });
+}
+
+/** x = softmax(scale · x) for n ≤ 2 W numbers, in registers; writes zeros up to x[extent), and the largest score; returns the sum. */
+INLINE float softmaxShortRow(float* x, long n, long extent, float scale, float* largest) {
+  const float low = -__builtin_inff();
+  const bool two = n > W;
+  const Part first{least<long>(n, W)}, second{most<long>(n - W, 0)};
+  const V a = load(x, first, low);
+  const V b = two ? load(x + W, second, low) : splat(low);
+  const float shift = maxLane(larger(a, b)) * scale;
+  const V p = only(exponential(a * scale - shift), first);
+  const V q = two ? only(exponential(b * scale - shift), second) : V{};
+  const float sum = sumLanes(p + q);
+  const float inverse = 1 / sum;
+  store(x, p * inverse, Part{least<long>(extent, W)});
+  if (extent > W) store(x + W, q * inverse, Part{least<long>(extent - W, W)});
+  for (long j = 2 * W; j < extent; j++) x[j] = 0;
+  *largest = shift;
+  return sum;
 }
 
 static void softmax(const float* x, float* out, long rows, long width) {

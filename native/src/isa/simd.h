@@ -16,7 +16,9 @@
 
 #if defined(TOKENFUSE_BF16)
 // Beside the kernels of the same instruction set: names of their own.
-#if defined(__AVX512BF16__)
+#if defined(__AMX_BF16__)
+#define TOKENFUSE_ISA amxBf16
+#elif defined(__AVX512BF16__)
 #define TOKENFUSE_ISA avx512bf16
 #elif defined(__AVX512F__)
 #define TOKENFUSE_ISA avx512bf16Emulated
@@ -42,7 +44,10 @@
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
-#if defined(__AVX512F__)
+#if defined(__AMX_BF16__)
+constexpr int W = 16;
+constexpr int MR = 32;
+#elif defined(__AVX512F__)
 constexpr int W = 16;
 constexpr int MR = 14;
 #elif defined(__AVX2__)
@@ -86,7 +91,13 @@ INLINE V load(const float* p, Part part, float rest = 0) {
 INLINE void store(float* p, V x, Part part) { _mm512_mask_storeu_ps(p, lanes(part), reinterpret_cast<__m512>(x)); }
 INLINE V only(V x, Part part) { return reinterpret_cast<V>(_mm512_maskz_mov_ps(lanes(part), reinterpret_cast<__m512>(x))); }
 INLINE V squareRoot(V x) { return reinterpret_cast<V>(_mm512_sqrt_ps(reinterpret_cast<__m512>(x))); }
+/** x / y of a finite y that is not tiny, to within 1 ulp: an approximation of 1/y and a step of Newton's, for a division takes as long as all the rest of a polynomial. */
+INLINE V ratio(V x, V y) {
+  const V near = reinterpret_cast<V>(_mm512_rcp14_ps(reinterpret_cast<__m512>(y)));
+  return x * (near + near * (1.0f - y * near));
+}
 #else
+INLINE V ratio(V x, V y) { return x / y; }
 INLINE V load(const float* p, Part part, float rest = 0) {
   V x = splat(rest);
   for (long i = 0; i < part.count; i++) x[i] = p[i];
@@ -117,6 +128,23 @@ INLINE void eachVector(long n, F f) {
   if (i < n) f(i, Part{n - i});
 }
 
+#if defined(__AVX512F__)
+/** The upper half of the lanes under the lower one, by halves of halves: no way through memory. */
+template <class F>
+INLINE float foldLanes(V x, const F& f) {
+  const __m512 v = reinterpret_cast<__m512>(x);
+  const __m256 eight = f(_mm512_maskz_extractf32x8_ps(0xff, v, 0), _mm512_maskz_extractf32x8_ps(0xff, v, 1));
+  const __m128 four = f(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = f(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(f(two, _mm_movehdup_ps(two)));
+}
+INLINE float sumLanes(V x) {
+  return foldLanes(x, [](auto a, auto b) { return a + b; });
+}
+INLINE float maxLane(V x) {
+  return foldLanes(x, [](auto a, auto b) { return a > b ? a : b; });
+}
+#else
 INLINE float sumLanes(V x) {
   float lane[W];
   __builtin_memcpy(lane, &x, sizeof(lane));
@@ -134,6 +162,7 @@ INLINE float maxLane(V x) {
   }
   return lane[0];
 }
+#endif
 
 /** The larger one; x where either is not a number. */
 INLINE V larger(V x, V y) { return x < y ? y : x; }

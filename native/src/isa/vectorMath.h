@@ -46,7 +46,7 @@ INLINE V errorFunction(V value) {
   q = q * t + 0.11410945653915405f;
   q = q * t + 0.5020768046379089f;
   q = q * t + 1.0f;
-  return smaller(larger(x * p / q, splat(-1.0f)), splat(1.0f));
+  return smaller(larger(ratio(x * p, q), splat(-1.0f)), splat(1.0f));
 }
 
 /** tanh(x), absolute and relative error ≤ 4e-7: x P(x²)/Q(x²) up to 9, where it is 1 in float32. */
@@ -63,7 +63,7 @@ INLINE V hyperbolicTangent(V value) {
   q = q * t + 0.025876980274915695f;
   q = q * t + 0.4671434164047241f;
   q = q * t + 1.0f;
-  return smaller(larger(x * p / q, splat(-1.0f)), splat(1.0f));
+  return smaller(larger(ratio(x * p, q), splat(-1.0f)), splat(1.0f));
 }
 
 /**
