@@ -9,6 +9,14 @@ import {
   squaredNorm,
   tokenAttention,
 } from '#src/kernels';
+import {
+  createStack,
+  type KeyValueCache,
+  ParameterTree,
+  runStack,
+  singleGroupBlock,
+  TokenFormerConfig,
+} from '#src/tokenformer';
 import { findAddon } from '../../native/addon.js';
 import { addon, describeNative, normalNumbers } from './nativeComparison.js';
 
@@ -36,9 +44,51 @@ function everything(): Float32Array[] {
     };
     const gradients = tf.grads(loss)([x, keys, values]);
     const sums = [squaredNorm(gradients), tf.sum(x, 0), tf.mean(x), tf.unsortedSegmentSum(x, labels, 40)];
-    return [loss(x, keys, values), ...gradients, ...sums, tf.argMax(x, 1)];
+    // Most tokens without a gradient; and a depth of several blocks, which are packed while others are multiplied.
+    const some = tf.cast(tf.less(tf.reshape(labels, [600, 1]), 9), 'float32');
+    const sparse = tf.grads((...[a, b, c]: tf.Tensor[]) =>
+      tf.sum(tf.mul(pattention(a as tf.Tensor2D, b as tf.Tensor2D, c as tf.Tensor2D, settings), some)),
+    )([x, keys, values]);
+    const deep = tf.tensor2d(normalNumbers(4, [1200, 160]), [1200, 160]);
+    const product = tf.matMul(deep, deep, true, false);
+    return [loss(x, keys, values), ...gradients, ...sums, tf.argMax(x, 1), ...sparse, product];
   });
   const arrays = tensors.map((tensor) => tensor.dataSync() as Float32Array);
+  tf.dispose(tensors);
+  return [...arrays, ...decoded()];
+}
+
+/** A prompt and three tokens after it, all blocks in one call: states and caches. */
+function decoded(): Float32Array[] {
+  const config = TokenFormerConfig.parse({
+    dModel: 64,
+    numLayers: 2,
+    numHeads: 4,
+    qkvParamTokens: 150,
+    outputParamTokens: 90,
+    ffnParamTokens: 300,
+    rotaryShare: 0.5,
+  });
+  const tree = new ParameterTree(createStack('text', config, 3));
+  const tensors = tf.tidy(() => {
+    const blocks = [0, 1].map((index) => singleGroupBlock(tree, 'text', index));
+    const states: tf.Tensor[] = [];
+    let caches: readonly KeyValueCache[] | undefined;
+    for (const newTokens of [5, 1, 1, 1]) {
+      const x = tf.tensor3d(normalNumbers(newTokens, [3, newTokens, 64]), [3, newTokens, 64]);
+      const pass = runStack(x, blocks, config, { mask: { kind: 'causal' }, ...(caches ? { caches } : {}) });
+      caches = pass.caches;
+      states.push(pass.hidden);
+    }
+    return [...states, ...(caches ?? []).flatMap(({ keys, values }) => [keys, values])];
+  });
+  tree.dispose();
+  // Behind the tokens there is room with undefined contents.
+  const arrays = tensors.map((tensor) =>
+    (tensor.shape[1] ?? 0) > 8
+      ? (tf.tidy(() => tf.slice(tensor, [0, 0, 0], [-1, 8, -1]).dataSync()) as Float32Array)
+      : (tensor.dataSync() as Float32Array),
+  );
   tf.dispose(tensors);
   return arrays;
 }
