@@ -1,6 +1,6 @@
 /**
- * @file `dataSync()` in Node. As shipped, the backend reads synchronously through a canvas, which Node has not. Products of
- * this project are read with `await tensor.data()`; tests, and a few kernels of TensorFlow.js, need the other.
+ * @file `dataSync()` in Node. As shipped, the backend reads synchronously through a canvas, which Node has not. This
+ * project reads with `await tensor.data()`; tests, and a few kernels of TensorFlow.js, need the other.
  */
 import { tf } from '../tf.js';
 import type { GpuBuffer, WebgpuBackend } from './backend.js';
