@@ -231,7 +231,10 @@ INLINE void rotateRow(const float* x, float* out, const float* cosines, const fl
       to[i] = a * cosines[i] - b * sines[i];
       to[half + i] = b * cosines[i] + a * sines[i];
     }
-    for (i = 2 * half; i < headDim; i++) to[i] = from[i];
+    if (to == from) continue;
+    eachVector(headDim - 2 * half, [&](long j, auto lanes) {
+      store(to + 2 * half + j, load(from + 2 * half + j, lanes), lanes);
+    });
   }
 }
 
