@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#fusion/captionData';
+import type { Scene } from '#fusion/scenes';
 import { openTextDataset, summedTokenLoss, TextDataConfig, type TextDataset, totalWeight } from '#language';
 import { type Output, renderTable } from '#src/cli';
 import { readScalar, tf } from '#src/engine';
@@ -18,7 +19,9 @@ import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captio
 import { isFusionParameter } from './jointConfig.js';
 import { captionHidden, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
 import { backboneHashes, MERGE_REPORT } from './merge.js';
+import { readScenes } from './readScenes.js';
 import { isJoint } from './recipe.js';
+import { createRelationProbe } from './relationAccuracy.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
 
@@ -35,7 +38,17 @@ export const AlignExperiment = z.strictObject({
   model: z.string().min(1).describe('a merged model'),
   data: z.strictObject({
     train: PairsSource,
-    validation: PairsSource.describe('decides the best checkpoint'),
+    validation: z
+      .strictObject({
+        ...captionKeys,
+        scenes: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('ground truth of drawn scenes: adds teacher-forced relation accuracy to the validation metrics'),
+      })
+      .superRefine(refuseImagesTwice)
+      .describe('decides the best checkpoint'),
     seqLen: z
       .int()
       .positive()
@@ -111,7 +124,10 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       const { text } = experiment.replay;
       replay = openTextDataset(text, model.tokenizer, { cacheDir: options.cacheDir, baseDir: options.root, seed });
     }
-    const task = await alignTask(model, experiment, train, validation, replay);
+    const scenes = data.validation.scenes
+      ? readScenes(resolve(options.root, data.validation.scenes), validation.imageIds)
+      : undefined;
+    const task = await alignTask(model, experiment, train, validation, scenes, replay);
     const result = await runTraining({
       task,
       config: training,
@@ -206,6 +222,7 @@ async function alignTask(
   experiment: AlignExperiment,
   train: CaptionPairs,
   validation: CaptionPairs,
+  scenes: readonly Scene[] | undefined,
   replay: TextDataset | undefined,
 ): Promise<TrainingTask> {
   const { training, seed, train: trained } = experiment;
@@ -217,14 +234,18 @@ async function alignTask(
         train: await cacheImageStates(model, train, 64),
         validation: await cacheImageStates(model, validation, 64),
       };
+  const statesOf = (pairs: CaptionPairs, cache: StateCache | undefined, positions: Int32Array): tf.Tensor4D =>
+    cache ? cache.states(positions) : imageStates(model, pixelTensor(model, pairs, positions));
+  const relations =
+    scenes &&
+    createRelationProbe(model, validation, (positions) => statesOf(validation, caches?.validation, positions), scenes);
   const lossOf = (
     pairs: CaptionPairs,
     cache: StateCache | undefined,
     batch: CaptionBatch,
     weights?: Float32Array,
   ): tf.Scalar => {
-    const states = cache ? cache.states(batch.images) : imageStates(model, pixelTensor(model, pairs, batch.images));
-    const contexts = readImages(model, states, { bridge: true }, visionMoves);
+    const contexts = readImages(model, statesOf(pairs, cache, batch.images), { bridge: true }, visionMoves);
     return captionLoss(model, batch.text, contexts, weights);
   };
   const replayLoss = (index: number): tf.Scalar | undefined => {
@@ -262,7 +283,13 @@ async function alignTask(
         sum += await readScalar(tf.tidy(() => lossOf(validation, caches?.validation, batch)));
         tokens += batch.text.numTokens;
       }
-      return { 'validation/captionNll': sum / tokens, ...(await textMetrics(model, replay, training.batchSize)) };
+      const accuracy = await relations?.measure(training.batchSize);
+      return {
+        'validation/captionNll': sum / tokens,
+        ...(accuracy && { 'validation/relation': accuracy.all }),
+        ...(accuracy?.disagree != null && { 'validation/relationDisagree': accuracy.disagree }),
+        ...(await textMetrics(model, replay, training.batchSize)),
+      };
     },
     selectBy: { metric: 'validation/captionNll', better: 'lower' },
   };

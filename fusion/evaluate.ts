@@ -1,14 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
 import { captionsById, loadCaptions } from '#fusion/captionData';
 import { bestConstantCaption } from '#fusion/metrics';
-import type { Scene } from '#fusion/scenes';
 import type { Output } from '#src/cli';
-import { parseConfig } from '#src/config';
-import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { writeJsonAtomic } from '#src/storage';
 import type { VisionModelConfig } from '#vision';
 import { openCaptionPairs } from './captionPairs.js';
 import { imageFeatures, randomVision } from './controls/index.js';
@@ -17,6 +13,7 @@ import { evaluateSet, type TestSet, type TrainingControls } from './evaluateSet.
 import type { EvaluatedSet, Evaluation, SetTraces, Traces } from './evaluation.js';
 import { setTable } from './evaluationTable.js';
 import { type JointModel, loadJointModel } from './jointModel.js';
+import { readScenes } from './readScenes.js';
 import { createTokenWeights } from './tokenWeights.js';
 import { createDrawTally } from './traces/index.js';
 
@@ -122,16 +119,4 @@ async function openSet(
     pairs.close();
     throw error;
   }
-}
-
-const SceneFile = z.looseObject({ scenes: z.array(z.looseObject({ id: z.int() })) });
-
-function readScenes(path: string, imageIds: readonly number[]): Scene[] {
-  const { scenes } = parseConfig(readJson(path, 'scene ground truth'), SceneFile, path);
-  const byId = new Map(scenes.map((scene) => [scene.id, scene as unknown as Scene]));
-  return imageIds.map((id) => {
-    const scene = byId.get(id);
-    if (scene === undefined) throw new UserError(`${path}: expected a scene with id ${id}, it has none`);
-    return scene;
-  });
 }

@@ -12,6 +12,8 @@ export * from './jointModel.js';
 export * from './merge.js';
 export * from './mergePlan.js';
 export * from './mergePlanText.js';
+export * from './readScenes.js';
 export * from './recipe.js';
+export * from './relationAccuracy.js';
 export * from './stateCache.js';
 export * from './tokenWeights.js';

@@ -32,6 +32,9 @@ export interface TinyBackboneOptions {
   readonly vision?: Partial<TokenFormerConfig>;
   readonly language?: Partial<TokenFormerConfig>;
   readonly pooling?: VisionConfig['pooling'];
+  /** What the tokenizer is trained on besides the tiny captions, and how large it may get. */
+  readonly texts?: readonly string[];
+  readonly vocabSize?: number;
 }
 
 /**
@@ -58,9 +61,12 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
     assets: new Map(),
   });
 
-  const texts = COLOUR_NAMES.flatMap((name) => [`a ${name} square`, `the square is ${name}`]);
+  const texts = [
+    ...COLOUR_NAMES.flatMap((name) => [`a ${name} square`, `the square is ${name}`]),
+    ...(options.texts ?? []),
+  ];
   const tokenizerPath = join(folder, TOKENIZER_FILE);
-  writeBpeModel(tokenizerPath, trainBpe({ texts: [...texts, ...texts], vocabSize: 280 }));
+  writeBpeModel(tokenizerPath, trainBpe({ texts: [...texts, ...texts], vocabSize: options.vocabSize ?? 280 }));
   const tokenizer = loadTokenizer({ kind: 'bpe', path: TOKENIZER_FILE }, { baseDir: folder });
   const languageModel: LanguageModelConfig = {
     language: {

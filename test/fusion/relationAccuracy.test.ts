@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  type CaptionPairs,
+  captionLogits,
+  createRelationProbe,
+  createTokenWeights,
+  imageStates,
+  type JointModel,
+  openCaptionPairs,
+  pixelTensor,
+  readImages,
+  readScenes,
+} from '#fusion';
+import {
+  generateScenes,
+  ownSideAnswers,
+  RELATION_OF_WORD,
+  RELATIONS,
+  type Relation,
+  relationHolds,
+  type Scene,
+  ScenesConfig,
+} from '#fusion/scenes';
+import { selectEngine, tf } from '#src/engine';
+import { readMetrics } from '#src/tracking';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { alignTiny, tinyAlignment } from '../support/tinyAlign.js';
+import { writeTinyCaptions } from '../support/tinyCaptions.js';
+import { stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
+
+beforeAll(async () => {
+  await selectEngine('wasm');
+});
+
+const NONE = Object.fromEntries(Object.keys(ScenesConfig.parse({}).counts).map((name) => [name, 0]));
+
+interface Drawn {
+  readonly folder: string;
+  readonly model: JointModel;
+  readonly pairs: CaptionPairs;
+  readonly scenes: readonly Scene[];
+}
+
+/** A stirred tiny model and 12 drawn scenes of one to three objects, with a tokenizer that knows their words. */
+async function drawn(vocabSize = 400): Promise<Drawn> {
+  const folder = temporaryFolder();
+  const counts = { ...NONE, pairsVal: 12 };
+  await generateScenes(ScenesConfig.parse({ captionsPerImage: 2, counts }), join(folder, 'data'));
+  const captions = join(folder, 'data/pairs/val/captions.json');
+  const { annotations } = JSON.parse(readFileSync(captions, 'utf8')) as { annotations: { caption: string }[] };
+  const words = Object.keys(RELATION_OF_WORD).map((word) => `a ${word} a ${word}`);
+  const texts = [...annotations.map(({ caption }) => caption), ...words, ...words];
+  const model = tinyJointModel(folder, {}, { texts, vocabSize });
+  stirFusion(model);
+  const places = { seqLen: 128, cacheDir: join(folder, 'cache') };
+  const pairs = await openCaptionPairs(
+    { captions },
+    model.config.vision,
+    model.tokenizer,
+    createTokenWeights([]),
+    places,
+  );
+  onTestFinished(() => {
+    pairs.close();
+    model.dispose();
+  });
+  return { folder, model, pairs, scenes: readScenes(join(folder, 'data/pairs/val/scenes.json'), pairs.imageIds) };
+}
+
+/** What the model thinks likeliest after 'a … circle', one caption at a time and by the whole vocabulary. */
+async function likeliest({ model, pairs }: Drawn, image: number, prefix: string): Promise<Relation> {
+  const ids = [model.tokenizer.endOfTextId, ...model.tokenizer.encode(prefix)];
+  const probabilities = tf.tidy(() => {
+    const contexts = readImages(model, imageStates(model, pixelTensor(model, pairs, [image])), { bridge: true });
+    const { logits } = captionLogits(model, tf.tensor2d([ids], undefined, 'int32'), { bridge: true, contexts });
+    return tf.softmax(tf.slice(logits, [ids.length - 1, 0], [1, -1]));
+  });
+  const values = await probabilities.data();
+  const sums = new Map<Relation, number>();
+  for (const [word, relation] of Object.entries(RELATION_OF_WORD)) {
+    const id = model.tokenizer.encode(`${prefix} ${word}`)[ids.length - 1];
+    sums.set(relation, (sums.get(relation) ?? 0) + values[id]);
+  }
+  return [...sums].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+}
+
+describe('createRelationProbe', () => {
+  it('finds the likeliest relation where the caption decides on one, and compares it with the scene', async () => {
+    const all = await drawn();
+    const { model, pairs, scenes } = all;
+    const expected = { all: 0, right: 0, disagree: 0, disagreeRight: 0 };
+    for (const [image, captions] of pairs.captions.entries()) {
+      for (const caption of captions) {
+        const [, prefix, rest] = /^(.*?) (?:to the )?(?:left|right|above|over|below|under)( .*)$/.exec(caption) ?? [];
+        if (prefix === undefined || rest === undefined) continue;
+        const named = (text: string) => {
+          const [, colour, shape] = /a \w+ (\w+) (\w+)/.exec(text) as RegExpExecArray;
+          return scenes[image].objects.find((object) => object.colour === colour && object.shape === shape)!;
+        };
+        const [first, second] = [named(prefix), named(rest)];
+        const relation = await likeliest(all, image, prefix);
+        const right = relationHolds(relation, first, second) ? 1 : 0;
+        expected.all++;
+        expected.right += right;
+        if (ownSideAnswers(scenes[image], first, second, RELATIONS[relation].axis)) continue;
+        expected.disagree++;
+        expected.disagreeRight += right;
+      }
+    }
+    expect(expected.all).toBeGreaterThan(8);
+    expect(expected.disagree).toBeGreaterThan(0);
+    const probe = createRelationProbe(model, pairs, (at) => imageStates(model, pixelTensor(model, pairs, at)), scenes);
+    expect(await probe.measure(5)).toEqual({
+      all: expected.right / expected.all,
+      disagree: expected.disagreeRight / expected.disagree,
+    });
+  });
+
+  it('refuses a tokenizer that begins different relations with one token', async () => {
+    const { model, pairs, scenes } = await drawn(257);
+    const create = () => createRelationProbe(model, pairs, () => tf.zeros([1, 1, 4, 8]), scenes);
+    expect(create).toThrow('the tokenizer begins different relation words with one token');
+  });
+
+  it('adds its shares to the validation metrics of an alignment', async () => {
+    const { folder } = await drawn();
+    await writeTinyCaptions(folder);
+    const validation = { captions: 'data/pairs/val/captions.json', scenes: 'data/pairs/val/scenes.json' };
+    const data = { train: { captions: 'captions.json' }, validation, seqLen: 128 };
+    const { runDir } = await alignTiny(folder, tinyAlignment({ data }));
+    const logged = readMetrics(runDir).filter(({ values }) => 'validation/captionNll' in values);
+    expect(logged.map(({ step }) => step)).toEqual([0, 4, 8]);
+    for (const { values } of logged) expect(values['validation/relation']).toBeLessThanOrEqual(1);
+  });
+});
