@@ -35,12 +35,15 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { precisions, ...files } = stageFiles(study, path);
   await requirePrecisions(precisions);
   const failure = new AbortController();
+  const failed: unknown[] = [];
   const places = ['--root', outDir];
   const compute = [...places, '--cache-dir', join(outDir, 'cache'), ...engineWords];
   const child = (label: string, words: readonly string[], threads = 1) =>
     startChild(label, words, quiet, failure.signal, threads).finished.catch((error: unknown) => {
+      failed.push(error);
       failure.abort();
-      throw error;
+      // The others end because they are told to: what is wrong is in the first one.
+      throw failed[0];
     });
 
   if (files.scenes) await child('data', ['scenes', files.scenes, ...places], availableParallelism());
