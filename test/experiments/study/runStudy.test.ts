@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -83,6 +83,16 @@ it('refuses a folder of other settings, in one line', async () => {
   const line = await refusal(words('--set', 'rows.1.align=[training.steps=3, training.warmupSteps=0]'), folder, 2);
   expect(line).toMatch(/bridge\/pairs-6\/record\.json: was made with other settings .*choose another --out$/);
   expect(existsSync(join(folder, 'out', 'seed-1', 'bridge', 'pairs-6', 'record.json'))).toBe(true);
+}, 60_000);
+
+it('says what failed, not that what ran beside it was told to end', async () => {
+  // Language training finds a file in the place of its run directory, while vision training runs.
+  mkdirSync(join(folder, 'broken', 'seed-1'), { recursive: true });
+  writeFileSync(join(folder, 'broken', 'seed-1', 'language'), '');
+  const { code, stderr } = await tokenfuse(words('--out', 'broken', '--threads', '2'), folder);
+  expect(code).toBe(1);
+  expect(stderr).toContain("stage 'seed 1 language trained' failed");
+  expect(stderr).not.toContain('aborted');
 }, 60_000);
 
 it('refuses before anything runs a row whose overrides no stage knows', async () => {
