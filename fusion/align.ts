@@ -1,19 +1,11 @@
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
-import { captionKeys, refuseImagesTwice } from '#fusion/captionData';
 import type { Scene } from '#fusion/scenes';
-import { openTextDataset, summedTokenLoss, TextDataConfig, type TextDataset, totalWeight } from '#language';
+import { openTextDataset, summedTokenLoss, type TextDataset, totalWeight } from '#language';
 import { type Output, renderTable } from '#src/cli';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError, UserError } from '#src/errors';
-import {
-  findCheckpoint,
-  readCheckpoint,
-  runTraining,
-  TrainingConfig,
-  type TrainingResult,
-  type TrainingTask,
-} from '#src/training';
+import { findCheckpoint, readCheckpoint, runTraining, type TrainingResult, type TrainingTask } from '#src/training';
+import type { AlignExperiment } from './alignConfig.js';
 import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
 import { isFusionParameter } from './jointConfig.js';
@@ -23,53 +15,10 @@ import { readScenes } from './readScenes.js';
 import { isJoint } from './recipe.js';
 import { createRelationProbe } from './relationAccuracy.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
-import { createTokenWeights, TokenWeightRule } from './tokenWeights.js';
+import { createTokenWeights } from './tokenWeights.js';
 
 /** Batches of held-out text that tell what the text bridges do to text alone. */
 const TEXT_BATCHES = 10;
-
-const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
-
-/** An experiment file that aligns a merged model on image-caption pairs; paths start at the working root. */
-export const AlignExperiment = z.strictObject({
-  kind: z.literal('align'),
-  name: z.string().min(1),
-  seed: z.int().default(0),
-  model: z.string().min(1).describe('a merged model'),
-  data: z.strictObject({
-    train: PairsSource,
-    validation: z
-      .strictObject({
-        ...captionKeys,
-        scenes: z
-          .string()
-          .min(1)
-          .optional()
-          .describe('ground truth of drawn scenes: adds teacher-forced relation accuracy to the validation metrics'),
-      })
-      .superRefine(refuseImagesTwice)
-      .describe('decides the best checkpoint'),
-    seqLen: z
-      .int()
-      .positive()
-      .optional()
-      .describe("longest caption in tokens, the end-of-text token counted; the language model's seqLen unless given"),
-    maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
-  }),
-  /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
-  train: z.union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)]).default('bridge'),
-  tokenWeights: z.array(TokenWeightRule).default([]),
-  /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
-  replay: z
-    .strictObject({
-      text: TextDataConfig,
-      batchSize: z.int().positive().default(32),
-      weight: z.number().positive().default(0.5),
-    })
-    .optional(),
-  training: TrainingConfig,
-});
-export type AlignExperiment = z.output<typeof AlignExperiment>;
 
 export interface AlignOptions {
   readonly runDir: string;
@@ -105,7 +54,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const table = parameterTable(model);
     options.output.line(table.text);
     const weights = createTokenWeights(experiment.tokenWeights);
-    const open = async (source: z.output<typeof PairsSource>, maxPairs?: number): Promise<CaptionPairs> => {
+    const open = async (source: AlignExperiment['data']['train'], maxPairs?: number): Promise<CaptionPairs> => {
       const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, {
         seqLen,
         cacheDir: options.cacheDir,

@@ -1,4 +1,5 @@
 export * from './align.js';
+export * from './alignConfig.js';
 export * from './captioner.js';
 export * from './captionImageFiles.js';
 export { type CaptionLog, type CaptionSettings, openCaptionLog } from './captionLog.js';
