@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import ts from 'typescript';
+import { parseAst } from 'vite';
 
 /** A source file by its path from the root of the repository, with forward slashes. */
 export interface SourceFile {
@@ -100,23 +100,41 @@ export function reachableFiles(start: string, files: ReadonlyMap<string, SourceF
 /** Static and dynamic imports, exports from elsewhere, and `require` of a literal. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
-    if (specifier !== undefined && ts.isStringLiteralLike(specifier))
-      found.push({ specifier: specifier.text, typeOnly });
+  const add = (source: unknown, typeOnly: boolean): void => {
+    if (isNode(source) && typeof source.value === 'string') found.push({ specifier: source.value, typeOnly });
   };
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly === true);
-    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, true);
-    else if (ts.isCallExpression(node)) {
-      const { expression } = node;
-      const loads =
-        expression.kind === ts.SyntaxKind.ImportKeyword ||
-        (ts.isIdentifier(expression) && expression.text === 'require');
-      if (loads) add(node.arguments[0], false);
+  const visit = (node: Node): void => {
+    switch (node.type) {
+      case 'ImportDeclaration':
+        add(node.source, node.importKind === 'type');
+        break;
+      case 'ExportNamedDeclaration':
+      case 'ExportAllDeclaration':
+        add(node.source, node.exportKind === 'type');
+        break;
+      case 'TSImportType':
+        add(node.source, true);
+        break;
+      case 'ImportExpression':
+        add(node.source, false);
+        break;
+      case 'CallExpression':
+        if (isNode(node.callee) && node.callee.name === 'require' && Array.isArray(node.arguments))
+          add(node.arguments[0], false);
+        break;
     }
-    ts.forEachChild(node, visit);
+    for (const child of Object.values(node).flat()) if (isNode(child)) visit(child);
   };
-  visit(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022));
+  visit(parseAst(text, { lang: 'ts' }, path) as unknown as Node);
   return found;
+}
+
+/** A node of an ESTree, with whatever fields its type has. */
+interface Node {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string';
 }

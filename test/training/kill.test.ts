@@ -7,12 +7,11 @@ import { expect, it } from 'vitest';
 import { findCheckpoint, readTrainingState } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 
-const loader = join(import.meta.dirname, '../support/typescriptLoader.mjs');
-const script = join(import.meta.dirname, 'trainChild.ts');
+const script = join(import.meta.dirname, '../../dist/test/training/trainChild.js');
 
 function child(runDir: string, start: 'fresh' | 'resume', pause: number): ChildProcess {
-  const words = ['--conditions=development', '--import', loader, script, runDir, start, String(pause)];
-  return spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (!existsSync(script)) throw new Error(`expected ${script}; run npm run build first`);
+  return spawn(process.execPath, [script, runDir, start, String(pause)], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 async function finished(process: ChildProcess): Promise<void> {

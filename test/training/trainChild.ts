@@ -1,4 +1,4 @@
-/** @file A training run in a process of its own, to be killed: `trainChild.ts <run directory> <fresh|resume> <milliseconds per step>`. */
+/** @file A training run in a process of its own, to be killed: `trainChild.js <run directory> <fresh|resume> <milliseconds per step>`. */
 import { selectEngine } from '#src/engine';
 import { tinyLanguageTree } from '../support/tinyLanguageModel.js';
 import { tinyLanguageTask, train } from '../support/tinyTraining.js';
