@@ -11,7 +11,7 @@ import { parseExperimentOf } from './parseExperiment.js';
 import { studyCells } from './study/studyCells.js';
 import { studyFigure } from './study/studyFigure.js';
 import { recordPath, type StudyRecord } from './study/studyRecord.js';
-import { STUDY_SCORES, type StudyScore, studyLines, studyMarkdown } from './study/studyTable.js';
+import { studyLines, studyMarkdown } from './study/studyTable.js';
 
 const STUDIES = [
   'experiments/fusion-study/study.yaml',
@@ -37,7 +37,6 @@ for (const [path, runDir] of given.length > 0
   }
   const lines = studyLines(records);
   const hasScenes = lines.some(({ sets }) => [...sets.values()].some((rows) => rows[0].attributes !== null));
-  const scores = (Object.keys(STUDY_SCORES) as StudyScore[]).filter((score) => hasScenes !== (score === 'BLEU-4'));
   const provenance = readJson(join(outDir, `seed-${study.seeds[0]}`, 'vision', 'provenance.json'), 'provenance') as {
     engine: { name: string; device: string };
     processor: string;
@@ -54,7 +53,7 @@ for (const [path, runDir] of given.length > 0
     `${records.length} of ${cells.length} cells, seeds ${study.seeds.join(', ')}; mean over seeds (lowest–highest). Engine ${provenance.engine.name} (${provenance.engine.device}),`,
     `${provenance.processor}, commit ${provenance.commit?.slice(0, 7) ?? 'unknown'}; ${(seconds / 60).toFixed(0)} process minutes beside the backbones'.`,
     '',
-    studyMarkdown(lines, scores),
+    studyMarkdown(lines, study.scores),
     `![${title}](${figure})`,
     '',
   ].join('\n');

@@ -13,7 +13,7 @@ import { captionHidden, imageStates, type JointModel, loadJointModel, readImages
 import { backboneHashes, MERGE_REPORT } from './merge.js';
 import { readScenes } from './readScenes.js';
 import { isJoint } from './recipe.js';
-import { createRelationProbe } from './relationAccuracy.js';
+import { createRelationProbe, relationShares } from './relationChoice.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights } from './tokenWeights.js';
 
@@ -188,6 +188,8 @@ async function alignTask(
   const relations =
     scenes &&
     createRelationProbe(model, validation, (positions) => statesOf(validation, caches?.validation, positions), scenes);
+  if (relations && 'lacking' in relations)
+    throw new ConfigError(`data.validation.scenes: for nothing, ${relations.lacking}; leave it out`);
   const lossOf = (
     pairs: CaptionPairs,
     cache: StateCache | undefined,
@@ -232,11 +234,11 @@ async function alignTask(
         sum += await readScalar(tf.tidy(() => lossOf(validation, caches?.validation, batch)));
         tokens += batch.text.numTokens;
       }
-      const accuracy = await relations?.measure(training.batchSize);
+      const shares = relations && relationShares(await relations.choose(training.batchSize));
       return {
         'validation/captionNll': sum / tokens,
-        ...(accuracy && { 'validation/relation': accuracy.all }),
-        ...(accuracy?.disagree != null && { 'validation/relationDisagree': accuracy.disagree }),
+        ...(shares?.all != null && { 'validation/relation': shares.all }),
+        ...(shares?.disagree != null && { 'validation/relationDisagree': shares.disagree }),
         ...(await textMetrics(model, replay, training.batchSize)),
       };
     },

@@ -1,5 +1,5 @@
 /** @file What an evaluation found: strings and numbers alone, as `evaluation.json` keeps them. */
-import type { CaptionDiagnostics, Interval } from '#fusion/metrics';
+import type { BootstrapInterval, CaptionDiagnostics, Interval } from '#fusion/metrics';
 import type { SceneAccuracy } from '#fusion/scenes';
 import type { Decoding } from '#language';
 import type { ByteSource } from '#src/storage';
@@ -64,6 +64,11 @@ export interface LikelihoodScores {
   readonly forcedChoice: ForcedChoice;
   /** Null when turned off, or with a single image. */
   readonly retrieval: Retrieval | null;
+  /**
+   * Share of captions whose stated relation is likelier than its opposite, led by the caption up to there, with intervals over
+   * images; `disagree`: of those that the first object's own side of the image does not answer. Null where none states one.
+   */
+  readonly relationChoice: { readonly all: BootstrapInterval; readonly disagree: BootstrapInterval | null } | null;
 }
 
 export interface PerImageScores {

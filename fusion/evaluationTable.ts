@@ -54,7 +54,7 @@ export function setTable({ name, numImages, rows, domains, likelihood, diagnosti
   return `${scores}\n\n${further}\n\n${likelihoodTable(likelihood)}\n${warnings}`;
 }
 
-function likelihoodTable({ forcedChoice, retrieval }: EvaluatedSet['likelihood']): string {
+function likelihoodTable({ forcedChoice, retrieval, relationChoice }: EvaluatedSet['likelihood']): string {
   const cell = ({ mean, low, high }: Interval & { mean: number }): string =>
     `${show(mean)} ${showInterval({ low, high })}`;
   const recalls: readonly [string, Recall][] = retrieval
@@ -68,6 +68,12 @@ function likelihoodTable({ forcedChoice, retrieval }: EvaluatedSet['likelihood']
   return [
     `own image likelier than another: ${cell(forcedChoice.accuracy)} (chance 0.500)`,
     `image gain: ${cell(forcedChoice.imageGain)} nats/token`,
+    ...(relationChoice
+      ? [`stated relation likelier than its opposite: ${cell(relationChoice.all)} (chance 0.500)`]
+      : []),
+    ...(relationChoice?.disagree
+      ? [`  where the first object's side does not tell: ${cell(relationChoice.disagree)}`]
+      : []),
     ...(retrieval
       ? [
           renderTable(

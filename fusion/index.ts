@@ -15,6 +15,6 @@ export * from './mergePlan.js';
 export * from './mergePlanText.js';
 export * from './readScenes.js';
 export * from './recipe.js';
-export * from './relationAccuracy.js';
+export * from './relationChoice.js';
 export * from './stateCache.js';
 export * from './tokenWeights.js';

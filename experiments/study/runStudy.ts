@@ -116,7 +116,10 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
       trainableParameters,
       backboneParameters: parameters.vision + parameters.language,
       seconds: (performance.now() - cellStarted) / 1000,
-      sets: evaluated.map(({ name: set, numImages, rows }) => ({ name: set, numImages, rows })),
+      sets: evaluated.map(({ name: set, numImages, rows, likelihood: { relationChoice } }) => ({
+        ...{ name: set, numImages, rows },
+        ...(relationChoice && { relationChoice }),
+      })),
     };
     writeJsonAtomic(recordPath(outDir, cell), record);
   }

@@ -1,5 +1,18 @@
 import { z } from 'zod';
 
+/** Scores of a study's table; `relation choice` is the model's forced choice, with a star where the first object's side does not tell. */
+const SCORES = [
+  'NLL',
+  'CIDEr-D',
+  'BLEU-4',
+  'objects',
+  'relation',
+  'scene exact',
+  'relation choice',
+  'relation choice*',
+] as const;
+export type StudyScore = (typeof SCORES)[number];
+
 const file = z.string().min(1);
 /** `key=value` words as `--set` takes them. */
 const overrides = z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).default([]);
@@ -38,6 +51,7 @@ export const StudyExperiment = z
     controlsOf: z.string().min(1),
     withoutControls: overrides.describe('changes to the evaluation of the other rows'),
     rows: z.array(StudyRow).min(1),
+    scores: z.array(z.enum(SCORES)).min(1).describe('columns of the table, for every test set'),
   })
   .superRefine(({ rows, controlsOf }, context) => {
     const names = rows.map(({ name }) => name);

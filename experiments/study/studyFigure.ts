@@ -1,5 +1,6 @@
 import { html, type SafeHtml } from '#src/tracking';
-import { type Spread, type StudyLine, type StudyScore, spreadOf } from './studyTable.js';
+import type { StudyScore } from './studyConfig.js';
+import { type Spread, type StudyLine, spreadOf } from './studyTable.js';
 
 const WIDTH = 900;
 const LABELS = 330;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { EvaluatedSet } from '#fusion';
+import type { EvaluatedSet, LikelihoodScores } from '#fusion';
 import { ConfigError } from '#src/errors';
 import { readJson } from '#src/storage';
 import type { StudyCell } from './studyCells.js';
@@ -13,7 +13,8 @@ export interface StudyRecord {
   readonly trainableParameters: number;
   readonly backboneParameters: number;
   readonly seconds: number;
-  readonly sets: readonly Pick<EvaluatedSet, 'name' | 'numImages' | 'rows'>[];
+  readonly sets: readonly (Pick<EvaluatedSet, 'name' | 'numImages' | 'rows'> &
+    Partial<Pick<LikelihoodScores, 'relationChoice'>>)[];
 }
 
 export interface StudySettings {

@@ -1,6 +1,10 @@
-import type { EvaluationRow } from '#fusion';
+import type { EvaluationRow, LikelihoodScores } from '#fusion';
 import { formatCount, formatMetric } from '#src/tracking';
+import type { StudyScore } from './studyConfig.js';
 import type { StudyRecord } from './studyRecord.js';
+
+/** What one seed's captions scored. */
+export type SeedScores = EvaluationRow & Partial<Pick<LikelihoodScores, 'relationChoice'>>;
 
 /** A line of the study's table: a row at one number of pairs, or a control, over all seeds. */
 export interface StudyLine {
@@ -9,7 +13,7 @@ export interface StudyLine {
   /** Parameters trained on pairs; null for controls. */
   readonly trained: number | null;
   /** By test set: what the row scored, one entry per seed. */
-  readonly sets: ReadonlyMap<string, readonly EvaluationRow[]>;
+  readonly sets: ReadonlyMap<string, readonly SeedScores[]>;
 }
 
 /** A mean over seeds, with the lowest and the highest. */
@@ -21,14 +25,15 @@ export interface Spread {
 
 /** The scores that a table shows, and how each is read from a row. */
 export const STUDY_SCORES = {
-  NLL: (row: EvaluationRow) => row.captionNll,
-  'CIDEr-D': (row: EvaluationRow) => row.ciderD,
-  'BLEU-4': (row: EvaluationRow) => row.bleu4,
-  objects: (row: EvaluationRow) => row.attributes?.object ?? null,
-  relation: (row: EvaluationRow) => row.attributes?.relation ?? null,
-  'scene exact': (row: EvaluationRow) => row.attributes?.exactScene ?? null,
-} as const;
-export type StudyScore = keyof typeof STUDY_SCORES;
+  NLL: (row) => row.captionNll,
+  'CIDEr-D': (row) => row.ciderD,
+  'BLEU-4': (row) => row.bleu4,
+  objects: (row) => row.attributes?.object ?? null,
+  relation: (row) => row.attributes?.relation ?? null,
+  'scene exact': (row) => row.attributes?.exactScene ?? null,
+  'relation choice': (row) => row.relationChoice?.all.mean ?? null,
+  'relation choice*': (row) => row.relationChoice?.disagree?.mean ?? null,
+} as const satisfies Record<StudyScore, (row: SeedScores) => number | null>;
 
 /**
  * One line per row and number of pairs, and after them the controls of the row that has them.
@@ -36,10 +41,10 @@ export type StudyScore = keyof typeof STUDY_SCORES;
  * @param records of finished cells, in the order of the study
  */
 export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
-  const lines = new Map<string, { line: Omit<StudyLine, 'sets'>; sets: Map<string, EvaluationRow[]> }>();
-  const add = (line: Omit<StudyLine, 'sets'>, set: string, row: EvaluationRow): void => {
+  const lines = new Map<string, { line: Omit<StudyLine, 'sets'>; sets: Map<string, SeedScores[]> }>();
+  const add = (line: Omit<StudyLine, 'sets'>, set: string, row: SeedScores): void => {
     const key = JSON.stringify([line.name, line.pairs]);
-    const entry = lines.get(key) ?? { line, sets: new Map<string, EvaluationRow[]>() };
+    const entry = lines.get(key) ?? { line, sets: new Map<string, SeedScores[]>() };
     lines.set(key, entry);
     entry.sets.set(set, [...(entry.sets.get(set) ?? []), row]);
   };
@@ -49,8 +54,8 @@ export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
   );
   for (const { settings, trainableParameters, sets } of records) {
     const line = { name: settings.row.name, pairs: settings.pairs, trained: trainableParameters };
-    for (const { name: set, rows } of sets) {
-      add(line, set, rows[0]);
+    for (const { name: set, rows, relationChoice } of sets) {
+      add(line, set, { ...rows[0], ...(relationChoice && { relationChoice }) });
       if (!settings.controls || settings.pairs !== largest) continue;
       for (const row of rows.slice(1)) controls.push([row.name, set, row]);
     }
@@ -60,7 +65,7 @@ export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
 }
 
 /** Mean, lowest and highest of a score over seeds; null where a seed has none. */
-export function spreadOf(rows: readonly EvaluationRow[], score: StudyScore): Spread | null {
+export function spreadOf(rows: readonly SeedScores[], score: StudyScore): Spread | null {
   const values = rows.map(STUDY_SCORES[score]);
   if (values.length === 0 || values.some((value) => value === null)) return null;
   const numbers = values as number[];

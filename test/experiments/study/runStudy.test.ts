@@ -28,6 +28,7 @@ beforeAll(async () => {
     ...Object.fromEntries(STAGES.map((stage) => [stage, `${stage}.yaml`])),
     pairs: [6],
     controlsOf: 'bridge',
+    scores: ['NLL', 'CIDEr-D'],
     withoutControls: ['controls.randomVision=false', 'controls.nearestNeighbour=false', 'retrieval.poolSize=0'],
     rows: [
       { name: 'zero trained', merge: [], align: false },

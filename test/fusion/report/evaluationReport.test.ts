@@ -74,6 +74,7 @@ function resultOf(path: string, text = 'a red square'): EvaluationResult {
         imageToText: [scored, scored, scored],
         imageToTextPmi: [scored, scored, scored],
       },
+      relationChoice: { all: scored, disagree: null },
     },
     diagnostics: {
       ...{ numImages: NUM_IMAGES, lengthRatio: 1.02, meanLength: 3, distinct1: 0.2, distinct2: 0.3 },
