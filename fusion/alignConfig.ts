@@ -21,7 +21,7 @@ export const AlignExperiment = z.strictObject({
           .string()
           .min(1)
           .optional()
-          .describe('ground truth of drawn scenes: adds teacher-forced relation accuracy to the validation metrics'),
+          .describe('ground truth of drawn scenes: adds the forced choice of relations to the validation metrics'),
       })
       .superRefine(refuseImagesTwice)
       .describe('decides the best checkpoint'),

@@ -41,7 +41,7 @@ export async function captionCandidates(
   try {
     // The prompt is one token, so the logits of a pass are those of each row's last token.
     const results = await decode(
-      (tokenIds, memory) => captionLogits(model, tokenIds, { bridge, ...memory }),
+      (tokenIds, memory) => captionLogits(model, tokenIds, { bridge, keepCaches: true, ...memory }),
       {
         rowNames: imageIds ?? Array.from({ length: states?.shape[0] ?? 1 }, (_, image) => image),
         prompt: [model.tokenizer.endOfTextId],

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writePredictions } from '#fusion/captionData';
-import { type BootstrapInterval, bootstrapInterval, type CaptionSet, captionDiagnostics, sumOf } from '#fusion/metrics';
+import { type CaptionSet, captionDiagnostics, sumOf } from '#fusion/metrics';
 import { type Scene, sceneAccuracy } from '#fusion/scenes';
 import { createRandom } from '#src/random';
 import type { ByteSource } from '#src/storage';
@@ -19,14 +19,13 @@ import {
   type DomainScores,
   type EvaluatedSet,
   type EvaluationRow,
-  type LikelihoodScores,
   type PerImageScores,
   ROWS,
   type SetTraces,
 } from './evaluation.js';
 import type { JointModel } from './jointModel.js';
 import { forcedChoice, type ImageNlls, nllMatrix, pairNlls, retrieval } from './likelihood/index.js';
-import { createRelationProbe, type RelationChoice } from './relationChoice.js';
+import { createRelationProbe, type RelationChoice, relationIntervals } from './relationChoice.js';
 import {
   pooledStatistics,
   type RowInput,
@@ -224,19 +223,6 @@ async function relationChoices(
 ): Promise<RelationChoice[]> {
   const probe = scenes && createRelationProbe(model, pairs, (positions) => cache.states(positions), scenes);
   return probe && 'choose' in probe ? probe.choose(batchSize) : [];
-}
-
-/** Shares over all choices and over those that take a comparison; captions of one image count as one. */
-function relationIntervals(choices: readonly RelationChoice[], seed: number): LikelihoodScores['relationChoice'] {
-  const interval = (of: readonly RelationChoice[]): BootstrapInterval | null => {
-    if (of.length === 0) return null;
-    const byImage = new Map<number, number[]>();
-    for (const { image, right } of of) byImage.set(image, [...(byImage.get(image) ?? []), right]);
-    const means = [...byImage.values()].map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
-    return bootstrapInterval(means, seed);
-  };
-  const all = interval(choices);
-  return all && { all, disagree: interval(choices.filter(({ ownSideAnswers }) => !ownSideAnswers)) };
 }
 
 function imageSource({ path, member }: ByteSource): ByteSource {

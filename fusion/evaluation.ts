@@ -1,9 +1,10 @@
 /** @file What an evaluation found: strings and numbers alone, as `evaluation.json` keeps them. */
-import type { BootstrapInterval, CaptionDiagnostics, Interval } from '#fusion/metrics';
+import type { CaptionDiagnostics, Interval } from '#fusion/metrics';
 import type { SceneAccuracy } from '#fusion/scenes';
 import type { Decoding } from '#language';
 import type { ByteSource } from '#src/storage';
 import type { ForcedChoice, Retrieval } from './likelihood/index.js';
+import type { relationIntervals } from './relationChoice.js';
 import type { CaptionTrace, DrawnToken } from './traces/index.js';
 
 export type AttributeAccuracy = Omit<SceneAccuracy, 'perImage'>;
@@ -68,7 +69,7 @@ export interface LikelihoodScores {
    * Share of captions whose stated relation is likelier than its opposite, led by the caption up to there, with intervals over
    * images; `disagree`: of those that the first object's own side of the image does not answer. Null where none states one.
    */
-  readonly relationChoice: { readonly all: BootstrapInterval; readonly disagree: BootstrapInterval | null } | null;
+  readonly relationChoice: ReturnType<typeof relationIntervals>;
 }
 
 export interface PerImageScores {

@@ -244,10 +244,12 @@ function readPrefix(model: JointModel, states: tf.Tensor4D, statesNeedGradient: 
   const y = pattentionLayer(h, bridgeGroups(model, 0, 'prefix', { bridge: true }), language.stack, statesNeedGradient);
   const embeddings = tf.reshape(y, [batch, tokens, language.stack.dModel]) as tf.Tensor3D;
   const blocks = languageBlocks(model.tree, language);
-  return runStack(embeddings, blocks, language.stack, { mask: { kind: 'causal' } }).caches.map((cache) => ({
-    ...cache,
-    outputGroups: [],
-  }));
+  return runStack(embeddings, blocks, language.stack, { mask: { kind: 'causal' }, keepCaches: true }).caches.map(
+    (cache) => ({
+      ...cache,
+      outputGroups: [],
+    }),
+  );
 }
 
 /** The terms of `readImages`, group by group: one entry per text layer. */
@@ -310,6 +312,8 @@ export interface CaptionForward extends FusionOptions {
   /** Text alone, but with the text bridges on: what `replay` trains. */
   readonly bridgeWithoutImage?: boolean;
   readonly caches?: readonly KeyValueCache[];
+  /** A first pass whose caches will be read. */
+  readonly keepCaches?: boolean;
   /** Receives the intermediates of the text blocks. */
   readonly capture?: Capture;
 }
@@ -331,7 +335,7 @@ export interface CaptionForward extends FusionOptions {
 export function captionHidden(
   model: JointModel,
   tokenIds: tf.Tensor2D,
-  { contexts, bridgeWithoutImage, caches, capture, bridge }: CaptionForward,
+  { contexts, bridgeWithoutImage, caches, keepCaches, capture, bridge }: CaptionForward,
 ): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
   // A prefix stands in front of the text: to it, those are tokens that went before.
@@ -343,6 +347,7 @@ export function captionHidden(
     blocks,
     ...(contexts && !isPrefix ? { contexts } : {}),
     ...(earlier ? { caches: earlier } : {}),
+    ...(keepCaches ? { keepCaches } : {}),
     ...(capture ? { capture } : {}),
   });
 }

@@ -1,3 +1,4 @@
+import { type BootstrapInterval, bootstrapInterval } from '#fusion/metrics';
 import {
   assignPhrases,
   ownSideAnswers,
@@ -51,6 +52,22 @@ export function relationShares(choices: readonly RelationChoice[]): { all: numbe
   const share = (of: readonly RelationChoice[]): number | null =>
     of.length === 0 ? null : of.reduce((sum, { right }) => sum + right, 0) / of.length;
   return { all: share(choices), disagree: share(choices.filter((choice) => !choice.ownSideAnswers)) };
+}
+
+/** The shares as means over images, with 95 % intervals: the captions of an image are not independent. */
+export function relationIntervals(
+  choices: readonly RelationChoice[],
+  seed: number,
+): { readonly all: BootstrapInterval; readonly disagree: BootstrapInterval | null } | null {
+  const interval = (of: readonly RelationChoice[]): BootstrapInterval | null => {
+    if (of.length === 0) return null;
+    const byImage = new Map<number, number[]>();
+    for (const { image, right } of of) byImage.set(image, [...(byImage.get(image) ?? []), right]);
+    const means = [...byImage.values()].map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
+    return bootstrapInterval(means, seed);
+  };
+  const all = interval(choices);
+  return all && { all, disagree: interval(choices.filter(({ ownSideAnswers }) => !ownSideAnswers)) };
 }
 
 /**

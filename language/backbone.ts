@@ -51,7 +51,7 @@ export interface LanguageForwardOptions extends Partial<Omit<StackOptions, 'mask
  * Final hidden states, after the parametric norm.
  *
  * @param tokenIds [batch, seqLen], int32
- * @returns hidden [batch · seqLen, dModel] and the key-value caches of every block
+ * @returns hidden [batch · seqLen, dModel] and, where they are kept, the key-value caches of every block
  */
 export function languageHidden(
   tree: ParameterTree,

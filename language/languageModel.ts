@@ -55,7 +55,7 @@ export function loadLanguageModel(path: string): LanguageModel {
 export function languageDecodeForward(tree: ParameterTree, config: LanguageConfig): DecodeForward {
   const blocks = languageBlocks(tree, config);
   return (tokenIds, memory) => {
-    const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, ...memory });
+    const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, keepCaches: true, ...memory });
     const [rows, newTokens] = tokenIds.shape;
     const perRow = tf.reshape(hidden, [rows, newTokens, -1]); // [rows, newTokens, dModel]
     const last = tf.reshape(tf.slice(perRow, [0, newTokens - 1, 0], [-1, 1, -1]), [rows, -1]); // [rows, dModel]

@@ -2,6 +2,7 @@ import type { Addon } from './addon.js';
 import type { NativeBackend } from './backend.js';
 import { arithmeticKernels } from './kernels/arithmeticKernels.js';
 import { attentionKernels } from './kernels/attentionKernels.js';
+import { blockKernels } from './kernels/blockKernels.js';
 import { decodeKernels } from './kernels/decodeKernels.js';
 import { createKernelContext, type NativeKernel } from './kernels/kernelContext.js';
 import { linearCrossEntropyKernels } from './kernels/linearCrossEntropyKernels.js';
@@ -23,6 +24,7 @@ export function installKernels(tf: Tf, addon: Addon, backend: NativeBackend): vo
     ...matMulKernels(context),
     ...pattentionKernels(context),
     ...attentionKernels(context),
+    ...blockKernels(context),
     ...rowKernels(context),
     ...linearCrossEntropyKernels(context),
     ...rotaryKernel(context),

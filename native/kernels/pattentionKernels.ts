@@ -1,3 +1,4 @@
+import type { NumberArray } from '../memoryPool.js';
 import {
   type Attributes,
   expectRank,
@@ -9,36 +10,76 @@ import {
 /** As src/kernels.h numbers them. */
 export const WEIGHT_MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
 
-/** A group of parameter tokens with its scores, [tokens, numParamTokens], and which gradients are wanted of it. */
+/** A group of parameter tokens with its scores, [tokens, numParamTokens]. */
 interface Group {
   readonly keys: TensorInfo;
   readonly values: TensorInfo;
   readonly scores: TensorInfo;
   readonly tau: number;
-  readonly trainable: boolean;
+}
+
+/** What one group reads: `tokens` rows of x. */
+interface GroupInput extends Group {
+  readonly x: TensorInfo;
+}
+
+/** The compiled functions for one group, under one setting; with `add` they add to the output, and to dX. */
+export interface PattentionCalls {
+  /** @param row the first row of x */
+  forward(group: GroupInput, y: TensorInfo, add: boolean, tokens: number, row?: number): void;
+  /** @param row the first row of x and of dX */
+  backward(
+    group: GroupInput,
+    dY: TensorInfo,
+    wanted: { readonly dX?: TensorInfo; readonly dKeys?: TensorInfo; readonly dValues?: TensorInfo },
+    add: boolean,
+    tokens: number,
+    row?: number,
+  ): void;
+}
+
+export function pattentionCalls(
+  { addon, numbers }: Pick<KernelContext, 'addon' | 'numbers'>,
+  { normActivation, gelu, epsilon }: Attributes,
+): PattentionCalls {
+  const mode = WEIGHT_MODES.indexOf(normActivation as string);
+  if (mode < 0)
+    throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
+  const settings = [mode, gelu === 'tanh', epsilon as number];
+  const rowsOf = (tensor: TensorInfo, row: number, tokens: number): NumberArray => {
+    const all = numbers(tensor);
+    const width = tensor.shape.at(-1) as number;
+    return all.length === tokens * width ? all : all.subarray(row * width, (row + tokens) * width);
+  };
+  return {
+    forward: ({ x, keys, values, scores, tau }, y, add, tokens, row = 0) => {
+      const [[n, dIn], [, dOut]] = [keys.shape, values.shape];
+      const tensors = [keys, values, y, scores].map(numbers);
+      addon.pattention(tokens, dIn, n, dOut, ...settings, tau, add, rowsOf(x, row, tokens), ...tensors);
+    },
+    backward: ({ x, keys, values, scores, tau }, dY, { dX, dKeys, dValues }, add, tokens, row = 0) => {
+      const [[n, dIn], [, dOut]] = [keys.shape, values.shape];
+      const gradients = [dX && rowsOf(dX, row, tokens), dKeys && numbers(dKeys), dValues && numbers(dValues)];
+      if (gradients.every((wanted) => wanted === undefined)) return;
+      const tensors = [numbers(dY), rowsOf(x, row, tokens), ...[keys, values, scores].map(numbers)];
+      addon.pattentionGradient(tokens, dIn, n, dOut, ...settings, tau, add, ...tensors, ...gradients);
+    },
+  };
 }
 
 /**
  * `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, and the same of several groups, as
  * src/kernels/pattentionGroups does: every group after the first adds to what the ones before it made.
  */
-export function pattentionKernels({ addon, numbers, output }: KernelContext): Record<string, NativeKernel> {
-  const settings = ({ normActivation, gelu, epsilon }: Attributes): (number | boolean)[] => {
-    const mode = WEIGHT_MODES.indexOf(normActivation as string);
-    if (mode < 0)
-      throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
-    return [mode, gelu === 'tanh', epsilon as number];
-  };
+export function pattentionKernels(context: KernelContext): Record<string, NativeKernel> {
+  const { output } = context;
 
   /** The output, [tokens, dOut]; writes the scores. */
-  function forward(x: TensorInfo, groups: readonly Omit<Group, 'trainable'>[], attributes: Attributes): TensorInfo {
-    const [tokens, dIn] = x.shape;
-    const dOut = groups[0].values.shape[1];
-    const result = output([tokens, dOut]);
-    for (const [i, { keys, values, scores, tau }] of groups.entries()) {
-      const tensors = [x, keys, values, result, scores].map(numbers);
-      addon.pattention(tokens, dIn, keys.shape[0], dOut, ...settings(attributes), tau, i > 0, ...tensors);
-    }
+  function forward(x: TensorInfo, groups: readonly Group[], attributes: Attributes): TensorInfo {
+    const [tokens] = x.shape;
+    const result = output([tokens, groups[0].values.shape[1]]);
+    const calls = pattentionCalls(context, attributes);
+    for (const [i, group] of groups.entries()) calls.forward({ x, ...group }, result, i > 0, tokens);
     return result;
   }
 
@@ -46,19 +87,16 @@ export function pattentionKernels({ addon, numbers, output }: KernelContext): Re
   function backward(
     dOutput: TensorInfo,
     x: TensorInfo,
-    groups: readonly Group[],
+    groups: readonly (Group & { readonly trainable: boolean })[],
     attributes: Attributes,
   ): TensorInfo[] {
-    const [tokens, dIn] = x.shape;
-    const dX = attributes.wantInput ? output([tokens, dIn]) : undefined;
+    const dX = attributes.wantInput ? output(x.shape) : undefined;
     const dKeys = groups.map(({ keys, trainable }) => (trainable ? output(keys.shape) : undefined));
     const dValues = groups.map(({ values, trainable }) => (trainable ? output(values.shape) : undefined));
-    for (const [i, { keys, values, scores, tau }] of groups.entries()) {
-      const gradients = [dX, dKeys[i], dValues[i]].map((tensor) => tensor && numbers(tensor));
-      if (gradients.every((wanted) => wanted === undefined)) continue;
-      const [n, dOut] = values.shape;
-      const tensors = [dOutput, x, keys, values, scores].map(numbers);
-      addon.pattentionGradient(tokens, dIn, n, dOut, ...settings(attributes), tau, i > 0, ...tensors, ...gradients);
+    const calls = pattentionCalls(context, attributes);
+    for (const [i, group] of groups.entries()) {
+      const wanted = { dX, dKeys: dKeys[i], dValues: dValues[i] };
+      calls.backward({ x, ...group }, dOutput, wanted, i > 0, x.shape[0]);
     }
     return [dX, ...dKeys, ...dValues].filter((tensor) => tensor !== undefined);
   }

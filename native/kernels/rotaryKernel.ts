@@ -3,24 +3,32 @@ import { expectRank, type KernelContext, type NativeKernel } from './kernelConte
 /** Tables kept; a model has one for training and one for each length it generates at. */
 const KEPT_TABLES = 16;
 
-/** `RotaryPositions`, as src/kernels/rotaryPositions defines it; cosines and sines are computed once per setting. */
-export function rotaryKernel({ addon, numbers, output }: KernelContext): Record<string, NativeKernel> {
+/** Cosines and sines, made once for each setting. */
+export function rotaryTables(): typeof rotaryTable {
   const tables = new Map<string, Float32Array>();
+  return (...setting) => {
+    const key = setting.join();
+    const table = tables.get(key) ?? rotaryTable(...setting);
+    if (!tables.has(key)) {
+      if (tables.size === KEPT_TABLES) tables.clear();
+      tables.set(key, table);
+    }
+    return table;
+  };
+}
+
+/** `RotaryPositions`, as src/kernels/rotaryPositions defines it. */
+export function rotaryKernel({ addon, numbers, output }: KernelContext): Record<string, NativeKernel> {
+  const tables = rotaryTables();
   return {
-    RotaryPositions: ({ x }, { numHeads, rotaryDims, startPosition, base, direction }) => {
+    RotaryPositions: ({ x }, attributes) => {
       expectRank('RotaryPositions', 'x', x, 3);
+      const { numHeads, rotaryDims, startPosition, base, direction } = attributes as Record<string, number>;
       const [batch, seqLen, width] = x.shape;
-      const half = (rotaryDims as number) / 2;
-      const key = [seqLen, rotaryDims, startPosition, base, direction].join();
-      const table =
-        tables.get(key) ?? rotaryTable(seqLen, half, startPosition as number, base as number, direction as number);
-      if (!tables.has(key)) {
-        if (tables.size === KEPT_TABLES) tables.clear();
-        tables.set(key, table);
-      }
+      const half = rotaryDims / 2;
+      const table = tables(seqLen, half, startPosition, base, direction);
       const result = output(x.shape);
-      const headDim = width / (numHeads as number);
-      addon.rotary(batch, seqLen, numHeads as number, headDim, half, numbers(x), numbers(result), table);
+      addon.rotary(batch, seqLen, numHeads, width / numHeads, half, numbers(x), numbers(result), table);
       return result;
     },
   };

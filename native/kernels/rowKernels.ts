@@ -14,7 +14,7 @@ export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext)
       expectRank('LayerNormalizeGrad', 'output', normalized, 2);
       const [rows, width] = normalized.shape;
       const dX = output([rows, width]);
-      addon.layerNormalizeGradient(rows, width, ...[dOutput, normalized, inverseDeviation, dX].map(numbers));
+      addon.layerNormalizeGradient(rows, width, false, ...[dOutput, normalized, inverseDeviation, dX].map(numbers));
       return dX;
     },
     SoftmaxCrossEntropy: ({ logits, labels, weights }) => {

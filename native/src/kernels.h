@@ -162,7 +162,7 @@ struct Kernels {
   void (*attentionGradient)(const Attention&);
   void (*decode)(const Decode&);
   void (*layerNormalize)(const float* x, float* out, float* inverseDeviation, long rows, long width, float epsilon);
-  void (*layerNormalizeGradient)(const float* dOut, const float* out, const float* inverseDeviation, float* dX,
+  void (*layerNormalizeGradient)(bool add, const float* dOut, const float* out, const float* inverseDeviation, float* dX,
                                  long rows, long width);
   void (*crossEntropy)(const float* logits, const int32_t* labels, const float* weights, float* losses,
                        float* logSumExp, long rows, long classes);

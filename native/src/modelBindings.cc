@@ -126,13 +126,14 @@ void layerNormalize(Arguments& in, const Kernels& kernels) {
 void layerNormalizeGradient(Arguments& in, const Kernels& kernels) {
   const long rows = in.size("rows");
   const long width = in.size("width");
+  const bool add = in.flag("add");
   const long count = product({rows, width});
   const float* dOutput = in.floats("dOutput", count);
   const float* output = in.floats("output", count);
   const float* inverseDeviation = in.floats("inverseDeviation", rows);
   float* dX = in.floats("dX", count);
   in.end();
-  kernels.layerNormalizeGradient(dOutput, output, inverseDeviation, dX, rows, width);
+  kernels.layerNormalizeGradient(add, dOutput, output, inverseDeviation, dX, rows, width);
 }
 
 void crossEntropy(Arguments& in, const Kernels& kernels) {

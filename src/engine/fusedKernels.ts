@@ -18,6 +18,8 @@ export const FUSED_KERNELS = [
   'SoftmaxCrossEntropy',
   'SoftmaxCrossEntropyGrad',
   'SquaredNorm',
+  'TokenFormerBlock',
+  'TokenFormerBlockGrad',
   'TokenAttention',
   'TokenAttentionGrad',
 ] as const;

@@ -7,6 +7,7 @@ import {
   tokenAttentionReference,
 } from '#src/kernels';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
+import { maskPrefix } from './fusedBlock.js';
 import { type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
@@ -179,9 +180,4 @@ function captureWeights(
       });
     }
   }
-}
-
-/** Keys of the own stream that every query sees. */
-function maskPrefix(mask: AttentionMask, keyLen: number): number {
-  return mask.kind === 'causal' ? 0 : mask.kind === 'full' ? keyLen : mask.prefixLen;
 }

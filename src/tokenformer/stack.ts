@@ -14,6 +14,7 @@ import {
 } from './block.js';
 import type { TokenFormerConfig } from './config.js';
 import { canDecode, decodeStack } from './decodeStack.js';
+import { canFuse, fusedBlock } from './fusedBlock.js';
 import type { ParameterTree } from './parameterTree.js';
 import { constantTensor, createGroup, readGroup } from './paramTokens.js';
 import type { PattentionLayer } from './pattentionLayer.js';
@@ -84,12 +85,14 @@ export interface StackOptions {
   readonly contexts?: readonly AttentionContext[];
   /** One per block; absent for a first or only pass. */
   readonly caches?: readonly KeyValueCache[];
+  /** A first pass whose caches will be read: for what comes after, or as another stream's context. */
+  readonly keepCaches?: boolean;
   readonly capture?: Capture;
 }
 
 /**
  * Runs the blocks in order, or, to decode one more token, all at once (`decodeStack`). Caches that were passed in are not
- * to be used again. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * to be used again; none come back of a first pass that does not keep them. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm
@@ -98,8 +101,10 @@ export function runStack(
   x: tf.Tensor3D,
   blocks: readonly BlockLayers[],
   config: TokenFormerConfig,
-  { mask, keyMask, contexts, caches, capture }: StackOptions,
+  { mask, keyMask, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
 ): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
+  if (caches && caches.length !== blocks.length)
+    throw new Error(`runStack: expected a cache for each of ${blocks.length} blocks, got ${caches.length}`);
   if (caches && !capture && !keyMask && mask.kind === 'causal') {
     const decoding = { caches, ...(contexts ? { contexts } : {}) };
     if (canDecode(x, blocks, decoding)) return decodeStack(x, blocks, config, decoding);
@@ -108,6 +113,10 @@ export function runStack(
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
+    if (!keepCaches && !capture && !keyMask && canFuse(layers, contexts?.[l])) {
+      hidden = fusedBlock(hidden, layers, config, { mask, ...(contexts ? { context: contexts[l] } : {}) });
+      continue;
+    }
     const result = block(hidden, layers, config, {
       mask,
       ...(keyMask ? { keyMask } : {}),
@@ -118,7 +127,7 @@ export function runStack(
         : {}),
     });
     hidden = result.hidden;
-    newCaches.push(result.cache);
+    if (keepCaches) newCaches.push(result.cache);
     capture?.(`hidden.${l + 1}`, () => hidden);
   }
   return { hidden, caches: newCaches };

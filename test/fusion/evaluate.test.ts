@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { ATTRIBUTE_NAMES, type EvaluatedSet, EvaluateExperiment, type EvaluationResult, evaluate, ROWS } from '#fusion';
 import { captionsById, loadCaptions, readPredictions } from '#fusion/captionData';
 import { bestConstantCaption } from '#fusion/metrics';
-import { generateScenes, ScenesConfig } from '#fusion/scenes';
+import { generateScenes, RELATION_OF_WORD, ScenesConfig } from '#fusion/scenes';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { readJson } from '#src/storage';
@@ -13,6 +13,7 @@ import { writeCheckpoint } from '#src/training';
 import { recordedOutput } from '../support/streams.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
+import type { TinyBackboneOptions } from '../support/tinyBackbones.js';
 import { COLOUR_NAMES, writeTinyCaptions } from '../support/tinyCaptions.js';
 import { stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
 
@@ -21,9 +22,9 @@ beforeAll(async () => {
 });
 
 /** A folder with captions and a model that says something else of each image. */
-async function prepared(): Promise<string> {
+async function prepared(backbones: TinyBackboneOptions = {}): Promise<string> {
   const folder = temporaryFolder();
-  const model = tinyJointModel(folder);
+  const model = tinyJointModel(folder, {}, backbones);
   stirFusion(model, 3);
   const { config } = model;
   const tensors = await model.tree.toHost();
@@ -199,8 +200,9 @@ describe('evaluate', () => {
     expect(sets[0].domains[0].row.ciderD).toBeCloseTo(own.reduce((sum, value) => sum + value, 0) / 3, 9);
   });
 
-  it('adds attribute accuracies where the truth is known', async () => {
-    const folder = await prepared();
+  it('adds attribute accuracies and the forced choice of relations where the truth is known', async () => {
+    const words = Object.keys(RELATION_OF_WORD).map((word) => `a ${word} a ${word}`);
+    const folder = await prepared({ texts: [...words, ...words], vocabSize: 400 });
     const counts = { testSeen: 6, testHeldOut: 3, testDisagreeSeen: 2 };
     const none = { visionTrain: 0, visionVal: 0, languageTrain: 0, languageVal: 0, pairsTrain: 0, pairsVal: 0 };
     const config = ScenesConfig.parse({ imageSize: 24, counts: { ...none, testDisagreeHeldOut: 0, ...counts } });
@@ -213,12 +215,17 @@ describe('evaluate', () => {
       sets: [
         { name: 'seen', ...source('test_seen') },
         { name: 'held-out', ...source('test_heldout') },
+        { name: 'disagree', ...source('test_disagree_seen') },
       ],
     });
     expect(sets.map(({ name, numImages }) => [name, numImages])).toEqual([
       ['seen', 6],
       ['held-out', 3],
+      ['disagree', 2],
     ]);
+    const { all, disagree } = sets[2].likelihood.relationChoice!;
+    expect(disagree).toEqual(all);
+    expect(lines.join('\n')).toContain(`stated relation likelier than its opposite: ${all.mean.toFixed(3)}`);
     for (const { rows, samples } of sets) {
       for (const { attributes } of rows) {
         expect(Object.keys(attributes!)).toEqual(expect.arrayContaining([...ATTRIBUTE_NAMES]));

@@ -130,7 +130,7 @@ describeEachEngine('a joint model', () => {
           const step = captionLogits(model, tf.slice(ids, [0, t], [2, 1]), {
             bridge: true,
             contexts,
-            ...(caches ? { caches } : {}),
+            ...(caches ? { caches } : { keepCaches: true }),
           });
           caches = step.caches;
           const expected = tf.squeeze(tf.slice(perRow, [0, t, 0], [2, 1, -1]), [1]);

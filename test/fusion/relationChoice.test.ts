@@ -13,6 +13,7 @@ import {
   type RelationChoice,
   readImages,
   readScenes,
+  relationIntervals,
   relationShares,
 } from '#fusion';
 import {
@@ -97,6 +98,25 @@ describe('relationShares', () => {
       disagree: 0.25,
     });
     expect(relationShares([])).toEqual({ all: null, disagree: null });
+  });
+});
+
+describe('relationIntervals', () => {
+  it('weighs every image alike, however many captions it has', () => {
+    const choice = (image: number, right: number, own: boolean): RelationChoice => ({
+      image,
+      right,
+      ownSideAnswers: own,
+    });
+    const choices = [choice(0, 1, true), choice(0, 1, false), choice(0, 1, true), choice(1, 0, true)];
+    const found = relationIntervals(choices, 1);
+    expect([found?.all.mean, found?.disagree?.mean]).toEqual([0.5, 1]);
+    expect([found?.all.low, found?.all.high]).toEqual([0, 1]);
+  });
+
+  it('has nothing where nothing was chosen', () => {
+    expect(relationIntervals([], 1)).toBeNull();
+    expect(relationIntervals([{ image: 0, right: 1, ownSideAnswers: true }], 1)?.disagree).toBeNull();
   });
 });
 

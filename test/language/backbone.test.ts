@@ -16,7 +16,7 @@ describeEachEngine('the language backbone', () => {
       undefined,
       'int32',
     );
-    const { hidden, caches } = languageHidden(tree, tinyLanguageConfig, ids);
+    const { hidden, caches } = languageHidden(tree, tinyLanguageConfig, ids, { keepCaches: true });
     expect(hidden.shape).toEqual([6, 8]);
     expect(languageLogits(tree, hidden).shape).toEqual([6, 11]);
     expect(caches.map(({ keys }) => keys.shape)).toEqual([

@@ -66,7 +66,10 @@ describeEachEngine('a stack of blocks', () => {
   ) => runStack(x, stack().blocks, config, { mask: { kind: 'causal' }, ...options }).hidden;
 
   it('keeps the shape [batch, seqLen, dModel]', () => {
-    const { hidden, caches } = runStack(input(), stack().blocks, config, { mask: { kind: 'causal' } });
+    const { hidden, caches } = runStack(input(), stack().blocks, config, {
+      mask: { kind: 'causal' },
+      keepCaches: true,
+    });
     expect(hidden.shape).toEqual([batch, seqLen, dModel]);
     expect(caches.map(({ keys, values }) => [keys.shape, values.shape])).toEqual(
       Array.from({ length: 3 }, () => [
@@ -122,7 +125,8 @@ describeEachEngine('a stack of blocks', () => {
     let position = 0;
     const outputs = parts.map((length) => {
       const x = input().slice([0, position, 0], [batch, length, dModel]);
-      const result = runStack(x, blocks, config, { mask: { kind: 'causal' }, ...(caches ? { caches } : {}) });
+      const memory = caches ? { caches } : { keepCaches: true };
+      const result = runStack(x, blocks, config, { mask: { kind: 'causal' }, ...memory });
       position += length;
       caches = result.caches;
       return result.hidden;

@@ -102,8 +102,8 @@ static void layerNormalize(const float* x, float* out, float* inverseDeviation, 
 }
 
 /** dx = (dy − mean(dy) − y mean(dy y)) · inverseDeviation */
-static void layerNormalizeGradient(const float* dOut, const float* out, const float* inverseDeviation, float* dX,
-                                   long rows, long width) {
+static void layerNormalizeGradient(bool add, const float* dOut, const float* out, const float* inverseDeviation,
+                                   float* dX, long rows, long width) {
   eachRow(rows, width, [&](long i) {
     const float* d = dOut + i * width;
     const float* y = out + i * width;
@@ -111,7 +111,9 @@ static void layerNormalizeGradient(const float* dOut, const float* out, const fl
     const float along = rowDot(d, y, width) / static_cast<float>(width);
     const float inverse = inverseDeviation[i];
     eachVector(width, [&](long j, auto lanes) {
-      store(dX + i * width + j, (load(d + j, lanes) - mean - load(y + j, lanes) * along) * inverse, lanes);
+      float* to = dX + i * width + j;
+      const V own = (load(d + j, lanes) - mean - load(y + j, lanes) * along) * inverse;
+      store(to, add ? load(to, lanes) + own : own, lanes);
     });
   });
 }

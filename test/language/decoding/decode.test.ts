@@ -45,7 +45,7 @@ const forwardOf =
   (tree: ParameterTree, seen?: (rows: number) => void): DecodeForward =>
   (tokenIds, memory) => {
     seen?.(tokenIds.shape[0]);
-    const { hidden, caches } = languageHidden(tree, tinyLanguageConfig, tokenIds, memory);
+    const { hidden, caches } = languageHidden(tree, tinyLanguageConfig, tokenIds, { keepCaches: true, ...memory });
     return { logits: lastLogits(tree, hidden, tokenIds.shape[0]), caches };
   };
 
