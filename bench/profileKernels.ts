@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selectEngine, tf } from '#src/engine';
-import { nativeKernels } from '../native/index.js';
+import { nativeKernels, timeNativeCalls } from '../native/index.js';
 import type { KernelProfile } from './kernelProfile.js';
 import { type BenchModel, LANGUAGE_MODEL, SMALL_MODEL, VISION_MODEL, writeBenchModel } from './models.js';
 import { prepare } from './ours/prepare.js';
@@ -38,8 +38,8 @@ interface Spent {
 }
 
 /**
- * Runs a workload on the native engine and takes the time of its kernels. They return when their work is done, so the
- * sum is exact. The clocks stay in place: once a process.
+ * Runs a workload on the native engine and takes the time of its compiled kernels and of the kernels of TensorFlow.js that
+ * have no compiled form. They return when their work is done, so the sum is exact. The clocks stay in place: once a process.
  */
 export async function profileKernels(name: ProfileName, repetitions: number): Promise<KernelProfile> {
   const { model, workload } = PROFILES[name];
@@ -48,17 +48,20 @@ export async function profileKernels(name: ProfileName, repetitions: number): Pr
   try {
     const repetition = prepare(workload(writeBenchModel(folder, model)));
     for (let i = 0; i < WARMUPS; i++) await repetition();
-    const javaScript = new Set(nativeKernels(tf).javaScript);
-    const spent = timeKernels();
+    const [compiled, javaScript] = [new Map<string, Spent>(), new Map<string, Spent>()];
+    timeNativeCalls((call, milliseconds) => add(compiled, call, milliseconds));
+    timeJavaScriptKernels(javaScript);
     const start = performance.now();
     for (let i = 0; i < repetitions; i++) await repetition();
     const total = performance.now() - start;
-    const kernels = [...spent].map(([kernel, { calls, milliseconds }]) => ({
-      name: kernel,
-      javaScript: javaScript.has(kernel),
-      calls: calls / repetitions,
-      milliseconds: milliseconds / repetitions,
-    }));
+    const kernels = [compiled, javaScript].flatMap((spent) =>
+      [...spent].map(([kernel, { calls, milliseconds }]) => ({
+        name: kernel,
+        javaScript: spent === javaScript,
+        calls: calls / repetitions,
+        milliseconds: milliseconds / repetitions,
+      })),
+    );
     return {
       milliseconds: total / repetitions,
       kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds),
@@ -68,11 +71,12 @@ export async function profileKernels(name: ProfileName, repetitions: number): Pr
   }
 }
 
-/** Puts a clock around every kernel of the native engine; a kernel that runs others is not counted twice. */
-function timeKernels(): Map<string, Spent> {
-  const spent = new Map<string, Spent>();
+/** Puts a clock around every kernel of TensorFlow.js that has no compiled form; one that runs others is not counted twice. */
+function timeJavaScriptKernels(spent: Map<string, Spent>): void {
+  const names = new Set(nativeKernels(tf).javaScript);
   let depth = 0;
   for (const config of tf.getKernelsForBackend('native')) {
+    if (!names.has(config.kernelName)) continue;
     tf.unregisterKernel(config.kernelName, config.backendName);
     tf.registerKernel({
       ...config,
@@ -88,7 +92,6 @@ function timeKernels(): Map<string, Spent> {
       },
     });
   }
-  return spent;
 }
 
 function add(spent: Map<string, Spent>, name: string, milliseconds: number): void {

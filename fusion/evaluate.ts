@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { captionsById, loadCaptions } from '#fusion/captionData';
-import { bestConstantCaption } from '#fusion/metrics';
+import { bestConstantCaptions } from '#fusion/metrics';
 import type { Output } from '#src/cli';
 import { createRandom } from '#src/random';
 import { writeJsonAtomic } from '#src/storage';
@@ -83,10 +83,10 @@ async function trainingControls(
     return undefined;
   }
   const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
-  const best = (metric: 'ciderD' | 'bleu4') => bestConstantCaption(captions, undefined, { metric, seed }).caption;
+  const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
   const constants = {
-    ciderD: best('ciderD'),
-    bleu4: best('bleu4'),
+    ciderD,
+    bleu4,
     captions: [...new Set([...captions.values()].flat())],
   };
   if (!controls.nearestNeighbour) return constants;

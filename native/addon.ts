@@ -17,7 +17,8 @@ export type KernelArgument =
   | readonly NumberArray[]
   | undefined;
 
-const KERNELS = [
+/** Names of the compiled kernels. */
+export const KERNELS = [
   'adamW',
   'argMax',
   'attention',

@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { type Addon, type Bf16By, loadAddon, type MatmulPrecision } from './addon.js';
+import { type Addon, type Bf16By, KERNELS, loadAddon, type MatmulPrecision } from './addon.js';
 import { createNativeBackend } from './backend.js';
 import { installKernels } from './installKernels.js';
 import { createMemoryPool } from './memoryPool.js';
@@ -107,6 +107,19 @@ export function registerNative(tf: Tf): void {
     installKernels(tf, addon, backend);
     return backend;
   });
+}
+
+/** Reports every call of a compiled kernel from now on, for profiles: it returns when its work is done. */
+export function timeNativeCalls(report: (name: string, milliseconds: number) => void): void {
+  const addon = addonOrThrow() as { -readonly [Name in keyof Addon]: Addon[Name] };
+  for (const name of KERNELS) {
+    const call = addon[name];
+    addon[name] = (...args) => {
+      const start = performance.now();
+      call(...args);
+      report(name, performance.now() - start);
+    };
+  }
 }
 
 export { nativeKernels } from './installKernels.js';

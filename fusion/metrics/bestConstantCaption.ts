@@ -5,9 +5,12 @@ import { constantBleu4, constantCiderD } from './constantScores.js';
 import type { CountedCaption } from './countedCaption.js';
 import { type CaptionScores, type ScoreOptions, scoreCaptions } from './scoreCaptions.js';
 
+/** What a constant caption is chosen by. */
+export type ConstantMetric = 'ciderD' | 'bleu4';
+
 export interface ConstantCaptionOptions extends ScoreOptions {
-  /** What the caption is chosen by; 'ciderD' when not given. */
-  readonly metric?: 'ciderD' | 'bleu4';
+  /** 'ciderD' when not given. */
+  readonly metric?: ConstantMetric;
   /** How many different training captions are tried at most; 1000 when not given. */
   readonly candidates?: number;
   /** Draws the captions that are tried where there are more; 0 when not given. */
@@ -40,7 +43,24 @@ export function bestConstantCaption(
   evaluation?: CaptionSet,
   options: ConstantCaptionOptions = {},
 ): ConstantCaption {
-  const { metric = 'ciderD', candidates: limit = 1000, seed = 0 } = options;
+  const { metric = 'ciderD', ...rest } = options;
+  const [chosen] = bestConstantCaptions(trainReferences, [metric], rest);
+  if (evaluation === undefined) return chosen;
+  const predictions = new Map([...evaluation.keys()].map((id) => [id, chosen.caption]));
+  return { ...chosen, evaluation: scoreCaptions(predictions, evaluation, options) };
+}
+
+/**
+ * The best constant caption by each of several metrics, from one count of the references.
+ *
+ * @throws UserError as `bestConstantCaption`
+ */
+export function bestConstantCaptions(
+  trainReferences: CaptionSet,
+  metrics: readonly ConstantMetric[],
+  options: Omit<ConstantCaptionOptions, 'metric'> = {},
+): ConstantCaption[] {
+  const { candidates: limit = 1000, seed = 0 } = options;
   if (!Number.isInteger(limit) || limit < 1) {
     throw new UserError(`bestConstantCaption: expected candidates to be a positive integer, got ${limit}`);
   }
@@ -50,14 +70,13 @@ export function bestConstantCaption(
     seed,
   );
   const tried = distinct.slice(0, limit);
-  const scores = metric === 'ciderD' ? constantCiderD(tried, images) : constantBleu4(tried, images);
-  let best = 0;
-  for (let index = 1; index < tried.length; index++) if (scores[index] > scores[best]) best = index;
-  const caption = tried[best].text;
-  const chosen = { caption, trainScore: scores[best], numTried: tried.length, numDistinct: distinct.length };
-  if (evaluation === undefined) return chosen;
-  const predictions = new Map([...evaluation.keys()].map((id) => [id, caption]));
-  return { ...chosen, evaluation: scoreCaptions(predictions, evaluation, options) };
+  return metrics.map((metric) => {
+    const scores = metric === 'ciderD' ? constantCiderD(tried, images) : constantBleu4(tried, images);
+    let best = 0;
+    for (let index = 1; index < tried.length; index++) if (scores[index] > scores[best]) best = index;
+    const caption = tried[best].text;
+    return { caption, trainScore: scores[best], numTried: tried.length, numDistinct: distinct.length };
+  });
 }
 
 /** Each caption once, the most frequent first; the order among equals depends on the seed alone. */

@@ -1,5 +1,6 @@
 export {
   bestConstantCaption,
+  bestConstantCaptions,
   type ConstantCaption,
   type ConstantCaptionOptions,
 } from './bestConstantCaption.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bestConstantCaption, scoreCaptions } from '#fusion/metrics';
+import { bestConstantCaption, bestConstantCaptions, scoreCaptions } from '#fusion/metrics';
 
 const word = fc.constantFrom('a', 'the', 'dog', 'cat', 'runs', 'sits', 'red', 'on', 'mat', 'dog dog');
 const caption = fc.array(word, { maxLength: 8 }).map((words) => words.join(' '));
@@ -19,6 +19,17 @@ describe('bestConstantCaption', () => {
         expect(trainScore).toBeCloseTo(best, 9);
         expect(scoreOf(chosen)).toBeCloseTo(best, 9);
       }),
+    );
+  });
+
+  it('chooses by several metrics what it chooses by each', () => {
+    const references = new Map([
+      [1, ['a red ball', 'a ball']],
+      [2, ['a red ball on a table', 'a table']],
+      [3, ['two dogs run']],
+    ]);
+    expect(bestConstantCaptions(references, ['ciderD', 'bleu4'])).toEqual(
+      (['ciderD', 'bleu4'] as const).map((metric) => bestConstantCaption(references, undefined, { metric })),
     );
   });
 
