@@ -1,52 +1,37 @@
-import type { KernelContext, NativeKernel, TensorInfo } from './kernelContext.js';
-import { type PattentionCalls, pattentionCalls } from './pattentionKernels.js';
+import type { NumberArray } from '../memoryPool.js';
+import type { Attributes, KernelContext, NativeKernel, TensorInfo } from './kernelContext.js';
+import { type ParamTokens, pattentionCalls } from './pattentionKernels.js';
 import { rotaryTables } from './rotaryKernel.js';
 
-/** A group of parameter tokens and its place among all groups of the block. */
-interface Group {
+/** A group and its place among all groups of the block. */
+interface Group extends ParamTokens {
   readonly place: number;
-  readonly keys: TensorInfo;
-  readonly values: TensorInfo;
-  readonly tau: number;
 }
 
 const BYTES = 4;
+/** Numbers of a cache line: every array of a shared memory starts at one. */
+const LINE = 16;
 
 /**
  * `TokenFormerBlock` and `TokenFormerBlockGrad`, as src/tokenformer/fusedBlock defines them: the calls that the operations
- * of a block make, without a tensor of TensorFlow.js between them. The first one's further results are LN(x) and its
- * inverse deviation, q, all keys, all values, the attention's output and log-sum-exp, LN of the middle and its inverse
- * deviation, and the scores of every group.
+ * of a block make, without a tensor of TensorFlow.js between them. What the first leaves for the second lies in one tensor:
+ * LN(x) and its inverse deviation, q, all keys, all values, what attention gave and its log-sum-exp, LN of the middle and
+ * its inverse deviation, and the scores of every group.
  */
 export function blockKernels(context: KernelContext): Record<string, NativeKernel> {
   const { addon, backend, numbers, output } = context;
   const tables = rotaryTables();
 
-  const release = (...tensors: (TensorInfo | undefined)[]): void => {
-    for (const tensor of tensors) if (tensor !== undefined) backend.disposeData(tensor.dataId);
-  };
-
-  /** Copies `rows` runs of `width` numbers, from `place` in runs of `stride` to `toPlace` in runs of `toStride`. */
-  const copy = (
-    from: TensorInfo,
-    to: TensorInfo,
-    [rows, width]: readonly [number, number],
-    [place, stride]: readonly [number, number] = [0, width],
-    [toPlace, toStride]: readonly [number, number] = [0, width],
-  ): void => {
-    const bytes = [width, place, stride, toPlace, toStride].map((count) => count * BYTES);
-    addon.copyRows(rows, ...bytes, numbers(from), numbers(to));
-  };
-
-  /** The groups of each layer, and the other inputs in their order. */
-  function layersOf(inputs: readonly TensorInfo[], attributes: Readonly<Record<string, unknown>>) {
+  /** The sizes of a pass, the groups of each layer, and the tensors after those of the groups. */
+  function read(tensors: readonly TensorInfo[], [batch, seqLen, width]: readonly number[], attributes: Attributes) {
     const { taus, groupsOfLayers } = attributes as Record<string, readonly number[]>;
+    const { numHeads, prefixLen, contextLen, rotaryDims, rotaryBase } = attributes as Record<string, number>;
     const groups = taus.map(
       (tau, place): Group => ({
         place,
         tau,
-        keys: inputs[place],
-        values: inputs[taus.length + place],
+        keys: tensors[place],
+        values: tensors[taus.length + place],
       }),
     );
     let first = 0;
@@ -54,142 +39,163 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       first += count;
       return groups.slice(first - count, first);
     });
-    return { groups, layers, others: inputs.slice(2 * taus.length) };
+    const tokens = batch * seqLen;
+    const keyLen = contextLen + seqLen;
+    const half = rotaryDims / 2;
+    const turn = (rows: NumberArray, direction: 1 | -1): void => {
+      if (half === 0) return;
+      const table = tables(seqLen, half, 0, rotaryBase, direction);
+      addon.rotary(batch, seqLen, numHeads, width / numHeads, half, rows, rows, table);
+    };
+    const savedSizes = [
+      ...[tokens * width, tokens, tokens * width], // h, its inverse deviation, q
+      ...[batch * keyLen * width, batch * keyLen * width], // keys, values
+      ...[(contextLen > 0 ? 2 : 1) * tokens * width, batch * numHeads * seqLen], // attended, log-sum-exp
+      ...[tokens * width, tokens], // LN of the middle, its inverse deviation
+      ...groups.map(({ keys }) => tokens * keys.shape[0]),
+    ];
+    return {
+      ...{ groups, layers, others: tensors.slice(2 * taus.length), turn, savedSizes },
+      ...{ batch, seqLen, width, tokens, keyLen, contextLen },
+      attention: [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, contextLen, false],
+    };
   }
+
+  const roundUp = (size: number): number => Math.ceil(size / LINE) * LINE;
+  const memoryFor = (sizes: readonly number[]): TensorInfo =>
+    output([sizes.reduce((sum, size) => sum + roundUp(size), 0)]);
+  /** Arrays of those sizes that share the memory of one tensor. */
+  const arraysIn = (memory: TensorInfo, sizes: readonly number[]): NumberArray[] => {
+    const all = numbers(memory);
+    let place = 0;
+    return sizes.map((size) => {
+      const start = place;
+      place += roundUp(size);
+      return all.subarray(start, start + size);
+    });
+  };
+  const release = (memory: TensorInfo): void => void backend.disposeData(memory.dataId);
+
+  /** Copies `rows` runs of `width` numbers; `[place, stride]` of the runs in each array. */
+  const copyRuns = (
+    [rows, width]: readonly [number, number],
+    from: NumberArray,
+    [fromPlace, fromStride]: readonly [number, number],
+    to: NumberArray,
+    [toPlace, toStride]: readonly [number, number],
+  ): void => {
+    const bytes = [width, fromPlace, fromStride, toPlace, toStride].map((count) => count * BYTES);
+    addon.copyRows(rows, ...bytes, from, to);
+  };
 
   return {
     TokenFormerBlock: (inputs, attributes) => {
-      const [x, ...rest] = Object.values(inputs);
-      const { groups, layers, others } = layersOf(rest, attributes);
-      const [query, key, value, out, contextOut, ffn] = layers;
-      const [contextKeys, contextValues] = others;
-      const { numHeads, prefixLen, contextLen, rotaryDims, rotaryBase, layerNormEpsilon } = attributes as Record<
-        string,
-        number
-      >;
-      const [batch, seqLen, width] = x.shape;
-      const tokens = batch * seqLen;
-      const keyLen = contextLen + seqLen;
-      const scores = groups.map(({ keys }) => output([tokens, keys.shape[0]]));
-      const calls: PattentionCalls = pattentionCalls(context, attributes);
-      const layer = (of: readonly Group[], from: TensorInfo, to: TensorInfo, add: boolean, row = 0): void => {
-        for (const [i, { place, keys, values, tau }] of of.entries())
-          calls.forward({ x: from, keys, values, scores: scores[place], tau }, to, add || i > 0, tokens, row);
+      const [x, ...tensors] = Object.values(inputs);
+      const sizes = read(tensors, x.shape, attributes);
+      const { batch, seqLen, width, tokens, keyLen, contextLen, others, turn } = sizes;
+      const [query, key, value, out, contextOut, ffn] = sizes.layers;
+      const hidden = output(x.shape);
+      const saved = memoryFor(sizes.savedSizes);
+      const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...scores] = arraysIn(
+        saved,
+        sizes.savedSizes,
+      );
+      const ownSize = contextLen > 0 ? tokens * width : 0;
+      const temporary = memoryFor([tokens * width, ownSize]);
+      const [middle, own] = arraysIn(temporary, [tokens * width, ownSize]);
+      const calls = pattentionCalls(context, attributes);
+      const layer = (groups: readonly Group[], from: NumberArray, to: NumberArray, add: boolean): void => {
+        for (const [i, group] of groups.entries())
+          calls.forward(group, { tokens, x: from, scores: scores[group.place] }, to, add || i > 0);
       };
-      const normalize = (from: TensorInfo): [TensorInfo, TensorInfo] => {
-        const results: [TensorInfo, TensorInfo] = [output([tokens, width]), output([tokens, 1])];
-        addon.layerNormalize(tokens, width, layerNormEpsilon, ...[from, ...results].map(numbers));
-        return results;
-      };
-      const turn = (tensor: TensorInfo): void => {
-        if (rotaryDims === 0) return;
-        const table = tables(seqLen, rotaryDims / 2, 0, rotaryBase, 1);
-        const turned = numbers(tensor);
-        addon.rotary(batch, seqLen, numHeads, width / numHeads, rotaryDims / 2, turned, turned, table);
-      };
-      /** Own rows behind the context's, batch by batch. */
-      const join = (before: TensorInfo | undefined, own: TensorInfo): TensorInfo => {
-        if (before === undefined) return own;
-        const all = output([batch, keyLen, width]);
-        const stride = keyLen * width;
-        copy(before, all, [batch, contextLen * width], undefined, [0, stride]);
-        copy(own, all, [batch, seqLen * width], undefined, [contextLen * width, stride]);
-        release(own);
-        return all;
+      const normalize = (from: NumberArray, to: NumberArray, inverse: NumberArray): void =>
+        addon.layerNormalize(tokens, width, attributes.layerNormEpsilon as number, from, to, inverse);
+      /** Own rows, behind the context's in every batch. */
+      const project = (groups: readonly Group[], turned: boolean, all: NumberArray, before?: TensorInfo): void => {
+        const rows = before ? own : all;
+        layer(groups, h, rows, false);
+        if (turned) turn(rows, 1);
+        if (before === undefined) return;
+        const [context, ownRun, stride] = [contextLen * width, seqLen * width, keyLen * width];
+        copyRuns([batch, context], numbers(before), [0, context], all, [0, stride]);
+        copyRuns([batch, ownRun], own, [0, ownRun], all, [context, stride]);
       };
 
-      const [h, deviation] = normalize(x);
-      const [q, ownKeys, ownValues] = [query, key, value].map((of) => {
-        const result = output([batch, seqLen, width]);
-        layer(of, h, result, false);
-        return result;
-      });
-      turn(q);
-      turn(ownKeys);
-      const keys = join(contextKeys, ownKeys);
-      const values = join(contextValues, ownValues);
-      const attended = output([contextLen > 0 ? 2 : 1, batch, seqLen, width]);
-      const logSumExp = output([batch, numHeads, seqLen]);
-      const sizes = [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, contextLen, false];
-      const tensors = [q, keys, values].map(numbers);
-      addon.attention(...sizes, ...tensors, undefined, numbers(attended), numbers(logSumExp));
-      const middle = output([tokens, width]);
-      copy(x, middle, [1, tokens * width]);
-      layer(out, attended, middle, true);
-      layer(contextOut, attended, middle, true, tokens);
-      const [h2, deviation2] = normalize(middle);
-      const hidden = output(x.shape);
-      copy(middle, hidden, [1, tokens * width]);
-      layer(ffn, h2, hidden, true);
-      release(middle);
-      const saved = [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...scores];
-      if (attributes.recording) return [hidden, ...saved];
-      release(...saved);
+      normalize(numbers(x), h, deviation);
+      layer(query, h, q, false);
+      turn(q, 1);
+      project(key, true, keys, others[0]);
+      project(value, false, values, others[1]);
+      addon.attention(...sizes.attention, q, keys, values, undefined, attended, logSumExp);
+      middle.set(numbers(x));
+      layer(out, attended.subarray(0, tokens * width), middle, true);
+      layer(contextOut, attended.subarray(tokens * width), middle, true);
+      normalize(middle, h2, deviation2);
+      numbers(hidden).set(middle);
+      layer(ffn, h2, numbers(hidden), true);
+      release(temporary);
+      if (attributes.recording) return [hidden, saved];
+      release(saved);
       return [hidden];
     },
 
     TokenFormerBlockGrad: (inputs, attributes) => {
-      const [dHidden, ...rest] = Object.values(inputs);
-      const { groups, layers, others } = layersOf(rest, attributes);
-      const [query, key, value, out, contextOut, ffn] = layers;
-      const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...scores] = others;
-      const { numHeads, prefixLen, contextLen, rotaryDims, rotaryBase } = attributes as Record<string, number>;
+      const [dHidden, ...tensors] = Object.values(inputs);
+      const sizes = read(tensors, dHidden.shape, attributes);
+      const { batch, seqLen, width, tokens, keyLen, contextLen, turn, groups } = sizes;
+      const [query, key, value, out, contextOut, ffn] = sizes.layers;
+      const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...scores] = arraysIn(
+        sizes.others[0],
+        sizes.savedSizes,
+      );
       const trainable = attributes.trainable as readonly boolean[];
-      const [batch, seqLen, width] = dHidden.shape;
-      const tokens = batch * seqLen;
-      const keyLen = contextLen + seqLen;
+      const dX = output(dHidden.shape);
       const dKeyParams = groups.map((group, i) => (trainable[i] ? output(group.keys.shape) : undefined));
       const dValueParams = groups.map((group, i) => (trainable[i] ? output(group.values.shape) : undefined));
+      const ownSize = contextLen > 0 ? tokens * width : 0;
+      const temporarySizes = [tokens * width, attended.length, q.length, keys.length, values.length, ownSize];
+      const temporary = memoryFor(temporarySizes);
+      const [dH, dAttended, dQ, dKeys, dValues, own] = arraysIn(temporary, temporarySizes);
+      const stream = numbers(dX);
       const calls = pattentionCalls(context, attributes);
-      /** Adds up dX over the groups of a layer, from scratch unless `add`. */
-      const layer = (of: readonly Group[], dY: TensorInfo, x: TensorInfo, dX: TensorInfo, add: boolean, row = 0) => {
-        for (const [i, { place, ...group }] of of.entries()) {
-          const wanted = { dX, dKeys: dKeyParams[place], dValues: dValueParams[place] };
-          calls.backward({ x, ...group, scores: scores[place] }, dY, wanted, add || i > 0, tokens, row);
+      /** Writes or, with `add`, adds to `to` what a layer's groups give back of dY. */
+      const layer = (of: readonly Group[], dY: NumberArray, x: NumberArray, to: NumberArray, add: boolean): void => {
+        for (const [i, group] of of.entries()) {
+          const wanted = { dX: to, dKeys: dKeyParams[group.place], dValues: dValueParams[group.place] };
+          calls.backward(group, { tokens, x, scores: scores[group.place] }, dY, wanted, add || i > 0);
         }
       };
-      const addNormGradient = (dY: TensorInfo, y: TensorInfo, inverse: TensorInfo): void =>
-        addon.layerNormalizeGradient(tokens, width, true, ...[dY, y, inverse, dX].map(numbers));
-      const turnBack = (tensor: TensorInfo): void => {
-        if (rotaryDims === 0) return;
-        const table = tables(seqLen, rotaryDims / 2, 0, rotaryBase, -1);
-        const turned = numbers(tensor);
-        addon.rotary(batch, seqLen, numHeads, width / numHeads, rotaryDims / 2, turned, turned, table);
-      };
-      /** The own rows of a gradient of all keys or values, and the context's; `all` is released where they are parted. */
-      const part = (all: TensorInfo): [own: TensorInfo, ofContext: TensorInfo | undefined] => {
+      const addNormGradient = (y: NumberArray, inverse: NumberArray): void =>
+        addon.layerNormalizeGradient(tokens, width, true, dH, y, inverse, stream);
+      /** The own rows of a gradient of all keys or values, and a tensor of the context's. */
+      const part = (all: NumberArray): [own: NumberArray, ofContext: TensorInfo | undefined] => {
         if (contextLen === 0) return [all, undefined];
-        const [own, ofContext] = [output([batch, seqLen, width]), output([batch, contextLen, width])];
-        const stride = keyLen * width;
-        copy(all, ofContext, [batch, contextLen * width], [0, stride]);
-        copy(all, own, [batch, seqLen * width], [contextLen * width, stride]);
-        release(all);
+        const ofContext = output([batch, contextLen, width]);
+        const [context, ownRun, stride] = [contextLen * width, seqLen * width, keyLen * width];
+        copyRuns([batch, context], all, [0, stride], numbers(ofContext), [0, context]);
+        copyRuns([batch, ownRun], all, [context, stride], own, [0, ownRun]);
         return [own, ofContext];
       };
 
-      // The residual stream's gradient goes straight through: dX starts as dHidden, and each branch adds to it.
-      const dX = output(dHidden.shape);
-      copy(dHidden, dX, [1, tokens * width]);
-      const dH = output([tokens, width]);
-      layer(ffn, dHidden, h2, dH, false);
-      addNormGradient(dH, h2, deviation2);
-      const dAttended = output(attended.shape);
-      layer(out, dX, attended, dAttended, false);
-      if (contextOut.length > 0) layer(contextOut, dX, attended, dAttended, false, tokens);
-      else if (contextLen > 0) numbers(dAttended).fill(0, tokens * width);
-      const [dQ, dKeys, dValues] = [q, keys, values].map(({ shape }) => output(shape));
-      const sizes = [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, contextLen, false];
-      const tensors = [attended, logSumExp, dAttended, dQ, dKeys, dValues].map(numbers);
-      addon.attentionGradient(...sizes, ...[q, keys, values].map(numbers), undefined, ...tensors);
-      const [dOwnKeys, dContextKeys] = part(dKeys);
-      const [dOwnValues, dContextValues] = part(dValues);
-      turnBack(dQ);
-      turnBack(dOwnKeys);
+      // The residual stream's gradient goes straight through: it starts as dHidden, and each branch adds to it.
+      stream.set(numbers(dHidden));
+      layer(ffn, numbers(dHidden), h2, dH, false);
+      addNormGradient(h2, deviation2);
+      const [dWhole, dFromContext] = [dAttended.subarray(0, tokens * width), dAttended.subarray(tokens * width)];
+      layer(out, stream, attended.subarray(0, tokens * width), dWhole, false);
+      if (contextOut.length === 0) dFromContext.fill(0);
+      layer(contextOut, stream, attended.subarray(tokens * width), dFromContext, false);
+      const results = [attended, logSumExp, dAttended, dQ, dKeys, dValues];
+      addon.attentionGradient(...sizes.attention, q, keys, values, undefined, ...results);
+      turn(dQ, -1);
       layer(query, dQ, h, dH, false);
+      const [dOwnKeys, dContextKeys] = part(dKeys);
+      turn(dOwnKeys, -1);
       layer(key, dOwnKeys, h, dH, true);
+      const [dOwnValues, dContextValues] = part(dValues);
       layer(value, dOwnValues, h, dH, true);
-      addNormGradient(dH, h, deviation);
-      release(dH, dAttended, dQ, dOwnKeys, dOwnValues);
+      addNormGradient(h, deviation);
+      release(temporary);
       const wanted = [dX, ...dKeyParams, ...dValueParams, dContextKeys, dContextValues];
       return wanted.filter((tensor) => tensor !== undefined);
     },

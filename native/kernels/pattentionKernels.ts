@@ -10,32 +10,31 @@ import {
 /** As src/kernels.h numbers them. */
 export const WEIGHT_MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
 
-/** A group of parameter tokens with its scores, [tokens, numParamTokens]. */
-interface Group {
+/** A group of parameter tokens: keys [n, dIn], values [n, dOut]. */
+export interface ParamTokens {
   readonly keys: TensorInfo;
   readonly values: TensorInfo;
-  readonly scores: TensorInfo;
   readonly tau: number;
 }
 
-/** What one group reads: `tokens` rows of x. */
-interface GroupInput extends Group {
-  readonly x: TensorInfo;
+/** What a group reads, [tokens, dIn], and its scores, [tokens, n]. */
+interface Read {
+  readonly tokens: number;
+  readonly x: NumberArray;
+  readonly scores: NumberArray;
 }
 
-/** The compiled functions for one group, under one setting; with `add` they add to the output, and to dX. */
+/** The gradients that are wanted. */
+interface Wanted {
+  readonly dX: NumberArray | undefined;
+  readonly dKeys: TensorInfo | undefined;
+  readonly dValues: TensorInfo | undefined;
+}
+
+/** The compiled functions for one group, under one setting; with `add` they add to Y, and to dX. */
 export interface PattentionCalls {
-  /** @param row the first row of x */
-  forward(group: GroupInput, y: TensorInfo, add: boolean, tokens: number, row?: number): void;
-  /** @param row the first row of x and of dX */
-  backward(
-    group: GroupInput,
-    dY: TensorInfo,
-    wanted: { readonly dX?: TensorInfo; readonly dKeys?: TensorInfo; readonly dValues?: TensorInfo },
-    add: boolean,
-    tokens: number,
-    row?: number,
-  ): void;
+  forward(group: ParamTokens, read: Read, y: NumberArray, add: boolean): void;
+  backward(group: ParamTokens, read: Read, dY: NumberArray, wanted: Wanted, add: boolean): void;
 }
 
 export function pattentionCalls(
@@ -45,26 +44,24 @@ export function pattentionCalls(
   const mode = WEIGHT_MODES.indexOf(normActivation as string);
   if (mode < 0)
     throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
-  const settings = [mode, gelu === 'tanh', epsilon as number];
-  const rowsOf = (tensor: TensorInfo, row: number, tokens: number): NumberArray => {
-    const all = numbers(tensor);
-    const width = tensor.shape.at(-1) as number;
-    return all.length === tokens * width ? all : all.subarray(row * width, (row + tokens) * width);
-  };
+  const math = [mode, gelu === 'tanh', epsilon as number];
+  const settings = ({ keys, values, tau }: ParamTokens, tokens: number, add: boolean) =>
+    [tokens, keys.shape[1], keys.shape[0], values.shape[1], ...math, tau, add] as const;
   return {
-    forward: ({ x, keys, values, scores, tau }, y, add, tokens, row = 0) => {
-      const [[n, dIn], [, dOut]] = [keys.shape, values.shape];
-      const tensors = [keys, values, y, scores].map(numbers);
-      addon.pattention(tokens, dIn, n, dOut, ...settings, tau, add, rowsOf(x, row, tokens), ...tensors);
-    },
-    backward: ({ x, keys, values, scores, tau }, dY, { dX, dKeys, dValues }, add, tokens, row = 0) => {
-      const [[n, dIn], [, dOut]] = [keys.shape, values.shape];
-      const gradients = [dX && rowsOf(dX, row, tokens), dKeys && numbers(dKeys), dValues && numbers(dValues)];
-      if (gradients.every((wanted) => wanted === undefined)) return;
-      const tensors = [numbers(dY), rowsOf(x, row, tokens), ...[keys, values, scores].map(numbers)];
-      addon.pattentionGradient(tokens, dIn, n, dOut, ...settings, tau, add, ...tensors, ...gradients);
+    forward: (group, { tokens, x, scores }, y, add) =>
+      addon.pattention(...settings(group, tokens, add), x, numbers(group.keys), numbers(group.values), y, scores),
+    backward: (group, { tokens, x, scores }, dY, { dX, dKeys, dValues }, add) => {
+      if (!dX && !dKeys && !dValues) return;
+      const arrays = [dY, x, numbers(group.keys), numbers(group.values), scores];
+      const gradients = [dX, dKeys && numbers(dKeys), dValues && numbers(dValues)];
+      addon.pattentionGradient(...settings(group, tokens, add), ...arrays, ...gradients);
     },
   };
+}
+
+/** A group with its scores, [tokens, n]. */
+interface Group extends ParamTokens {
+  readonly scores: TensorInfo;
 }
 
 /**
@@ -72,14 +69,19 @@ export function pattentionCalls(
  * src/kernels/pattentionGroups does: every group after the first adds to what the ones before it made.
  */
 export function pattentionKernels(context: KernelContext): Record<string, NativeKernel> {
-  const { output } = context;
+  const { numbers, output } = context;
+  const readOf = (x: TensorInfo, { scores }: Group): Read => ({
+    tokens: x.shape[0],
+    x: numbers(x),
+    scores: numbers(scores),
+  });
 
   /** The output, [tokens, dOut]; writes the scores. */
   function forward(x: TensorInfo, groups: readonly Group[], attributes: Attributes): TensorInfo {
     const [tokens] = x.shape;
     const result = output([tokens, groups[0].values.shape[1]]);
     const calls = pattentionCalls(context, attributes);
-    for (const [i, group] of groups.entries()) calls.forward({ x, ...group }, result, i > 0, tokens);
+    for (const [i, group] of groups.entries()) calls.forward(group, readOf(x, group), numbers(result), i > 0);
     return result;
   }
 
@@ -95,8 +97,8 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
     const dValues = groups.map(({ values, trainable }) => (trainable ? output(values.shape) : undefined));
     const calls = pattentionCalls(context, attributes);
     for (const [i, group] of groups.entries()) {
-      const wanted = { dX, dKeys: dKeys[i], dValues: dValues[i] };
-      calls.backward({ x, ...group }, dOutput, wanted, i > 0, x.shape[0]);
+      const wanted = { dX: dX && numbers(dX), dKeys: dKeys[i], dValues: dValues[i] };
+      calls.backward(group, readOf(x, group), numbers(dOutput), wanted, i > 0);
     }
     return [dX, ...dKeys, ...dValues].filter((tensor) => tensor !== undefined);
   }

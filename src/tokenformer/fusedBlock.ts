@@ -24,8 +24,8 @@ export function canFuse(layers: BlockLayers, context: AttentionContext | undefin
  * kernel than in them, and sums are added where they lie.
  *
  * An engine may bring kernels `TokenFormerBlock` (x, keys of every group, values of every group, the context's keys and
- * values → hidden and, when `recording`, what the other one wants of it) and `TokenFormerBlockGrad` (dHidden, keys and
- * values of every group, what was saved → dX, dKeys of the trainable groups, dValues of the trainable groups, the
+ * values → hidden and, when `recording`, one tensor of what the other one wants of it) and `TokenFormerBlockGrad` (dHidden,
+ * keys and values of every group, that tensor → dX, dKeys of the trainable groups, dValues of the trainable groups, the
  * context's dKeys and dValues). Layers are in the order query, key, value, output, output groups of the context, ffn;
  * `groupsOfLayers` counts their groups.
  *
@@ -66,8 +66,10 @@ export function fusedBlock(
     forward: (recording) => {
       const inputs = [x, ...keys, ...values, ...read];
       const [hidden, ...saved] = runFastKernel('TokenFormerBlock', inputs, { ...attributes, recording }) as tf.Tensor[];
-      return { output: hidden, saved: [...keys, ...values, ...saved] };
+      return { output: hidden, saved };
     },
-    backward: (dHidden, saved) => runFastKernel('TokenFormerBlockGrad', [dHidden, ...saved], attributes) as tf.Tensor[],
+    // The parameters are the model's own and stay: TensorFlow.js is asked to save only what is new.
+    backward: (dHidden, saved) =>
+      runFastKernel('TokenFormerBlockGrad', [dHidden, ...keys, ...values, ...saved], attributes) as tf.Tensor[],
   }) as tf.Tensor3D;
 }
