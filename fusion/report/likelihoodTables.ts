@@ -11,8 +11,9 @@ export function likelihoodTables(sets: readonly EvaluatedSet[]): SafeHtml {
     note: `${formatMetric(low)}–${formatMetric(high)}`,
     ...(share && { bar: mean }),
   });
-  const cellOrNone = (score: Score | null | undefined): TableCell => (score ? cell(score) : { content: '–' });
-  const choices = sets.filter(({ likelihood }) => likelihood.relationChoice != null);
+  const chosen = sets.flatMap(({ name, likelihood: { relationChoice } }) =>
+    relationChoice ? [{ name, relations: relationChoice }] : [],
+  );
   const searched = sets.flatMap(({ name, likelihood: { retrieval } }) => (retrieval ? [{ name, retrieval }] : []));
   const directions = [
     ['text → image', 'textToImage'],
@@ -20,32 +21,32 @@ export function likelihoodTables(sets: readonly EvaluatedSet[]): SafeHtml {
     ['image → text, PMI', 'imageToTextPmi'],
   ] as const;
   return html`<p>No caption is generated here. Forced choice asks whether a reference caption is likelier with its own image than with another one (chance 0.5).
-Image gain is the NLL of the language path alone less the NLL with the image.${
-    choices.length > 0 &&
-    html` Relation: whether, led by a reference caption up to there, the relation that it states is
-likelier than its opposite (chance 0.5); starred where the first object’s own side of the image does not give it away.`
-  }</p>
+Image gain is the NLL of the language path alone less the NLL with the image.</p>
 ${htmlTable(
   [
     { label: 'test set' },
     { label: 'own image likelier', note: 'share, chance 0.5', numeric: true },
     { label: 'image gain', note: 'nats/token', numeric: true },
-    ...(choices.length > 0
-      ? [
-          { label: 'relation', note: 'share, chance 0.5', numeric: true },
-          { label: 'relation*', note: 'share, chance 0.5', numeric: true },
-        ]
-      : []),
   ],
-  sets.map(({ name, likelihood: { forcedChoice, relationChoice } }) => ({
-    cells: [
-      { content: name },
-      cell(forcedChoice.accuracy),
-      cell(forcedChoice.imageGain, false),
-      ...(choices.length > 0 ? [relationChoice?.all, relationChoice?.disagree].map(cellOrNone) : []),
-    ],
+  sets.map(({ name, likelihood: { forcedChoice } }) => ({
+    cells: [{ content: name }, cell(forcedChoice.accuracy), cell(forcedChoice.imageGain, false)],
   })),
 )}
+${
+  chosen.length > 0 &&
+  html`<h3>Relations by likelihood</h3><p>Led by a reference caption up to its relation, is what it states likelier than the opposite (chance 0.5)? The last column counts the captions whose
+first object’s own side of the image does not give the answer: a model that looks up that object alone gets 0 there.</p>
+${htmlTable(
+  [
+    { label: 'test set' },
+    { label: 'relation', note: 'share', numeric: true },
+    { label: 'by comparing', note: 'share', numeric: true },
+  ],
+  chosen.map(({ name, relations: { all, disagree } }) => ({
+    cells: [{ content: name }, cell(all), disagree ? cell(disagree) : { content: '–' }],
+  })),
+)}`
+}
 ${
   searched.length > 0 &&
   html`<h3>Retrieval by likelihood</h3><p>Every caption of a pool is weighed against every image of it; recall at k is the share whose partner is among the first k. Raw likelihood prefers

@@ -140,6 +140,14 @@ describe('the report of an evaluation', () => {
     expect(page).toMatch(/1\.649<small>1\.492–1\.822<\/small>/);
   });
 
+  it('shows the forced choice of relations, where captions state any', async () => {
+    const result = resultOf(await writeImage(temporaryFolder()));
+    expect(await evaluationReportHtml(reportOf(result))).toContain('<h3>Relations by likelihood</h3>');
+    const [set] = result.sets;
+    const sets = [{ ...set, likelihood: { ...set.likelihood, relationChoice: null } }];
+    expect(await evaluationReportHtml(reportOf({ ...result, sets }))).not.toContain('Relations by likelihood');
+  });
+
   it('runs one script, the one whose hash its policy names', async () => {
     const { createHash } = await import('node:crypto');
     const page = await evaluationReportHtml(reportOf(resultOf(await writeImage(temporaryFolder()))));
