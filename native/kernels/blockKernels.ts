@@ -106,7 +106,7 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       const calls = pattentionCalls(context, attributes);
       const layer = (groups: readonly Group[], from: NumberArray, to: NumberArray, add: boolean): void => {
         for (const [i, group] of groups.entries())
-          calls.forward(group, { tokens, x: from, scores: scores[group.place] }, to, add || i > 0);
+          calls.forward(group, { tokens, dIn: width, x: from, scores: scores[group.place] }, to, add || i > 0);
       };
       const normalize = (from: NumberArray, to: NumberArray, inverse: NumberArray): void =>
         addon.layerNormalize(tokens, width, attributes.layerNormEpsilon as number, from, to, inverse);
@@ -162,7 +162,7 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       const layer = (of: readonly Group[], dY: NumberArray, x: NumberArray, to: NumberArray, add: boolean): void => {
         for (const [i, group] of of.entries()) {
           const wanted = { dX: to, dKeys: dKeyParams[group.place], dValues: dValueParams[group.place] };
-          calls.backward(group, { tokens, x, scores: scores[group.place] }, dY, wanted, add || i > 0);
+          calls.backward(group, { tokens, dIn: width, x, scores: scores[group.place] }, dY, wanted, add || i > 0);
         }
       };
       const addNormGradient = (y: NumberArray, inverse: NumberArray): void =>

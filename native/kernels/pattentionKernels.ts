@@ -20,6 +20,7 @@ export interface ParamTokens {
 /** What a group reads, [tokens, dIn], and its scores, [tokens, n]. */
 interface Read {
   readonly tokens: number;
+  readonly dIn: number;
   readonly x: NumberArray;
   readonly scores: NumberArray;
 }
@@ -45,16 +46,23 @@ export function pattentionCalls(
   if (mode < 0)
     throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
   const math = [mode, gelu === 'tanh', epsilon as number];
-  const settings = ({ keys, values, tau }: ParamTokens, tokens: number, add: boolean) =>
-    [tokens, keys.shape[1], keys.shape[0], values.shape[1], ...math, tau, add] as const;
+  const settings = ({ keys, values, tau }: ParamTokens, { tokens, dIn }: Read, add: boolean) =>
+    [tokens, dIn, keys.shape[0], values.shape[1], ...math, tau, add] as const;
   return {
-    forward: (group, { tokens, x, scores }, y, add) =>
-      addon.pattention(...settings(group, tokens, add), x, numbers(group.keys), numbers(group.values), y, scores),
-    backward: (group, { tokens, x, scores }, dY, { dX, dKeys, dValues }, add) => {
+    forward: (group, read, y, add) =>
+      addon.pattention(
+        ...settings(group, read, add),
+        read.x,
+        numbers(group.keys),
+        numbers(group.values),
+        y,
+        read.scores,
+      ),
+    backward: (group, read, dY, { dX, dKeys, dValues }, add) => {
       if (!dX && !dKeys && !dValues) return;
-      const arrays = [dY, x, numbers(group.keys), numbers(group.values), scores];
+      const arrays = [dY, read.x, numbers(group.keys), numbers(group.values), read.scores];
       const gradients = [dX, dKeys && numbers(dKeys), dValues && numbers(dValues)];
-      addon.pattentionGradient(...settings(group, tokens, add), ...arrays, ...gradients);
+      addon.pattentionGradient(...settings(group, read, add), ...arrays, ...gradients);
     },
   };
 }
@@ -72,6 +80,7 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
   const { numbers, output } = context;
   const readOf = (x: TensorInfo, { scores }: Group): Read => ({
     tokens: x.shape[0],
+    dIn: x.shape[1],
     x: numbers(x),
     scores: numbers(scores),
   });

@@ -76,7 +76,8 @@ function decoded(): Float32Array[] {
     let caches: readonly KeyValueCache[] | undefined;
     for (const newTokens of [5, 1, 1, 1]) {
       const x = tf.tensor3d(normalNumbers(newTokens, [3, newTokens, 64]), [3, newTokens, 64]);
-      const pass = runStack(x, blocks, config, { mask: { kind: 'causal' }, ...(caches ? { caches } : {}) });
+      const memory = caches ? { caches } : { keepCaches: true };
+      const pass = runStack(x, blocks, config, { mask: { kind: 'causal' }, ...memory });
       caches = pass.caches;
       states.push(pass.hidden);
     }
