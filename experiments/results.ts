@@ -44,9 +44,15 @@ for (const [path, runDir] of given.length > 0
   };
   const figure = `figures/${study.name}.svg`;
   mkdirSync(join(root, 'experiments', 'figures'), { recursive: true });
-  const [score, title, highest] = hasScenes
-    ? (['objects', 'Share of objects captioned right (colour, shape and size), mean and range over seeds', 1] as const)
-    : (['CIDEr-D', 'CIDEr-D, mean and range over seeds', 10] as const);
+  const [score, title, highest] = study.scores.includes('relation choice')
+    ? (['relation', 'Share of relations true in captions, mean and range over seeds', 1] as const)
+    : hasScenes
+      ? ([
+          'objects',
+          'Share of objects captioned right (colour, shape and size), mean and range over seeds',
+          1,
+        ] as const)
+      : (['CIDEr-D', 'CIDEr-D, mean and range over seeds', 10] as const);
   writeFileAtomic(join(root, 'experiments', figure), studyFigure(lines, score, title, highest).markup);
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
   const text = [

@@ -5,7 +5,9 @@ import { type Spread, type StudyLine, spreadOf } from './studyTable.js';
 const WIDTH = 900;
 const LABELS = 330;
 const RIGHT = 24;
+/** Least height of a row, and the distance of two test sets in it. */
 const ROW = 22;
+const STEP = 6;
 const TOP = 46;
 const FONT = 13;
 /** Readable on white and for those who see no red or green. */
@@ -20,10 +22,11 @@ const COLOURS = ['#1d4ed8', '#c2570c', '#047857', '#6d28d9'];
 export function studyFigure(lines: readonly StudyLine[], score: StudyScore, title: string, highest: number): SafeHtml {
   const sets = [...new Set(lines.flatMap((line) => [...line.sets.keys()]))];
   const drawn = lines.filter((line) => sets.some((set) => spreadOf(line.sets.get(set) ?? [], score) !== null));
-  const height = TOP + drawn.length * ROW + 34;
+  const rowHeight = Math.max(ROW, sets.length * STEP + 10);
+  const height = TOP + drawn.length * rowHeight + 34;
   const x = (value: number): number => LABELS + (Math.min(value, highest) / highest) * (WIDTH - LABELS - RIGHT);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest);
-  const bottom = TOP + drawn.length * ROW;
+  const bottom = TOP + drawn.length * rowHeight;
   const mark = ({ mean, low, high }: Spread, y: number, colour: string): SafeHtml =>
     html`<line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-opacity="0.45"/><circle cx="${x(mean)}" cy="${y}" r="4" fill="${colour}"/>`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="${FONT}">
@@ -33,11 +36,11 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
 ${sets.map((set, i) => html`<circle cx="${LABELS + i * 130 + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${LABELS + i * 130 + 16}" y="38">${set}</text>`)}
 ${ticks.map((tick) => html`<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" stroke="#d4d4d8"/><text x="${x(tick)}" y="${bottom + 18}" text-anchor="middle" fill="#52525b">${Number(tick.toFixed(2))}</text>`)}
 ${drawn.map((line, row) => {
-  const y = TOP + row * ROW + ROW / 2;
+  const y = TOP + row * rowHeight + rowHeight / 2;
   const label = line.pairs === null ? line.name : `${line.name}, ${line.pairs} pairs`;
   return html`<text x="8" y="${y + 4}">${label}</text>${sets.map((set, i) => {
     const spread = spreadOf(line.sets.get(set) ?? [], score);
-    return spread && mark(spread, y + (i - (sets.length - 1) / 2) * 6, COLOURS[i % COLOURS.length]);
+    return spread && mark(spread, y + (i - (sets.length - 1) / 2) * STEP, COLOURS[i % COLOURS.length]);
   })}`;
 })}
 </svg>
