@@ -9,6 +9,7 @@ import { readJson, replaceSection, writeFileAtomic } from '#src/storage';
 import { packageRoot } from './packageRoot.js';
 import { parseExperimentOf } from './parseExperiment.js';
 import { studyCells } from './study/studyCells.js';
+import type { StudyScore } from './study/studyConfig.js';
 import { studyFigure } from './study/studyFigure.js';
 import { recordPath, type StudyRecord } from './study/studyRecord.js';
 import { studyLines, studyMarkdown } from './study/studyTable.js';
@@ -36,7 +37,6 @@ for (const [path, runDir] of given.length > 0
     continue;
   }
   const lines = studyLines(records);
-  const hasScenes = lines.some(({ sets }) => [...sets.values()].some((rows) => rows[0].attributes !== null));
   const provenance = readJson(join(outDir, `seed-${study.seeds[0]}`, 'vision', 'provenance.json'), 'provenance') as {
     engine: { name: string; device: string };
     processor: string;
@@ -44,15 +44,7 @@ for (const [path, runDir] of given.length > 0
   };
   const figure = `figures/${study.name}.svg`;
   mkdirSync(join(root, 'experiments', 'figures'), { recursive: true });
-  const [score, title, highest] = study.scores.includes('relation choice')
-    ? (['relation', 'Share of relations true in captions, mean and range over seeds', 1] as const)
-    : hasScenes
-      ? ([
-          'objects',
-          'Share of objects captioned right (colour, shape and size), mean and range over seeds',
-          1,
-        ] as const)
-      : (['CIDEr-D', 'CIDEr-D, mean and range over seeds', 10] as const);
+  const [score, title, highest] = figureOf(study.scores);
   writeFileAtomic(join(root, 'experiments', figure), studyFigure(lines, score, title, highest).markup);
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
   const text = [
@@ -65,4 +57,13 @@ for (const [path, runDir] of given.length > 0
   ].join('\n');
   replaceSection(join(root, 'experiments', 'RESULTS.md'), study.name, text);
   console.log(`${study.name}: ${records.length} of ${cells.length} cells in experiments/RESULTS.md`);
+}
+
+/** What a study's figure shows: score, title and the end of the scale. */
+function figureOf(scores: readonly StudyScore[]): [score: StudyScore, title: string, highest: number] {
+  if (scores.includes('relation choice'))
+    return ['relation', 'Share of relations true in captions, mean and range over seeds', 1];
+  if (scores.includes('objects'))
+    return ['objects', 'Share of objects captioned right (colour, shape and size), mean and range over seeds', 1];
+  return ['CIDEr-D', 'CIDEr-D, mean and range over seeds', 10];
 }
