@@ -7,7 +7,6 @@ import {
   tokenAttentionReference,
 } from '#src/kernels';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
-import { maskPrefix } from './fusedBlock.js';
 import { type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
@@ -180,4 +179,9 @@ function captureWeights(
       });
     }
   }
+}
+
+/** Keys of the own stream that every query sees. */
+export function maskPrefix(mask: AttentionMask, keyLen: number): number {
+  return mask.kind === 'causal' ? 0 : mask.kind === 'full' ? keyLen : mask.prefixLen;
 }

@@ -1,13 +1,8 @@
 import type { tf } from '#src/engine';
 import { fusedOp, hasFastKernel, LAYER_NORM_EPSILON, runFastKernel } from '#src/kernels';
-import type { AttentionContext, AttentionMask, BlockLayers } from './block.js';
+import { type AttentionContext, type AttentionMask, type BlockLayers, maskPrefix } from './block.js';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
 import type { ActiveGroup } from './pattentionLayer.js';
-
-/** Keys of the own stream that every query sees. */
-export function maskPrefix(mask: AttentionMask, keyLen: number): number {
-  return mask.kind === 'causal' ? 0 : mask.kind === 'full' ? keyLen : mask.prefixLen;
-}
 
 /** Whether `fusedBlock` can take a block: an engine with its kernels, ungated groups with norms of their own, one attention. */
 export function canFuse(layers: BlockLayers, context: AttentionContext | undefined): boolean {

@@ -91,8 +91,9 @@ export interface StackOptions {
 }
 
 /**
- * Runs the blocks in order, or, to decode one more token, all at once (`decodeStack`). Caches that were passed in are not
- * to be used again; none come back of a first pass that does not keep them. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * Runs the blocks in order, each as one operation where nobody asks for its inside (`fusedBlock`), or, to decode one more
+ * token, all at once (`decodeStack`). Caches that were passed in are not to be used again; none come back of a first pass
+ * that does not keep them. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm
