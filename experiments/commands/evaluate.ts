@@ -1,8 +1,8 @@
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { evaluate } from '#fusion';
 import { writeEvaluationReport } from '#fusion/report';
 import type { Command } from '#src/cli';
+import { writeProvenance } from '#src/training';
 import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
 import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
 import { parseExperimentOf } from '../parseExperiment.js';
@@ -22,19 +22,21 @@ export const evaluateCommand: Command = {
     const outDir = places.out(experiment.name);
     const started = performance.now();
     const result = await evaluate(experiment, { ...places, outDir, output });
+    const wallSeconds = (performance.now() - started) / 1000;
     const { sets } = result;
     const report = join(outDir, 'report.html');
+    const command = `tokenfuse evaluate ${args.positionals[0]}`;
+    const provenance = { command, config: experiment, seed: experiment.seed, engine };
+    const { node, processor, commit } = writeProvenance(outDir, provenance);
     await writeEvaluationReport(report, {
       title: `tokenfuse: ${experiment.name}`,
       created: new Date().toISOString(),
       provenance: {
         engine: engine.name,
         device: engine.device,
-        node: process.version,
-        processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+        ...{ node, processor, wallSeconds, command },
         seed: experiment.seed,
-        wallSeconds: (performance.now() - started) / 1000,
-        command: `tokenfuse evaluate ${args.positionals[0]}`,
+        ...(commit && { commit }),
       },
       result,
       experiment,

@@ -1,17 +1,18 @@
 import { existsSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Evaluation, MergeReport } from '#fusion';
 import { MERGE_REPORT } from '#fusion';
 import type { Output } from '#src/cli';
-import type { MatmulPrecision } from '#src/engine';
 import { readJson, writeJsonAtomic } from '#src/storage';
+import { PROVENANCE, type RunProvenance } from '#src/training';
 import { startChild } from '../childStage.js';
 import { requirePrecisions } from '../engineOption.js';
-import { type ExperimentKind, parseExperimentOf } from '../parseExperiment.js';
+import { parseExperimentOf } from '../parseExperiment.js';
+import { stageFiles } from './stageFiles.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import type { StudyExperiment } from './studyConfig.js';
-import { readRecord, recordPath, type StudyRecord, type StudySettings } from './studyRecord.js';
+import { cellSettings, readRecord, recordPath, type StudyRecord, type StudySettings, studySet } from './studyRecord.js';
 
 export interface StudyOptions {
   /** Path of the study file. */
@@ -32,7 +33,12 @@ const BACKBONES = ['vision', 'language'] as const;
 export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
   const started = performance.now();
-  const { precisions, ...files } = stageFiles(study, path);
+  const { files, precisions, digest } = stageFiles(study, path);
+  // A folder of another study is refused before anything runs.
+  const cells = studyCells(study).map((cell) => {
+    const settings = cellSettings(study, cell, digest);
+    return { cell, settings, isDone: readRecord(outDir, cell, settings) !== undefined };
+  });
   await requirePrecisions(precisions);
   const failure = new AbortController();
   const failed: unknown[] = [];
@@ -71,16 +77,13 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     output.line(`${label}: ${process.seconds.toFixed(0)} s`);
   });
 
-  const cells = studyCells(study);
   let done = 0;
-  await eachAtOnce(atOnce, cells, async (cell) => {
+  await eachAtOnce(atOnce, cells, async ({ cell, settings, isDone }) => {
     const { row, seed, pairs } = cell;
-    const settings: StudySettings = { row, seed, pairs, controls: row.name === study.controlsOf };
     const label = `seed ${seed} ${row.name}${pairs === null ? '' : `, ${pairs} pairs`}`;
-    const present = readRecord(outDir, cell, settings);
-    if (present === undefined) await runCell(cell, settings, label);
+    if (!isDone) await runCell(cell, settings, label);
     done++;
-    output.line(`${done}/${cells.length} ${label}${present ? ': there already' : ''}`);
+    output.line(`${done}/${cells.length} ${label}${isDone ? ': there already' : ''}`);
   });
   const seconds = (performance.now() - started) / 1000;
   output.line(`${cells.length} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
@@ -111,15 +114,15 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     await child(label, ['evaluate', files.evaluate, ...compute, ...overrides, '--out', join(outDir, evaluationDir)]);
     const { sets: evaluated } = readJson(join(outDir, evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;
     const { parameters } = readJson(join(outDir, merged, MERGE_REPORT), 'merge report') as MergeReport;
+    const provenance = readJson(join(outDir, evaluationDir, PROVENANCE), 'provenance') as RunProvenance;
+    const { engine, processor, commit } = provenance;
     const record: StudyRecord = {
       settings,
       trainableParameters,
       backboneParameters: parameters.vision + parameters.language,
       seconds: (performance.now() - cellStarted) / 1000,
-      sets: evaluated.map(({ name: set, numImages, rows, likelihood: { relationChoice } }) => ({
-        ...{ name: set, numImages, rows },
-        ...(relationChoice && { relationChoice }),
-      })),
+      provenance: { engine: { name: engine.name, device: engine.device }, processor, commit },
+      sets: evaluated.map(studySet),
     };
     writeJsonAtomic(recordPath(outDir, cell), record);
   }
@@ -152,31 +155,4 @@ async function eachAtOnce<T>(atOnce: number, items: readonly T[], work: (item: T
   const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, worker));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
-}
-
-/** Paths of the stages' files, each read and checked before anything runs, and the precisions that training asks for. */
-function stageFiles(study: StudyExperiment, path: string) {
-  const folder = dirname(resolve(path));
-  const precisions: MatmulPrecision[] = [];
-  const check = (kind: ExperimentKind & keyof StudyExperiment, overrides: readonly string[] = []): string => {
-    const file = join(folder, study[kind] as string);
-    const experiment = parseExperimentOf(file, [kind], overrides);
-    if ('training' in experiment) precisions.push(experiment.training.matmulPrecision);
-    return file;
-  };
-  for (const { merge, align } of study.rows) {
-    check('merge', merge);
-    if (align !== false) check('align', align);
-  }
-  check('evaluate', study.withoutControls);
-  return {
-    precisions,
-    ...(study.scenes === undefined ? {} : { scenes: check('scenes') }),
-    tokenizer: check('tokenizer'),
-    vision: check('vision'),
-    language: check('language'),
-    merge: check('merge'),
-    align: check('align'),
-    evaluate: check('evaluate'),
-  };
 }

@@ -6,13 +6,26 @@ import type { EngineInfo } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 
-/** What a run was made with; written once, kept with every number the run produced. */
+/** What makes a result again; kept with every number it produced. */
 export interface Provenance {
   readonly command: string;
   readonly config: unknown;
   readonly seed: number;
   readonly engine: EngineInfo;
 }
+
+/** Where numbers come from, as `provenance.json` keeps it. */
+export interface RunProvenance extends Omit<Provenance, 'config'> {
+  /** The version of Node, such as v20.20.0. */
+  readonly node: string;
+  /** Cores × model. */
+  readonly processor: string;
+  readonly memoryBytes: number;
+  /** Of the code; null outside of a git checkout. */
+  readonly commit: string | null;
+}
+
+export const PROVENANCE = 'provenance.json';
 
 /**
  * Starts a run directory (config.json, provenance.json), or checks on resume that the configuration is the one it was
@@ -32,16 +45,20 @@ export function openRunDirectory(runDir: string, provenance: Provenance, resume:
     }
     return;
   }
-  writeJsonAtomic(join(runDir, 'provenance.json'), {
-    command: provenance.command,
-    seed: provenance.seed,
-    engine: provenance.engine,
-    node: process.version,
+  writeProvenance(runDir, provenance);
+}
+
+/** Writes provenance.json and then config.json into a folder, over those that are there. */
+export function writeProvenance(folder: string, { command, config, seed, engine }: Provenance): RunProvenance {
+  const provenance: RunProvenance = {
+    ...{ command, seed, engine, node: process.version },
     processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
     memoryBytes: totalmem(),
     commit: gitCommit(),
-  });
-  writeJsonAtomic(configPath, config);
+  };
+  writeJsonAtomic(join(folder, PROVENANCE), provenance);
+  writeJsonAtomic(join(folder, 'config.json'), config);
+  return provenance;
 }
 
 /** The commit of the code, or null outside of a git checkout. */

@@ -54,6 +54,11 @@ it('makes a record of every cell, with controls for the row that has them', () =
   expect(rows(bridge)).toContain('random vision');
   expect(rows(zero)).not.toContain('random vision');
   expect(zero.sets.map(({ name }) => name)).toEqual(['seen', 'held-out']);
+  const { NLL, objects } = bridge.sets[0].rows[0].scores;
+  expect(NLL).toBeGreaterThan(0);
+  expect(objects).toBeGreaterThanOrEqual(0);
+  expect(bridge.provenance.engine.name).toBe('wasm');
+  expect(bridge.settings.digest).toMatch(/^[0-9a-f]{64}$/);
 });
 
 it('trains the backbones once and draws the random one alike, with no step', () => {
@@ -84,6 +89,16 @@ it('refuses a folder of other settings, in one line', async () => {
   const line = await refusal(words('--set', 'rows.1.align=[training.steps=3, training.warmupSteps=0]'), folder, 2);
   expect(line).toMatch(/bridge\/pairs-6\/record\.json: was made with other settings .*choose another --out$/);
   expect(existsSync(join(folder, 'out', 'seed-1', 'bridge', 'pairs-6', 'record.json'))).toBe(true);
+}, 60_000);
+
+it('refuses a folder made with another stage file, in one line', async () => {
+  const align = join(dirname(study), 'align.yaml');
+  const before = readFileSync(align, 'utf8');
+  writeFileSync(align, before.replace(/"?learningRate"?: ?[\d.e-]+/, 'learningRate: 0.125'));
+  expect(readFileSync(align, 'utf8')).not.toBe(before);
+  const line = await refusal(words(), folder, 2);
+  writeFileSync(align, before);
+  expect(line).toMatch(/record\.json: was made with other settings than the study's files give/);
 }, 60_000);
 
 it('says what failed, not that what ran beside it was told to end', async () => {

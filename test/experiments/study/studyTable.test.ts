@@ -1,37 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import type { EvaluationRow } from '#fusion';
 import { studyFigure } from '../../../experiments/study/studyFigure.js';
-import type { StudyRecord } from '../../../experiments/study/studyRecord.js';
+import type { StudyRecord, StudySet } from '../../../experiments/study/studyRecord.js';
 import { spreadOf, studyLines, studyMarkdown } from '../../../experiments/study/studyTable.js';
 
-const row = (name: string, captionNll: number | null, ciderD: number): EvaluationRow => ({
+type Row = StudySet['rows'][number];
+
+const row = (name: string, captionNll: number | null, ciderD: number): Row => ({
   name,
-  captionNll,
-  bleu1: 0,
-  bleu4: 0,
-  meteorExactStem: 0,
-  rougeL: 0,
-  ciderD,
-  attributes: null,
-  intervals: {},
+  scores: {
+    ...{ NLL: captionNll, 'CIDEr-D': ciderD, 'BLEU-4': 0, objects: null, relation: null, 'scene exact': null },
+    ...{ 'relation choice': null, 'relation choice*': null },
+  },
 });
 
-const record = (
-  name: string,
-  seed: number,
-  pairs: number | null,
-  rows: EvaluationRow[],
-  controls = false,
-): StudyRecord => ({
+const record = (name: string, seed: number, pairs: number | null, rows: Row[], controls = false): StudyRecord => ({
   settings: {
     row: { name, vision: 'trained', language: 'trained', merge: [], align: pairs === null ? false : [] },
     seed,
     pairs,
     controls,
+    digest: 'abc',
   },
   trainableParameters: pairs === null ? 0 : 1234,
   backboneParameters: 10_000,
   seconds: 1,
+  provenance: { engine: { name: 'wasm', device: 'CPU' }, processor: '1 × test', commit: null },
   sets: [{ name: 'seen', numImages: 2, rows }],
 });
 
@@ -54,13 +47,15 @@ describe('the table of a study', () => {
       ['zero', null, 0],
       ['control: blind', null, null],
     ]);
-    expect(lines[3].sets.get('seen')!.map(({ captionNll }) => captionNll)).toEqual([1.1, 1.3]);
+    expect(lines[3].sets.get('seen')!.map(({ NLL }) => NLL)).toEqual([1.1, 1.3]);
   });
 
   it('shows the mean over seeds between the lowest and the highest', () => {
     expect(spreadOf(lines[1].sets.get('seen')!, 'NLL')).toEqual({ mean: 0.5, low: 0.4, high: 0.6 });
     expect(studyMarkdown(lines, ['NLL', 'CIDEr-D', 'objects']).split('\n')).toEqual([
-      '|  | pairs | trained | seeds | NLL, seen | CIDEr-D, seen |',
+      '**seen**',
+      '',
+      '|  | pairs | trained | seeds | NLL | CIDEr-D |',
       '| --- | --: | --: | --: | --: | --: |',
       '| bridge | 500 | 1,234 | 2 | 0.600 (0.500–0.700) | 3.500 (3.000–4.000) |',
       '| bridge | 2,000 | 1,234 | 2 | 0.500 (0.400–0.600) | 5.500 (5.000–6.000) |',
@@ -71,7 +66,7 @@ describe('the table of a study', () => {
   });
 
   it('has no score for a line of which one seed has none', () => {
-    expect(spreadOf([row('constant', null, 1), row('constant', 2, 1)], 'NLL')).toBeNull();
+    expect(spreadOf([row('constant', null, 1).scores, row('constant', 2, 1).scores], 'NLL')).toBeNull();
   });
 });
 
