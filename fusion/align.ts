@@ -203,7 +203,11 @@ async function alignTask(
     if (replay === undefined || experiment.replay === undefined) return undefined;
     const batch = replay.batchAt(index, experiment.replay.batchSize);
     const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
-    const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage: true });
+    const { hidden } = captionHidden(model, tokenIds, {
+      bridge: true,
+      bridgeWithoutImage: true,
+      lengths: batch.lengths,
+    });
     const sum = summedTokenLoss(model.tree, hidden, batch.labels);
     return tf.mul(sum, experiment.replay.weight / batch.numTokens) as tf.Scalar;
   };
@@ -263,7 +267,7 @@ async function textMetrics(
       const loss = tf.tidy(() => {
         const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
         const bridgeWithoutImage = key === 'on';
-        const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage });
+        const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage, lengths: batch.lengths });
         return summedTokenLoss(model.tree, hidden, batch.labels);
       });
       sums[key] += await readScalar(loss);

@@ -11,12 +11,12 @@ import { captionHidden, type JointModel } from './jointModel.js';
  */
 export function captionLoss(
   model: JointModel,
-  { tokenIds, labels, batch, seqLen }: TextBatch,
+  { tokenIds, labels, batch, seqLen, lengths }: TextBatch,
   contexts: readonly AttentionContext[] | undefined,
   weights?: Float32Array,
   bridge = true,
 ): tf.Scalar {
   const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-  const { hidden } = captionHidden(model, ids, { bridge, ...(contexts ? { contexts } : {}) });
+  const { hidden } = captionHidden(model, ids, { bridge, lengths, ...(contexts ? { contexts } : {}) });
   return summedTokenLoss(model.tree, hidden, labels, weights);
 }

@@ -314,6 +314,8 @@ export interface CaptionForward extends FusionOptions {
   readonly caches?: readonly KeyValueCache[];
   /** A first pass whose caches will be read. */
   readonly keepCaches?: boolean;
+  /** Tokens of each row that count, [batch]; as `StackOptions`. */
+  readonly lengths?: Int32Array;
   /** Receives the intermediates of the text blocks. */
   readonly capture?: Capture;
 }
@@ -335,7 +337,7 @@ export interface CaptionForward extends FusionOptions {
 export function captionHidden(
   model: JointModel,
   tokenIds: tf.Tensor2D,
-  { contexts, bridgeWithoutImage, caches, keepCaches, capture, bridge }: CaptionForward,
+  { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge }: CaptionForward,
 ): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
   // A prefix stands in front of the text: to it, those are tokens that went before.
@@ -348,6 +350,7 @@ export function captionHidden(
     ...(contexts && !isPrefix ? { contexts } : {}),
     ...(earlier ? { caches: earlier } : {}),
     ...(keepCaches ? { keepCaches } : {}),
+    ...(lengths ? { lengths } : {}),
     ...(capture ? { capture } : {}),
   });
 }

@@ -107,7 +107,7 @@ export function createRelationProbe(
         const chosen = tf.tidy(() => {
           const contexts = readImages(model, statesOf(images), { bridge: true });
           const tokenIds = tf.tensor2d(text.tokenIds, [text.batch, text.seqLen], 'int32');
-          const { hidden } = captionHidden(model, tokenIds, { bridge: true, contexts });
+          const { hidden } = captionHidden(model, tokenIds, { bridge: true, contexts, lengths: text.lengths });
           const logits = languageLogits(model.tree, tf.gather(hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D);
           return tf.gather(logits, tf.tensor1d(ids, 'int32'), 1); // [rows, words]
         });

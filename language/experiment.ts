@@ -102,8 +102,9 @@ export function languageTask(
   dataset: Pick<TextDataset, 'batchAt' | 'evaluationBatches'>,
   { training, evaluationBatches }: Pick<LanguageExperiment, 'training' | 'evaluationBatches'>,
 ): TrainingTask {
-  const lossOf = ({ tokenIds, labels, batch, seqLen }: TextBatch): tf.Scalar => {
-    const { hidden } = languageHidden(tree, language, tf.tensor2d(tokenIds, [batch, seqLen], 'int32'));
+  const lossOf = ({ tokenIds, labels, batch, seqLen, lengths }: TextBatch): tf.Scalar => {
+    const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
+    const { hidden } = languageHidden(tree, language, ids, { lengths });
     return summedTokenLoss(tree, hidden, labels);
   };
   const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);

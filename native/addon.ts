@@ -33,6 +33,7 @@ export const KERNELS = [
   'layerNormalizeGradient',
   'linearCrossEntropy',
   'matMul',
+  'packRows',
   'pattention',
   'pattentionGradient',
   'rotary',
@@ -43,6 +44,7 @@ export const KERNELS = [
   'sumRows',
   'swapAxes',
   'unary',
+  'unpackRows',
 ] as const;
 
 /** What the operands of large products are rounded to: not at all, or to bf16; sums are float32 in both. */

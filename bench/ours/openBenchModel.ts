@@ -30,6 +30,7 @@ export function openBenchModel(folder: string): OpenBenchModel {
       labels: numbers('labels', index) as Int32Array,
       batch,
       seqLen,
+      lengths: new Int32Array(batch).fill(seqLen),
       numTokens: batch * seqLen,
     });
     const dataset = { batchAt, evaluationBatches: () => [] };

@@ -21,13 +21,13 @@ export interface ImageNlls {
  */
 export function captionNlls(
   model: JointModel,
-  { tokenIds, labels, batch, seqLen }: TextBatch,
+  { tokenIds, labels, batch, seqLen, lengths }: TextBatch,
   contexts: readonly AttentionContext[] | undefined,
   { bridge }: FusionOptions,
 ): tf.Tensor1D {
   return tf.tidy(() => {
     const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-    const { hidden } = captionHidden(model, ids, { bridge, ...(contexts ? { contexts } : {}) });
+    const { hidden } = captionHidden(model, ids, { bridge, lengths, ...(contexts ? { contexts } : {}) });
     return tf.sum(tf.reshape(tokenLosses(model.tree, hidden, labels), [batch, seqLen]), 1);
   });
 }

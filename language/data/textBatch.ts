@@ -10,6 +10,8 @@ export interface TextBatch {
   readonly batch: number;
   /** Positions of a row of this batch; at most the dataset's seqLen. */
   readonly seqLen: number;
+  /** Tokens of each row; behind them is padding. */
+  readonly lengths: Int32Array;
   /** Labels that are not -100. */
   readonly numTokens: number;
 }
@@ -22,11 +24,13 @@ export interface TextBatch {
 export function textBatch(rows: readonly Int32Array[], seqLen: number, paddingId: number): TextBatch {
   const tokenIds = new Int32Array(rows.length * seqLen).fill(paddingId); // [batch * seqLen]
   const labels = new Int32Array(rows.length * seqLen).fill(IGNORED_LABEL); // [batch * seqLen]
+  const lengths = new Int32Array(rows.length);
   let numTokens = 0;
   for (const [i, row] of rows.entries()) {
     tokenIds.set(row.subarray(0, -1), i * seqLen);
     labels.set(row.subarray(1), i * seqLen);
-    numTokens += row.length - 1;
+    lengths[i] = row.length - 1;
+    numTokens += lengths[i];
   }
-  return { tokenIds, labels, batch: rows.length, seqLen, numTokens };
+  return { tokenIds, labels, batch: rows.length, seqLen, lengths, numTokens };
 }

@@ -127,6 +127,62 @@ void copyRows(Arguments& in, const Kernels&) {
   }
 }
 
+/**
+ * Rows of sequences with and without the padding behind them: `padded` has `seqLen` for each sequence, of which the first
+ * lengths[sequence] count; `packed` has those alone, one sequence after the other.
+ */
+struct RaggedRows {
+  long batch, seqLen, width;
+  const int32_t* lengths;
+  float* padded;
+  float* packed;
+
+  explicit RaggedRows(Arguments& in) {
+    batch = in.size("batch");
+    seqLen = in.size("seqLen");
+    width = in.size("width");
+    lengths = in.ints("lengths", batch);
+    long rows = 0;
+    for (long b = 0; b < batch; b++) {
+      if (lengths[b] < 0 || lengths[b] > seqLen) {
+        throw std::invalid_argument("native kernel, lengths: expected in [0, " + std::to_string(seqLen) + "], got " +
+                                    std::to_string(lengths[b]));
+      }
+      rows += lengths[b];
+    }
+    padded = in.floats("padded", product({batch, seqLen, width}));
+    packed = in.floats("packed", product({rows, width}));
+    in.end();
+  }
+
+  /** Calls `move(rows of padded, rows of packed, numbers that count, numbers of padding behind them)` for each sequence. */
+  template <typename Move>
+  void each(Move move) const {
+    float* rows = packed;
+    for (long b = 0; b < batch; b++) {
+      const long count = lengths[b] * width;
+      move(padded + b * seqLen * width, rows, static_cast<size_t>(count),
+           static_cast<size_t>(seqLen * width - count));
+      rows += count;
+    }
+  }
+};
+
+/** packed ← the rows of padded that count. */
+void packRows(Arguments& in, const Kernels&) {
+  RaggedRows(in).each([](float* padded, float* packed, size_t count, size_t) {
+    std::memcpy(packed, padded, count * sizeof(float));
+  });
+}
+
+/** padded ← packed, with zeros for padding. */
+void unpackRows(Arguments& in, const Kernels&) {
+  RaggedRows(in).each([](float* padded, float* packed, size_t count, size_t padding) {
+    std::memcpy(padded, packed, count * sizeof(float));
+    std::memset(padded + count, 0, padding * sizeof(float));
+  });
+}
+
 /** Copies runs of `width` bytes by index: output[block, i] = x[block, indices[group of block, i]]. */
 void gatherRows(Arguments& in, const Kernels&) {
   const long blocks = in.size("blocks");
@@ -158,7 +214,7 @@ void gatherRows(Arguments& in, const Kernels&) {
 const Binding arrayBindings[] = {
     {"unary", unary},           {"binary", binary},         {"softmax", softmax},   {"argMax", argMax},     {"sumRows", sumRows},
     {"sumColumns", sumColumns}, {"segmentSum", segmentSum}, {"swapAxes", swapAxes}, {"copyRows", copyRows},
-    {"gatherRows", gatherRows}, {nullptr, nullptr},
+    {"gatherRows", gatherRows}, {"packRows", packRows},     {"unpackRows", unpackRows}, {nullptr, nullptr},
 };
 
 }  // namespace tokenfuse

@@ -22,7 +22,8 @@ export function canFuse(layers: BlockLayers, context: AttentionContext | undefin
  * values → hidden and, when `recording`, one tensor of what the other one wants of it) and `TokenFormerBlockGrad` (dHidden,
  * keys and values of every group, that tensor → dX, dKeys of the trainable groups, dValues of the trainable groups, the
  * context's dKeys and dValues). Layers are in the order query, key, value, output, output groups of the context, ffn;
- * `groupsOfLayers` counts their groups.
+ * `groupsOfLayers` counts their groups. With `lengths` the tokens behind each sequence's own are padding: states and gradients
+ * of 0, whatever went in.
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel]
@@ -31,7 +32,11 @@ export function fusedBlock(
   x: tf.Tensor3D,
   { query, key, value, output, ffn }: BlockLayers,
   config: TokenFormerConfig,
-  { mask, context }: { readonly mask: AttentionMask; readonly context?: AttentionContext },
+  {
+    mask,
+    lengths,
+    context,
+  }: { readonly mask: AttentionMask; readonly lengths?: Int32Array; readonly context?: AttentionContext },
 ): tf.Tensor3D {
   const [, seqLen] = x.shape;
   const layers = [query, key, value, output, context?.outputGroups ?? [], ffn];
@@ -48,6 +53,7 @@ export function fusedBlock(
     numHeads: config.numHeads,
     prefixLen: contextLen + maskPrefix(mask, seqLen),
     contextLen,
+    lengths,
     rotaryDims: rotaryDims(config),
     rotaryBase: config.rotaryBase,
     normActivation: config.normActivation,

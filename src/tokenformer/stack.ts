@@ -81,6 +81,11 @@ export function singleGroupBlock(tree: ParameterTree, groupName: string, blockIn
 export interface StackOptions {
   readonly mask: AttentionMask;
   readonly keyMask?: tf.Tensor2D;
+  /**
+   * Tokens of each sequence that count, [batch]; with a causal mask. The states of those behind them, padding, are not to be
+   * looked at: a block that is one operation does not compute them.
+   */
+  readonly lengths?: Int32Array;
   /** What each block reads besides its own tokens. */
   readonly contexts?: readonly AttentionContext[];
   /** One per block; absent for a first or only pass. */
@@ -102,10 +107,14 @@ export function runStack(
   x: tf.Tensor3D,
   blocks: readonly BlockLayers[],
   config: TokenFormerConfig,
-  { mask, keyMask, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
+  { mask, keyMask, lengths, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
 ): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
   if (caches && caches.length !== blocks.length)
     throw new Error(`runStack: expected a cache for each of ${blocks.length} blocks, got ${caches.length}`);
+  if (lengths && mask.kind !== 'causal')
+    throw new Error(
+      `runStack: expected a causal mask with lengths, got '${mask.kind}': other tokens would read padding`,
+    );
   if (caches && !capture && !keyMask && mask.kind === 'causal') {
     const decoding = { caches, ...(contexts ? { contexts } : {}) };
     if (canDecode(x, blocks, decoding)) return decodeStack(x, blocks, config, decoding);
@@ -115,7 +124,8 @@ export function runStack(
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
     if (!keepCaches && !capture && !keyMask && canFuse(layers, contexts?.[l])) {
-      hidden = fusedBlock(hidden, layers, config, { mask, ...(contexts ? { context: contexts[l] } : {}) });
+      const reads = { ...(lengths ? { lengths } : {}), ...(contexts ? { context: contexts[l] } : {}) };
+      hidden = fusedBlock(hidden, layers, config, { mask, ...reads });
       continue;
     }
     const result = block(hidden, layers, config, {

@@ -61,6 +61,17 @@ describe.skipIf(addon === undefined)('wrong arguments are JavaScript errors', ()
     expect(param).toHaveLength(0);
   });
 
+  it.each(['packRows', 'unpackRows'] as const)('%s: lengths past the sequence, and rows that are not there', (name) => {
+    const call = (lengths: number[], padded: number, packed: number): void =>
+      addon![name](2, 3, 2, Int32Array.from(lengths), new Float32Array(padded), new Float32Array(packed));
+    expect(() => call([3, 1], 12, 8)).not.toThrow();
+    expect(() => call([4, 1], 12, 10)).toThrow(/lengths: expected in \[0, 3\], got 4/);
+    expect(() => call([-1, 1], 12, 8)).toThrow(/lengths: expected in \[0, 3\], got -1/);
+    expect(() => call([3], 12, 8)).toThrow(/lengths: expected at least 2 numbers, got 1/);
+    expect(() => call([3, 1], 11, 8)).toThrow(/padded: expected at least 12 numbers, got 11/);
+    expect(() => call([3, 1], 12, 7)).toThrow(/packed: expected at least 8 numbers, got 7/);
+  });
+
   it('sizes whose product does not fit', () => {
     expect(() => addon!.softmax(2 ** 39, 2 ** 39, floats, floats)).toThrow(/past 2\^40/);
   });

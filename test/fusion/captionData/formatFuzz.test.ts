@@ -154,7 +154,8 @@ describe('time in proportion to the file', () => {
       return Math.min(...times);
     };
     timeOf(2000);
-    // Sixteen times the file; 256 times would be quadratic. A millisecond is added to keep tiny times from mattering.
-    expect((timeOf(64_000) + 1000) / (timeOf(4000) + 1000)).toBeLessThan(80);
+    // Sixteen times the file; 256 times would be quadratic. Measured up to 91 beside other work, garbage collection in it. A
+    // millisecond is added to keep tiny times from mattering.
+    expect((timeOf(64_000) + 1000) / (timeOf(4000) + 1000)).toBeLessThan(128);
   });
 });
