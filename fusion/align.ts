@@ -8,9 +8,11 @@ import { findCheckpoint, readCheckpoint, runTraining, type TrainingResult, type 
 import type { AlignExperiment } from './alignConfig.js';
 import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
+import { captionHidden } from './captionPass.js';
 import { isFusionParameter } from './jointConfig.js';
-import { captionHidden, imageStates, type JointModel, loadJointModel, readImages } from './jointModel.js';
+import { type JointModel, loadJointModel } from './jointModel.js';
 import { backboneHashes, MERGE_REPORT } from './merge.js';
+import { imageStates, readImages } from './readImages.js';
 import { readScenes } from './readScenes.js';
 import { isJoint } from './recipe.js';
 import { createRelationProbe, relationShares } from './relationChoice.js';

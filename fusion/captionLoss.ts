@@ -1,7 +1,8 @@
 import { summedTokenLoss, type TextBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
-import { captionHidden, type JointModel } from './jointModel.js';
+import { captionHidden } from './captionPass.js';
+import type { JointModel } from './jointModel.js';
 
 /**
  * Σ over the tokens of captions of w · −log p(token | image, earlier tokens), in nats.

@@ -1,7 +1,9 @@
 import { type Decoding, decode, type Hypothesis, stopIdsOf } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
-import { captionLogits, type FusionOptions, type JointModel, readImages } from './jointModel.js';
+import { captionLogits } from './captionPass.js';
+import type { FusionOptions, JointModel } from './jointModel.js';
+import { readImages } from './readImages.js';
 
 export interface CaptionOptions extends FusionOptions {
   readonly decoding: Decoding;

@@ -14,7 +14,9 @@ import {
 import { languageLogits, type Tokenizer } from '#language';
 import { tf } from '#src/engine';
 import type { CaptionPairs } from './captionPairs.js';
-import { captionHidden, type JointModel, readImages } from './jointModel.js';
+import { captionHidden } from './captionPass.js';
+import type { JointModel } from './jointModel.js';
+import { readImages } from './readImages.js';
 import { createTokenWeights } from './tokenWeights.js';
 
 /** A caption at the place where it decides on a relation. */

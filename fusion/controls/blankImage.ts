@@ -1,5 +1,6 @@
 import { tf } from '#src/engine';
-import { imageStateShape, imageStates, type JointModel } from '../jointModel.js';
+import type { JointModel } from '../jointModel.js';
+import { imageStateShape, imageStates } from '../readImages.js';
 import type { StateCache } from '../stateCache.js';
 
 /** The states of one mid-grey image (every pixel value 0) in the place of any image's. */

@@ -2,7 +2,9 @@ import { type TextBatch, textBatch, tokenLosses } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
 import type { CaptionPairs } from '../captionPairs.js';
-import { captionHidden, type FusionOptions, type JointModel, readImages } from '../jointModel.js';
+import { captionHidden } from '../captionPass.js';
+import type { FusionOptions, JointModel } from '../jointModel.js';
+import { readImages } from '../readImages.js';
 import type { StateCache } from '../stateCache.js';
 
 /** How likely the captions of one image are. */

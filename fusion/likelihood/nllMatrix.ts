@@ -1,7 +1,8 @@
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
-import { type JointModel, readImages } from '../jointModel.js';
+import type { JointModel } from '../jointModel.js';
+import { readImages } from '../readImages.js';
 import type { StateCache } from '../stateCache.js';
 import { captionNlls, disposeContexts, keepContexts } from './captionNlls.js';
 

@@ -2,7 +2,10 @@ import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import { LAYER_NAMES, LAYER_PATHS, type LayerName } from '#src/tokenformer';
 import { numPatches } from '#vision';
-import { captionLogits, imageReadings, type JointModel, readImages, textBlocks } from '../jointModel.js';
+import { captionLogits } from '../captionPass.js';
+import { textBlocks } from '../jointLayers.js';
+import type { JointModel } from '../jointModel.js';
+import { imageReadings, readImages } from '../readImages.js';
 import type { StateCache } from '../stateCache.js';
 import {
   type DrawTally,

@@ -1,7 +1,7 @@
 import { tf } from '#src/engine';
 import { parameterWeights } from '#src/kernels';
 import type { ActiveGroup, AttentionContext, BlockLayers, LayerName, PattentionMath } from '#src/tokenformer';
-import type { GroupReading } from '../jointModel.js';
+import type { GroupReading } from '../readImages.js';
 
 /** What a group of a layer writes at every position, and what each of its parameter tokens writes alone. */
 export interface Written {

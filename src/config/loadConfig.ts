@@ -3,6 +3,7 @@ import { isMap, isScalar, LineCounter, parseDocument, YAMLMap } from 'yaml';
 import type { z } from 'zod';
 import { ConfigError, didYouMean } from '#src/errors';
 import { readBytes } from '#src/storage';
+import { describeValue } from './parseFile.js';
 
 /** A parsed configuration and the folder that its relative paths start from. */
 export interface LoadedConfig<T> {
@@ -83,6 +84,9 @@ function describeIssues(
   return issues.flatMap((issue): Problem[] => {
     const keys = [...prefix, ...issue.path];
     const where = keys.length === 0 ? 'the whole file' : `'${keys.map(String).join('.')}'`;
+    const found = keys.reduce<unknown>((level, key) => (level as Record<PropertyKey, unknown> | null)?.[key], value);
+    const got = (hint = ''): string =>
+      `; got ${typeof found === 'string' ? `'${found}'` : describeValue(found)}${hint}`;
     if (issue.code === 'unrecognized_keys') {
       const known = knownKeys(schema, keys, value);
       return issue.keys.map((key) => {
@@ -97,21 +101,23 @@ function describeIssues(
         .filter((branch) => branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
         .sort((a, b) => a.length - b.length);
       if (near.length > 0) return describeIssues(near[0], schema, value, keys);
-      return [{ keys, text: `${where}: ${issue.errors.map(([first]) => plainMessage(first)).join(' or ')}` }];
+      const wanted = issue.errors.map(([first]) => plainMessage(first)).join(' or ');
+      return [{ keys, text: found === undefined ? `${where} is missing: ${wanted}` : `${where}: ${wanted}${got()}` }];
     }
     const choices = choicesOf(issue);
     if (choices.length > 0) {
-      const got = keys.reduce<unknown>((level, key) => (level as Record<PropertyKey, unknown>)?.[key], value);
-      const hint = typeof got === 'string' ? didYouMean(got, choices.map(String)) : '';
-      const shown = typeof got === 'string' ? `'${got}'` : (JSON.stringify(got) ?? 'nothing');
-      return [{ keys, text: `${where}: expected ${choices.join(', ')}; got ${shown}${hint}` }];
+      const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
+      return [{ keys, text: `${where}: expected ${choices.join(', ')}${got(hint)}` }];
     }
-    return [{ keys, text: `${where}: ${plainMessage(issue)}` }];
+    if (found === undefined) return [{ keys, text: `${where} is missing: ${plainMessage(issue)}` }];
+    const isOwn = issue.code === 'custom';
+    return [{ keys, text: `${where}: ${plainMessage(issue)}${isOwn ? '' : got()}` }];
   });
 }
 
+/** What was expected, in a few words; the messages of our own checks as they are. */
 function plainMessage({ message }: z.core.$ZodIssue): string {
-  return message.replace(/^Invalid input: /, '');
+  return message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
 }
 
 /** The values that an issue would have accepted, when they can be listed. */

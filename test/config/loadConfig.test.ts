@@ -101,12 +101,12 @@ describe('problems', () => {
 
   it('a missing key points at the group it is missing from', () => {
     expect(problems('name: a\nmodel:\n  numHeads: 2\n')).toEqual([
-      "FILE:2: 'model.dModel': expected number, received undefined",
+      "FILE:2: 'model.dModel' is missing: expected number",
     ]);
   });
 
   it('a missing top-level key has no line', () => {
-    expect(problems('model:\n  dModel: 8\n')).toEqual(["FILE: 'name': expected string, received undefined"]);
+    expect(problems('model:\n  dModel: 8\n')).toEqual(["FILE: 'name' is missing: expected string"]);
   });
 
   it('a cross-check names the key it is about', () => {
@@ -131,8 +131,8 @@ describe('problems', () => {
   it('of a value that may be of several types names the type that is nearest', () => {
     const either = z.strictObject({ train: z.union([z.literal('all'), z.array(z.string()).min(1)]) });
     const line = (train: unknown): string => userErrorLine(() => parseConfig({ train }, either, 'X'));
-    expect(line(['a', 3])).toBe("X: 'train.1': expected string, received number");
-    expect(line(3)).toBe(`X: 'train': expected "all" or expected array, received number`);
+    expect(line(['a', 3])).toBe("X: 'train.1': expected string; got 3");
+    expect(line(3)).toBe(`X: 'train': expected "all" or expected array; got 3`);
   });
 
   it.each([
@@ -240,7 +240,7 @@ describe('--set', () => {
   });
 
   it('of a wrong type is told as in a file', () => {
-    expect(problems(good, ['model.dModel=wide'])[0]).toContain("'model.dModel': expected number, received string");
+    expect(problems(good, ['model.dModel=wide'])[0]).toContain("'model.dModel': expected number; got 'wide'");
   });
 
   it('of an unknown key says what was probably meant', () => {

@@ -1,0 +1,63 @@
+import { languageHidden, languageLogits } from '#language';
+import type { tf } from '#src/engine';
+import type { AttentionContext, Capture, KeyValueCache } from '#src/tokenformer';
+import { textBlocks } from './jointLayers.js';
+import type { FusionOptions, JointModel } from './jointModel.js';
+
+export interface CaptionForward extends FusionOptions {
+  /** What `readImages` gave; absent: text alone. */
+  readonly contexts?: readonly AttentionContext[];
+  /** Text alone, but with the text bridges on: what `replay` trains. */
+  readonly bridgeWithoutImage?: boolean;
+  readonly caches?: readonly KeyValueCache[];
+  /** A first pass whose caches will be read. */
+  readonly keepCaches?: boolean;
+  /** Tokens of each row that count, [batch]; as `StackOptions`. */
+  readonly lengths?: Int32Array;
+  /** Receives the intermediates of the text blocks. */
+  readonly capture?: Capture;
+}
+
+/**
+ * Final hidden states of text, with or without images. Text attends to its image's tokens and to earlier text in one joint softmax:
+ *
+ *            image     text
+ *     t1   [ 1 1 1 ] [ 1 0 0 ]
+ *     t2   [ 1 1 1 ] [ 1 1 0 ]
+ *     t3   [ 1 1 1 ] [ 1 1 1 ]
+ *
+ * (`crossAttention` reads the image columns in a softmax of their own.)
+ * Text alone takes the language backbone's own path: its states to the bit (not under `union`).
+ *
+ * @param tokenIds [batch, seqLen], int32
+ * @returns hidden [batch · seqLen, dModel]
+ */
+export function captionHidden(
+  model: JointModel,
+  tokenIds: tf.Tensor2D,
+  { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge }: CaptionForward,
+): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
+  const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
+  // A prefix stands in front of the text: to it, those are tokens that went before.
+  const isPrefix = model.config.fusion.method === 'prefix' && contexts !== undefined && contexts.length > 0;
+  const prefix = (): KeyValueCache[] | undefined =>
+    isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
+  const earlier = caches ?? prefix();
+  return languageHidden(model.tree, model.config.language.language, tokenIds, {
+    blocks,
+    ...(contexts && !isPrefix ? { contexts } : {}),
+    ...(earlier ? { caches: earlier } : {}),
+    ...(keepCaches ? { keepCaches } : {}),
+    ...(lengths ? { lengths } : {}),
+    ...(capture ? { capture } : {}),
+  });
+}
+
+/** Logits of text, [batch · seqLen, vocabSize], by `captionHidden`. */
+export function captionLogits(...args: Parameters<typeof captionHidden>): {
+  logits: tf.Tensor2D;
+  caches: readonly KeyValueCache[];
+} {
+  const { hidden, caches } = captionHidden(...args);
+  return { logits: languageLogits(args[0].tree, hidden), caches };
+}
