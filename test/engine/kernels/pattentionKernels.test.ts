@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { tf } from '#src/engine';
-import { gelu, type PattentionSettings, pattention } from '#src/kernels';
-import { describeWasm, differences, normalNumbers, resultsOf, startEngine } from '../../support/kernelComparison.js';
+import { gelu, type PattentionSettings, pattention, pattentionGroups, pattentionGroupsReference } from '#src/kernels';
+import { describeKernels, differences, normalNumbers, resultsOf, startEngine } from '../../support/kernelComparison.js';
 
 // Of output and gradients alike. Against double precision at [200, 96], n 384: 6e-7 to 8e-7, with softmax up to 1.2e-6.
 const TOLERANCE = 2e-6;
@@ -65,7 +65,7 @@ const settingsOf = (
   tau: normActivation === 'softmax' ? n : Math.sqrt(n),
 });
 
-describeWasm('Pattention', ['Pattention', 'PattentionGrad'], () => {
+describeKernels('Pattention', ['Pattention', 'PattentionGrad'], () => {
   it('agrees with the definition and its automatic gradient, any size and mode', async () => {
     const size = fc.oneof(fc.constantFrom(1, 7, 33), fc.integer({ min: 2, max: 120 }));
     const sizes = fc.record({ tokens: size, dIn: size, n: size, dOut: size });
@@ -136,6 +136,86 @@ describeWasm('Pattention', ['Pattention', 'PattentionGrad'], () => {
     const some = await resultsOf(compute({ input, params }));
     expect(some).toEqual(input ? all.slice(0, 1) : all.slice(1));
   });
+
+  it.each([2, 150])('of several groups at once is the sum of each, %s tokens', async (tokens) => {
+    // One group of more than one block of depth, and a small one.
+    const shapes: [number, number][] = [
+      [tokens, 21],
+      [500, 21],
+      [500, 35],
+      [13, 21],
+      [13, 35],
+    ];
+    const arrays = shapes.map((shape, i) => normalNumbers(i, shape, i === 1 || i === 3 ? 0.2 : 1));
+    const weight = normalNumbers(9, [tokens, 35]);
+    const { tau, ...settings } = settingsOf('l2NormGelu', 'erf', 1e-5, 30);
+    const compute = (op: typeof pattentionGroups) => () => {
+      const inputs = arrays.map((array, i) => tf.tensor2d(array, shapes[i]));
+      const apply = (...[x, ...rest]: tf.Tensor[]): tf.Tensor =>
+        op(
+          x as tf.Tensor2D,
+          [0, 2].map((at) => {
+            const [keyParamTokens, valueParamTokens] = rest.slice(at, at + 2) as tf.Tensor2D[];
+            return { keyParamTokens, valueParamTokens, tau: tau + at, trainable: true };
+          }),
+          settings,
+        );
+      return [apply(...inputs), ...tf.grads(apply)(inputs, tf.tensor2d(weight, [tokens, 35]))];
+    };
+    const apart = await differences(compute(pattentionGroups), compute(pattentionGroupsReference), 0);
+    // Measured 1e-6.
+    for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(['l2NormGelu', 'geluL2Norm', 'softmax'] as const)(
+    'leaves out tokens whose gradient is zero, %s',
+    async (mode) => {
+      // More tokens with a gradient than a chunk holds, and none at all.
+      const check = fc.asyncProperty(
+        fc.record({
+          tokens: fc.constantFrom(1, 5, 40, 1100),
+          dIn: fc.constantFrom(3, 32, 50),
+          n: fc.constantFrom(12, 65),
+          dOut: fc.constantFrom(1, 16, 37),
+        }),
+        fc.constantFrom(0, 0.3, 0.8, 0.95),
+        fc.boolean(),
+        async ({ tokens, dIn, n, dOut }, share, input) => {
+          const { tau, ...settings } = settingsOf(mode, 'erf', 1e-5, n);
+          const weight = normalNumbers(9, [tokens, dOut]);
+          const draws = normalNumbers(10, [tokens]);
+          for (let t = 0; t < tokens; t++) if (draws[t] > 1 - 2 * share) weight.fill(0, t * dOut, (t + 1) * dOut);
+          const shapes: [number, number][] = [
+            [tokens, dIn],
+            ...[n, 2 * n].flatMap((rows): [number, number][] => [
+              [rows, dIn],
+              [rows, dOut],
+            ]),
+          ];
+          const arrays = shapes.map((shape, i) => normalNumbers(i, shape, i % 2 === 1 ? 1 / Math.sqrt(dIn) : 1));
+          const compute = (plain: boolean) => () => {
+            const [x, ...params] = arrays.map((array, i) => tf.tensor2d(array, shapes[i]));
+            const apply = (...tensors: tf.Tensor[]): tf.Tensor => {
+              const [a, ...rest] = input ? tensors : [x, ...tensors];
+              const groups = [0, 2].map((at) => {
+                const [keyParamTokens, valueParamTokens] = rest.slice(at, at + 2) as tf.Tensor2D[];
+                return { keyParamTokens, valueParamTokens, tau, trainable: true };
+              });
+              if (!plain) return pattentionGroups(a as tf.Tensor2D, groups, settings, input);
+              const outputs = groups.map(({ keyParamTokens, valueParamTokens }) =>
+                plainPattention(a, keyParamTokens, valueParamTokens, { ...settings, tau }),
+              );
+              return tf.add(outputs[0], outputs[1]);
+            };
+            return tf.grads(apply)(input ? [x, ...params] : params, tf.tensor2d(weight, [tokens, dOut]));
+          };
+          const apart = await differences(compute(false), compute(true));
+          for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE_ODD);
+        },
+      );
+      await fc.assert(check, { numRuns: 25, seed: 6 });
+    },
+  );
 
   it('leaves memory as it was', async () => {
     await startEngine();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { selectEngine, tf } from '#src/engine';
-import { describeNative, differences, normalNumbers } from './nativeComparison.js';
+import { tf } from '#src/engine';
+import { describeKernels, differences, normalNumbers, startEngine } from '../../support/kernelComparison.js';
 
 // Sums of up to 600 products of normal numbers; 3e-7 measured.
 const TOLERANCE = 2e-6;
@@ -12,7 +12,7 @@ function product(a: number[], b: number[], transposeA: boolean, transposeB: bool
   return () => [tf.matMul(tf.tensor(left, a), tf.tensor(right, b), transposeA, transposeB)];
 }
 
-describeNative('BatchMatMul', () => {
+describeKernels('BatchMatMul', ['BatchMatMul'], () => {
   it('multiplies matrices of any size, either operand stored transposed', async () => {
     const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(64, 97, 300, 520));
     await fc.assert(
@@ -24,23 +24,6 @@ describeNative('BatchMatMul', () => {
       { numRuns: 60, seed: 11 },
     );
   });
-
-  it.each(['linear', 'relu', 'relu6', 'elu', 'prelu', 'leakyrelu', 'sigmoid'] as const)(
-    'with a bias and an activation, %s',
-    async (activation) => {
-      const compute = (): tf.Tensor[] => {
-        const [a, b] = [tf.tensor2d(normalNumbers(1, [9, 7]), [9, 7]), tf.tensor2d(normalNumbers(2, [5, 7]), [5, 7])];
-        const bias = tf.tensor1d(normalNumbers(3, [5]));
-        const preluActivationWeights = tf.tensor2d(normalNumbers(4, [1, 5]), [1, 5]);
-        return [tf.fused.matMul({ a, b, transposeB: true, bias, activation, preluActivationWeights })];
-      };
-      expect((await differences(compute))[0]).toBeLessThan(TOLERANCE);
-      // Nothing on the way stays behind.
-      await selectEngine('native');
-      tf.tidy(() => void compute());
-      expect((tf.backend() as unknown as { numDataIds(): number }).numDataIds()).toBe(tf.engine().state.numDataBuffers);
-    },
-  );
 
   it.each([
     { a: [5, 7, 3], b: [3, 4] },
@@ -72,14 +55,14 @@ describeNative('BatchMatMul', () => {
   });
 
   it('gives zeros for an inner size of zero and nothing for an outer one', async () => {
-    await selectEngine('native');
+    await startEngine();
     expect([...tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 3])).dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
     expect([...tf.matMul(tf.zeros([2, 0]), tf.zeros([3, 0]), false, true).dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
     expect(tf.matMul(tf.zeros([0, 2]), tf.zeros([2, 3])).shape).toEqual([0, 3]);
   });
 
   it('carries NaN through', async () => {
-    await selectEngine('native');
+    await startEngine();
     const [row, others] = tf.split(
       tf.matMul(
         tf.tensor2d([
