@@ -22,8 +22,8 @@ export function canFuse(layers: BlockLayers, context: AttentionContext | undefin
  * values → hidden and, when `recording`, one tensor of what the other one wants of it) and `TokenFormerBlockGrad` (dHidden,
  * keys and values of every group, that tensor → dX, dKeys of the trainable groups, dValues of the trainable groups, the
  * context's dKeys and dValues). Layers are in the order query, key, value, output, output groups of the context, ffn;
- * `groupsOfLayers` counts their groups. With `lengths` the tokens behind each sequence's own are padding: states and gradients
- * of 0, whatever went in.
+ * `groupsOfLayers` counts their groups. With `lengths` the tokens behind each sequence's own are padding, whose states nobody
+ * looks at: a kernel may leave them out, and give 0.
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel]
