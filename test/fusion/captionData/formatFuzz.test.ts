@@ -154,8 +154,11 @@ describe('time in proportion to the file', () => {
       return Math.min(...times);
     };
     timeOf(2000);
-    // Sixteen times the file; 256 times would be quadratic. Measured up to 91 beside other work, garbage collection in it. A
-    // millisecond is added to keep tiny times from mattering.
-    expect((timeOf(64_000) + 1000) / (timeOf(4000) + 1000)).toBeLessThan(128);
+    // Sixteen times the file; 256 times would be quadratic. A millisecond is added to keep tiny times from mattering. Beside other
+    // work a collection of garbage may fall into every reading of the large file: then both are read again.
+    let ratio = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < 5 && ratio >= 80; attempt++)
+      ratio = Math.min(ratio, (timeOf(64_000) + 1000) / (timeOf(4000) + 1000));
+    expect(ratio).toBeLessThan(80);
   });
 });
