@@ -151,11 +151,11 @@ describe('time in proportion to the file', () => {
         loadOrRefuse(() => loadCaptions({ format, path } as CaptionSource));
         return process.cpuUsage().user - start;
       });
-      return Math.min(...times);
+      return times.sort((a, b) => a - b)[1];
     };
     timeOf(2000);
     // Sixteen times the file; 256 times would be quadratic. A millisecond is added to keep tiny times from mattering. Beside other
-    // work a collection of garbage may fall into every reading of the large file: then both are read again.
+    // work a reading may hold a collection of garbage, or be a clock's tick short (0.3 of 4 ms seen): then both are read again.
     let ratio = Number.POSITIVE_INFINITY;
     for (let attempt = 0; attempt < 5 && ratio >= 80; attempt++)
       ratio = Math.min(ratio, (timeOf(64_000) + 1000) / (timeOf(4000) + 1000));
