@@ -33,7 +33,7 @@ export interface ConstantCaption {
 /**
  * The training caption that scores best as the prediction for every training image, and what it scores on other images:
  * a model below it has not shown that it uses its image. The most frequent captions are tried first, equally frequent
- * ones in seeded order. Time grows with references times candidates.
+ * ones in seeded order. Time grows with the references, hardly with the candidates.
  *
  * @param evaluation references to score the chosen caption on
  * @throws UserError when a set is empty, an image has no reference, or `candidates` is not a positive integer

@@ -109,13 +109,14 @@ function describeIssues(
       const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
       return [{ keys, text: `${where}: expected ${choices.join(', ')}${got(hint)}` }];
     }
+    // Our own checks see defaults too, and say themselves what came.
+    if (issue.code === 'custom') return [{ keys, text: `${where}: ${issue.message}` }];
     if (found === undefined) return [{ keys, text: `${where} is missing: ${plainMessage(issue)}` }];
-    const isOwn = issue.code === 'custom';
-    return [{ keys, text: `${where}: ${plainMessage(issue)}${isOwn ? '' : got()}` }];
+    return [{ keys, text: `${where}: ${plainMessage(issue)}${got()}` }];
   });
 }
 
-/** What was expected, in a few words; the messages of our own checks as they are. */
+/** What was expected, in a few words. */
 function plainMessage({ message }: z.core.$ZodIssue): string {
   return message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
 }

@@ -115,6 +115,8 @@ export function runStack(
     throw new Error(
       `runStack: expected a causal mask with lengths, got '${mask.kind}': other tokens would read padding`,
     );
+  if (lengths && lengths.length !== x.shape[0])
+    throw new Error(`runStack: expected a length for each of ${x.shape[0]} sequences, got ${lengths.length}`);
   if (caches && !capture && !keyMask && mask.kind === 'causal') {
     const decoding = { caches, ...(contexts ? { contexts } : {}) };
     if (canDecode(x, blocks, decoding)) return decodeStack(x, blocks, config, decoding);

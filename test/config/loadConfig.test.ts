@@ -115,6 +115,14 @@ describe('problems', () => {
     ]);
   });
 
+  it('a cross-check of a key that the file leaves to its default does not call it missing', () => {
+    const schema = z.strictObject({ steps: z.int(), warmup: z.int().default(10) }).superRefine((config, context) => {
+      if (config.warmup > config.steps)
+        context.addIssue({ code: 'custom', path: ['warmup'], message: `expected at most ${config.steps}, got 10` });
+    });
+    expect(userErrorLine(() => parseConfig({ steps: 4 }, schema, 'X'))).toBe("X: 'warmup': expected at most 4, got 10");
+  });
+
   it('a wrong kind says which kinds there are', () => {
     const [line] = problems(`${good}objectives:\n  - kind: clasify\n`);
     expect(line).toBe(

@@ -227,11 +227,15 @@ describeNative('a block in one call forward and one backward', () => {
     }
   });
 
-  it('leaves padding out only where no other token reads it', () => {
+  it('takes lengths only of every sequence, and where no other token reads padding', () => {
     const model = build(one);
     const options = { mask: { kind: 'full' as const }, lengths: lengthsOf(one), contexts: model.contexts! };
     expect(() => runStack(model.x as tf.Tensor as tf.Tensor3D, model.blocks, model.config, options)).toThrow(
       "expected a causal mask with lengths, got 'full'",
+    );
+    const short = { ...options, mask: one.mask, lengths: new Int32Array(2) };
+    expect(() => runStack(model.x as tf.Tensor as tf.Tensor3D, model.blocks, model.config, short)).toThrow(
+      'expected a length for each of 3 sequences, got 2',
     );
     model.release();
   });
