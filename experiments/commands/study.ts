@@ -8,7 +8,8 @@ import { runStudy } from '../study/runStudy.js';
 export const studyCommand: Command = {
   name: 'study',
   summary: 'Compare ways of joining backbones over several seeds and numbers of pairs.',
-  details: 'What is done is kept: a study that was broken off goes on. `npm run results` writes its tables.',
+  details:
+    'What is done is kept: a study that was broken off goes on. `npm run results` keeps its records and writes its tables.',
   positionals: [{ name: 'study.yaml', description: 'an experiment of kind study' }],
   options: {
     set: { description: 'override a key: --set seeds=[1]', placeholder: 'key=value', multiple: true },
