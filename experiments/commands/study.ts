@@ -14,6 +14,11 @@ export const studyCommand: Command = {
   options: {
     set: { description: 'override a key: --set seeds=[1]', placeholder: 'key=value', multiple: true },
     out: { description: 'where everything goes (default: runs/<name>)', placeholder: 'dir' },
+    records: {
+      description:
+        'cells recorded there (experiments/records/) are not run again, so another machine can finish a study',
+      placeholder: 'file.jsonl',
+    },
     ...ENGINE_OPTIONS,
     threads: { description: 'processes at a time, of one thread each (default: one a core)', placeholder: 'n' },
   },
@@ -21,6 +26,7 @@ export const studyCommand: Command = {
     const path = args.positionals[0];
     const study = parseExperimentOf(path, ['study'], args.texts('set'));
     const outDir = resolve(args.text('out') ?? `runs/${study.name}`);
-    return runStudy(study, { path, outDir, engineWords: engineWordsOf(args), threads: threadsOf(args), output });
+    const [engineWords, threads, records] = [engineWordsOf(args), threadsOf(args), args.text('records')];
+    return runStudy(study, { path, outDir, engineWords, threads, records, output });
   },
 };

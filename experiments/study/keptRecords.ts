@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parseJson, writeFileAtomic } from '#src/storage';
+import { UserError } from '#src/errors';
+import { parseJson, readBytes, writeFileAtomic } from '#src/storage';
 import { type StudyCell, studyCells } from './studyCells.js';
 import type { StudyExperiment } from './studyConfig.js';
 import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyRecord.js';
@@ -13,12 +14,7 @@ import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyR
  * @throws ConfigError when the run's folder has a record of other settings
  */
 export function keepRecords(study: StudyExperiment, digest: string, outDir: string, path: string): StudyRecord[] {
-  const earlier = existsSync(path)
-    ? readFileSync(path, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => parseJson(Buffer.from(line), path, 'study record') as StudyRecord)
-    : [];
+  const earlier = existsSync(path) ? readRecords(path) : [];
   const recordOf = (cell: StudyCell): StudyRecord | undefined => {
     const settings = cellSettings(study, cell, digest);
     return readRecord(outDir, cell, settings) ?? earlier.find((record) => isMadeWith(record, settings));
@@ -31,4 +27,26 @@ export function keepRecords(study: StudyExperiment, digest: string, outDir: stri
     writeFileAtomic(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
   return records;
+}
+
+/**
+ * The records of a file that `keepRecords` wrote.
+ *
+ * @throws UserError naming the line that is none
+ */
+export function readRecords(path: string): StudyRecord[] {
+  return readBytes(path, 'study records')
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line, i) => {
+      if (line === '') return [];
+      const record = parseJson(
+        Buffer.from(line),
+        `${path}: line ${i + 1}`,
+        'study record',
+      ) as Partial<StudyRecord> | null;
+      if (!record?.settings)
+        throw new UserError(`${path}: line ${i + 1}: expected a record that \`npm run results\` kept`);
+      return [record as StudyRecord];
+    });
 }

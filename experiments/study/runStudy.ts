@@ -9,10 +9,19 @@ import { PROVENANCE, type RunProvenance } from '#src/training';
 import { startChild } from '../childStage.js';
 import { requirePrecisions } from '../engineOption.js';
 import { parseExperimentOf } from '../parseExperiment.js';
+import { readRecords } from './keptRecords.js';
 import { stageFiles } from './stageFiles.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import type { StudyExperiment } from './studyConfig.js';
-import { cellSettings, readRecord, recordPath, type StudyRecord, type StudySettings, studySet } from './studyRecord.js';
+import {
+  cellSettings,
+  isMadeWith,
+  readRecord,
+  recordPath,
+  type StudyRecord,
+  type StudySettings,
+  studySet,
+} from './studyRecord.js';
 
 export interface StudyOptions {
   /** Path of the study file. */
@@ -21,6 +30,8 @@ export interface StudyOptions {
   readonly engineWords: readonly string[];
   /** Processes at a time, of one thread each; undefined for one a core. */
   readonly threads: number | undefined;
+  /** A file of kept records: the cells that it has are not run again. */
+  readonly records: string | undefined;
   readonly output: Output;
 }
 
@@ -28,16 +39,19 @@ const BACKBONES = ['vision', 'language'] as const;
 
 /**
  * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
- * there are cores, each on one thread. What is done is kept: a study that was broken off goes on.
+ * there are cores, each on one thread. What is done is kept: a study that was broken off goes on, elsewhere too where its records
+ * are given.
  */
 export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
   const started = performance.now();
   const { files, precisions, digest } = stageFiles(study, path);
   // A folder of another study is refused before anything runs.
+  const recorded = options.records === undefined ? [] : readRecords(options.records);
   const cells = studyCells(study).map((cell) => {
     const settings = cellSettings(study, cell, digest);
-    return { cell, settings, isDone: readRecord(outDir, cell, settings) !== undefined };
+    const isKept = recorded.some((record) => isMadeWith(record, settings));
+    return { cell, settings, done: readRecord(outDir, cell, settings) ? 'there already' : isKept ? 'recorded' : '' };
   });
   await requirePrecisions(precisions);
   const failure = new AbortController();
@@ -65,7 +79,7 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const backbones = study.seeds.flatMap((seed) =>
     BACKBONES.flatMap((kind) =>
       (['trained', 'random'] as const)
-        .filter((state) => study.rows.some((row) => row[kind] === state))
+        .filter((state) => cells.some(({ cell, done }) => !done && cell.seed === seed && cell.row[kind] === state))
         .map((state) => ({ kind, state, seed })),
     ),
   );
@@ -77,13 +91,13 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     output.line(`${label}: ${process.seconds.toFixed(0)} s`);
   });
 
-  let done = 0;
-  await eachAtOnce(atOnce, cells, async ({ cell, settings, isDone }) => {
+  let ended = 0;
+  await eachAtOnce(atOnce, cells, async ({ cell, settings, done }) => {
     const { row, seed, pairs } = cell;
     const label = `seed ${seed} ${row.name}${pairs === null ? '' : `, ${pairs} pairs`}`;
-    if (!isDone) await runCell(cell, settings, label);
-    done++;
-    output.line(`${done}/${cells.length} ${label}${isDone ? ': there already' : ''}`);
+    if (!done) await runCell(cell, settings, label);
+    ended++;
+    output.line(`${ended}/${cells.length} ${label}${done && `: ${done}`}`);
   });
   const seconds = (performance.now() - started) / 1000;
   output.line(`${cells.length} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);

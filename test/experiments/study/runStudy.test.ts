@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -84,6 +93,26 @@ it('keeps what is done when it is run again', async () => {
   expect(stdout.match(/there already/g)).toHaveLength(3);
   expect(statSync(path).mtimeMs).toBe(before);
 }, 60_000);
+
+it('runs neither the cells that are recorded nor the backbones that only they need', async () => {
+  const records = join(folder, 'records.jsonl');
+  writeFileSync(
+    records,
+    `${JSON.stringify(recordOf('bridge/pairs-6'))}\n${JSON.stringify(recordOf('zero-trained/untrained'))}\n`,
+  );
+  const { code, stdout } = await tokenfuse(words('--records', records, '--out', 'elsewhere'), folder);
+  expect(code).toBe(0);
+  expect(stdout.match(/bridge, 6 pairs: recorded|zero trained: recorded/g)).toHaveLength(2);
+  const seed = join(folder, 'elsewhere', 'seed-1');
+  expect(readdirSync(seed).sort()).toEqual(['cross-random-vision', 'language', 'vision-random']);
+}, 60_000);
+
+it('refuses records that are none, by their line', async () => {
+  const records = join(folder, 'others.jsonl');
+  writeFileSync(records, `${JSON.stringify(recordOf('bridge/pairs-6'))}\n{"caption":"a cat"}\n`);
+  const line = await refusal(words('--records', records, '--out', 'elsewhere'), folder, 1);
+  expect(line).toMatch(/others\.jsonl: line 2: expected a record that `npm run results` kept$/);
+});
 
 it('refuses a folder of other settings, in one line', async () => {
   const line = await refusal(words('--set', 'rows.1.align=[training.steps=3, training.warmupSteps=0]'), folder, 2);
