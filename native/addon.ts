@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NumberArray } from './memoryPool.js';
+
+export type NumberArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 /**
  * What a compiled kernel takes: numbers first, then lists of arrays, then typed arrays; `undefined` for an array that is

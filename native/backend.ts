@@ -1,4 +1,5 @@
-import type { MemoryPool, NumberArray, PoolBlock } from './memoryPool.js';
+import type { NumberArray } from './addon.js';
+import type { MemoryPool, PoolBlock } from './memoryPool.js';
 import type { BackendValues, DataType, KernelBackend, TensorInfo, Tf } from './tensorFlow.js';
 
 /** What the cpu backend keeps of a tensor; `block` is set where its numbers lie in the pool. */

@@ -1,7 +1,5 @@
 import type { Addon } from './addon.js';
 
-export type NumberArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-
 /** Memory for tensors that is used again once they are disposed: a step finds the pages of the step before. */
 export interface MemoryPool {
   /** `bytes` bytes, 64-byte aligned, contents undefined. */

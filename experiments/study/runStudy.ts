@@ -46,8 +46,8 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
   const started = performance.now();
   const { files, precisions, digest } = stageFiles(study, path);
-  // A folder of another study is refused before anything runs.
   const recorded = options.records === undefined ? [] : readRecords(options.records);
+  // A folder of another study is refused before anything runs.
   const cells = studyCells(study).map((cell) => {
     const settings = cellSettings(study, cell, digest);
     const isKept = recorded.some((record) => isMadeWith(record, settings));

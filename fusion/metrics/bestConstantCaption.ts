@@ -1,9 +1,10 @@
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { type CaptionSet, countReferences } from './captionPairs.js';
+import type { ScoreOptions } from './captionStatistics.js';
 import { constantBleu4, constantCiderD } from './constantScores.js';
 import type { CountedCaption } from './countedCaption.js';
-import { type CaptionScores, type ScoreOptions, scoreCaptions } from './scoreCaptions.js';
+import { type CaptionScores, scoreCaptions } from './scoreCaptions.js';
 
 /** What a constant caption is chosen by. */
 export type ConstantMetric = 'ciderD' | 'bleu4';

@@ -2,10 +2,27 @@ import { bleuOfTotals, bleuTotals } from './bleu.js';
 import { type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
 import { ciderD } from './ciderD.js';
 import { MAX_NGRAM } from './countedCaption.js';
+import type { DocumentFrequencies } from './documentFrequencies.js';
 import { meteorOfTotals, meteorTotals, rememberedStems } from './meteorExactStem.js';
+import type { TokenizeOptions } from './ptbTokenize.js';
 import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
 import { rougeL } from './rougeL.js';
-import type { CaptionMetrics, ScoreOptions } from './scoreCaptions.js';
+
+/** The caption metrics: BLEU, METEOR-like and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
+export interface CaptionMetrics {
+  readonly bleu1: number;
+  readonly bleu2: number;
+  readonly bleu3: number;
+  readonly bleu4: number;
+  readonly meteorExactStem: number;
+  readonly rougeL: number;
+  readonly ciderD: number;
+}
+
+export interface ScoreOptions extends TokenizeOptions {
+  /** Where CIDEr's idf comes from (tokenized alike); the evaluated references when not given. */
+  readonly documentFrequencies?: DocumentFrequencies;
+}
 
 /** One vector per image; the scores of any set of these images are functions of its sum (`scoresOfSums`). */
 export interface CaptionStatistics {

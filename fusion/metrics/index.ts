@@ -9,9 +9,11 @@ export { type BootstrapInterval, bootstrapInterval } from './bootstrapInterval.j
 export { type CaptionDiagnostics, captionDiagnostics } from './captionDiagnostics.js';
 export { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
 export {
+  type CaptionMetrics,
   type CaptionStatistics,
   captionIntervals,
   captionStatistics,
+  type ScoreOptions,
   scoresOfSums,
   sumOf,
 } from './captionStatistics.js';
@@ -22,10 +24,4 @@ export { type DocumentFrequencies, documentFrequencies } from './documentFrequen
 export { porterStem } from './porterStem.js';
 export { ptbTokenize, type TokenizeOptions } from './ptbTokenize.js';
 export { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
-export {
-  type CaptionMetrics,
-  type CaptionScores,
-  type ScoreOptions,
-  scoreCaptions,
-  scoresOf,
-} from './scoreCaptions.js';
+export { type CaptionScores, scoreCaptions, scoresOf } from './scoreCaptions.js';

@@ -1,28 +1,17 @@
 import type { CaptionPredictions, CaptionSet } from './captionPairs.js';
-import { type CaptionStatistics, captionStatistics, scoresOfSums, sumOf } from './captionStatistics.js';
-import type { DocumentFrequencies } from './documentFrequencies.js';
-import type { TokenizeOptions } from './ptbTokenize.js';
-
-/** The caption metrics: BLEU, METEOR-like and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
-export interface CaptionMetrics {
-  readonly bleu1: number;
-  readonly bleu2: number;
-  readonly bleu3: number;
-  readonly bleu4: number;
-  readonly meteorExactStem: number;
-  readonly rougeL: number;
-  readonly ciderD: number;
-}
+import {
+  type CaptionMetrics,
+  type CaptionStatistics,
+  captionStatistics,
+  type ScoreOptions,
+  scoresOfSums,
+  sumOf,
+} from './captionStatistics.js';
 
 /** Scores of a set of captions. BLEU and METEOR of the set are not the means of its images; ROUGE-L and CIDEr-D are. */
 export interface CaptionScores extends CaptionMetrics {
   /** One entry per image, in ascending order of id. */
   readonly perImage: readonly (CaptionMetrics & { readonly imageId: number })[];
-}
-
-export interface ScoreOptions extends TokenizeOptions {
-  /** Where CIDEr's idf comes from (tokenized alike); the evaluated references when not given. */
-  readonly documentFrequencies?: DocumentFrequencies;
 }
 
 /**

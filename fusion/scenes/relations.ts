@@ -1,7 +1,6 @@
 /** @file Where one object lies relative to another: the words, when they are true, and when they are clear. */
-import type { Disagreement, Scene, SceneObject } from './scene.js';
+import type { Axis, Disagreement, Scene, SceneObject } from './scene.js';
 
-export type Axis = 'x' | 'y';
 export type Relation = 'left' | 'right' | 'above' | 'below';
 
 interface RelationMeaning {

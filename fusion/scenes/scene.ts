@@ -1,6 +1,5 @@
 /** @file The ground truth of one image. */
 import type { Colour, Shape, Size } from './attributes.js';
-import type { Axis } from './relations.js';
 
 export interface SceneObject {
   readonly shape: Shape;
@@ -28,6 +27,8 @@ export interface Scene {
   readonly ground: Ground;
   readonly objects: readonly SceneObject[];
 }
+
+export type Axis = 'x' | 'y';
 
 /** The pair and axis for which the first object's own side of the image does not tell the relation. */
 export interface Disagreement {

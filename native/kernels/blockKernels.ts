@@ -1,4 +1,4 @@
-import type { NumberArray } from '../memoryPool.js';
+import type { NumberArray } from '../addon.js';
 import type { Attributes, KernelContext, NativeKernel, TensorInfo } from './kernelContext.js';
 import { type ParamTokens, pattentionCalls } from './pattentionKernels.js';
 import { rotaryTables } from './rotaryKernel.js';

@@ -1,6 +1,5 @@
-import type { Addon } from '../addon.js';
+import type { Addon, NumberArray } from '../addon.js';
 import type { NativeBackend } from '../backend.js';
-import type { NumberArray } from '../memoryPool.js';
 import type { Attributes, TensorInfo, Tensors, Tf } from '../tensorFlow.js';
 
 export type { Attributes, TensorInfo, Tensors } from '../tensorFlow.js';

@@ -1,4 +1,4 @@
-import type { NumberArray } from '../memoryPool.js';
+import type { NumberArray } from '../addon.js';
 import {
   expectRank,
   type KernelContext,
