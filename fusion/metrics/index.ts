@@ -1,9 +1,8 @@
 export {
-  bestConstantCaption,
   bestConstantCaptions,
   type ConstantCaption,
   type ConstantCaptionOptions,
-} from './bestConstantCaption.js';
+} from './bestConstantCaptions.js';
 export type { BleuScores } from './bleu.js';
 export { type BootstrapInterval, bootstrapInterval } from './bootstrapInterval.js';
 export { type CaptionDiagnostics, captionDiagnostics } from './captionDiagnostics.js';

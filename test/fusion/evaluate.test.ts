@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { ATTRIBUTE_NAMES, type EvaluatedSet, EvaluateExperiment, type EvaluationResult, evaluate, ROWS } from '#fusion';
 import { captionsById, loadCaptions, readPredictions } from '#fusion/captionData';
-import { bestConstantCaption } from '#fusion/metrics';
+import { bestConstantCaptions } from '#fusion/metrics';
 import { generateScenes, RELATION_OF_WORD, ScenesConfig } from '#fusion/scenes';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { selectEngine, tf } from '#src/engine';
@@ -115,7 +115,7 @@ describe('evaluate', () => {
     expect(sets[0].samples.map(({ imageId, generated }) => [imageId, generated])).toEqual([...own]);
     const constant = readPredictions(join(outDir, 'predictions', 'seen', 'constant-cider-d.json'));
     const training = captionsById(loadCaptions(join(folder, 'captions.json')));
-    const { caption } = bestConstantCaption(training, undefined, { seed: 5 });
+    const [{ caption }] = bestConstantCaptions(training, ['ciderD'], { seed: 5 });
     expect(new Set(constant.values())).toEqual(new Set([caption]));
   });
 

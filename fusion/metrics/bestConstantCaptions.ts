@@ -1,17 +1,14 @@
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { type CaptionSet, countReferences } from './captionPairs.js';
-import type { ScoreOptions } from './captionStatistics.js';
 import { constantBleu4, constantCiderD } from './constantScores.js';
 import type { CountedCaption } from './countedCaption.js';
-import { type CaptionScores, scoreCaptions } from './scoreCaptions.js';
+import type { TokenizeOptions } from './ptbTokenize.js';
 
 /** What a constant caption is chosen by. */
 export type ConstantMetric = 'ciderD' | 'bleu4';
 
-export interface ConstantCaptionOptions extends ScoreOptions {
-  /** 'ciderD' when not given. */
-  readonly metric?: ConstantMetric;
+export interface ConstantCaptionOptions extends TokenizeOptions {
   /** How many different training captions are tried at most; 1000 when not given. */
   readonly candidates?: number;
   /** Draws the captions that are tried where there are more; 0 when not given. */
@@ -22,48 +19,28 @@ export interface ConstantCaptionOptions extends ScoreOptions {
 export interface ConstantCaption {
   /** Tokenized, the same for every image. */
   readonly caption: string;
-  /** The chosen metric on the training references, its idf from them. */
+  /** The metric on the training references, its idf from them. */
   readonly trainScore: number;
   readonly numTried: number;
   /** Different captions in the training references. */
   readonly numDistinct: number;
-  /** Scores on the evaluation references, when these were given. */
-  readonly evaluation?: CaptionScores;
 }
 
 /**
- * The training caption that scores best as the prediction for every training image, and what it scores on other images:
- * a model below it has not shown that it uses its image. The most frequent captions are tried first, equally frequent
- * ones in seeded order. Time grows with the references, hardly with the candidates.
+ * For each metric the training caption that scores best as the prediction for every training image: a model below it has not
+ * shown that it uses its image. The most frequent captions are tried first, equally frequent ones in seeded order. Time grows
+ * with the references, hardly with the candidates.
  *
- * @param evaluation references to score the chosen caption on
- * @throws UserError when a set is empty, an image has no reference, or `candidates` is not a positive integer
- */
-export function bestConstantCaption(
-  trainReferences: CaptionSet,
-  evaluation?: CaptionSet,
-  options: ConstantCaptionOptions = {},
-): ConstantCaption {
-  const { metric = 'ciderD', ...rest } = options;
-  const [chosen] = bestConstantCaptions(trainReferences, [metric], rest);
-  if (evaluation === undefined) return chosen;
-  const predictions = new Map([...evaluation.keys()].map((id) => [id, chosen.caption]));
-  return { ...chosen, evaluation: scoreCaptions(predictions, evaluation, options) };
-}
-
-/**
- * The best constant caption by each of several metrics, from one count of the references.
- *
- * @throws UserError as `bestConstantCaption`
+ * @throws UserError when the set is empty, an image has no reference, or `candidates` is not a positive integer
  */
 export function bestConstantCaptions(
   trainReferences: CaptionSet,
   metrics: readonly ConstantMetric[],
-  options: Omit<ConstantCaptionOptions, 'metric'> = {},
+  options: ConstantCaptionOptions = {},
 ): ConstantCaption[] {
   const { candidates: limit = 1000, seed = 0 } = options;
   if (!Number.isInteger(limit) || limit < 1) {
-    throw new UserError(`bestConstantCaption: expected candidates to be a positive integer, got ${limit}`);
+    throw new UserError(`bestConstantCaptions: expected candidates to be a positive integer, got ${limit}`);
   }
   const images = countReferences(trainReferences, options);
   const distinct = byFrequency(
