@@ -56,11 +56,15 @@ export function languageDecodeForward(tree: ParameterTree, config: LanguageConfi
   const blocks = languageBlocks(tree, config);
   return (tokenIds, memory) => {
     const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, keepCaches: true, ...memory });
-    const [rows, newTokens] = tokenIds.shape;
-    const perRow = tf.reshape(hidden, [rows, newTokens, -1]); // [rows, newTokens, dModel]
-    const last = tf.reshape(tf.slice(perRow, [0, newTokens - 1, 0], [-1, 1, -1]), [rows, -1]); // [rows, dModel]
-    return { logits: languageLogits(tree, last as tf.Tensor2D), caches };
+    return { logits: languageLogits(tree, lastOfRows(hidden, tokenIds.shape)), caches };
   };
+}
+
+/** [rows · newTokens, dModel] → [rows, dModel]; after the prompt there is nothing to take out. */
+function lastOfRows(hidden: tf.Tensor2D, [rows, newTokens]: readonly number[]): tf.Tensor2D {
+  if (newTokens === 1) return hidden;
+  const perRow = tf.reshape(hidden, [rows, newTokens, -1]); // [rows, newTokens, dModel]
+  return tf.reshape(tf.slice(perRow, [0, newTokens - 1, 0], [-1, 1, -1]), [rows, -1]) as tf.Tensor2D;
 }
 
 /** A continuation, and log p of its tokens in nats (with the stop token where it has one). */

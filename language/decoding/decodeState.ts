@@ -45,6 +45,8 @@ export function createDecodeState(
   let rows = batch;
   let caches: readonly KeyValueCache[] | undefined;
   let current = contexts;
+  /** log Σ exp z = z_0 + the cross-entropy of label 0; made once for as many rows. */
+  let firstLabels: readonly [labels: tf.Tensor1D, weights: tf.Tensor1D] | undefined;
   /** The input that each row belongs to: rows of one input read the same context. */
   let inputs: readonly number[] = Array.from({ length: batch }, (_, i) => i);
 
@@ -59,14 +61,21 @@ export function createDecodeState(
     current = fresh;
   }
 
+  function labelsOfRows(): readonly [labels: tf.Tensor1D, weights: tf.Tensor1D] {
+    if (firstLabels?.[0].shape[0] !== rows) {
+      tf.dispose([...(firstLabels ?? [])]);
+      firstLabels = [tf.zeros([rows], 'int32'), tf.ones([rows])] as const;
+    }
+    return firstLabels;
+  }
+
   return {
     async advance(tokenIds) {
+      const labels = labelsOfRows();
       const pass = tf.tidy(() => {
         const memory = { ...(current ? { contexts: current } : {}), ...(caches ? { caches } : {}) };
         const result = forward(tf.tensor2d(tokenIds, [rows, tokenIds.length / rows], 'int32'), memory);
-        // log Σ exp z = z_0 + the cross-entropy of label 0.
-        const firstLabels = tf.zeros([rows], 'int32') as tf.Tensor1D;
-        const losses = softmaxCrossEntropy(result.logits, firstLabels, tf.ones([rows]) as tf.Tensor1D);
+        const losses = softmaxCrossEntropy(result.logits, ...labels);
         return {
           logits: result.logits,
           losses,
@@ -98,6 +107,8 @@ export function createDecodeState(
     dispose() {
       replaceCaches(undefined);
       replaceContexts(undefined);
+      tf.dispose([...(firstLabels ?? [])]);
+      firstLabels = undefined;
     },
   };
 }
