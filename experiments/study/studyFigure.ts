@@ -3,7 +3,9 @@ import type { StudyScore } from './studyConfig.js';
 import { type Spread, type StudyLine, spreadOf } from './studyTable.js';
 
 const WIDTH = 900;
+/** Least width of the labels' column, and of a character there. */
 const LABELS = 330;
+const CHARACTER = 7;
 const RIGHT = 24;
 /** Least height of a row, and the distance of two test sets in it. */
 const ROW = 22;
@@ -24,7 +26,9 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
   const drawn = lines.filter((line) => sets.some((set) => spreadOf(line.sets.get(set) ?? [], score) !== null));
   const rowHeight = Math.max(ROW, sets.length * STEP + 10);
   const height = TOP + drawn.length * rowHeight + 34;
-  const x = (value: number): number => LABELS + (Math.min(value, highest) / highest) * (WIDTH - LABELS - RIGHT);
+  const labels = drawn.map(({ name, pairs }) => (pairs === null ? name : `${name}, ${pairs} pairs`));
+  const left = Math.max(LABELS, 20 + CHARACTER * Math.max(...labels.map((label) => label.length)));
+  const x = (value: number): number => left + (Math.min(value, highest) / highest) * (WIDTH - left - RIGHT);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest);
   const bottom = TOP + drawn.length * rowHeight;
   const mark = ({ mean, low, high }: Spread, y: number, colour: string): SafeHtml =>
@@ -33,12 +37,11 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
 <title>${title}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="8" y="20" font-weight="bold">${title}</text>
-${sets.map((set, i) => html`<circle cx="${LABELS + i * 130 + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${LABELS + i * 130 + 16}" y="38">${set}</text>`)}
+${sets.map((set, i) => html`<circle cx="${left + i * 130 + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${left + i * 130 + 16}" y="38">${set}</text>`)}
 ${ticks.map((tick) => html`<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" stroke="#d4d4d8"/><text x="${x(tick)}" y="${bottom + 18}" text-anchor="middle" fill="#52525b">${Number(tick.toFixed(2))}</text>`)}
 ${drawn.map((line, row) => {
   const y = TOP + row * rowHeight + rowHeight / 2;
-  const label = line.pairs === null ? line.name : `${line.name}, ${line.pairs} pairs`;
-  return html`<text x="8" y="${y + 4}">${label}</text>${sets.map((set, i) => {
+  return html`<text x="8" y="${y + 4}">${labels[row]}</text>${sets.map((set, i) => {
     const spread = spreadOf(line.sets.get(set) ?? [], score);
     return spread && mark(spread, y + (i - (sets.length - 1) / 2) * STEP, COLOURS[i % COLOURS.length]);
   })}`;

@@ -79,4 +79,14 @@ describe('the figure of a study', () => {
     expect(markup).toContain('CIDEr-D &amp; more');
     expect(markup).toContain('bridge, 2000 pairs');
   });
+
+  it('begins to the right of its longest label', () => {
+    const name = 'a way of joining with a rather long name, four times the steps';
+    const lines = studyLines(RECORDS).map((line, i) => (i === 0 ? { ...line, name } : line));
+    const { markup } = studyFigure(lines, 'CIDEr-D', 'CIDEr-D', 10);
+    expect(markup).toContain(`${name}, 500 pairs`);
+    const [, zero] = markup.match(/<line x1="([\d.]+)"/) ?? []; // the first tick's
+    // 13 px of a sans-serif face: 6.2 px a character on average.
+    expect(Number(zero)).toBeGreaterThan(8 + 6.2 * `${name}, 500 pairs`.length);
+  });
 });
