@@ -98,11 +98,23 @@ INLINE V ratio(V x, V y) {
 }
 #else
 INLINE V ratio(V x, V y) { return x / y; }
+#if defined(__AVX2__)
+/** Ones in the lanes that count. */
+INLINE __m256i lanes(Part part) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(part.count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE V load(const float* p, Part part, float rest = 0) {
+  const __m256i mask = lanes(part);
+  return reinterpret_cast<V>(
+      _mm256_blendv_ps(_mm256_set1_ps(rest), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask)));
+}
+#else
 INLINE V load(const float* p, Part part, float rest = 0) {
   V x = splat(rest);
   for (long i = 0; i < part.count; i++) x[i] = p[i];
   return x;
 }
+#endif
 INLINE void store(float* p, V x, Part part) {
   for (long i = 0; i < part.count; i++) p[i] = x[i];
 }
