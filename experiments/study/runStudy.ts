@@ -39,8 +39,8 @@ const BACKBONES = ['vision', 'language'] as const;
 
 /**
  * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
- * there are cores, each on one thread. What is done is kept: a study that was broken off goes on, elsewhere too where its records
- * are given.
+ * there are cores, each on one thread. What is done is kept: a study that was broken off goes on, elsewhere too where its
+ * records are given.
  */
 export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const { path, outDir, engineWords, threads: atOnce = availableParallelism(), output } = options;
@@ -53,6 +53,9 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     const isKept = recorded.some((record) => isMadeWith(record, settings));
     return { cell, settings, done: readRecord(outDir, cell, settings) ? 'there already' : isKept ? 'recorded' : '' };
   });
+  const numRecorded = cells.filter(({ done }) => done === 'recorded').length;
+  if (options.records !== undefined)
+    output.line(`${numRecorded} of ${cells.length} cells are recorded in ${options.records}`);
   await requirePrecisions(precisions);
   const failure = new AbortController();
   const failed: unknown[] = [];
@@ -100,7 +103,7 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     output.line(`${ended}/${cells.length} ${label}${done && `: ${done}`}`);
   });
   const seconds = (performance.now() - started) / 1000;
-  output.line(`${cells.length} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
+  output.line(`${cells.length - numRecorded} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
   return { outDir, cells: cells.length, seconds };
 
   async function runCell(cell: StudyCell, settings: StudySettings, label: string): Promise<void> {

@@ -102,6 +102,8 @@ it('runs neither the cells that are recorded nor the backbones that only they ne
   );
   const { code, stdout } = await tokenfuse(words('--records', records, '--out', 'elsewhere'), folder);
   expect(code).toBe(0);
+  expect(stdout).toContain('2 of 3 cells are recorded in');
+  expect(stdout).toMatch(/^1 cells in /m);
   expect(stdout.match(/bridge, 6 pairs: recorded|zero trained: recorded/g)).toHaveLength(2);
   const seed = join(folder, 'elsewhere', 'seed-1');
   expect(readdirSync(seed).sort()).toEqual(['cross-random-vision', 'language', 'vision-random']);
