@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { captionDiagnostics, captionIntervals, captionStatistics, scoresOf } from '#fusion/metrics';
+import { captionDiagnostics, captionIntervals, captionStatistics, scoresOf } from '#captions/metrics';
 import { renderTable } from '#src/cli';
 import { createRandom } from '#src/random';
 

@@ -6,8 +6,8 @@
  * are medians over rounds, per caption, without the vision backbone's part.
  */
 import { join } from 'node:path';
+import { listImages } from '#captions/formats';
 import { captionCandidates, imageStates, loadJointModel } from '#fusion';
-import { listImages } from '#fusion/captionData';
 import { Decoding } from '#language';
 import { type EngineName, selectEngine, tf } from '#src/engine';
 import { readBytes } from '#src/storage';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { AlignExperiment, EvaluateExperiment, MergeRecipe } from '#fusion';
-import { ScenesConfig } from '#fusion/scenes';
+import { EvaluateExperiment } from '#evaluation';
+import { AlignExperiment, MergeRecipe } from '#fusion';
 import { LanguageExperiment } from '#language';
+import { ScenesConfig } from '#scenes';
 import { type LoadedConfig, loadConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { VisionExperiment } from '#vision';

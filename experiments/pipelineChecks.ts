@@ -1,4 +1,5 @@
-import { type Evaluation, type EvaluationRow, type MergeReport, ROWS } from '#fusion';
+import { type Evaluation, type EvaluationRow, ROWS } from '#evaluation';
+import type { MergeReport } from '#fusion';
 import type { PipelineExperiment } from './pipelineConfig.js';
 
 /** Whether a finished pipeline reached what its file expects. */

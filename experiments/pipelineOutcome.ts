@@ -1,4 +1,5 @@
-import type { Evaluation, MergePlan, MergeReport } from '#fusion';
+import type { Evaluation } from '#evaluation';
+import type { MergePlan, MergeReport } from '#fusion';
 import type { ChildResult } from './childStage.js';
 import type { PipelineCheck } from './pipelineChecks.js';
 

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { CaptionSample, EvaluatedSet } from '#fusion';
-import { ROWS } from '#fusion';
+import type { CaptionSample, EvaluatedSet } from '#evaluation';
+import { ROWS } from '#evaluation';
 import {
   evaluationResults,
   type GalleryItem,
@@ -9,7 +9,7 @@ import {
   type ReportCurves,
   thumbnail,
   writeReport,
-} from '#fusion/report';
+} from '#evaluation/report';
 import { createRandom } from '#src/random';
 import { readJson } from '#src/storage';
 import { readMetrics } from '#src/tracking';

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { EvaluatedSet } from '#fusion';
+import type { EvaluatedSet } from '#evaluation';
 import { readJson, replaceSection } from '#src/storage';
 import { packageRoot } from './packageRoot.js';
 import type { PipelineCheck } from './pipelineChecks.js';

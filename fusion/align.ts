@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
-import type { Scene } from '#fusion/scenes';
 import { openTextDataset, summedTokenLoss, type TextDataset, totalWeight } from '#language';
+import type { Scene } from '#scenes';
+import { readScenes } from '#scenes';
 import { type Output, renderTable } from '#src/cli';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError, UserError } from '#src/errors';
@@ -13,7 +14,6 @@ import { isFusionParameter } from './jointConfig.js';
 import { type JointModel, loadJointModel } from './jointModel.js';
 import { backboneHashes, MERGE_REPORT } from './merge.js';
 import { imageStates, readImages } from './readImages.js';
-import { readScenes } from './readScenes.js';
 import { isJoint } from './recipe.js';
 import { createRelationProbe, relationShares } from './relationChoice.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';

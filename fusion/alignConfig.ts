@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { captionKeys, refuseImagesTwice } from '#fusion/captionData';
+import { captionKeys, refuseImagesTwice } from '#captions/formats';
 import { TextDataConfig } from '#language';
 import { TrainingConfig } from '#src/training';
 import { TokenWeightRule } from './tokenWeights.js';

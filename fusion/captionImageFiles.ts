@@ -1,4 +1,4 @@
-import type { CaptionImage } from '#fusion/captionData';
+import type { CaptionImage } from '#captions/formats';
 import type { Decoding } from '#language';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';

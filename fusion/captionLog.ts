@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, tr
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { CaptionImage } from '#fusion/captionData';
+import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, UserError } from '#src/errors';
 import type { CaptionedFile } from './captionImageFiles.js';

@@ -1,4 +1,4 @@
-import { type CaptionedImage, type CaptionSource, captionSourceName, loadCaptions } from '#fusion/captionData';
+import { type CaptionedImage, type CaptionSource, captionSourceName, loadCaptions } from '#captions/formats';
 import { type TextBatch, type Tokenizer, textBatch } from '#language';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';

@@ -6,16 +6,13 @@ export { type CaptionLog, type CaptionSettings, openCaptionLog } from './caption
 export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
-export * from './evaluate.js';
-export * from './evaluateConfig.js';
-export * from './evaluation.js';
 export * from './jointConfig.js';
+export { textBlocks } from './jointLayers.js';
 export * from './jointModel.js';
 export * from './merge.js';
 export * from './mergePlan.js';
 export * from './mergePlanText.js';
 export * from './readImages.js';
-export * from './readScenes.js';
 export * from './recipe.js';
 export * from './relationChoice.js';
 export * from './stateCache.js';

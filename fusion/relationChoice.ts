@@ -1,4 +1,5 @@
-import { type BootstrapInterval, bootstrapInterval } from '#fusion/metrics';
+import { type BootstrapInterval, bootstrapInterval } from '#captions/metrics';
+import { languageLogits, type Tokenizer } from '#language';
 import {
   assignPhrases,
   ownSideAnswers,
@@ -10,8 +11,7 @@ import {
   relationHolds,
   type Scene,
   type SceneObject,
-} from '#fusion/scenes';
-import { languageLogits, type Tokenizer } from '#language';
+} from '#scenes';
 import { tf } from '#src/engine';
 import type { CaptionPairs } from './captionPairs.js';
 import { captionHidden } from './captionPass.js';

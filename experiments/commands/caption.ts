@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
+import { type CaptionImage, listImages, writePredictions } from '#captions/formats';
 import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
-import { type CaptionImage, listImages, writePredictions } from '#fusion/captionData';
 import type { Command, JsonObject, Output } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { readBytes, sha256 } from '#src/storage';

@@ -1,6 +1,6 @@
-import { captionSourceArgument, captionsById, loadCaptions, readPredictions } from '#fusion/captionData';
-import { compareCaptions } from '#fusion/metrics';
-import { comparisonTable } from '#fusion/scoring';
+import { captionSourceArgument, captionsById, loadCaptions, readPredictions } from '#captions/formats';
+import { compareCaptions } from '#captions/metrics';
+import { comparisonTable } from '#captions/scoring';
 import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { wholeNumber } from '../wholeNumber.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { evaluate } from '#fusion';
-import { writeEvaluationReport } from '#fusion/report';
+import { evaluate } from '#evaluation';
+import { writeEvaluationReport } from '#evaluation/report';
 import type { Command } from '#src/cli';
 import { writeProvenance } from '#src/training';
 import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';

@@ -1,4 +1,4 @@
-import { generateScenes } from '#fusion/scenes';
+import { generateScenes } from '#scenes';
 import type { Command } from '#src/cli';
 import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
 import { parseExperimentOf } from '../parseExperiment.js';

@@ -4,8 +4,8 @@ import {
   captionsById,
   loadCaptions,
   readPredictions,
-} from '#fusion/captionData';
-import { documentFrequencies } from '#fusion/metrics';
+} from '#captions/formats';
+import { documentFrequencies } from '#captions/metrics';
 import {
   checkPerImagePath,
   readDocumentFrequencies,
@@ -13,7 +13,7 @@ import {
   scoreTable,
   writeDocumentFrequencies,
   writePerImage,
-} from '#fusion/scoring';
+} from '#captions/scoring';
 import type { Command } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { wholeNumber } from '../wholeNumber.js';

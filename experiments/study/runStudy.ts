@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Evaluation, MergeReport } from '#fusion';
+import type { Evaluation } from '#evaluation';
+import type { MergeReport } from '#fusion';
 import { MERGE_REPORT } from '#fusion';
 import type { Output } from '#src/cli';
 import { readJson, writeJsonAtomic } from '#src/storage';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#fusion';
+import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
 import { ConfigError } from '#src/errors';
 import { readJson } from '#src/storage';
 import type { RunProvenance } from '#src/training';

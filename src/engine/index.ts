@@ -1,4 +1,3 @@
-export { doctorCommand } from './doctorCommand.js';
 export {
   ENGINE_NAMES,
   type EngineInfo,
@@ -11,7 +10,7 @@ export {
 export { FUSED_KERNELS, type FusedKernel } from './fusedKernels.js';
 export { atMatmulPrecision, requireBf16 } from './matmulPrecision.js';
 export { measureMatmul } from './measureMatmul.js';
-export { changeThreads, nativeBf16 } from './native.js';
+export { type Bf16Support, changeThreads, type NativeKernels, nativeBf16, nativeKernels } from './native/index.js';
 export { readScalar } from './readScalar.js';
-export { describeEngine, selectEngine } from './selectEngine.js';
+export { describeEngine, ENGINES, selectEngine } from './selectEngine.js';
 export { tf } from './tf.js';

@@ -1,6 +1,6 @@
 import { ConfigError } from '#src/errors';
 import type { EngineInfo, EngineName, MatmulPrecision } from './engine.js';
-import { type Bf16Support, nativeAtWork, nativeBf16 } from './native.js';
+import { type Bf16Support, nativeAtWork, nativeBf16 } from './native/index.js';
 
 /**
  * Whose products in bf16 an engine would train with.

@@ -1,11 +1,11 @@
 import { ConfigError, didYouMean } from '#src/errors';
-import { cpu } from './cpu.js';
+import { cpu } from './cpu/index.js';
 import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './engine.js';
 import { requireBf16 } from './matmulPrecision.js';
-import { native } from './native.js';
-import { tensorflow } from './tensorflow.js';
-import { wasm } from './wasm.js';
-import { webgpu } from './webgpu.js';
+import { native } from './native/index.js';
+import { tensorflow } from './tensorflow/index.js';
+import { wasm } from './wasm/index.js';
+import { webgpu } from './webgpu/index.js';
 
 /** Every engine by name, in the order in which `auto` tries them. */
 export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };

@@ -4,5 +4,4 @@ export * from './decodeText.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
-export * from './shardSamples.js';
 export * from './tarIndex.js';

@@ -6,22 +6,30 @@ import { forbiddenImports, importsOf, reachableFiles, type SourceFile } from './
 const root = resolve(import.meta.dirname, '../..');
 
 /** All TypeScript of the rooms; AssemblyScript is another language, and the compiler's output is not ours. */
-const files: SourceFile[] = ['src', 'vision', 'language', 'fusion', 'experiments', 'native', 'packages'].flatMap(
-  (room) => {
-    const names = readdirSync(root).includes(room) ? readdirSync(join(root, room), { recursive: true }) : [];
-    return names
-      .map((name) => `${room}/${String(name).replaceAll('\\', '/')}`)
-      .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
-      .filter((path) => !/(^|\/)(assembly|dist|node_modules|test)\//.test(path))
-      .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
-  },
-);
+const files: SourceFile[] = [
+  'src',
+  'vision',
+  'language',
+  'captions',
+  'scenes',
+  'fusion',
+  'evaluation',
+  'experiments',
+  'packages',
+].flatMap((room) => {
+  const names = readdirSync(root).includes(room) ? readdirSync(join(root, room), { recursive: true }) : [];
+  return names
+    .map((name) => `${room}/${String(name).replaceAll('\\', '/')}`)
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .filter((path) => !/(^|\/)(assembly|dist|node_modules|test)\//.test(path))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+});
 const byPath = new Map(files.map((file) => [file.path, file]));
 
 describe('the rooms of this repository', () => {
   it('are found', () => {
     expect(files.length).toBeGreaterThan(100);
-    for (const room of ['src', 'vision', 'language', 'fusion', 'experiments']) {
+    for (const room of ['src', 'vision', 'language', 'captions', 'scenes', 'fusion', 'evaluation', 'experiments']) {
       expect(
         files.some(({ path }) => path.startsWith(`${room}/`)),
         room,
@@ -43,11 +51,11 @@ describe('the rooms of this repository', () => {
   });
 
   it('keep metrics free of tensors: they run without an engine', () => {
-    const engine = [...reachableFiles('fusion/metrics/index.ts', byPath)].filter((path) =>
+    const engine = [...reachableFiles('captions/metrics/index.ts', byPath)].filter((path) =>
       path.startsWith('src/engine/'),
     );
     expect(engine).toEqual([]);
-    expect(reachableFiles('fusion/metrics/index.ts', byPath).size).toBeGreaterThan(5);
+    expect(reachableFiles('captions/metrics/index.ts', byPath).size).toBeGreaterThan(5);
   });
 });
 
@@ -66,11 +74,22 @@ describe('a planted import is reported:', () => {
     ],
     ['vision to language', 'vision/x.ts', "export * from '#language';", 'vision must not import language'],
     ['language to vision', 'language/a/x.ts', "import '#vision';", 'language must not import vision'],
-    ['language to fusion', 'language/x.ts', "import { a } from '#fusion/metrics';", 'language must not import fusion'],
+    [
+      'language to captions',
+      'language/x.ts',
+      "import { a } from '#captions/metrics';",
+      'language must not import captions',
+    ],
+    ['captions to fusion', 'captions/metrics/x.ts', "import { a } from '#fusion';", 'captions must not import fusion'],
+    [
+      'fusion to evaluation',
+      'fusion/x.ts',
+      "import { a } from '#evaluation/traces';",
+      'fusion must not import evaluation',
+    ],
     ['fusion to experiments', 'fusion/x.ts', "import { a } from '#experiments';", 'fusion must not import experiments'],
     ['a dynamic one', 'src/cli/x.ts', "const a = await import('#fusion');", 'src must not import fusion'],
     ['an imported type', 'src/cli/x.ts', "type A = import('#vision').A;", 'src must not import vision'],
-    ['native back to src', 'native/x.ts', "import { a } from '#src/engine';", 'native must not import src'],
     [
       'packages to src',
       'packages/tensorboard-writer/src/x.ts',
@@ -101,9 +120,9 @@ describe('a planted import is reported:', () => {
 
   it.each([
     ['src/kernels/pattention/index.ts', "import { tf } from '#src/engine'; import { a } from '../fusedOp.js';"],
-    ['src/engine/wasm.ts', "await import('@tensorflow/tfjs-backend-wasm');"],
+    ['src/engine/wasm/index.ts', "await import('@tensorflow/tfjs-backend-wasm');"],
     ['vision/objectives/x.ts', "import { a } from '../backbone.js'; import { b } from '../data/index.js';"],
-    ['fusion/x.ts', "import '#vision'; import '#language'; import '#fusion/metrics'; import { z } from 'zod';"],
+    ['fusion/x.ts', "import '#vision'; import '#language'; import '#captions/metrics'; import { z } from 'zod';"],
     ['experiments/program.ts', "import { a } from './commands/train.js';"],
     ['experiments/x.ts', "import '#fusion'; import './y.js'; // import '#nothing'"],
     ['src/cli/x.ts', 'const text = "import { a } from \'#vision\'";'],
@@ -115,8 +134,8 @@ describe('a planted import is reported:', () => {
 describe('reachableFiles', () => {
   const world = new Map(
     Object.entries({
-      'fusion/metrics/index.ts': "export * from './bleu.js'; import type { T } from '#src/kernels';",
-      'fusion/metrics/bleu.ts': "import { a } from '#src/errors';",
+      'captions/metrics/index.ts': "export * from './bleu.js'; import type { T } from '#src/kernels';",
+      'captions/metrics/bleu.ts': "import { a } from '#src/errors';",
       'src/errors/index.ts': '',
       'src/kernels/index.ts': "import '#src/engine';",
       'src/engine/index.ts': '',
@@ -124,9 +143,9 @@ describe('reachableFiles', () => {
   );
 
   it('follows imports, and types not', () => {
-    expect([...reachableFiles('fusion/metrics/index.ts', world)].sort()).toEqual([
-      'fusion/metrics/bleu.ts',
-      'fusion/metrics/index.ts',
+    expect([...reachableFiles('captions/metrics/index.ts', world)].sort()).toEqual([
+      'captions/metrics/bleu.ts',
+      'captions/metrics/index.ts',
       'src/errors/index.ts',
     ]);
     expect(reachableFiles('src/kernels/index.ts', world)).toContain('src/engine/index.ts');

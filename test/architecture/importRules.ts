@@ -16,20 +16,26 @@ interface Import {
 /** The rooms that each room may import from, itself not named. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   packages: [],
-  native: [],
   src: [],
   vision: ['src'],
   language: ['src'],
-  fusion: ['src', 'vision', 'language'],
-  experiments: ['src', 'vision', 'language', 'fusion'],
+  captions: ['src'],
+  scenes: ['src', 'captions'],
+  fusion: ['src', 'captions', 'vision', 'language', 'scenes'],
+  evaluation: ['src', 'captions', 'vision', 'language', 'fusion', 'scenes'],
+  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
 };
 
-const ROOM_IMPORT = /^#(?:(src|fusion)\/([A-Za-z]+)|(vision|language|fusion|experiments))$/;
+/** Rooms that are entered folder by folder (`#src/kernels`); the others have one door, evaluation also those of its folders. */
+const BY_FOLDER: ReadonlySet<string> = new Set(['src', 'captions']);
+
+const ROOM_IMPORT =
+  /^#(?:(src|captions|evaluation)\/([A-Za-z]+)|(vision|language|fusion|scenes|evaluation|experiments))$/;
 
 /**
  * Every import that breaks the rules of the house, as `file → 'specifier': rule`.
  *
- * - Rooms import one way: experiments → fusion → vision, language → src. Vision and language do not know each other.
+ * - Rooms import one way, as `ROOMS` says. Vision and language do not know each other.
  * - Another folder is reached through its index alone: `#src/kernels`, `#vision`, `./data/index.js`. A folder inside a
  *   room that has no index is a shelf of single files.
  * - Only src/engine imports TensorFlow.js.
@@ -55,7 +61,7 @@ function brokenRule(path: string, specifier: string, paths: ReadonlySet<string>)
     const target = match[1] ?? match[3];
     if (folderOf(path) === specifier.slice(1)) return 'inside a folder, imports are relative';
     if (target !== room && !ROOMS[room].includes(target)) return `${room} must not import ${target}`;
-    if (target === room && room !== 'src' && match[2] === undefined) return 'inside a room, imports are relative';
+    if (target === room && !BY_FOLDER.has(room)) return 'inside a room, imports are relative';
     return undefined;
   }
   if (!specifier.startsWith('.')) return undefined;
@@ -75,7 +81,7 @@ function brokenRule(path: string, specifier: string, paths: ReadonlySet<string>)
 /** What is reached from outside by one name: a folder of src, or a whole room. */
 function folderOf(path: string): string {
   const parts = path.split('/');
-  return parts[0] === 'src' || parts[0] === 'packages' ? parts.slice(0, 2).join('/') : parts[0];
+  return BY_FOLDER.has(parts[0]) || parts[0] === 'packages' ? parts.slice(0, 2).join('/') : parts[0];
 }
 
 /** Which of `files` a file brings with it when it is run, itself among them; type imports bring nothing. */

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { CaptionSource, loadCaptions, readPredictions } from '#fusion/captionData';
+import { CaptionSource, loadCaptions, readPredictions } from '#captions/formats';
 import { ImageDataConfig } from '#vision';
 import { readImageShards } from '../../vision/data/imageShards.js';
 import { tarBytes } from '../support/tarBytes.js';

@@ -1,6 +1,6 @@
 import { beforeAll, describe } from 'vitest';
 import { ENGINE_NAMES, type EngineName, selectEngine } from '#src/engine';
-import { native } from '../../src/engine/native.js';
+import { native } from '../../src/engine/native/index.js';
 
 /** webgpu runs only when asked for, since without a GPU it is emulated and a hundred times slower. */
 const withWebgpu = process.env.TOKENFUSE_TEST_WEBGPU === '1';

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { atMatmulPrecision, describeEngine, doctorCommand, requireBf16, selectEngine, tf } from '#src/engine';
+import { atMatmulPrecision, describeEngine, requireBf16, selectEngine, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
+import { doctorCommand } from '../../experiments/commands/doctor.js';
 import { ENGINES } from '../../src/engine/selectEngine.js';
 import { addon } from '../support/kernelComparison.js';
 

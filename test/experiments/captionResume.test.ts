@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
-import { readPredictions } from '#fusion/captionData';
+import { readPredictions } from '#captions/formats';
 import { selectEngine } from '#src/engine';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { COLOUR_NAMES, writeTinyCaptions } from '../support/tinyCaptions.js';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Arguments } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { startEngine, threadsOf } from '../../experiments/engineOption.js';
-import { native } from '../../src/engine/native.js';
+import { native } from '../../src/engine/native/index.js';
 
 const withNative = (await native.probe()).available;
 const most = availableParallelism();

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { listImages } from '#captions/formats';
 import { type CaptionedFile, captionImageFiles, type JointModel } from '#fusion';
-import { listImages } from '#fusion/captionData';
 import { Decoding } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { temporaryFolder } from '../support/temporaryFolder.js';

@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { CaptionImage } from '#captions/formats';
 import { type CaptionedFile, type CaptionSettings, openCaptionLog } from '#fusion';
-import type { CaptionImage } from '#fusion/captionData';
 import { Decoding } from '#language';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';

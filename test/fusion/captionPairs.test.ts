@@ -1,8 +1,8 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { CaptionSource } from '#captions/formats';
 import { type CaptionPairs, createTokenWeights, openCaptionPairs, type TokenWeightRule } from '#fusion';
-import type { CaptionSource } from '#fusion/captionData';
 import { IGNORED_LABEL, loadTokenizer, type Tokenizer } from '#language';
 import type { Preprocessing } from '#vision';
 import { writeEveryFormat } from '../support/captionFormats.js';

@@ -12,7 +12,6 @@ import {
   pixelTensor,
   type RelationChoice,
   readImages,
-  readScenes,
   relationIntervals,
   relationShares,
 } from '#fusion';
@@ -22,9 +21,10 @@ import {
   RELATION_OF_WORD,
   RELATIONS,
   type Relation,
+  readScenes,
   type Scene,
   ScenesConfig,
-} from '#fusion/scenes';
+} from '#scenes';
 import { selectEngine, tf } from '#src/engine';
 import { readMetrics } from '#src/tracking';
 import { temporaryFolder } from '../support/temporaryFolder.js';

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { CaptionSource } from '#fusion/captionData';
+import type { CaptionSource } from '#captions/formats';
 import { tarBytes } from './tarBytes.js';
 
 /** What every format says of the same images; the awkward characters are what quoting and line ends trip over. */

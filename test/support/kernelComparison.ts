@@ -1,10 +1,11 @@
 /** @file Runs the same computation on an engine with kernels of its own and with plain operations on the cpu backend. */
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { installWasmKernels, prepareWasmMemory } from '#src/engine/wasm';
 import { createRandom } from '#src/random';
-import { type Addon, loadAddon } from '../../native/addon.js';
-import { nativeKernels } from '../../native/index.js';
+import { type Addon, loadAddon } from '../../src/engine/native/addon.js';
+import { nativeKernels } from '../../src/engine/native/installKernels.js';
+import { installWasmKernels } from '../../src/engine/wasm/installKernels.js';
+import { prepareWasmMemory } from '../../src/engine/wasm/wasmMemory.js';
 
 const loaded = loadAddon();
 

@@ -15,8 +15,8 @@ import {
   singleGroupBlock,
   TokenFormerConfig,
 } from '#src/tokenformer';
-import { addon, describeNative } from '../native/nativeComparison.js';
 import { relativeError } from '../support/closeness.js';
+import { addon, describeNative } from '../support/kernelComparison.js';
 import { randomValues } from '../support/randomValues.js';
 
 /** What one case of the comparison is made of. */

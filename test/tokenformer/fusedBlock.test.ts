@@ -13,7 +13,7 @@ import {
   singleGroupBlock,
   TokenFormerConfig,
 } from '#src/tokenformer';
-import { addon, describeNative } from '../native/nativeComparison.js';
+import { addon, describeNative } from '../support/kernelComparison.js';
 import { randomValues } from '../support/randomValues.js';
 
 /** What one case of the comparison is made of. */

@@ -12,11 +12,10 @@ import {
 } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
+import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
 import { UserError } from '#src/errors';
 import { readSource, sha256, writeJsonAtomic } from '#src/storage';
-import { contentHashes, readFailure } from './contentHashes.js';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
-import { forEachConcurrently } from './forEachConcurrently.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
 

@@ -1,51 +1,101 @@
-import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type { EventEmitter } from 'node:events';
+import { dirname, sep } from 'node:path';
+import { UserError } from '#src/errors';
+import { activateBackend } from '../activateBackend.js';
+import type { Engine } from '../engine.js';
+import { findPackage } from '../optionalPackage.js';
 import { tf } from '../tf.js';
-import { adamWKernel } from './adamWKernel.js';
-import { arithmeticKernels } from './arithmeticKernels.js';
-import { attentionKernels } from './attentionKernels.js';
-import { createKernelContext, registerWasmKernels } from './kernelContext.js';
-import { loadKernelModule } from './kernelModule.js';
-import { matMulKernel } from './matMulKernel.js';
-import { movementKernels } from './movementKernels.js';
-import { pattentionKernels } from './pattentionKernels.js';
-import { rotaryKernel } from './rotaryKernel.js';
-import { rowKernels } from './rowKernels.js';
-import type { WasmMemory } from './webAssembly.js';
+import { installWasmKernels } from './installKernels.js';
+import { repairWasmKernels } from './repairs.js';
+import { prepareWasmMemory } from './wasmMemory.js';
 
-export { prepareWasmMemory } from './wasmMemory.js';
-export type { WasmMemory } from './webAssembly.js';
+const PACKAGE = '@tensorflow/tfjs-backend-wasm';
+/** Addresses are 32 bits wide; the last page is kept free. */
+const ADDRESS_LIMIT = 2 ** 32 - 65536;
+
+/** Resolves to what is to be said of the fused kernels. */
+let started: Promise<string> | undefined;
+
+/** WebAssembly with SIMD on one thread (TensorFlow.js has no wasm threads in Node), repaired so that models train. */
+export const wasm: Engine = {
+  name: 'wasm',
+  async probe() {
+    if (findPackage(PACKAGE) === undefined) {
+      return { available: false, why: `${PACKAGE} is not installed`, install: 'run npm ci' };
+    }
+    return { available: true, device: await deviceName() };
+  },
+  async activate() {
+    started ??= start();
+    const kernels = await started;
+    await activateBackend('wasm');
+    return { device: `${await deviceName()}, ${kernels}`, version: `${PACKAGE} ${findPackage(PACKAGE)?.version}` };
+  },
+};
+
+async function deviceName(): Promise<string> {
+  await import('@tensorflow/tfjs-backend-wasm');
+  return `CPU, 1 thread, ${(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? 'SIMD' : 'no SIMD'}`;
+}
+
+async function start(): Promise<string> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  setWasmPaths(dirname(findPackage(PACKAGE)!.main) + sep);
+  const withdrawHandlers = watchErrorHandlers();
+  const endWatch = prepareWasmMemory();
+  let memory: ReturnType<typeof endWatch>;
+  try {
+    await activateBackend('wasm');
+  } finally {
+    memory = endWatch();
+    withdrawHandlers();
+  }
+  refuseFailedAllocations();
+  const { installed, reason } = await installWasmKernels(memory);
+  repairWasmKernels(installed);
+  return installed.length > 0 ? 'fused kernels' : `plain kernels: ${reason}`;
+}
 
 /**
- * Registers this project's SIMD kernels (assembly/) with the running wasm backend, in whose memory they work.
- *
- * Without the memory, or without kernels.wasm, nothing is installed and `reason` says why; the backend works as before,
- * only slower.
- *
- * @param memory as `prepareWasmMemory` caught it while the backend was created
- * @returns the names of the kernels now in place
+ * Returns a function that removes the process-wide error handlers added since. The wasm loader adds two that throw every
+ * uncaught error again from inside its package, which hides the place and turns exit code 1 into 7.
  */
-export async function installWasmKernels(
-  memory: WasmMemory | undefined,
-): Promise<{ installed: string[]; reason?: string }> {
-  const backend = tf.findBackend('wasm') as BackendWasm | null;
-  if (backend === null) return { installed: [], reason: 'the wasm backend is not running' };
-  const { HEAPU8 } = backend.wasm as unknown as { HEAPU8: Uint8Array };
-  if (memory === undefined || memory.buffer !== HEAPU8.buffer) {
-    return { installed: [], reason: 'the memory of the wasm backend was not seen when it was created' };
-  }
-  const module = await loadKernelModule(memory);
-  if ('reason' in module) return { installed: [], reason: module.reason };
-  const context = createKernelContext(module, backend);
-  const kernels = {
-    ...matMulKernel(context),
-    ...pattentionKernels(context),
-    ...attentionKernels(context),
-    ...rowKernels(context),
-    ...rotaryKernel(context),
-    ...adamWKernel(context),
-    ...arithmeticKernels(context),
-    ...movementKernels(context),
+function watchErrorHandlers(): () => void {
+  const events = ['uncaughtException', 'unhandledRejection'];
+  const emitter: EventEmitter = process;
+  const before = events.map((event) => emitter.listeners(event));
+  return () => {
+    for (const [i, event] of events.entries()) {
+      for (const listener of emitter.listeners(event)) {
+        if (!before[i].includes(listener)) emitter.removeListener(event, listener as () => void);
+      }
+    }
   };
-  registerWasmKernels(context, kernels);
-  return { installed: Object.keys(kernels) };
+}
+
+/** The part of the wasm module that hands out memory; addresses are in bytes. */
+interface Allocator {
+  _malloc(numBytes: number): number;
+  _free(address: number): void;
+}
+
+/**
+ * Makes an allocation beyond the 4 GiB of a 32-bit address space an error. As shipped, `_malloc` answers 0 (or wraps
+ * around), and the tensor is written over other memory without a word.
+ */
+function refuseFailedAllocations(): void {
+  const { wasm: instance } = tf.backend() as unknown as { wasm: Allocator };
+  // The loader puts the real function in place at the first call, which would undo what is put there before.
+  instance._free(instance._malloc(1));
+  const malloc = instance._malloc;
+  instance._malloc = (numBytes) => {
+    const address = numBytes < ADDRESS_LIMIT ? malloc(numBytes) : 0;
+    if (address === 0 && numBytes > 0) {
+      const need = `${(numBytes / 2 ** 20).toFixed(1)} MiB more`;
+      throw new UserError(
+        `engine wasm: expected to fit in 4 GiB, got a tensor of ${need}; take a smaller batch or model`,
+      );
+    }
+    return address;
+  };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { installWasmKernels, prepareWasmMemory } from '#src/engine/wasm';
 import { rotaryPositions } from '#src/kernels';
+import { installWasmKernels } from '../../../src/engine/wasm/installKernels.js';
+import { prepareWasmMemory } from '../../../src/engine/wasm/wasmMemory.js';
 
 describe('installWasmKernels', () => {
   it('installs nothing and says why when the backend is not running', async () => {

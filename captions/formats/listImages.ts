@@ -1,0 +1,25 @@
+import { statSync } from 'node:fs';
+import { listShards } from '#src/data';
+import { UserError } from '#src/errors';
+import type { CaptionImage } from './captionedImage.js';
+import { captionSourceArgument } from './captionSource.js';
+import { isImageName, readImageFile, readImageFolder } from './imageFolder.js';
+import { loadCaptions } from './loadCaptions.js';
+
+/**
+ * The images that an argument of the command line names: an image file, a folder of images, or captions of any format, of
+ * which the images alone are used.
+ *
+ * @param argument a path, or a source as YAML in braces
+ * @throws UserError when there is none, or an image file is missing
+ */
+export function listImages(argument: string): readonly CaptionImage[] {
+  const source = captionSourceArgument(argument);
+  if (typeof source === 'string') {
+    const status = statSync(source, { throwIfNoEntry: false });
+    if (status === undefined) throw new UserError(`cannot read images ${source}: no such file or folder`);
+    if (status.isDirectory() && listShards(source).length === 0) return readImageFolder(source);
+    if (isImageName(source)) return [readImageFile(source)];
+  }
+  return loadCaptions(source, { requireImageFiles: true });
+}

@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs';
+import { extname } from 'node:path';
+import { listShards } from '#src/data';
+import { ConfigError, UserError } from '#src/errors';
+import { readJson } from '#src/storage';
+import type { CaptionedImage } from './captionedImage.js';
+import { type CaptionSource, captionSourceName, type FormattedSource, resolveSource } from './captionSource.js';
+import { isCsvHeader, parseCaptionsCsv } from './captionsCsv.js';
+import { readText } from './captionText.js';
+import { parseCocoCaptions } from './cocoCaptions.js';
+import { isTokenLine, parseFlickr8kTokens } from './flickr8kTokens.js';
+import { assertImageFiles, defaultImageDir } from './imageFiles.js';
+import { isKarpathyFile, parseKarpathySplits } from './karpathySplits.js';
+import { namedImages } from './namedCaptions.js';
+import { readSidecarFolder } from './sidecarFolder.js';
+import { readWebDataset } from './webDataset.js';
+
+export interface LoadCaptionsOptions {
+  /** Folder that relative paths start from. Default: the working folder. */
+  readonly root?: string;
+  /** Folder of the image files, for a source that is a path alone. */
+  readonly images?: string | undefined;
+  /** Whether every image file must exist; false when not given. */
+  readonly requireImageFiles?: boolean;
+}
+
+/**
+ * Images and captions of any format, in the order of their file; images without captions are among them.
+ *
+ * @throws UserError naming file, line or entry, and field; ConfigError where the format has to be said
+ */
+export function loadCaptions(source: CaptionSource, options: LoadCaptionsOptions = {}): CaptionedImage[] {
+  const { root = '.', requireImageFiles = false } = options;
+  const resolved = resolveSource(source, root);
+  const imageDir = options.images === undefined ? undefined : resolveSource(options.images, root);
+  const images = typeof resolved === 'string' ? readPath(resolved, imageDir) : readFormat(resolved);
+  if (requireImageFiles) assertImageFiles(images, captionSourceName(resolved));
+  return images;
+}
+
+function readFormat(source: FormattedSource): CaptionedImage[] {
+  if (source.format === 'sidecar') return readSidecarFolder(source.path);
+  if (source.format === 'webdataset') return readWebDataset(source.path);
+  const { path, images: imageDir = defaultImageDir(source.path) } = source;
+  switch (source.format) {
+    case 'coco':
+      return parseCocoCaptions(readJson(path, 'captions'), path, imageDir);
+    case 'nocaps': {
+      const images = parseCocoCaptions(readJson(path, 'captions'), path, imageDir, 'nocaps');
+      const chosen = images.filter(({ domain }) => source.domain === undefined || domain === source.domain);
+      if (chosen.length === 0) throw new UserError(`${path}: expected images of the domain ${source.domain}, got none`);
+      return chosen;
+    }
+    case 'karpathy':
+      return parseKarpathySplits(readJson(path, 'captions'), path, imageDir, [source.split].flat());
+    case 'flickr8k':
+      return namedImages(parseFlickr8kTokens(readText(path), path), path, imageDir, source.splitFile);
+    case 'csv':
+      return namedImages(parseCaptionsCsv(readText(path), path), path, imageDir, source.splitFile);
+  }
+}
+
+/** The format by what is there; nothing is guessed that would change which images are taken. */
+function readPath(path: string, imagesGiven: string | undefined): CaptionedImage[] {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) throw new UserError(`cannot read captions ${path}: no such file or folder`);
+  const extension = extname(path).toLowerCase();
+  if (status.isDirectory() || extension === '.tar') {
+    if (imagesGiven !== undefined) throw new ConfigError(`images: ${path} holds its own images; leave 'images' out`);
+    return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path);
+  }
+  const imageDir = imagesGiven ?? defaultImageDir(path);
+  if (extension === '.json') {
+    const json = readJson(path, 'captions');
+    if (!isKarpathyFile(json)) return parseCocoCaptions(json, path, imageDir);
+    throw new ConfigError(
+      `${path}: holds several splits; say which: { format: karpathy, path: ${path}, split: train } (train, restval, val, test or a list)`,
+    );
+  }
+  const text = readText(path);
+  const [firstLine] = text.trimStart().split('\n', 1);
+  if (isCsvHeader(firstLine)) return namedImages(parseCaptionsCsv(text, path), path, imageDir, undefined);
+  if (isTokenLine(firstLine)) return namedImages(parseFlickr8kTokens(text, path), path, imageDir, undefined);
+  throw new ConfigError(
+    `${path}: its format does not show: expected .json, .tar, a folder, a table with the header image,caption, or lines name#number, tab, caption; name it: { format: flickr8k, path: ${path} }`,
+  );
+}

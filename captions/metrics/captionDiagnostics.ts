@@ -1,0 +1,126 @@
+import { type TokenizeOptions, tokenizeCaption } from '#captions/tokenization';
+import { nearestLength } from './bleu.js';
+import { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
+import { MAX_NGRAM } from './countedCaption.js';
+import { distinctN } from './distinctN.js';
+
+/** What the scores do not say about a set of predicted captions. */
+export interface CaptionDiagnostics {
+  readonly numImages: number;
+  /** Words of the predictions over words of the references nearest in length; below 1, BLEU's brevity penalty acts. */
+  readonly lengthRatio: number;
+  /** Mean words per predicted caption. */
+  readonly meanLength: number;
+  readonly distinct1: number;
+  readonly distinct2: number;
+  /** Different words in all predictions. */
+  readonly vocabularySize: number;
+  /** Predictions without any word. */
+  readonly numEmpty: number;
+  /** Predictions equal to that of an earlier image. */
+  readonly numDuplicates: number;
+  /** Share of predictions that are not captions of the training set, in [0, 1]; only when that set was given. */
+  readonly novelShare?: number;
+  /** Plain sentences, one for each way in which a score of this set misleads. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Lengths, variety and novelty of predicted captions, with a warning wherever a score would mislead.
+ *
+ * @param trainCaptions captions the model may have learned by heart
+ * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ */
+export function captionDiagnostics(
+  predictions: CaptionPredictions,
+  references: CaptionSet,
+  trainCaptions?: Iterable<string>,
+  options: TokenizeOptions = {},
+): CaptionDiagnostics {
+  const pairs = captionPairs(predictions, references, options);
+  const captions = pairs.map(({ prediction }) => prediction.text);
+  const numWords = pairs.reduce((sum, { prediction }) => sum + prediction.numWords, 0);
+  const referenceWords = pairs.reduce(
+    (sum, { prediction, references: counted }) => sum + nearestLength(prediction.numWords, counted),
+    0,
+  );
+  const counts = {
+    numImages: pairs.length,
+    numEmpty: pairs.filter(({ prediction }) => prediction.numWords === 0).length,
+    numDuplicates: pairs.length - new Set(captions).size,
+    lengthRatio: referenceWords === 0 ? 0 : numWords / referenceWords,
+  };
+  return {
+    ...counts,
+    meanLength: numWords / pairs.length,
+    distinct1: distinctN(captions, 1),
+    distinct2: distinctN(captions, 2),
+    vocabularySize: new Set(pairs.flatMap(({ prediction }) => prediction.words)).size,
+    ...(trainCaptions === undefined ? {} : { novelShare: novelShare(captions, trainCaptions, options) }),
+    warnings: misleading(pairs, counts),
+  };
+}
+
+function novelShare(captions: readonly string[], trainCaptions: Iterable<string>, options: TokenizeOptions): number {
+  const known = new Set<string>();
+  for (const caption of trainCaptions) known.add(tokenizeCaption(caption, options));
+  return captions.filter((caption) => !known.has(caption)).length / captions.length;
+}
+
+function misleading(
+  pairs: readonly CaptionPair[],
+  {
+    numImages,
+    numEmpty,
+    numDuplicates,
+    lengthRatio,
+  }: Pick<CaptionDiagnostics, 'numImages' | 'numEmpty' | 'numDuplicates' | 'lengthRatio'>,
+): string[] {
+  const warnings: string[] = [];
+  if (numImages === 1) {
+    warnings.push(
+      'only one image: CIDEr-D is 0 whatever its caption says, because an n-gram found in every image weighs nothing; ' +
+        'score more images, or give document frequencies of a larger set',
+    );
+  }
+  if (numEmpty > 0) {
+    warnings.push(`${numEmpty} of ${numImages} captions are empty: they count as 0 and lower every mean`);
+  }
+  const numShort = pairs.filter(({ prediction: { numWords } }) => numWords > 0 && numWords < MAX_NGRAM).length;
+  if (numShort > 0) {
+    warnings.push(
+      `${numShort} of ${numImages} captions have fewer than ${MAX_NGRAM} words, so no 4-gram: even a perfect one reaches ` +
+        'BLEU-4 0.03 by itself and CIDEr-D 7.5 of 10 (5 with two words, 2.5 with one)',
+    );
+  }
+  const numShortReferences = pairs.filter(({ references }) => references.every((r) => r.numWords < MAX_NGRAM)).length;
+  if (numShortReferences > 0) {
+    warnings.push(
+      `${numShortReferences} of ${numImages} images have only references of fewer than ${MAX_NGRAM} words: BLEU-4 cannot ` +
+        'match there and CIDEr-D stays at 7.5 or below; look at BLEU-1 and ROUGE-L too',
+    );
+  }
+  if (numImages > 1 && numDuplicates === numImages - 1) {
+    warnings.push(
+      `all ${numImages} captions are equal: the model says nothing about any one image, whatever the scores; ` +
+        'compare with the best constant caption',
+    );
+  } else if (numDuplicates >= numImages / 2) {
+    warnings.push(
+      `${numDuplicates} of ${numImages} captions are those of earlier images: a few phrases for everything score well ` +
+        'in BLEU and ROUGE-L; look at CIDEr-D and at shuffled images',
+    );
+  }
+  if (lengthRatio > 1.5) {
+    warnings.push(
+      `captions are ${lengthRatio.toFixed(1)} times as long as the references: CIDEr-D falls towards 0 however right ` +
+        'they are; ask the model for one short sentence',
+    );
+  } else if (lengthRatio < 0.7 && numEmpty === 0) {
+    warnings.push(
+      `captions are ${lengthRatio.toFixed(2)} times as long as the references: the brevity penalty takes BLEU down, ` +
+        'not wrong words alone',
+    );
+  }
+  return warnings;
+}

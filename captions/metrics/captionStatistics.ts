@@ -1,0 +1,111 @@
+import type { TokenizeOptions } from '#captions/tokenization';
+import { bleuOfTotals, bleuTotals } from './bleu.js';
+import { type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
+import { ciderD } from './ciderD.js';
+import { MAX_NGRAM } from './countedCaption.js';
+import type { DocumentFrequencies } from './documentFrequencies.js';
+import { meteorOfTotals, meteorTotals, rememberedStems } from './meteorExactStem.js';
+import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
+import { rougeL } from './rougeL.js';
+
+/** The caption metrics: BLEU, METEOR-like and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
+export interface CaptionMetrics {
+  readonly bleu1: number;
+  readonly bleu2: number;
+  readonly bleu3: number;
+  readonly bleu4: number;
+  readonly meteorExactStem: number;
+  readonly rougeL: number;
+  readonly ciderD: number;
+}
+
+export interface ScoreOptions extends TokenizeOptions {
+  /** Where CIDEr's idf comes from (tokenized alike); the evaluated references when not given. */
+  readonly documentFrequencies?: DocumentFrequencies;
+}
+
+/** One vector per image; the scores of any set of these images are functions of its sum (`scoresOfSums`). */
+export interface CaptionStatistics {
+  /** Ascending. */
+  readonly imageIds: readonly number[];
+  readonly perImage: readonly Float64Array[];
+}
+
+/** n-gram matches and positions, two lengths, five totals of METEOR, two scores that are means, the number of images. */
+const WIDTH = 2 * MAX_NGRAM + 10;
+
+/**
+ * What BLEU-1..4, METEOR-like, ROUGE-L and CIDEr-D of a set of captions are sums of. CIDEr's idf is that of the whole
+ * set, also where the sums are over a part of it.
+ *
+ * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ */
+export function captionStatistics(
+  predictions: CaptionPredictions,
+  references: CaptionSet,
+  options: ScoreOptions = {},
+): CaptionStatistics {
+  const pairs = captionPairs(predictions, references, options);
+  const cider = ciderD(pairs, options.documentFrequencies);
+  const stemOf = rememberedStems();
+  return {
+    imageIds: pairs.map(({ imageId }) => imageId),
+    perImage: pairs.map((pair, i) => {
+      const { matched, positions, predictedLength, referenceLength } = bleuTotals(pair);
+      const meteor = meteorTotals(pair, stemOf);
+      return Float64Array.of(
+        ...Array.from(matched),
+        ...Array.from(positions),
+        predictedLength,
+        referenceLength,
+        meteor.weighted,
+        meteor.matched,
+        meteor.chunks,
+        meteor.predictedLength,
+        meteor.referenceLength,
+        rougeL(pair),
+        cider[i],
+        1,
+      );
+    }),
+  };
+}
+
+/** The scores of the images whose statistics were summed. */
+export function scoresOfSums(sums: Float64Array): CaptionMetrics {
+  const [predictedLength, referenceLength, ...rest] = sums.subarray(2 * MAX_NGRAM, WIDTH);
+  const [weighted, matched, chunks, meteorPredicted, meteorReferenced, rouge, cider, images] = rest;
+  const [bleu1, bleu2, bleu3, bleu4] = bleuOfTotals({
+    matched: sums.subarray(0, MAX_NGRAM),
+    positions: sums.subarray(MAX_NGRAM, 2 * MAX_NGRAM),
+    predictedLength,
+    referenceLength,
+  });
+  const meteorExactStem = meteorOfTotals({
+    weighted,
+    matched,
+    chunks,
+    predictedLength: meteorPredicted,
+    referenceLength: meteorReferenced,
+  });
+  return { bleu1, bleu2, bleu3, bleu4, meteorExactStem, rougeL: rouge / images, ciderD: cider / images };
+}
+
+/** The 95 % bootstrap interval of every score of a set, CIDEr's idf held as it is. */
+export function captionIntervals(
+  { perImage }: CaptionStatistics,
+  options: ResampleOptions,
+): Record<keyof CaptionMetrics, Interval> {
+  const samples = resampledSums(perImage, options).map(scoresOfSums);
+  const names = Object.keys(samples[0]) as (keyof CaptionMetrics)[];
+  return Object.fromEntries(
+    names.map((name) => [name, percentileInterval(Float64Array.from(samples, (scores) => scores[name]))]),
+  ) as Record<keyof CaptionMetrics, Interval>;
+}
+
+/** The sum of vectors of one width, in their order. */
+export function sumOf(vectors: readonly Float64Array[]): Float64Array {
+  const sums = new Float64Array(vectors[0].length);
+  for (const vector of vectors) for (let k = 0; k < sums.length; k++) sums[k] += vector[k];
+  return sums;
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { DocumentFrequencies } from '#captions/metrics';
+import { UserError } from '#src/errors';
+import { readJson, writeFileAtomic } from '#src/storage';
+
+/** How the captions were split that an n-gram table was counted in. */
+export type TokensOf = 'ptb' | 'pretokenized';
+
+const IdfFile = z.strictObject({
+  tokens: z.enum(['ptb', 'pretokenized']),
+  numImages: z.int().min(1),
+  // Not a record: that would lose an n-gram named __proto__.
+  counts: z.custom<object>((value) => typeof value === 'object' && value !== null, 'expected an object'),
+});
+
+/**
+ * Writes document frequencies as `{"tokens": "ptb", "numImages": 5000, "counts": {"a dog": 120, ...}}`, n-grams of one
+ * to four words with one space between them.
+ */
+export function writeDocumentFrequencies(
+  path: string,
+  { numImages, counts }: DocumentFrequencies,
+  tokens: TokensOf,
+): void {
+  writeFileAtomic(path, `${JSON.stringify({ tokens, numImages, counts: Object.fromEntries(counts) })}\n`);
+}
+
+/**
+ * Document frequencies from a file that `writeDocumentFrequencies` wrote.
+ *
+ * @throws UserError when the file is not of that format, was counted in captions split in another way, or has an n-gram
+ *   in more images than there are
+ */
+export function readDocumentFrequencies(path: string, tokens: TokensOf): DocumentFrequencies {
+  const result = IdfFile.safeParse(readJson(path, 'document frequencies'));
+  if (!result.success) {
+    const [{ path: keys, message }] = result.error.issues;
+    throw new UserError(`${path}: ${keys.length === 0 ? 'the file' : keys.join('.')}: ${message}`);
+  }
+  const { numImages, counts, tokens: counted } = result.data;
+  if (counted !== tokens) {
+    throw new UserError(
+      `${path}: expected n-grams of ${tokens} captions, got ${counted}: write the file with the same options`,
+    );
+  }
+  const entries = Object.entries(counts) as [string, unknown][];
+  for (const [ngram, count] of entries) {
+    if (Number.isInteger(count) && (count as number) >= 1 && (count as number) <= numImages) continue;
+    const got = JSON.stringify(count);
+    throw new UserError(
+      `${path}: counts.${ngram}: expected a number of images from 1 to numImages, ${numImages}, got ${got}`,
+    );
+  }
+  return { numImages, counts: new Map(entries as [string, number][]) };
+}

@@ -1,0 +1,28 @@
+import type { CaptionPredictions } from '#captions/metrics';
+import { ConfigError } from '#src/errors';
+import { writeFileAtomic, writeJsonAtomic } from '#src/storage';
+import type { ImageScores } from './scoreReport.js';
+
+/** Refuses a name whose ending says no format, before anything is worked out. */
+export function checkPerImagePath(path: string): void {
+  if (/\.(?:csv|json)$/.test(path)) return;
+  throw new ConfigError(`--per-image: expected a name that ends in .csv or .json, got '${path}'`);
+}
+
+/** Writes the scores of every image beside its caption, as CSV with a header or as a JSON array. */
+export function writePerImage(path: string, scores: readonly ImageScores[], predictions: CaptionPredictions): void {
+  const rows = scores.map(({ imageId, ...rest }) => ({ imageId, caption: predictions.get(imageId) ?? '', ...rest }));
+  if (path.endsWith('.json')) {
+    writeJsonAtomic(path, rows);
+    return;
+  }
+  const names = Object.keys(rows[0]);
+  const lines = rows.map((row) => Object.values(row).map(csvField).join(','));
+  writeFileAtomic(path, `${[names.join(','), ...lines].join('\n')}\n`);
+}
+
+/** Quoted as in RFC 4180. */
+function csvField(value: string | number): string {
+  if (typeof value === 'number') return String(value);
+  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}

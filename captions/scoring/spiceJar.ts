@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { CaptionPair } from '#captions/metrics';
+import { UserError } from '#src/errors';
+import { readJson } from '#src/storage';
+import { type JarOptions, startJava } from './javaProcess.js';
+import type { JarScores } from './meteorJar.js';
+
+const SpiceOutput = z.array(
+  // A caption without anything to match has NaN, which JSON writes as null.
+  z.looseObject({ image_id: z.int(), scores: z.looseObject({ All: z.looseObject({ f: z.number().nullable() }) }) }),
+);
+
+/**
+ * SPICE by its own jar: the F-score of each image's scene graph; that of the set is their mean, NaN left out.
+ *
+ * @throws UserError when java or the jar fails, writes something else, leaves an image out, or takes too long
+ */
+export async function spiceJar(pairs: readonly CaptionPair[], options: JarOptions): Promise<JarScores> {
+  const folder = mkdtempSync(join(tmpdir(), 'tokenfuse-spice-'));
+  try {
+    const [input, output] = [join(folder, 'captions.json'), join(folder, 'scores.json')];
+    const captions = pairs.map(({ imageId, prediction, references }) => ({
+      image_id: imageId,
+      test: prediction.text,
+      refs: references.map(({ text }) => text),
+    }));
+    writeFileSync(input, JSON.stringify(captions));
+    const java = startJava('SPICE', '-Xmx8G', [input, '-out', output, '-subset', '-silent'], options);
+    try {
+      while ((await java.nextLine()) !== undefined);
+    } finally {
+      java.stop();
+    }
+    const result = SpiceOutput.safeParse(readJson(output, "SPICE's scores"));
+    if (!result.success) throw new UserError(`SPICE: expected scores of images, got ${result.error.issues[0].message}`);
+    // By id: the jar orders images in its own way.
+    const byId = new Map(result.data.map(({ image_id: id, scores }) => [id, scores.All.f ?? Number.NaN]));
+    const perImage = pairs.map(({ imageId }) => {
+      const score = byId.get(imageId);
+      if (score === undefined) throw new UserError(`SPICE: expected a score of image ${imageId}, got none`);
+      return score;
+    });
+    const known = perImage.filter((score) => !Number.isNaN(score));
+    const sum = known.reduce((total, score) => total + score, 0);
+    return { corpus: known.length === 0 ? 0 : sum / known.length, perImage };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { captionsById, loadCaptions } from '#captions/formats';
+import { bestConstantCaptions } from '#captions/metrics';
+import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs } from '#fusion';
+import { readScenes } from '#scenes';
+import type { Output } from '#src/cli';
+import { createRandom } from '#src/random';
+import { writeJsonAtomic } from '#src/storage';
+import type { VisionModelConfig } from '#vision';
+import { imageFeatures, randomVision } from './controls/index.js';
+import type { EvaluateExperiment } from './evaluateConfig.js';
+import { evaluateSet, type TestSet, type TrainingControls } from './evaluateSet.js';
+import type { EvaluatedSet, Evaluation, SetTraces, Traces } from './evaluation.js';
+import { setTable } from './evaluationTable.js';
+import { createDrawTally } from './traces/index.js';
+
+/** Parameter tokens of each group that are listed with the words that draw on them. */
+const TOKENS_PER_GROUP = 8;
+
+export interface EvaluateOptions {
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly outDir: string;
+  readonly output: Output;
+}
+
+/** What was found, and what its report shows besides. */
+export interface EvaluationResult extends Evaluation {
+  readonly traces: Traces;
+  /** How the model sees an image. */
+  readonly vision: VisionModelConfig;
+}
+
+/**
+ * Captions every test set and scores the captions beside their controls (`ROW_NOTES`), by what was said and by how likely
+ * the references are. Predictions are on disk before anything is scored.
+ */
+export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
+  const { root } = options;
+  const model = loadJointModel(resolve(root, experiment.model));
+  const boundPath = experiment.upperBound === undefined ? undefined : resolve(root, experiment.upperBound);
+  const bound = boundPath !== undefined && existsSync(boundPath) ? loadJointModel(boundPath) : undefined;
+  let random: JointModel | undefined;
+  const opened: TestSet[] = [];
+  try {
+    // All files of all sets are read before the first caption is written.
+    for (const set of experiment.sets) opened.push(await openSet(model, set, options));
+    const training = await trainingControls(model, experiment, options);
+    if (experiment.controls.randomVision) random = await randomVision(model, experiment.seed);
+    const sets: EvaluatedSet[] = [];
+    const traced: SetTraces[] = [];
+    const tally = createDrawTally();
+    for (const set of opened) {
+      const found = await evaluateSet({ model, bound, random, training, tally }, set, experiment, options.outDir);
+      options.output.line(setTable(found.evaluated));
+      sets.push(found.evaluated);
+      traced.push(found.traces);
+    }
+    const evaluation = { decoding: experiment.decoding, sets };
+    const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
+    writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
+    writeJsonAtomic(join(options.outDir, 'traces.json'), traces);
+    return { ...evaluation, traces, vision: model.config.vision };
+  } finally {
+    for (const { pairs } of opened) pairs.close();
+    model.dispose();
+    bound?.dispose();
+    random?.dispose();
+  }
+}
+
+/** What the training captions give: one caption for all images, or that of the image nearest in what the model sees. */
+async function trainingControls(
+  model: JointModel,
+  { train, seed, batchSize, controls }: EvaluateExperiment,
+  options: EvaluateOptions,
+): Promise<TrainingControls | undefined> {
+  if (train === undefined) {
+    options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
+    return undefined;
+  }
+  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
+  const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
+  const constants = {
+    ciderD,
+    bleu4,
+    captions: [...new Set([...captions.values()].flat())],
+  };
+  if (!controls.nearestNeighbour) return constants;
+  const { pairs } = await openSet(model, { ...train, name: 'train' }, options);
+  try {
+    const positions = createRandom(seed, 'neighbours')
+      .shuffled([...pairs.imageIds.keys()])
+      .slice(0, controls.neighbourImages);
+    const features = await imageFeatures(model, pairs, positions, batchSize);
+    return {
+      ...constants,
+      neighbours: { features, captions: positions.map((position) => pairs.captions[position][0]) },
+    };
+  } finally {
+    pairs.close();
+  }
+}
+
+async function openSet(
+  { config, tokenizer }: JointModel,
+  { name, scenes, ...source }: EvaluateExperiment['sets'][number],
+  { root, cacheDir }: EvaluateOptions,
+): Promise<TestSet> {
+  const { seqLen } = config.language.language;
+  const places = { seqLen, cacheDir, root };
+  const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
+  try {
+    return { name, pairs, scenes: scenes ? readScenes(resolve(root, scenes), pairs.imageIds) : undefined };
+  } catch (error) {
+    pairs.close();
+    throw error;
+  }
+}

@@ -1,0 +1,3 @@
+export * from './evaluate.js';
+export * from './evaluateConfig.js';
+export * from './evaluation.js';

@@ -1,0 +1,109 @@
+import type { CaptionPairs, FusionOptions, JointModel, StateCache } from '#fusion';
+import { captionHidden, readImages } from '#fusion';
+import { type TextBatch, textBatch, tokenLosses } from '#language';
+import { tf } from '#src/engine';
+import type { AttentionContext } from '#src/tokenformer';
+
+/** How likely the captions of one image are. */
+export interface ImageNlls {
+  /** −log p of each caption, in nats. */
+  readonly nats: readonly number[];
+  /** Predicted tokens of each caption, its end among them. */
+  readonly tokens: readonly number[];
+}
+
+/**
+ * −log p of whole captions, in nats: Σ_t −log p(token_t | image, earlier tokens).
+ *
+ * @param contexts what `readImages` gave, one image per row; undefined: blind
+ * @returns [batch]
+ */
+export function captionNlls(
+  model: JointModel,
+  { tokenIds, labels, batch, seqLen, lengths }: TextBatch,
+  contexts: readonly AttentionContext[] | undefined,
+  { bridge }: FusionOptions,
+): tf.Tensor1D {
+  return tf.tidy(() => {
+    const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
+    const { hidden } = captionHidden(model, ids, { bridge, lengths, ...(contexts ? { contexts } : {}) });
+    return tf.sum(tf.reshape(tokenLosses(model.tree, hidden, labels), [batch, seqLen]), 1);
+  });
+}
+
+export interface PairNllOptions extends FusionOptions {
+  readonly batchSize: number;
+  /** Reads image order[i] for the captions of image i. */
+  readonly order?: readonly number[];
+}
+
+/**
+ * −log p of every reference caption given its image. Images are read in chunks, each once for all of its captions, and
+ * captions of like length go together.
+ *
+ * @param cache undefined: without an image
+ * @returns one entry per image, in the order of `pairs`
+ */
+export async function pairNlls(
+  model: JointModel,
+  cache: StateCache | undefined,
+  { imageIds, captions }: Pick<CaptionPairs, 'imageIds' | 'captions'>,
+  { batchSize, order, bridge }: PairNllOptions,
+): Promise<ImageNlls[]> {
+  const found = captions.map((texts) => ({ nats: texts.map(() => 0), tokens: texts.map(() => 0) }));
+  const end = model.tokenizer.endOfTextId;
+  for (let first = 0; first < imageIds.length; first += batchSize) {
+    const chunk = Array.from({ length: Math.min(batchSize, imageIds.length - first) }, (_, i) => first + i);
+    const rows = chunk
+      .flatMap((image) => captions[image].map((caption, c) => ({ image, c, ids: model.tokenizer.encode(caption) })))
+      .sort((a, b) => a.ids.length - b.ids.length);
+    const read = order ? chunk.map((image) => order[image]) : chunk;
+    const contexts = cache && keepContexts(() => readImages(model, cache.states(read), { bridge }));
+    try {
+      for (let start = 0; start < rows.length; start += batchSize) {
+        const batch = rows.slice(start, start + batchSize);
+        const text = textBatch(
+          batch.map(({ ids }) => Int32Array.from([end, ...ids, end])),
+          batch[batch.length - 1].ids.length + 1,
+          end,
+        );
+        const nlls = tf.tidy(() => {
+          const images = tf.tensor1d(
+            batch.map(({ image }) => image - first),
+            'int32',
+          );
+          const ofRows = contexts?.map((context) => ({
+            ...context,
+            keys: tf.gather(context.keys, images),
+            values: tf.gather(context.values, images),
+          }));
+          return captionNlls(model, text, ofRows, { bridge });
+        });
+        const values = await nlls.data();
+        nlls.dispose();
+        for (const [r, { image, c, ids }] of batch.entries()) {
+          found[image].nats[c] = values[r];
+          found[image].tokens[c] = ids.length + 1;
+        }
+      }
+    } finally {
+      disposeContexts(contexts);
+    }
+  }
+  return found;
+}
+
+/** Runs `read` in a scope of its own and keeps keys and values alone: the output groups are the model's own variables. */
+export function keepContexts(read: () => AttentionContext[]): AttentionContext[] {
+  let contexts: AttentionContext[] = [];
+  tf.tidy(() => {
+    contexts = read();
+    for (const { keys, values } of contexts) for (const tensor of [keys, values]) tf.keep(tensor);
+  });
+  return contexts;
+}
+
+/** Frees what `keepContexts` kept. */
+export function disposeContexts(contexts: readonly AttentionContext[] | undefined): void {
+  for (const { keys, values } of contexts ?? []) tf.dispose([keys, values]);
+}

@@ -1,0 +1,151 @@
+import os from 'node:os';
+import { type Command, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
+import {
+  type Bf16Support,
+  ENGINE_NAMES,
+  ENGINES,
+  type EngineName,
+  type EngineOptions,
+  FUSED_KERNELS,
+  type FusedKernel,
+  measureMatmul,
+  type NativeKernels,
+  nativeBf16,
+  nativeKernels,
+  tf,
+} from '#src/engine';
+
+/** What `doctor` found out about one engine. */
+type Finding = { readonly engine: EngineName } & (Working | { available: false; why: string; install: string });
+
+interface Working {
+  readonly available: true;
+  readonly device: string;
+  readonly version: string;
+  readonly threads?: number;
+  readonly matmulGflops: number;
+  /** Bytes, of an engine with a pool: in use, free but kept for the next step, and how many of those at most. */
+  readonly pool?: { readonly used: number; readonly free: number; readonly limit: number };
+  /** On native: whether `training.matmulPrecision: bf16` can be asked for, and what does it. */
+  readonly bf16?: Bf16Support;
+  /** Fused operations with a kernel of their own; on native also what else is compiled, and what is not. */
+  readonly kernels: { readonly fused: readonly FusedKernel[] } & Partial<NativeKernels>;
+}
+
+const COLUMNS = 80;
+
+/** `tokenfuse doctor`: which engines work on this machine, on what, and how fast. */
+export const doctorCommand: Command = {
+  name: 'doctor',
+  summary: 'shows which engines work on this machine, and how fast they multiply matrices',
+  details: "Engines stand in the order in which 'auto' tries them: the first available one is taken.",
+  positionals: [],
+  options: {
+    kernels: { description: 'list which operations have a fast kernel on which engine, and which have none' },
+    'allow-software-adapter': { description: 'measure accelerators that are emulated on the CPU too (slow)' },
+  },
+  async run(args, output): Promise<JsonObject> {
+    const machine = describeMachine();
+    output.line(`Node ${machine.node}, ${machine.platform}, ${machine.cores} cores, ${gib(machine.memoryBytes)}`);
+    output.line(machine.processor);
+    output.line();
+    const engines: Finding[] = [];
+    for (const name of ENGINE_NAMES) {
+      engines.push(await examine(name, { allowSoftwareAdapter: args.flag('allow-software-adapter') }));
+    }
+    printFindings(engines, output);
+    if (!args.flag('kernels')) {
+      return { ...machine, engines: engines.map((each) => ({ ...each, kernels: undefined })) };
+    }
+    printKernels(engines, output);
+    return { ...machine, engines };
+  },
+};
+
+function describeMachine() {
+  return {
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    // What this process may use, which in a container is less than the machine has.
+    cores: os.availableParallelism(),
+    memoryBytes: Math.min(os.totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    processor: os.cpus()[0]?.model ?? 'unknown processor',
+  };
+}
+
+async function examine(name: EngineName, options: EngineOptions): Promise<Finding> {
+  const engine = ENGINES[name];
+  const probe = await engine.probe(options);
+  if (!probe.available) return { engine: name, ...probe };
+  try {
+    const activated = await engine.activate(options);
+    const matmulGflops = Number((await measureMatmul()).toPrecision(3));
+    const { pool } = tf.memory() as Pick<Working, 'pool'>;
+    const fused = FUSED_KERNELS.filter((kernel) => tf.getKernel(kernel, tf.getBackend()) != null);
+    const kernels = { fused, ...(name === 'native' ? await nativeKernels() : {}) };
+    const bf16 = name === 'native' ? await nativeBf16() : undefined;
+    return { engine: name, available: true, ...activated, matmulGflops, pool, bf16, kernels };
+  } catch (error) {
+    const why = `fails: ${(error as Error).message.split('\n')[0]}`;
+    return { engine: name, available: false, why, install: 'the message names the cause' };
+  }
+}
+
+function printFindings(engines: readonly Finding[], output: Output): void {
+  const rows = engines.map((finding) =>
+    finding.available
+      ? [finding.engine, 'yes', finding.device, String(finding.matmulGflops)]
+      : [finding.engine, 'no', finding.why, '-'],
+  );
+  const table = renderTable(['engine', 'works', 'device, or why not', 'GFLOP/s'], rows, { maxWidth: COLUMNS });
+  for (const line of table.split('\n')) output.line(line);
+  output.line();
+  for (const finding of engines) if (!finding.available) output.line(`${finding.engine}: ${finding.install}`);
+  for (const finding of engines) {
+    if (!finding.available || finding.pool === undefined) continue;
+    const { used, free, limit } = finding.pool;
+    output.line(`${finding.engine}: memory ${mib(used)} in use, ${mib(free)} kept for reuse (${mib(limit)} at most)`);
+  }
+  for (const finding of engines) {
+    if (!finding.available || finding.bf16 === undefined) continue;
+    output.line(`${finding.engine}: matmulPrecision bf16: ${describeBf16(finding.bf16)}`);
+  }
+  const chosen = engines.find(({ available }) => available);
+  if (chosen !== undefined) output.line(`auto takes ${chosen.engine}`);
+}
+
+function describeBf16(support: Bf16Support): string {
+  if ('missing' in support) return `no, ${support.missing}`;
+  return support.by === 'emulation' ? 'bf16 emulated (TOKENFUSE_EMULATE_BF16), slow' : `yes, by ${support.by}`;
+}
+
+function printKernels(engines: readonly Finding[], output: Output): void {
+  const working = engines.filter((finding) => finding.available);
+  const rows = FUSED_KERNELS.map((kernel) => [
+    kernel,
+    ...working.map(({ kernels }) => (kernels.fused.includes(kernel) ? 'fast' : 'plain')),
+  ]);
+  const headers = ['fused operation', ...working.map(({ engine }) => engine)];
+  output.line();
+  for (const line of renderTable(headers, rows, { maxWidth: COLUMNS }).split('\n')) output.line(line);
+  for (const { engine, kernels } of working) {
+    const lists = [
+      ['compiled', kernels.compiled],
+      ['in plain JavaScript', kernels.javaScript],
+    ] as const;
+    for (const [how, names] of lists) {
+      if (names === undefined) continue;
+      output.line();
+      output.line(`${engine}, ${names.length} kernels ${how}:`);
+      for (const line of wrapText(names.join(' '), COLUMNS - 2)) output.line(`  ${line}`);
+    }
+  }
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB memory`;
+}

@@ -1,0 +1,3 @@
+export { contentHashes, readFailure } from './contentHashes.js';
+export { forEachConcurrently } from './forEachConcurrently.js';
+export * from './shardSamples.js';

@@ -1,0 +1,17 @@
+import { activateBackend } from '../activateBackend.js';
+import type { Engine } from '../engine.js';
+import { tf } from '../tf.js';
+
+const device = 'CPU, 1 thread, plain JavaScript';
+
+/** The reference: plain JavaScript loops, always there, slow, untouched by this project. */
+export const cpu: Engine = {
+  name: 'cpu',
+  async probe() {
+    return { available: true, device };
+  },
+  async activate() {
+    await activateBackend('cpu');
+    return { device, version: `tfjs ${tf.version.tfjs}` };
+  },
+};

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type NumberArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+/**
+ * What a compiled kernel takes: numbers first, then lists of arrays, then typed arrays; `undefined` for an array that is
+ * not there.
+ */
+export type KernelArgument =
+  | number
+  | boolean
+  | Float32Array
+  | Int32Array
+  | Uint8Array
+  | readonly NumberArray[]
+  | undefined;
+
+/** Names of the compiled kernels. */
+export const KERNELS = [
+  'adamW',
+  'argMax',
+  'attention',
+  'attentionGradient',
+  'binary',
+  'copyRows',
+  'crossEntropy',
+  'crossEntropyGradient',
+  'decodeBlocks',
+  'gatherRows',
+  'layerNormalize',
+  'layerNormalizeGradient',
+  'linearCrossEntropy',
+  'matMul',
+  'packRows',
+  'pattention',
+  'pattentionGradient',
+  'rotary',
+  'segmentSum',
+  'softmax',
+  'squaredNorm',
+  'sumColumns',
+  'sumRows',
+  'swapAxes',
+  'unary',
+  'unpackRows',
+] as const;
+
+/** What the operands of large products are rounded to: not at all, or to bf16; sums are float32 in both. */
+export type MatmulPrecision = 'highest' | 'bf16';
+/** What multiplies bf16: matrix registers, a vector instruction, or float32 instructions in its place (slow, for tests). */
+export type Bf16By = 'AMX' | 'AVX512-BF16' | 'emulation';
+
+/** The functions of tokenfuse.node, described in cpp/; they throw when an argument is not what they expect. */
+export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelArgument[]) => void>> & {
+  setThreads(threads: number): number;
+  threads(): number;
+  physicalCores(): number;
+  scratchBytes(): number;
+  /** Takes the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was taken. */
+  choose(limit?: string): string;
+  /** Takes products of the highest precision, or in bf16 by one of these, from the next kernel on; `choose` goes back to 'highest'. */
+  setMatmulPrecision(precision: 'highest' | Bf16By): string;
+  /** What is missing on this processor for products in bf16 by this; '' where nothing is. */
+  whyNoBf16(by: Bf16By): string;
+  /** Bytes from the start of a buffer to the next multiple of 64 in memory. */
+  alignment(buffer: ArrayBuffer, bytes: number): number;
+};
+
+const FILE = 'tokenfuse.node';
+
+const here = dirname(fileURLToPath(import.meta.url));
+/** Beside this file when built; a run from the sources uses what was built last. The variable names another build. */
+const FOLDERS = process.env.TOKENFUSE_NATIVE
+  ? [process.env.TOKENFUSE_NATIVE]
+  : [here, join(here, '../../../dist/src/engine/native')];
+
+/** The path of tokenfuse.node in the first folder that has it. */
+export function findAddon(folders: readonly string[] = FOLDERS): string | undefined {
+  return folders.map((folder) => join(folder, FILE)).find(existsSync);
+}
+
+/** Loads tokenfuse.node from the first folder that has it, or says why it cannot. */
+export function loadAddon(folders: readonly string[] = FOLDERS): Addon | { reason: string } {
+  const path = findAddon(folders);
+  if (path === undefined) return { reason: `not built: ${FILE} is missing` };
+  try {
+    const addon: Addon = createRequire(import.meta.url)(path);
+    const missing = KERNELS.filter((name) => typeof addon[name] !== 'function');
+    return missing.length > 0 ? { reason: `not built anew: ${FILE} lacks ${missing.join(', ')}` } : addon;
+  } catch (error) {
+    return { reason: `does not load: ${(error as Error).message.split('\n')[0]}` };
+  }
+}

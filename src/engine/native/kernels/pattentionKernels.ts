@@ -1,0 +1,147 @@
+import type { NumberArray } from '../addon.js';
+import type { Attributes, TensorInfo } from '../tensorFlow.js';
+import { expectRank, type KernelContext, type NativeKernel } from './kernelContext.js';
+
+/** As src/kernels.h numbers them. */
+export const WEIGHT_MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+
+/** A group of parameter tokens: keys [n, dIn], values [n, dOut]. */
+export interface ParamTokens {
+  readonly keys: TensorInfo;
+  readonly values: TensorInfo;
+  readonly tau: number;
+}
+
+/** What a group reads, [tokens, dIn], and its scores, [tokens, n]. */
+interface Read {
+  readonly tokens: number;
+  readonly dIn: number;
+  readonly x: NumberArray;
+  readonly scores: NumberArray;
+}
+
+/** The gradients that are wanted. */
+interface Wanted {
+  readonly dX: NumberArray | undefined;
+  readonly dKeys: TensorInfo | undefined;
+  readonly dValues: TensorInfo | undefined;
+}
+
+/** The compiled functions for one group, under one setting; with `add` they add to Y, and to dX. */
+export interface PattentionCalls {
+  forward(group: ParamTokens, read: Read, y: NumberArray, add: boolean): void;
+  backward(group: ParamTokens, read: Read, dY: NumberArray, wanted: Wanted, add: boolean): void;
+}
+
+export function pattentionCalls(
+  { addon, numbers }: Pick<KernelContext, 'addon' | 'numbers'>,
+  { normActivation, gelu, epsilon }: Attributes,
+): PattentionCalls {
+  const mode = WEIGHT_MODES.indexOf(normActivation as string);
+  if (mode < 0)
+    throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
+  const math = [mode, gelu === 'tanh', epsilon as number];
+  const settings = ({ keys, values, tau }: ParamTokens, { tokens, dIn }: Read, add: boolean) =>
+    [tokens, dIn, keys.shape[0], values.shape[1], ...math, tau, add] as const;
+  return {
+    forward: (group, read, y, add) =>
+      addon.pattention(
+        ...settings(group, read, add),
+        read.x,
+        numbers(group.keys),
+        numbers(group.values),
+        y,
+        read.scores,
+      ),
+    backward: (group, read, dY, { dX, dKeys, dValues }, add) => {
+      if (!dX && !dKeys && !dValues) return;
+      const arrays = [dY, read.x, numbers(group.keys), numbers(group.values), read.scores];
+      const gradients = [dX, dKeys && numbers(dKeys), dValues && numbers(dValues)];
+      addon.pattentionGradient(...settings(group, read, add), ...arrays, ...gradients);
+    },
+  };
+}
+
+/** A group with its scores, [tokens, n]. */
+interface Group extends ParamTokens {
+  readonly scores: TensorInfo;
+}
+
+/**
+ * `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, and the same of several groups, as
+ * src/kernels/pattentionGroups does: every group after the first adds to what the ones before it made.
+ */
+export function pattentionKernels(context: KernelContext): Record<string, NativeKernel> {
+  const { numbers, output } = context;
+  const readOf = (x: TensorInfo, { scores }: Group): Read => ({
+    tokens: x.shape[0],
+    dIn: x.shape[1],
+    x: numbers(x),
+    scores: numbers(scores),
+  });
+
+  /** The output, [tokens, dOut]; writes the scores. */
+  function forward(x: TensorInfo, groups: readonly Group[], attributes: Attributes): TensorInfo {
+    const [tokens] = x.shape;
+    const result = output([tokens, groups[0].values.shape[1]]);
+    const calls = pattentionCalls(context, attributes);
+    for (const [i, group] of groups.entries()) calls.forward(group, readOf(x, group), numbers(result), i > 0);
+    return result;
+  }
+
+  /** dX if wanted, then dKeys, then dValues of the trainable groups. */
+  function backward(
+    dOutput: TensorInfo,
+    x: TensorInfo,
+    groups: readonly (Group & { readonly trainable: boolean })[],
+    attributes: Attributes,
+  ): TensorInfo[] {
+    const dX = attributes.wantInput ? output(x.shape) : undefined;
+    const dKeys = groups.map(({ keys, trainable }) => (trainable ? output(keys.shape) : undefined));
+    const dValues = groups.map(({ values, trainable }) => (trainable ? output(values.shape) : undefined));
+    const calls = pattentionCalls(context, attributes);
+    for (const [i, group] of groups.entries()) {
+      const wanted = { dX: dX && numbers(dX), dKeys: dKeys[i], dValues: dValues[i] };
+      calls.backward(group, readOf(x, group), numbers(dOutput), wanted, i > 0);
+    }
+    return [dX, ...dKeys, ...dValues].filter((tensor) => tensor !== undefined);
+  }
+
+  function expectMatrices(tensors: Record<string, TensorInfo>): void {
+    for (const [name, tensor] of Object.entries(tensors)) expectRank('Pattention', name, tensor, 2);
+  }
+
+  return {
+    Pattention: ({ x, keyParamTokens, valueParamTokens }, attributes) => {
+      expectMatrices({ x, keyParamTokens, valueParamTokens });
+      const scores = output([x.shape[0], keyParamTokens.shape[0]]);
+      const group = { keys: keyParamTokens, values: valueParamTokens, scores, tau: attributes.tau as number };
+      return [forward(x, [group], attributes), scores];
+    },
+    PattentionGrad: ({ dOutput, x, keyParamTokens, valueParamTokens, scores }, attributes) => {
+      expectMatrices({ x, keyParamTokens, valueParamTokens });
+      const [tau, trainable] = [attributes.tau as number, attributes.wantParams === true];
+      const group = { keys: keyParamTokens, values: valueParamTokens, scores, tau, trainable };
+      return backward(dOutput, x, [group], attributes);
+    },
+    PattentionGroups: (inputs, attributes) => {
+      const [x, ...rest] = Object.values(inputs);
+      const taus = attributes.taus as readonly number[];
+      const groups = taus.map((tau, i) => {
+        const [keys, values] = [rest[i], rest[taus.length + i]];
+        return { keys, values, tau, scores: output([x.shape[0], keys.shape[0]]) };
+      });
+      return [forward(x, groups, attributes), ...groups.map(({ scores }) => scores)];
+    },
+    PattentionGroupsGrad: (inputs, attributes) => {
+      const [dOutput, x, ...rest] = Object.values(inputs);
+      const taus = attributes.taus as readonly number[];
+      const trainable = attributes.trainable as readonly boolean[];
+      const groups = taus.map((tau, i) => {
+        const [keys, values, scores] = [0, 1, 2].map((part) => rest[part * taus.length + i]);
+        return { keys, values, scores, tau, trainable: trainable[i] };
+      });
+      return backward(dOutput, x, groups, attributes);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { createRequire } from 'node:module';
+import { activateBackend } from '../activateBackend.js';
+import { runInChild } from '../childProbe.js';
+import type { Engine, EngineOptions } from '../engine.js';
+import { findPackage } from '../optionalPackage.js';
+import { tf } from '../tf.js';
+
+// A variable, so that the type checker does not look for an optional package.
+const PACKAGE: string = '@tensorflow/tfjs-node-gpu';
+const INSTALL = `run npm install ${PACKAGE} (CUDA 11.2, cuDNN 8.1)`;
+const NO_GPU = {
+  available: false,
+  why: 'libtensorflow finds no CUDA device (its CPU: --allow-software-adapter)',
+  install: 'install CUDA 11.2 and cuDNN 8.1, which libtensorflow 2.9 loads',
+} as const;
+
+const PROBE = `
+  import { createRequire } from 'node:module';
+  const tf = createRequire(process.argv[1])(process.argv[1]);
+  console.log(JSON.stringify({ gpu: tf.backend().isUsingGpuDevice === true }));
+`;
+
+/** TensorFlow's C library through tfjs-node-gpu, an optional dependency; a CUDA device only, unless told otherwise. */
+export const tensorflow: Engine = {
+  name: 'tensorflow',
+  async probe({ allowSoftwareAdapter = false }: EngineOptions = {}) {
+    const found = findPackage(PACKAGE);
+    if (found === undefined) return { available: false, why: 'tfjs-node-gpu is not installed', install: INSTALL };
+    prepareEnvironment();
+    const result = await runInChild(PROBE, found.main);
+    if ('failure' in result) return { available: false, why: `tfjs-node-gpu: ${result.failure}`, install: INSTALL };
+    const gpu = (result.value as { gpu: boolean }).gpu;
+    return gpu || allowSoftwareAdapter ? { available: true, device: deviceName(gpu) } : NO_GPU;
+  },
+  async activate({ allowSoftwareAdapter = false }: EngineOptions = {}) {
+    prepareEnvironment();
+    restoreUtilFunctions();
+    await import(PACKAGE);
+    await activateBackend('tensorflow');
+    const gpu = (tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice;
+    if (!gpu && !allowSoftwareAdapter) throw new Error(NO_GPU.why);
+    return { device: deviceName(gpu), version: `${PACKAGE} ${findPackage(PACKAGE)?.version}` };
+  },
+};
+
+function deviceName(gpu: boolean): string {
+  return gpu ? 'GPU (CUDA)' : 'CPU (libtensorflow)';
+}
+
+/** What libtensorflow reads once, when it is loaded; what the user has set stays. */
+function prepareEnvironment(): void {
+  const { env } = process;
+  // Equal input gives equal bits; costs some speed. Covers the gradient of `gather` since TensorFlow 2.7.
+  env.TF_DETERMINISTIC_OPS ??= '1';
+  // Not the whole memory of the GPU at once.
+  env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  // Errors only.
+  env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+}
+
+/** tfjs-node calls two functions of `node:util` that Node 23 removed (tfjs issue #8425, fixed but never released). */
+function restoreUtilFunctions(): void {
+  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown): boolean => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}

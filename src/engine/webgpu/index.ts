@@ -1,0 +1,139 @@
+import { pathToFileURL } from 'node:url';
+import { activateBackend } from '../activateBackend.js';
+import { runInChild } from '../childProbe.js';
+import type { Engine, EngineOptions, EngineProbe } from '../engine.js';
+import { findPackage } from '../optionalPackage.js';
+import { tf } from '../tf.js';
+import type { GpuBuffer, GpuDevice, WebgpuBackend } from './backend.js';
+import { boundBufferPool } from './bufferPool.js';
+import { DeviceErrors, raiseErrors } from './deviceErrors.js';
+import { installWebgpuKernels } from './kernels/index.js';
+import { repairWebgpuKernels } from './repairs.js';
+import { allowSynchronousReads, catchTicksOf } from './synchronousRead.js';
+
+// Variables, so that the type checker does not look for optional packages.
+const DAWN: string = 'webgpu';
+const BACKEND: string = '@tensorflow/tfjs-backend-webgpu';
+const INSTALL = `run npm install ${DAWN} ${BACKEND}`;
+const DRIVER = "install a GPU driver (Linux: libvulkan1 and the maker's Vulkan driver)";
+const REQUEST = { powerPreference: 'high-performance' };
+
+/** The parts of WebGPU's `GPUAdapter` that are read here; a fallback adapter is emulated on the CPU. */
+interface Adapter {
+  readonly info: AdapterInfo;
+  requestDevice(descriptor?: object): Promise<GpuDevice>;
+}
+interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly isFallbackAdapter?: boolean;
+}
+interface DawnGlobals {
+  readonly GPUBuffer: { readonly prototype: GpuBuffer };
+}
+interface Gpu {
+  requestAdapter(options?: object): Promise<Adapter | null>;
+}
+
+/** Opens the device, because drivers that list an adapter may still fail at that. */
+const PROBE = `
+  const { create, globals } = await import(process.argv[1]);
+  Object.assign(globalThis, globals);
+  const adapter = await create([]).requestAdapter(${JSON.stringify(REQUEST)});
+  if (adapter === null) {
+    console.log('null');
+  } else {
+    const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+    (await adapter.requestDevice()).destroy();
+    console.log(JSON.stringify({ vendor, architecture, device, description, isFallbackAdapter }));
+  }
+`;
+
+let started: Promise<AdapterInfo> | undefined;
+
+/** Any GPU, through Dawn (npm `webgpu`) and TensorFlow.js' WebGPU backend; both are optional dependencies. */
+export const webgpu: Engine = {
+  name: 'webgpu',
+  async probe(options: EngineOptions = {}) {
+    const dawn = findPackage(DAWN);
+    if (dawn === undefined || findPackage(BACKEND) === undefined) {
+      const missing = dawn === undefined ? DAWN : BACKEND;
+      return { available: false, why: `${missing} is not installed`, install: INSTALL };
+    }
+    // In a child: loading Dawn without Vulkan writes a warning, and a broken driver takes its process down.
+    const result = await runInChild(PROBE, pathToFileURL(dawn.main).href);
+    if ('failure' in result) return { available: false, why: `Dawn ${result.failure}`, install: DRIVER };
+    return judge(result.value as AdapterInfo | null, options);
+  },
+  async activate(options: EngineOptions = {}) {
+    started ??= start(options);
+    const info = await started.catch((error: unknown) => {
+      started = undefined;
+      throw error;
+    });
+    const verdict = judge(info, options);
+    if (!verdict.available) throw new Error(verdict.why);
+    await activateBackend('webgpu');
+    const version = [BACKEND, DAWN].map((name) => `${name} ${findPackage(name)?.version}`).join(', ');
+    return { device: verdict.device, version };
+  },
+};
+
+function judge(info: AdapterInfo | null, { allowSoftwareAdapter = false }: EngineOptions): EngineProbe {
+  if (info === null) return { available: false, why: 'Dawn finds no GPU adapter', install: DRIVER };
+  if (info.isFallbackAdapter && !allowSoftwareAdapter) {
+    return { available: false, why: 'software only (use --allow-software-adapter)', install: DRIVER };
+  }
+  const name = (info.device || info.architecture || info.vendor).replace(/-+$/, '');
+  const device = info.description === '' ? name : `${name} (${info.description})`;
+  return { available: true, device: info.isFallbackAdapter ? `${device}, software` : device };
+}
+
+/**
+ * Brings WebGPU into the process and starts the backend on the adapter that was judged. `navigator.gpu` must be there
+ * before the backend is imported, which registers itself only then.
+ */
+async function start(options: EngineOptions): Promise<AdapterInfo> {
+  const { create, globals } = (await import(DAWN)) as { create(flags: string[]): Gpu; globals: DawnGlobals };
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  catchTicksOf(gpu, 'requestAdapter');
+  catchTicksOf(globals.GPUBuffer.prototype, 'mapAsync');
+  const errors = new DeviceErrors();
+  let info: AdapterInfo | undefined;
+  const requestAdapter = gpu.requestAdapter.bind(gpu);
+  gpu.requestAdapter = async () => {
+    const adapter = await requestAdapter(REQUEST);
+    const verdict = judge(adapter?.info ?? null, options);
+    if (!verdict.available) throw new Error(verdict.why);
+    info = adapter?.info;
+    watchDevice(adapter!, errors);
+    return adapter;
+  };
+  // Node 20 has no `navigator`; later ones have one whose properties are its own.
+  const scope = globalThis as { navigator?: object };
+  if (scope.navigator === undefined) Object.defineProperty(scope, 'navigator', { value: {}, configurable: true });
+  Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });
+  await import(BACKEND);
+  await activateBackend('webgpu');
+  const backend = tf.backend() as unknown as WebgpuBackend;
+  allowSynchronousReads(backend);
+  boundBufferPool(backend);
+  raiseErrors(backend, errors);
+  repairWebgpuKernels();
+  installWebgpuKernels();
+  return info!;
+}
+
+/** Has the device watched that the backend is about to open. */
+function watchDevice(adapter: Adapter, errors: DeviceErrors): void {
+  catchTicksOf(adapter, 'requestDevice');
+  const requestDevice = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = async (descriptor) => {
+    const device = await requestDevice(descriptor);
+    errors.watch(device);
+    return device;
+  };
+}

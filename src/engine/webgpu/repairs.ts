@@ -1,0 +1,126 @@
+/**
+ * @file Kernels of TensorFlow.js 4.22 that training cannot use on webgpu as they are shipped. Two add floats with atomics, in
+ * whatever order the threads arrive, where equal input must give equal bits; two fail on what training gives them.
+ */
+import { tf } from '../tf.js';
+import type { KernelCall, Program } from './backend.js';
+
+type Kernel<Inputs = Readonly<Record<string, tf.TensorInfo>>> = (call: KernelCall<Inputs>) => tf.TensorInfo;
+
+/** The flag that overrides the backend's choice of shader, and its number of `MatMulSmallOutputSizeProgram`. */
+const PROGRAM_FLAG = 'WEBGPU_MATMUL_PROGRAM_TYPE';
+const SMALL_OUTPUT_PROGRAM = 2;
+
+/** Puts the repaired kernels in place; the webgpu backend must be imported, and this must run once. */
+export function repairWebgpuKernels(): void {
+  repair(tf.AddN, addInParts);
+  repair(tf.BatchMatMul, orderedBatchMatMul);
+  repair(tf.Sum, sumOfNothing);
+  repair(tf.UnsortedSegmentSum, orderedSegmentSum);
+}
+
+function repair<Inputs>(kernelName: string, repaired: (shipped: Kernel<Inputs>) => Kernel<Inputs>): void {
+  const shipped = tf.getKernel(kernelName, 'webgpu').kernelFunc as unknown as Kernel<Inputs>;
+  tf.unregisterKernel(kernelName, 'webgpu');
+  const kernelFunc = repaired(shipped) as unknown as tf.KernelFunc;
+  tf.registerKernel({ kernelName, backendName: 'webgpu', kernelFunc });
+}
+
+/**
+ * `AddN` of any number of tensors. The shipped kernel binds them all at once, and a shader may read seven where the device
+ * allows it eight buffers. The sum is the same, from left to right.
+ */
+function addInParts(addN: Kernel<readonly tf.TensorInfo[]>): Kernel<readonly tf.TensorInfo[]> {
+  return ({ inputs, backend, attrs }) => {
+    const atOnce = backend.device.limits.maxStorageBuffersPerShaderStage - 1;
+    let sum = addN({ inputs: inputs.slice(0, atOnce), backend, attrs });
+    for (let added = atOnce; added < inputs.length; added += atOnce - 1) {
+      const next = addN({ inputs: [sum, ...inputs.slice(added, added + atOnce - 1)], backend, attrs });
+      backend.disposeData(sum.dataId);
+      sum = next;
+    }
+    return sum;
+  };
+}
+
+/** `Sum` over no numbers is 0; the shipped kernel asks for NaN outputs. */
+function sumOfNothing(sum: Kernel): Kernel {
+  return (call) => {
+    const { x } = call.inputs;
+    if (tf.util.sizeFromShape(x.shape) > 0) return sum(call);
+    const { axis, keepDims } = call.attrs as { axis: number | number[]; keepDims: boolean };
+    const axes = tf.util.parseAxisParam(axis, x.shape);
+    const [kept] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
+    const shape = keepDims ? tf.backend_util.expandShapeToKeepDim(kept, axes) : kept;
+    const zeros = new Float32Array(tf.util.sizeFromShape(shape));
+    return call.backend.makeTensorInfo(shape, tf.sumOutType(x.dtype), zeros);
+  };
+}
+
+/**
+ * `BatchMatMul` that never splits the inner dimension over workgroups. The backend does so for a single product with an
+ * inner dimension of 2000 or more and at most 32 output tiles of 32 × 32: the gradient of a small weight.
+ */
+function orderedBatchMatMul(product: Kernel): Kernel {
+  return (args) => {
+    const { a, b } = args.inputs;
+    const { transposeA, transposeB } = args.attrs;
+    const rows = a.shape.at(transposeA ? -1 : -2)!;
+    const inner = a.shape.at(transposeA ? -2 : -1)!;
+    const columns = b.shape.at(transposeB ? -2 : -1)!;
+    const mayBeSplit = inner >= 2000 && rows * columns > 128 && Math.ceil(rows / 32) * Math.ceil(columns / 32) <= 32;
+    if (!mayBeSplit) return product(args);
+    const chosen = tf.env().getNumber(PROGRAM_FLAG);
+    tf.env().set(PROGRAM_FLAG, SMALL_OUTPUT_PROGRAM);
+    try {
+      return product(args);
+    } finally {
+      tf.env().set(PROGRAM_FLAG, chosen);
+    }
+  };
+}
+
+/**
+ * `y[s, c] = Σ x[i, c] over all i with segmentIds[i] = s`, one thread per output that walks the ids in order. Integers
+ * stay with the shipped kernel, whose order does not matter to them.
+ *
+ * - x `[...idShape, ...inner]`; segmentIds `[...idShape]`, int32; y `[numSegments, ...inner]`
+ */
+function orderedSegmentSum(shipped: Kernel): Kernel {
+  return (args) => {
+    const { x, segmentIds } = args.inputs;
+    if (x.dtype !== 'float32') return shipped(args);
+    const innerShape = x.shape.slice(segmentIds.shape.length);
+    const rows = tf.util.sizeFromShape(segmentIds.shape);
+    const width = tf.util.sizeFromShape(innerShape);
+    const outputShape = [args.attrs.numSegments as number, width];
+    const program: Program = {
+      variableNames: ['x', 'segmentIds'],
+      outputShape,
+      workgroupSize: [64, 1, 1],
+      dispatchLayout: { x: [0, 1] },
+      dispatch: [Math.ceil(tf.util.sizeFromShape(outputShape) / 64), 1, 1],
+      size: true,
+      shaderKey: 'orderedSegmentSum',
+      getUserCode: () => `
+        fn main(index : i32) {
+          if (index < uniforms.size) {
+            let segment = index / uniforms.xShape.y;
+            let column = index % uniforms.xShape.y;
+            var sum = 0.0;
+            for (var row = 0; row < uniforms.xShape.x; row++) {
+              if (segmentIds[row] == segment) {
+                sum += x[row * uniforms.xShape.y + column];
+              }
+            }
+            setOutputAtIndex(index, sum);
+          }
+        }
+      `,
+    };
+    const flatX = { ...x, shape: [rows, width] };
+    const flatIds = { ...segmentIds, shape: [rows] };
+    const sums = args.backend.runWebGPUProgram(program, [flatX, flatIds], 'float32');
+    return { ...sums, shape: [outputShape[0], ...innerShape] };
+  };
+}

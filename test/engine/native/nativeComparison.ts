@@ -1,0 +1,8 @@
+export {
+  addon,
+  describeNative,
+  differences,
+  normalNumbers,
+  relativeDifference,
+  resultsOn,
+} from '../../support/kernelComparison.js';

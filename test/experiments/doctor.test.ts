@@ -1,0 +1,88 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import type { Arguments } from '#src/cli';
+import { ENGINE_NAMES, FUSED_KERNELS, measureMatmul, selectEngine, tf } from '#src/engine';
+import { doctorCommand } from '../../experiments/commands/doctor.js';
+import { ENGINES } from '../../src/engine/selectEngine.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function runDoctor(
+  ...flags: string[]
+): Promise<{ lines: string[]; result: Awaited<ReturnType<typeof doctorCommand.run>> }> {
+  const lines: string[] = [];
+  const args: Arguments = {
+    positionals: [],
+    text: () => undefined,
+    texts: () => [],
+    flag: (name) => flags.includes(name),
+  };
+  const result = await doctorCommand.run(args, { line: (text = '') => void lines.push(text), interactive: false });
+  return { lines, result };
+}
+
+it('shows every engine, measured or with the reason why not, within 80 columns', async () => {
+  vi.spyOn(ENGINES.tensorflow, 'probe').mockResolvedValue({
+    available: false,
+    why: 'libtensorflow finds no CUDA device (its CPU: --allow-software-adapter)',
+    install: 'install CUDA',
+  });
+  vi.spyOn(ENGINES.webgpu, 'probe').mockResolvedValue({ available: true, device: 'a GPU' });
+  vi.spyOn(ENGINES.webgpu, 'activate').mockRejectedValue(new Error('the driver gave up'));
+  vi.spyOn(ENGINES.native, 'probe').mockResolvedValue({ available: false, why: 'not built', install: 'build it' });
+  const { lines, result } = await runDoctor();
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const engines = result.engines as Record<string, unknown>[];
+  expect(engines.map(({ engine }) => engine)).toEqual([...ENGINE_NAMES]);
+  expect(engines[1]).toMatchObject({ available: false, why: 'fails: the driver gave up' });
+  for (const index of [3, 4]) expect(engines[index]).toMatchObject({ available: true });
+  expect(engines.every(({ kernels }) => kernels === undefined)).toBe(true);
+  expect(engines[3].matmulGflops).toBeGreaterThan(engines[4].matmulGflops as number);
+  expect(lines.find((line) => line.startsWith('wasm'))).toMatch(/^wasm +yes +CPU, 1 thread, SIMD, .* +[\d.]+$/);
+  expect(lines.find((line) => line.startsWith('native'))).toMatch(/^native +no +not built/);
+  expect(lines.at(-1)).toBe('auto takes wasm');
+  expect(result).toMatchObject({ node: process.versions.node });
+  expect(result.cores).toBeGreaterThan(0);
+  expect(result.memoryBytes).toBeGreaterThan(2 ** 28);
+});
+
+it('lists the kernels of every engine within 80 columns under --kernels', async () => {
+  for (const name of ['tensorflow', 'webgpu'] as const) {
+    vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: false, why: 'not here', install: 'buy one' });
+  }
+  const { lines, result } = await runDoctor('kernels');
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const engines = result.engines as { engine: string; available: boolean; kernels: Record<string, string[]> }[];
+  const kernelsOf = (name: string) => engines.find(({ engine }) => engine === name)!.kernels;
+  expect(kernelsOf('cpu')).toEqual({ fused: [] });
+  expect(kernelsOf('wasm').fused).toEqual(expect.arrayContaining(['Pattention', 'TokenAttentionGrad']));
+  expect(lines.find((line) => line.startsWith('Pattention '))).toMatch(/ fast +plain$/);
+  if (engines[2].available) {
+    const { fused, compiled, javaScript } = kernelsOf('native');
+    expect(compiled).toEqual(expect.arrayContaining([...fused, 'BatchMatMul']));
+    expect(javaScript).toContain('Conv2D');
+    expect(lines).toContain(`native, ${javaScript.length} kernels in plain JavaScript:`);
+    expect(lines.find((line) => line.includes('kept for reuse'))).toMatch(
+      /^native: memory \d+ MiB in use, .* at most\)$/,
+    );
+  }
+});
+
+it('every kernel that an engine has beyond those of TensorFlow.js is a fused operation', async () => {
+  const names = (backend: string) => tf.getKernelsForBackend(backend).map(({ kernelName }) => kernelName);
+  await selectEngine('wasm');
+  if ((await ENGINES.native.probe()).available) await selectEngine('native');
+  // Of TensorFlow.js, and on wasm only.
+  const stock = new Set([...names('cpu'), 'LogicalXor']);
+  const own = new Set([...names('wasm'), ...names('native')].filter((name) => !stock.has(name)));
+  expect([...own].filter((name) => !FUSED_KERNELS.some((known) => known === name))).toEqual([]);
+  expect(FUSED_KERNELS.filter((name) => stock.has(name))).toEqual([]);
+});
+
+it('measures without leaving tensors behind', async () => {
+  await selectEngine('wasm');
+  const before = tf.memory().numTensors;
+  expect(await measureMatmul()).toBeGreaterThan(0.1);
+  expect(tf.memory().numTensors).toBe(before);
+});
