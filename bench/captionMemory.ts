@@ -43,26 +43,26 @@ const STACK = TokenFormerConfig.parse({
 /** An untrained merged model and an image of 480 × 360 pixels. */
 async function prepare(folder: string): Promise<void> {
   const vision = VisionModelConfig.parse({
-    vision: { imageSize: 64, patchSize: 16, stack: { ...STACK, rotaryShare: 0 } },
+    backbone: { imageSize: 64, patchSize: 16, stack: { ...STACK, rotaryShare: 0 } },
     ...{ objectives: [{ kind: 'maskedPatches' }], labels: {} },
   });
   writeCheckpoint(join(folder, 'vision'), {
-    model: { format: 1, kind: 'vision', config: vision },
-    tensors: createVisionParameters(vision.vision, 1),
+    model: { kind: 'vision', config: vision },
+    tensors: createVisionParameters(vision.backbone, 1),
     assets: new Map(),
   });
   const path = join(folder, TOKENIZER_FILE);
   writeBpeModel(path, trainBpe({ texts: ['a red square beside a blue circle'], vocabSize: 270 }));
   const tokenizer = loadTokenizer({ kind: 'bpe', path: TOKENIZER_FILE }, { baseDir: folder });
   const language: LanguageModelConfig = {
-    language: { vocabSize: tokenizer.vocabSize, seqLen: 64, stack: STACK },
+    backbone: { vocabSize: tokenizer.vocabSize, seqLen: 64, stack: STACK },
     tokenizer: { kind: 'bpe', path: TOKENIZER_FILE },
     tokenizerFingerprint: tokenizer.fingerprint,
   };
   tokenizer.dispose();
   writeCheckpoint(join(folder, 'language'), {
-    model: { format: 1, kind: 'language', config: language },
-    tensors: createLanguageParameters(language.language, 2),
+    model: { kind: 'language', config: language },
+    tensors: createLanguageParameters(language.backbone, 2),
     assets: new Map([[TOKENIZER_FILE, readBytes(path, 'tokenizer')]]),
   });
   const recipe = MergeRecipe.parse({ kind: 'merge', name: 'merged', vision: 'vision', language: 'language' });

@@ -27,14 +27,14 @@ const [runDir, engine = 'auto', rounds = '7'] = process.argv.slice(2);
 if (runDir === undefined) throw new Error('bench: expected the run directory of a finished quickstart');
 const { name, device } = await selectEngine(engine as 'auto' | EngineName);
 const model = loadJointModel(join(runDir, 'align'));
-const { vision, preprocessing } = model.config.vision;
+const { backbone, preprocessing } = model.config.vision;
 const images = listImages(join(runDir, 'data/test_seen/captions.json')).slice(0, IMAGES);
 const decoded = await Promise.all(
-  images.map((image) => decodeImage(readBytes(image, 'image'), { imageSize: vision.imageSize, ...preprocessing })),
+  images.map((image) => decodeImage(readBytes(image, 'image'), { imageSize: backbone.imageSize, ...preprocessing })),
 );
 const pixels = Float32Array.from(Buffer.concat(decoded), (byte) => byte / 127.5 - 1);
 const states = tf.tidy(() =>
-  imageStates(model, tf.tensor4d(pixels, [images.length, vision.imageSize, vision.imageSize, 3])),
+  imageStates(model, tf.tensor4d(pixels, [images.length, backbone.imageSize, backbone.imageSize, 3])),
 );
 console.log(`${name}: ${device}; ${images.length} images, medians of ${rounds} rounds\n`);
 console.log(`${'batch, decoding'.padEnd(28)}ms/caption   tokens/s   × greedy   log p/caption`);

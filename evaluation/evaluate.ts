@@ -108,7 +108,7 @@ async function openSet(
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
   { root, cacheDir }: EvaluateOptions,
 ): Promise<TestSet> {
-  const { seqLen } = config.language.language;
+  const { seqLen } = config.language.backbone;
   const places = { seqLen, cacheDir, root };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {

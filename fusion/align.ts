@@ -85,7 +85,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
-      model: { format: 1, kind: 'fusion', config: model.config },
+      model: { kind: 'fusion', config: model.config },
       // The merge report speaks of the merged model alone.
       assets: new Map([...readCheckpoint(merged).assets].filter(([name]) => name !== MERGE_REPORT)),
       resume: options.resume,
@@ -109,7 +109,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
  * model has learned none of them, and evaluation, which knows its seqLen alone, would refuse such captions.
  */
 function captionLength({ config }: JointModel, seqLen: number | undefined): number {
-  const trained = config.language.language.seqLen;
+  const trained = config.language.backbone.seqLen;
   if (seqLen !== undefined && seqLen > trained) {
     throw new ConfigError(
       `data.seqLen: expected at most ${trained}, the seqLen that the language model was trained with, got ${seqLen}`,

@@ -25,8 +25,10 @@ export async function* captionImageFiles(
   images: readonly CaptionImage[],
   { decoding, batchSize }: { readonly decoding: Decoding; readonly batchSize: number },
 ): AsyncGenerator<CaptionedFile[]> {
-  const { imageSize } = model.config.vision.vision;
-  const { preprocessing } = model.config.vision;
+  const {
+    backbone: { imageSize },
+    preprocessing,
+  } = model.config.vision;
   const decodeOne = async (image: CaptionImage): Promise<Uint8Array> => {
     const bytes = readBytes(image, 'image');
     return decodeImage(bytes, { imageSize, ...preprocessing }).catch((error: Error) => {

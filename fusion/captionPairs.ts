@@ -47,7 +47,7 @@ export interface CaptionPlaces {
  */
 export async function openCaptionPairs(
   { captions: source, images: imageDir }: { readonly captions: CaptionSource; readonly images?: string | undefined },
-  { vision, preprocessing }: Pick<VisionModelConfig, 'vision' | 'preprocessing'>,
+  { backbone, preprocessing }: Pick<VisionModelConfig, 'backbone' | 'preprocessing'>,
   tokenizer: Tokenizer,
   tokenWeights: TokenWeights,
   { seqLen, cacheDir, root, maxPairs = Number.POSITIVE_INFINITY }: CaptionPlaces,
@@ -63,7 +63,7 @@ export async function openCaptionPairs(
   const pixels = await openImageList(
     images.map(({ path, member, fileName: key }) => ({ path, member, key })),
     preprocessing,
-    { cacheDir, imageSize: vision.imageSize },
+    { cacheDir, imageSize: backbone.imageSize },
   );
   const captions = images.map((image) => image.captions);
   const pairs = captions.flatMap((texts, image) =>

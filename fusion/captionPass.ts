@@ -43,7 +43,7 @@ export function captionHidden(
   const prefix = (): KeyValueCache[] | undefined =>
     isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
   const earlier = caches ?? prefix();
-  return languageHidden(model.tree, model.config.language.language, tokenIds, {
+  return languageHidden(model.tree, model.config.language.backbone, tokenIds, {
     blocks,
     ...(contexts && !isPrefix ? { contexts } : {}),
     ...(earlier ? { caches: earlier } : {}),

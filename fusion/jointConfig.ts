@@ -79,6 +79,6 @@ export function gateNames({ method }: FusionConfig, numLayers: number): string[]
  * Otherwise the bridge alone maps the vision width to the language width.
  */
 export function stacksMatch({ vision, language }: Pick<JointModelConfig, 'vision' | 'language'>): boolean {
-  const [a, b] = [vision.vision.stack, language.language.stack];
+  const [a, b] = [vision.backbone.stack, language.backbone.stack];
   return a.dModel === b.dModel && a.numLayers === b.numLayers && a.numHeads === b.numHeads;
 }

@@ -52,8 +52,8 @@ export function unionLayer(model: JointModel, blockIndex: number, layer: LayerNa
 /** The image stream's blocks: the vision backbone's own, except under `union`. */
 export function imageBlocks(model: JointModel): BlockLayers[] {
   const { vision, fusion } = model.config;
-  if (fusion.method !== 'union') return visionBlocks(model.tree, vision.vision);
-  return Array.from({ length: vision.vision.stack.numLayers }, (_, l) =>
+  if (fusion.method !== 'union') return visionBlocks(model.tree, vision.backbone);
+  return Array.from({ length: vision.backbone.stack.numLayers }, (_, l) =>
     blockOf((layer) => unionLayer(model, l, layer)),
   );
 }
@@ -64,8 +64,8 @@ export function imageBlocks(model: JointModel): BlockLayers[] {
  */
 export function textBlocks(model: JointModel, withImage: boolean, options: FusionOptions): BlockLayers[] {
   const { language, fusion } = model.config;
-  if (!withImage && fusion.method !== 'union') return languageBlocks(model.tree, language.language);
-  return Array.from({ length: language.language.stack.numLayers }, (_, l) =>
+  if (!withImage && fusion.method !== 'union') return languageBlocks(model.tree, language.backbone);
+  return Array.from({ length: language.backbone.stack.numLayers }, (_, l) =>
     blockOf((layer) => {
       const part = TEXT_BRIDGES[layer];
       const bridges = withImage && part ? bridgeGroups(model, l, part, options) : [];

@@ -49,7 +49,7 @@ export const MERGE_REPORT = 'merge_report.json';
 export function merge(plan: MergePlan, outDir: string): MergeReport {
   if (existsSync(outDir))
     throw new ConfigError(`${outDir}: exists already; expected a new folder for the merged model`);
-  const isSoftmax = plan.config.language.language.stack.normActivation === 'softmax';
+  const isSoftmax = plan.config.language.backbone.stack.normActivation === 'softmax';
   const tensors = new Map<string, HostTensor>();
   for (const header of [plan.visionHeader, plan.languageHeader]) {
     for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
@@ -75,7 +75,7 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   if (tokenizer.kind === 'bpe') {
     assets.set(TOKENIZER_FILE, readBytes(join(plan.languageCheckpoint, tokenizer.path), 'tokenizer'));
   }
-  const model: ModelDescription = { format: 1, kind: 'fusion', config: plan.config };
+  const model: ModelDescription = { kind: 'fusion', config: plan.config };
   // Model and report appear together, so that a merge broken off between them does not stand in the way of the next.
   const aside = `${outDir}.${process.pid}.merge`;
   try {
@@ -147,7 +147,7 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
   if (tokenizer.kind === 'bpe') assets.set(TOKENIZER_FILE, readBytes(join(directory, TOKENIZER_FILE), 'tokenizer'));
   const write = (outDir: string, kind: 'vision' | 'language', tensors: Map<string, HostTensor>): void =>
     writeCheckpoint(outDir, {
-      model: { format: 1, kind, config: config[kind] },
+      model: { kind, config: config[kind] },
       tensors,
       assets: kind === 'language' ? assets : new Map(),
     });

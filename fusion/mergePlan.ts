@@ -55,14 +55,14 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
     language: language.config as LanguageModelConfig,
     fusion: recipe.fusion,
   };
-  const v = config.vision.vision.stack;
-  const l = config.language.language.stack;
+  const v = config.vision.backbone.stack;
+  const l = config.language.backbone.stack;
   problems.push(...stackProblems(v, l, recipe, stacksMatch(config)));
   for (const name of vision.header.tensors.keys()) {
     if (language.header.tensors.has(name))
       problems.push(`both backbones hold a tensor '${name}': expected different names`);
   }
-  const positions: [string, number[]] = [POSITION_EMBEDDING, [numImageTokens(config.vision.vision), v.dModel]];
+  const positions: [string, number[]] = [POSITION_EMBEDDING, [numImageTokens(config.vision.backbone), v.dModel]];
   problems.push(
     ...missingTensors(vision.header, [...stackTensors(VISION_GROUP, v), positions], recipe.vision),
     ...missingTensors(language.header, stackTensors(LANGUAGE_GROUP, l), recipe.language),
@@ -202,11 +202,11 @@ const READS_IMAGE: ReadonlySet<BridgePart> = new Set(['imageKey', 'imageValue', 
 function plannedBridges({ vision, language, fusion }: JointModelConfig): PlannedGroup[] {
   const { tokens, parts } = fusion.bridge;
   if (tokens === 0) return [];
-  const { dModel, numLayers } = language.language.stack;
+  const { dModel, numLayers } = language.backbone.stack;
   const blocks = fusion.method === 'prefix' ? 1 : numLayers;
   return Array.from({ length: blocks }, (_, block) =>
     parts.map((part): PlannedGroup => {
-      const dIn = READS_IMAGE.has(part) ? vision.vision.stack.dModel : dModel;
+      const dIn = READS_IMAGE.has(part) ? vision.backbone.stack.dModel : dModel;
       const parameters = tokens * (dIn + dModel);
       const place = { block, path: bridgePath(part, block), ...BRIDGE_PLACES[part] };
       return { ...place, origin: 'bridge', numParamTokens: tokens, dIn, dOut: dModel, parameters };

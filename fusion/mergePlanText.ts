@@ -5,8 +5,8 @@ import type { MergePlan } from './mergePlan.js';
 /** The plan as lines of at most 80 columns. */
 export function describePlan(plan: MergePlan): string[] {
   const { config, parameters, groups, gates } = plan;
-  const v = config.vision.vision;
-  const l = config.language.language;
+  const v = config.vision.backbone;
+  const l = config.language.backbone;
   const count = (n: number): string => n.toLocaleString('en-US');
   const bridges = groups.filter(({ origin }) => origin === 'bridge');
   const perBlock = bridges.filter(({ block }) => block === 0);

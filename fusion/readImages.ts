@@ -18,8 +18,8 @@ import { type BridgePart, isJoint } from './recipe.js';
 export function imageStates(model: JointModel, pixelValues: tf.Tensor4D): tf.Tensor4D {
   const { vision, fusion } = model.config;
   const wanted: tf.Tensor[] = [];
-  const { numLayers } = vision.vision.stack;
-  visionForward(model.tree, vision.vision, pixelValues, {
+  const { numLayers } = vision.backbone.stack;
+  visionForward(model.tree, vision.backbone, pixelValues, {
     blocks: imageBlocks(model),
     capture: (name, compute) => {
       const layer = /^hidden\.(\d+)$/.exec(name)?.[1];
@@ -37,8 +37,8 @@ export function imageStates(model: JointModel, pixelValues: tf.Tensor4D): tf.Ten
 
 /** Vision states of one image as `imageStates` gives them: [1 or numLayers, numImageTokens, visionWidth]. */
 export function imageStateShape({ vision, fusion }: JointModelConfig): [number, number, number] {
-  const { stack } = vision.vision;
-  return [fusion.imageStates === 'last' ? 1 : stack.numLayers, numImageTokens(vision.vision), stack.dModel];
+  const { stack } = vision.backbone;
+  return [fusion.imageStates === 'last' ? 1 : stack.numLayers, numImageTokens(vision.backbone), stack.dModel];
 }
 
 /** What one group of a layer makes of the image; under `union` both backbones' groups together, named `union`. */
@@ -75,7 +75,7 @@ export function readImages(
   if (!isJoint(method) && !options.bridge) return [];
   if (method === 'prefix') return readPrefix(model, states, statesNeedGradient);
   const [batch, , tokens] = states.shape;
-  const { dModel } = model.config.language.language.stack;
+  const { dModel } = model.config.language.backbone.stack;
   const sum = (readings: readonly GroupReading[]): tf.Tensor3D =>
     readings.length === 0
       ? tf.zeros([batch, tokens, dModel])
@@ -100,7 +100,7 @@ export function readImages(
  * text reads of them are their keys and values, those of earlier tokens.
  */
 function readPrefix(model: JointModel, states: tf.Tensor4D, statesNeedGradient: boolean): AttentionContext[] {
-  const { language } = model.config.language;
+  const language = model.config.language.backbone;
   const [batch, , tokens, visionWidth] = states.shape;
   const h = tf.reshape(states, [-1, visionWidth]) as tf.Tensor2D; // [batch · tokens, visionWidth]
   const y = pattentionLayer(h, bridgeGroups(model, 0, 'prefix', { bridge: true }), language.stack, statesNeedGradient);
@@ -122,7 +122,7 @@ export function imageReadings(
   statesNeedGradient = false,
 ): { keys: GroupReading[]; values: GroupReading[] }[] {
   const { config } = model;
-  const { stack } = config.language.language;
+  const { stack } = config.language.backbone;
   const [batch, depth, tokens, visionWidth] = states.shape;
   // Not unstack for a single layer: the gradient TensorFlow.js has for it fails on a list of one.
   const layers = depth === 1 ? [states] : tf.unstack(states, 1);

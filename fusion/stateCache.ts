@@ -47,6 +47,6 @@ export async function cacheImageStates(
 
 /** Pixels of images by position. [positions, imageSize, imageSize, 3] */
 export function pixelTensor(model: JointModel, pairs: CaptionPairs, positions: ArrayLike<number>): tf.Tensor4D {
-  const { imageSize } = model.config.vision.vision;
+  const { imageSize } = model.config.vision.backbone;
   return tf.tensor4d(pairs.pixelValues(positions), [positions.length, imageSize, imageSize, 3]);
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Output } from '#src/cli';
+import { renamedKey } from '#src/config';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
@@ -27,11 +28,15 @@ export const LanguageExperiment = z.strictObject({
 export type LanguageExperiment = z.output<typeof LanguageExperiment>;
 
 /** What a language checkpoint says of itself; a `bpe` tokenizer lies beside it as `tokenizer.json`. */
-export const LanguageModelConfig = z.strictObject({
-  language: LanguageConfig,
-  tokenizer: TokenizerConfig,
-  tokenizerFingerprint: z.string(),
-});
+export const LanguageModelConfig = renamedKey(
+  'language',
+  'backbone',
+  z.strictObject({
+    backbone: LanguageConfig,
+    tokenizer: TokenizerConfig,
+    tokenizerFingerprint: z.string(),
+  }),
+);
 export type LanguageModelConfig = z.output<typeof LanguageModelConfig>;
 
 /** Name of the tokenizer file inside a checkpoint. */
@@ -64,7 +69,11 @@ export async function trainLanguage(
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
   const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model };
   const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.embeddingStd));
-  const config: LanguageModelConfig = { language, tokenizer: stored, tokenizerFingerprint: tokenizer.fingerprint };
+  const config: LanguageModelConfig = {
+    backbone: language,
+    tokenizer: stored,
+    tokenizerFingerprint: tokenizer.fingerprint,
+  };
   try {
     return await runTraining({
       task: languageTask(tree, language, dataset, experiment),
@@ -72,7 +81,7 @@ export async function trainLanguage(
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
-      model: { format: 1, kind: 'language', config },
+      model: { kind: 'language', config },
       assets,
       resume: options.resume,
       output: options.output,

@@ -42,7 +42,7 @@ export function loadLanguageModel(path: string): LanguageModel {
   const tree = new ParameterTree(tensors);
   return {
     tree,
-    config: config.language,
+    config: config.backbone,
     tokenizer,
     dispose: () => {
       tree.dispose();

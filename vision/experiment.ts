@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Output } from '#src/cli';
+import { renamedKey } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { HostTensor } from '#src/storage';
@@ -38,23 +39,27 @@ export const VisionExperiment = z.strictObject({
 export type VisionExperiment = z.output<typeof VisionExperiment>;
 
 /** What a vision checkpoint says of itself. */
-export const VisionModelConfig = z.strictObject({
-  vision: VisionConfig,
-  /** How its images became squares: captions must be read off images prepared the same way. */
-  preprocessing: Preprocessing.prefault({}),
-  objectives: z.array(ObjectiveConfig),
-  labels: z.strictObject({
-    classNames: z.array(z.string()).optional(),
-    attributeNames: z.array(z.string()).optional(),
-    grid: z
-      .strictObject({
-        rows: z.int(),
-        cols: z.int(),
-        attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
-      })
-      .optional(),
+export const VisionModelConfig = renamedKey(
+  'vision',
+  'backbone',
+  z.strictObject({
+    backbone: VisionConfig,
+    /** How its images became squares: captions must be read off images prepared the same way. */
+    preprocessing: Preprocessing.prefault({}),
+    objectives: z.array(ObjectiveConfig),
+    labels: z.strictObject({
+      classNames: z.array(z.string()).optional(),
+      attributeNames: z.array(z.string()).optional(),
+      grid: z
+        .strictObject({
+          rows: z.int(),
+          cols: z.int(),
+          attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+        })
+        .optional(),
+    }),
   }),
-});
+);
 export type VisionModelConfig = z.output<typeof VisionModelConfig>;
 
 export interface TrainOptions {
@@ -100,7 +105,7 @@ export async function trainVision(experiment: VisionExperiment, options: TrainOp
   const task = visionTask(tree, experiment, objectives, train, validation);
   const { resize, background } = data.train;
   const modelConfig: VisionModelConfig = {
-    vision: model,
+    backbone: model,
     preprocessing: { resize, background },
     objectives: configs,
     labels,
@@ -112,7 +117,7 @@ export async function trainVision(experiment: VisionExperiment, options: TrainOp
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
-      model: { format: 1, kind: 'vision', config: modelConfig },
+      model: { kind: 'vision', config: modelConfig },
       assets: new Map(),
       resume: options.resume,
       output: options.output,

@@ -4,7 +4,7 @@ import { tf } from '#src/engine';
 
 /** The states of one mid-grey image (every pixel value 0) in the place of any image's. */
 export async function blankImage(model: JointModel): Promise<StateCache> {
-  const { imageSize } = model.config.vision.vision;
+  const { imageSize } = model.config.vision.backbone;
   const states = tf.tidy(() => imageStates(model, tf.zeros([1, imageSize, imageSize, 3])));
   const one = (await states.data()) as Float32Array;
   states.dispose();

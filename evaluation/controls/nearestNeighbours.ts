@@ -17,13 +17,13 @@ export async function imageFeatures(
   positions: readonly number[],
   batchSize: number,
 ): Promise<ImageFeatures> {
-  const { vision } = model.config.vision;
-  const { dModel } = vision.stack;
+  const { backbone } = model.config.vision;
+  const { dModel } = backbone.stack;
   const values = new Float32Array(positions.length * dModel);
   for (let first = 0; first < positions.length; first += batchSize) {
     const chunk = positions.slice(first, first + batchSize);
     const features = tf.tidy(() => {
-      const { normed } = visionForward(model.tree, vision, pixelTensor(model, pairs, chunk));
+      const { normed } = visionForward(model.tree, backbone, pixelTensor(model, pairs, chunk));
       const mean = tf.mean(normed, 1); // [images, dModel]
       return tf.div(mean, tf.norm(mean, 2, 1, true));
     });

@@ -8,7 +8,7 @@ import { createVisionParameters } from '#vision';
  */
 export async function randomVision(model: JointModel, seed: number): Promise<JointModel> {
   const tensors = await model.tree.toHost();
-  for (const [name, tensor] of createVisionParameters(model.config.vision.vision, seed)) tensors.set(name, tensor);
+  for (const [name, tensor] of createVisionParameters(model.config.vision.backbone, seed)) tensors.set(name, tensor);
   const tree = new ParameterTree(tensors);
   return { ...model, tree, dispose: () => tree.dispose() };
 }

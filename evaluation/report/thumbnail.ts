@@ -33,7 +33,7 @@ export async function thumbnail(image: ByteSource): Promise<Uint8Array> {
  */
 export async function modelView(
   image: ByteSource,
-  { vision: { imageSize }, preprocessing }: Pick<VisionModelConfig, 'vision' | 'preprocessing'>,
+  { backbone: { imageSize }, preprocessing }: Pick<VisionModelConfig, 'backbone' | 'preprocessing'>,
 ): Promise<Uint8Array> {
   const pixels = await readable(image, () => decodeImage(readBytes(image, 'image'), { imageSize, ...preprocessing }));
   return sharp(pixels, { raw: { width: imageSize, height: imageSize, channels: 3 } })

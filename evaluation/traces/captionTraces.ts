@@ -117,7 +117,7 @@ async function traceBatch(
       (_, l) => tf.mean(seen.get(`block${l}/attention/probabilities`) as tf.Tensor, 1) as tf.Tensor3D, // [batch, seqLen, keyLen]
     );
     const readings = imageReadings(model, states, { bridge: true });
-    const math = model.config.language.language.stack;
+    const math = model.config.language.backbone.stack;
     const pick = meansOf(places, captions.length * seqLen); // [words, batch · seqLen]
     const drawn: tf.Tensor2D[] = [];
     const perBlock = blocks.map((layers, block) => {
@@ -160,7 +160,7 @@ async function traceBatch(
   const numTokens = read.drawn.shape[1] as number;
   tf.dispose([read.attention, read.shares, read.drawn]);
 
-  const patches = numPatches(model.config.vision.vision);
+  const patches = numPatches(model.config.vision.backbone);
   const imageTokens = keyLen - seqLen;
   let row = 0;
   return words.map((ofCaption, b) => ({

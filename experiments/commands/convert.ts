@@ -52,7 +52,7 @@ export const convertCommand: Command = {
     loaded.dispose();
     const outDir = resolve(out);
     writeCheckpoint(outDir, {
-      model: { format: 1, kind: 'language', config },
+      model: { kind: 'language', config },
       tensors: converted.tensors,
       assets: new Map(),
     });

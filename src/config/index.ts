@@ -1,2 +1,3 @@
 export * from './loadConfig.js';
 export * from './parseFile.js';
+export * from './renamedKey.js';

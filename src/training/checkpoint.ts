@@ -13,15 +13,19 @@ import {
   writeSafetensors,
 } from '#src/storage';
 
-export const CHECKPOINT_FORMAT = 1;
+/**
+ * Written into every model.json. 1, still read, has other names in `config`: `vision` or `language` for what is now
+ * `backbone`; the schemas of these configurations take both.
+ */
+const CHECKPOINT_FORMAT = 2;
 
-/** What a checkpoint says of its model; `config` is checked by the room that owns the kind. */
-const ModelDescription = z.strictObject({
-  format: z.literal(CHECKPOINT_FORMAT),
+const ModelFile = z.strictObject({
+  format: z.union([z.literal(1), z.literal(CHECKPOINT_FORMAT)]),
   kind: z.enum(['vision', 'language', 'fusion']),
   config: z.record(z.string(), z.unknown()),
 });
-export type ModelDescription = z.output<typeof ModelDescription>;
+/** What a checkpoint says of its model; `config` is checked by the room that owns the kind. */
+export type ModelDescription = Omit<z.output<typeof ModelFile>, 'format'>;
 
 /** Where training stands. All random streams are named by the seed and a counter, so these numbers are the whole state. */
 const TrainingState = z.strictObject({
@@ -57,7 +61,7 @@ export function writeCheckpoint(
   try {
     removeAside();
     writeSafetensors(join(aside, 'model.safetensors'), tensors, { format: 'tokenfuse', kind: model.kind });
-    writeJsonAtomic(join(aside, 'model.json'), model);
+    writeJsonAtomic(join(aside, 'model.json'), { format: CHECKPOINT_FORMAT, ...model });
     for (const [name, bytes] of assets) writeFileAtomic(join(aside, name), bytes);
     if (training) {
       writeSafetensors(join(aside, 'optimizer.safetensors'), training.optimizer);
@@ -94,7 +98,8 @@ export function findCheckpoint(path: string, prefer: 'best' | 'last' = 'best'): 
 /** Reads a checkpoint folder's description without its tensors. */
 export function readModelDescription(directory: string): ModelDescription {
   const path = join(directory, 'model.json');
-  return parseConfig(readJson(path, 'model description'), ModelDescription, path);
+  const { kind, config } = parseConfig(readJson(path, 'model description'), ModelFile, path);
+  return { kind, config };
 }
 
 /** Reads a whole checkpoint folder. */

@@ -37,7 +37,7 @@ async function prepared(backbones: TinyBackboneOptions = {}): Promise<string> {
   const tensors = await model.tree.toHost();
   const tokenizer = Buffer.from(JSON.stringify(readJson(join(folder, 'tokenizer.json'), 'tokenizer')));
   writeCheckpoint(join(folder, 'aligned'), {
-    model: { format: 1, kind: 'fusion', config },
+    model: { kind: 'fusion', config },
     tensors,
     assets: new Map([['tokenizer.json', tokenizer]]),
   });

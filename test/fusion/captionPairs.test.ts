@@ -33,7 +33,7 @@ async function openTiny(
   const places = { seqLen, cacheDir: join(folder, 'cache'), ...(maxPairs ? { maxPairs } : {}) };
   const pairs = await openCaptionPairs(
     { captions },
-    { vision: VISION, preprocessing: PREPROCESSING },
+    { backbone: VISION, preprocessing: PREPROCESSING },
     tokenizer,
     createTokenWeights(rules),
     places,

@@ -90,7 +90,7 @@ describeEachEngine('a joint model', () => {
 
   it('reads under prefix image tokens as the language backbone reads a text of those embeddings', () => {
     const model = tinyJointModel(temporaryFolder(), { method: 'prefix' });
-    const { stack } = model.config.language.language;
+    const { stack } = model.config.language.backbone;
     tf.tidy(() => {
       const states = imageStates(model, noisePixels(1)); // [1, 1, tokens, width]
       const group = readGroup(model.tree, 'prefix', 'imagePrefix');
@@ -100,7 +100,7 @@ describeEachEngine('a joint model', () => {
       const table = model.tree.variable('language/tokenEmbedding');
       const text = tf.reshape(tf.gather(table, [256, 5, 9]), [1, 3, stack.dModel]);
       const whole = tf.concat([prefix, text], 1) as tf.Tensor3D;
-      const { hidden } = runStack(whole, languageBlocks(model.tree, model.config.language.language), stack, {
+      const { hidden } = runStack(whole, languageBlocks(model.tree, model.config.language.backbone), stack, {
         mask: { kind: 'causal' },
       });
       const flat = tf.reshape(tf.slice(hidden, [0, prefix.shape[1] as number, 0]), [3, stack.dModel]) as tf.Tensor2D;

@@ -31,7 +31,7 @@ function textOnlyLogits(model: JointModel): Float32Array {
 /** LN of every state of the vision checkpoint that went into the merge, as `imageStates` stacks them. */
 function visionModelStates(folder: string, states: FusionConfig['imageStates']): Float32Array {
   const { model, tensors } = readCheckpoint(join(folder, 'vision'));
-  const { vision } = model.config as VisionModelConfig;
+  const { backbone: vision } = model.config as VisionModelConfig;
   const tree = new ParameterTree(tensors);
   const values = tf.tidy(() => {
     const hidden: tf.Tensor3D[] = [];

@@ -129,7 +129,7 @@ describe('planMerge', () => {
     writeTinyBackbones(folder);
     const path = join(folder, 'vision', 'model.json');
     const model = JSON.parse(readFileSync(path, 'utf8'));
-    model.config.vision.stack.ffnParamTokens = 11;
+    model.config.backbone.stack.ffnParamTokens = 11;
     writeFileSync(path, JSON.stringify(model));
     const { problems } = planMerge(tinyRecipe(), folder);
     expect(problems).toHaveLength(2 * TINY_STACK.numLayers);

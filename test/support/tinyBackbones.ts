@@ -50,13 +50,13 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
   };
   const preprocessing: Preprocessing = { resize: 'stretch', background: [255, 255, 255] };
   const visionModel: VisionModelConfig = {
-    vision,
+    backbone: vision,
     preprocessing,
     objectives: [{ kind: 'classify', weight: 1 }],
     labels: {},
   };
   writeCheckpoint(join(folder, 'vision'), {
-    model: { format: 1, kind: 'vision', config: visionModel },
+    model: { kind: 'vision', config: visionModel },
     tensors: enlarged(createVisionParameters(vision, 1), 'vision/positionEmbedding'),
     assets: new Map(),
   });
@@ -69,7 +69,7 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
   writeBpeModel(tokenizerPath, trainBpe({ texts: [...texts, ...texts], vocabSize: options.vocabSize ?? 280 }));
   const tokenizer = loadTokenizer({ kind: 'bpe', path: TOKENIZER_FILE }, { baseDir: folder });
   const languageModel: LanguageModelConfig = {
-    language: {
+    backbone: {
       vocabSize: tokenizer.vocabSize,
       seqLen: 128,
       stack: { ...TINY_STACK, rotaryShare: 0.5, ...options.language },
@@ -79,8 +79,8 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
   };
   tokenizer.dispose();
   writeCheckpoint(join(folder, 'language'), {
-    model: { format: 1, kind: 'language', config: languageModel },
-    tensors: enlarged(createLanguageParameters(languageModel.language, 2), 'language/tokenEmbedding'),
+    model: { kind: 'language', config: languageModel },
+    tensors: enlarged(createLanguageParameters(languageModel.backbone, 2), 'language/tokenEmbedding'),
     assets: new Map([[TOKENIZER_FILE, readBytes(tokenizerPath, 'tokenizer')]]),
   });
 }

@@ -19,7 +19,7 @@ export function train(
     seed: 1,
     runDir,
     label: 'test',
-    model: { format: 1, kind: 'language', config: { any: 'thing' } },
+    model: { kind: 'language', config: { any: 'thing' } },
     assets: new Map(),
     resume: false,
     output: recordedOutput(),

@@ -16,7 +16,7 @@ import { randomValues } from '../support/randomValues.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';
 
-const model: ModelDescription = { format: 1, kind: 'language', config: { nested: { seqLen: 8 }, list: [1, 2] } };
+const model: ModelDescription = { kind: 'language', config: { nested: { seqLen: 8 }, list: [1, 2] } };
 
 const checkpoint = (seed = 0): Checkpoint => ({
   model,
@@ -78,8 +78,15 @@ describe('a checkpoint', () => {
   it('of a later format is refused', () => {
     const folder = join(temporaryFolder(), 'x');
     writeCheckpoint(folder, checkpoint());
-    writeJsonAtomic(join(folder, 'model.json'), { ...model, format: 2 });
+    writeJsonAtomic(join(folder, 'model.json'), { ...model, format: 3 });
     expect(userErrorLine(() => readModelDescription(folder))).toContain("'format'");
+  });
+
+  it('of the first format is read', () => {
+    const folder = join(temporaryFolder(), 'x');
+    writeCheckpoint(folder, checkpoint());
+    writeJsonAtomic(join(folder, 'model.json'), { format: 1, ...model });
+    expect(readModelDescription(folder)).toEqual(model);
   });
 
   it.each(['model.json', 'model.safetensors', 'state.json', 'optimizer.safetensors'])(

@@ -127,7 +127,7 @@ describe('captionTraces', () => {
     const place = ranges.findIndex(({ block, layer }) => block === 1 && layer === 'ffn');
     const first = ranges.slice(0, place).reduce((sum, { count }) => sum + count, 0);
     expect(ranges[place]).toMatchObject({ group: 'language', count: expected.length });
-    const numLayers = 5 * model.config.language.language.stack.numLayers;
+    const numLayers = 5 * model.config.language.backbone.stack.numLayers;
     // Measured: 2.4e-8 apart, float32.
     for (const [i, share] of expected.entries()) expect(shares[first + i] * numLayers).toBeCloseTo(share, 6);
     model.dispose();
