@@ -4,9 +4,12 @@ export { batchPlaces, matMulShapes } from './matMulShapes.js';
 export { forNormActivations } from './normActivations.js';
 export {
   callKernel,
+  callOne,
   type KernelResult,
   type PlainKernel,
   registerKernels,
+  repairKernels,
+  type ShippedKernel,
   type StockAttributes,
   type StockKernels,
   type Tensors,

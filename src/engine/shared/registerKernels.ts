@@ -74,3 +74,28 @@ export function callKernel(
   const call = config.kernelFunc as unknown as (args: object) => KernelResult;
   return call({ inputs, attrs: attributes, backend });
 }
+
+/** The kernel that a backend came with. */
+export type ShippedKernel = (
+  inputs: Tensors | readonly tf.TensorInfo[],
+  attributes: object,
+  backend: unknown,
+) => tf.TensorInfo;
+
+/** Puts kernels in place that are made from those a backend came with; `shipped` throws where there was none. */
+export function repairKernels(
+  backendName: string,
+  repairs: Readonly<Record<string, (shipped: ShippedKernel) => AnyKernel>>,
+): void {
+  for (const [kernelName, repair] of Object.entries(repairs)) {
+    const config = tf.getKernel(kernelName, backendName);
+    const repaired = repair((inputs, attributes, backend) => callOne(config, inputs, attributes, backend));
+    registerKernels(backendName, { [kernelName]: repaired });
+  }
+}
+
+/** `callKernel` of a kernel with one result. */
+export function callOne(...call: Parameters<typeof callKernel>): tf.TensorInfo {
+  const result = callKernel(...call);
+  return Array.isArray(result) ? result[0] : result;
+}

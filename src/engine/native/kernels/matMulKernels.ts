@@ -1,4 +1,4 @@
-import { batchPlaces, callKernel, matMulShapes, type StockKernels, type Tensors } from '../../shared/index.js';
+import { batchPlaces, callOne, matMulShapes, type StockKernels, type Tensors } from '../../shared/index.js';
 import { tf } from '../../tf.js';
 import { type KernelContext, sizeOf } from './kernelContext.js';
 
@@ -20,7 +20,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
 export function matMulKernels(context: KernelContext): StockKernels<'BatchMatMul' | '_FusedMatMul'> {
   const { addon, backend, numbers, output } = context;
   const run = (kernelName: string, inputs: Tensors, attributes = {}): tf.TensorInfo =>
-    callKernel(tf.getKernel(kernelName, 'native'), inputs, attributes, backend) as tf.TensorInfo;
+    callOne(tf.getKernel(kernelName, 'native'), inputs, attributes, backend);
   return {
     _FusedMatMul: ({ a, b, bias, preluActivationWeights }, attributes) => {
       const { transposeA, transposeB, activation, leakyreluAlpha } = attributes;

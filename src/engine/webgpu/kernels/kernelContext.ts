@@ -1,5 +1,5 @@
 import type { FusedKernel, FusedKernelFunctions } from '../../kernelContract.js';
-import { callKernel, type Tensors } from '../../shared/index.js';
+import { callOne, type Tensors } from '../../shared/index.js';
 import { tf } from '../../tf.js';
 import type { UniformValue, WebgpuBackend } from '../backend.js';
 
@@ -47,7 +47,7 @@ export function runKernel(
   inputs: Tensors | readonly tf.TensorInfo[],
   attributes: object,
 ): tf.TensorInfo {
-  return callKernel(tf.getKernel(name, 'webgpu'), inputs, attributes, backend) as tf.TensorInfo;
+  return callOne(tf.getKernel(name, 'webgpu'), inputs, attributes, backend);
 }
 
 export function release(backend: WebgpuBackend, ...tensors: readonly tf.TensorInfo[]): void {
