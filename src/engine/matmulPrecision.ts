@@ -1,30 +1,30 @@
 import { ConfigError } from '#src/errors';
-import type { EngineInfo, EngineName, MatmulPrecision } from './engine.js';
-import { type Bf16Support, nativeAtWork, nativeBf16 } from './native/index.js';
+import type { Bf16Support, EngineInfo, EngineName, MatmulPrecision } from './engine.js';
+import { ENGINES, engineAtWork } from './engines.js';
 
 /**
- * Whose products in bf16 an engine would train with.
+ * What an engine's products in bf16 would be computed by.
  *
  * @throws ConfigError where it has none: training would go on in another precision than asked for
  */
-export async function requireBf16(engine: EngineName): Promise<NonNullable<EngineInfo['matmulPrecision']>> {
-  return bf16Or(engine === 'native' ? await nativeBf16() : { missing: `engine ${engine}` });
+export function requireBf16(engine: EngineName): NonNullable<EngineInfo['matmulPrecision']> {
+  return bf16Or(ENGINES[engine].matmulPrecision?.support() ?? { missing: `engine ${engine}` });
 }
 
 /**
  * Runs `work`, which must not wait for anything, with the large products of that precision; afterwards they are float32 again.
  *
- * @throws ConfigError for bf16 on an engine or a processor without it
+ * @throws ConfigError for bf16 on an engine or a machine without it
  */
 export function atMatmulPrecision<T>(precision: MatmulPrecision, work: () => T): T {
   if (precision === 'highest') return work();
-  const native = nativeAtWork();
-  bf16Or(native?.bf16Support() ?? { missing: 'another engine' });
-  native?.setNativeMatmulPrecision(precision);
+  const control = engineAtWork()?.matmulPrecision;
+  bf16Or(control?.support() ?? { missing: 'another engine' });
+  control?.set(precision);
   try {
     return work();
   } finally {
-    native?.setNativeMatmulPrecision('highest');
+    control?.set('highest');
   }
 }
 

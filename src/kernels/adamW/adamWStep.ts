@@ -1,5 +1,5 @@
 import { tf } from '#src/engine';
-import { runFastKernel } from '../fusedOp.js';
+import { runFastKernel } from '../fastKernel.js';
 
 /** Settings of one AdamW step on one parameter. */
 export interface AdamWStepSettings {
@@ -21,8 +21,7 @@ export interface AdamWStepSettings {
  *   m' = β₁ m + (1−β₁) g,  v' = β₂ v + (1−β₂) g²,
  *   p' = p (1 − lr·wd) − lr · (m'/(1−β₁^t)) / (√(v'/(1−β₂^t)) + ε)
  *
- * Source: Loshchilov & Hutter, arXiv 1711.05101, algorithm 2, in PyTorch's order of operations. An engine may bring a
- * kernel `AdamWStep` (param, gradient, m, v → param, m, v).
+ * Source: Loshchilov & Hutter, arXiv 1711.05101, algorithm 2, in PyTorch's order of operations. Kernel: `AdamWStep`.
  */
 export function adamWStep(
   param: tf.Tensor,
@@ -31,7 +30,7 @@ export function adamWStep(
   v: tf.Tensor,
   settings: AdamWStepSettings,
 ): { param: tf.Tensor; m: tf.Tensor; v: tf.Tensor } {
-  const fast = runFastKernel('AdamWStep', { param, gradient, m, v }, { ...settings });
+  const fast = runFastKernel('AdamWStep', { param, gradient, m, v }, settings);
   if (fast) return { param: fast[0], m: fast[1], v: fast[2] };
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = settings;
   const [newParam, newM, newV] = tf.tidy(() => {

@@ -1,6 +1,6 @@
 import { tf } from '#src/engine';
-import { type AdamWStepSettings, adamWStep } from '../adamWStep/index.js';
-import { hasFastKernel, runFastKernel } from '../fusedOp.js';
+import { hasFastKernel, runFastKernel } from '../fastKernel.js';
+import { type AdamWStepSettings, adamWStep } from './adamWStep.js';
 
 /** A parameter, its gradient and its moments. */
 export interface AdamWParameter {
@@ -14,14 +14,14 @@ export interface AdamWParameter {
 /**
  * One AdamW step on many parameters at once: `param`, `m` and `v` of each take the values that `adamWStep` gives.
  *
- * An engine may bring a kernel `AdamWUpdate` (all params, gradients, m, v, in this order; attributes as of `AdamWStep`,
- * but `weightDecays`, one per parameter) that writes them where they lie and returns nothing.
+ * An engine's kernel `AdamWUpdate` writes them where they lie.
  */
 export function adamWUpdate(
   parameters: readonly AdamWParameter[],
   settings: Omit<AdamWStepSettings, 'weightDecay'>,
 ): void {
-  if (!hasFastKernel('AdamWUpdate')) {
+  const attributes = { ...settings, weightDecays: parameters.map(({ weightDecay }) => weightDecay) };
+  if (!hasFastKernel('AdamWUpdate', attributes)) {
     for (const { param, gradient, m, v, weightDecay } of parameters) {
       const next = adamWStep(param, gradient, m, v, { ...settings, weightDecay });
       param.assign(next.param);
@@ -32,9 +32,13 @@ export function adamWUpdate(
     return;
   }
   for (const { param, m, v } of parameters) for (const variable of [param, m, v]) separate(variable);
-  const tensors = (['param', 'gradient', 'm', 'v'] as const).flatMap((name) => parameters.map((each) => each[name]));
-  const weightDecays = parameters.map(({ weightDecay }) => weightDecay);
-  runFastKernel('AdamWUpdate', tensors, { ...settings, weightDecays });
+  const inputs = {
+    params: parameters.map(({ param }) => param),
+    gradients: parameters.map(({ gradient }) => gradient),
+    m: parameters.map(({ m }) => m),
+    v: parameters.map(({ v }) => v),
+  };
+  runFastKernel('AdamWUpdate', inputs, attributes);
 }
 
 /** Gives a variable values of its own where it shares them with a clone or a reshaped tensor, which must keep theirs. */

@@ -1,19 +1,19 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { tf } from '../tf.js';
-import { loadKernelModule } from './kernelModule.js';
-import { adamWKernel } from './kernels/adamWKernel.js';
-import { arithmeticKernels } from './kernels/arithmeticKernels.js';
-import { attentionKernels } from './kernels/attentionKernels.js';
-import { createKernelContext, registerWasmKernels } from './kernels/kernelContext.js';
-import { matMulKernel } from './kernels/matMulKernel.js';
-import { movementKernels } from './kernels/movementKernels.js';
-import { pattentionKernels } from './kernels/pattentionKernels.js';
-import { rotaryKernel } from './kernels/rotaryKernel.js';
-import { rowKernels } from './kernels/rowKernels.js';
-import type { WasmMemory } from './webAssembly.js';
-
-export { prepareWasmMemory } from './wasmMemory.js';
-export type { WasmMemory } from './webAssembly.js';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import { registerKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import type { WASM_FUSED_KERNELS } from '../fusedKernels.js';
+import { loadKernelModule } from '../kernelModule.js';
+import type { WasmMemory } from '../webAssembly.js';
+import { adamWKernel } from './adamWKernel.js';
+import { arithmeticKernels } from './arithmeticKernels.js';
+import { attentionKernels } from './attentionKernels.js';
+import { createKernelContext, keepStockKernels } from './kernelContext.js';
+import { matMulKernel } from './matMulKernel.js';
+import { movementKernels } from './movementKernels.js';
+import { pattentionKernels } from './pattentionKernels.js';
+import { rotaryKernel } from './rotaryKernel.js';
+import { rowKernels } from './rowKernels.js';
 
 /**
  * Registers this project's SIMD kernels (assembly/) with the running wasm backend, in whose memory they work.
@@ -36,16 +36,24 @@ export async function installWasmKernels(
   const module = await loadKernelModule(memory);
   if ('reason' in module) return { installed: [], reason: module.reason };
   const context = createKernelContext(module, backend);
-  const kernels = {
-    ...matMulKernel(context),
+  const fused: FusedKernelFunctions<keyof typeof WASM_FUSED_KERNELS> = {
     ...pattentionKernels(context),
     ...attentionKernels(context),
     ...rowKernels(context),
     ...rotaryKernel(context),
     ...adamWKernel(context),
+  };
+  const kernels = {
+    ...fused,
+    ...matMulKernel(context),
     ...arithmeticKernels(context),
     ...movementKernels(context),
   };
-  registerWasmKernels(context, kernels);
+  keepStockKernels(Object.keys(kernels));
+  registerKernels('wasm', kernels, (kernelName, running, run) => {
+    // Another instance of the backend has another memory, and the addresses would mean nothing there.
+    if (running !== backend) throw new Error(`${kernelName}: expected the wasm backend it was installed for`);
+    return run();
+  });
   return { installed: Object.keys(kernels) };
 }
