@@ -70,7 +70,7 @@ describe('the drawing of a merge', () => {
 
   it('frames the layers of a union, whose groups share one norm', () => {
     const frames = (plan: MergePlanPicture) => mergePlanSvg(plan).markup.match(/stroke-dasharray/g)?.length ?? 0;
-    expect(frames({ ...demoPlan(), method: 'union' })).toBe(4 * 5);
+    expect(frames({ ...demoPlan(), oneNorm: true })).toBe(4 * 5);
     expect(frames(demoPlan())).toBe(0);
   });
 
