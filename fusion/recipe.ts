@@ -72,9 +72,11 @@ export const FusionConfig = FusionKeys.superRefine((fusion, context) => {
   for (const option of Object.keys(UNUSED) as FusionOption[]) {
     const value = fusion[option];
     if (value === undefined || value === UNUSED[option] || method.options.includes(option)) continue;
-    const users = fusionMethods().filter(({ options }) => options.includes(option));
-    const names = users.map(({ name }) => `'${name}'`).join(', ');
-    problem([option], `expected ${UNUSED[option]} with method '${method.name}', got ${value}; for method ${names}`);
+    const users = fusionMethods().flatMap(({ name, options }) => (options.includes(option) ? [name] : []));
+    problem(
+      [option],
+      `expected ${UNUSED[option]} with method '${method.name}', got ${value}; methods that use it: ${users.join(', ')}`,
+    );
   }
   for (const { path, message } of method.recipeProblems?.(resolved(fusion)) ?? []) problem(path, message);
 }).transform(resolved);
