@@ -5,7 +5,7 @@ import { ROWS } from '#evaluation';
 import {
   evaluationResults,
   type GalleryItem,
-  type MergePlanPicture,
+  mergePlanPicture,
   type ReportCurves,
   thumbnail,
   writeReport,
@@ -57,7 +57,10 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
       ],
     },
     curves: outcome.runs.flatMap(({ stage, runDir }) => curvesOf(stage, runDir)),
-    mergePlan: planPicture(outcome),
+    mergePlan: mergePlanPicture(outcome.plan, {
+      trained: Number(align.trainableParameters),
+      frozen: parameters.vision + parameters.language,
+    }),
     results: evaluation.sets.map(evaluationResults),
     gallery: galleries.flat(),
     parameters: [
@@ -96,41 +99,6 @@ function curvesOf(stage: string, runDir: string): ReportCurves[] {
   const shares = pick(isShare);
   if (shares.length > 0) charts.push({ stage, series: shares, yLabel: 'share right' });
   return charts;
-}
-
-function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPicture {
-  const { fusion } = plan.config;
-  const keys = [...new Set(plan.groups.map(({ block, layer }) => `${block}/${layer}`))];
-  return {
-    method: fusion.method,
-    imageStates: fusion.imageStates,
-    layers: keys.map((key) => {
-      const groups = plan.groups.filter(({ block, layer }) => `${block}/${layer}` === key);
-      return {
-        block: groups[0].block,
-        layer: groups[0].layer,
-        groups: groups.map(({ group, layer, origin, numParamTokens, parameters }) => ({
-          name: group,
-          stream:
-            (fusion.method === 'grouped' || fusion.method === 'union') && origin !== 'bridge'
-              ? ('both' as const)
-              : origin === 'vision' ||
-                  group.startsWith('image') ||
-                  /crossAttention\/(key|value)/.test(`${group}/${layer}`)
-                ? ('image' as const)
-                : ('text' as const),
-          numParamTokens,
-          parameters,
-          trained: origin === 'bridge',
-          origin,
-        })),
-      };
-    }),
-    totals: {
-      trained: Number(align.trainableParameters),
-      frozen: mergeReport.parameters.vision + mergeReport.parameters.language,
-    },
-  };
 }
 
 async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): Promise<GalleryItem[]> {

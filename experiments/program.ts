@@ -17,6 +17,7 @@ import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
 import { packageRoot } from './packageRoot.js';
+import { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {
@@ -41,4 +42,6 @@ export const PROGRAM: Program = {
     parityCommand,
     convertCommand,
   ],
+  options: PLUGIN_OPTIONS,
+  prepare: (args) => loadPlugins(args.texts('plugin')),
 };

@@ -10,11 +10,10 @@ import type { AlignExperiment } from './alignConfig.js';
 import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
 import { captionHidden } from './captionPass.js';
-import { isFusionParameter } from './jointConfig.js';
+import { imageContexts, imageStates } from './imageContexts.js';
+import { addedParameters, fusionParameters } from './jointConfig.js';
 import { type JointModel, loadJointModel } from './jointModel.js';
 import { backboneHashes, MERGE_REPORT } from './merge.js';
-import { imageStates, readImages } from './readImages.js';
-import { isJoint } from './recipe.js';
 import { createRelationProbe, relationShares } from './relationChoice.js';
 import { cacheImageStates, pixelTensor, type StateCache } from './stateCache.js';
 import { createTokenWeights } from './tokenWeights.js';
@@ -46,10 +45,9 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
   const opened: CaptionPairs[] = [];
   try {
     setTrainable(model, experiment.train);
-    const { method } = model.config.fusion;
-    if (experiment.replay && !isJoint(method)) {
+    if (experiment.replay && !model.method.replay) {
       throw new ConfigError(
-        `replay: expected a model with text bridges, got method '${method}', which leaves text alone as it was; leave replay out`,
+        `replay: expected a model with text bridges, got method '${model.method.name}', which leaves text alone as it was; leave replay out`,
       );
     }
     const seqLen = captionLength(model, data.seqLen);
@@ -118,11 +116,12 @@ function captionLength({ config }: JointModel, seqLen: number | undefined): numb
   return seqLen ?? trained;
 }
 
-function setTrainable({ tree }: JointModel, train: AlignExperiment['train']): void {
+function setTrainable({ tree, config }: JointModel, train: AlignExperiment['train']): void {
   if (train === 'all') {
     tree.setTrainable(() => true);
     return;
   }
+  const isFusionParameter = fusionParameters(config);
   const wanted = (name: string): boolean =>
     train === 'bridge' ? isFusionParameter(name) : train.some((part) => name.includes(part));
   const names = tree.names().filter(wanted);
@@ -141,10 +140,12 @@ function setTrainable({ tree }: JointModel, train: AlignExperiment['train']): vo
 }
 
 /** Which parameters move and which do not, by component. */
-function parameterTable({ tree }: JointModel): { text: string; trainable: number; frozen: number } {
+function parameterTable({ tree, config }: JointModel): { text: string; trainable: number; frozen: number } {
+  const isFusionParameter = fusionParameters(config);
+  const gates = new Set(addedParameters(config).gates);
   const componentOf = (name: string): string =>
     isFusionParameter(name)
-      ? name.endsWith('Gate')
+      ? gates.has(name)
         ? 'gates'
         : (name.split('/').at(-2) as string)
       : `/${name}`.includes('/language/')
@@ -198,7 +199,7 @@ async function alignTask(
     batch: CaptionBatch,
     weights?: Float32Array,
   ): tf.Scalar => {
-    const contexts = readImages(model, statesOf(pairs, cache, batch.images), { bridge: true }, visionMoves);
+    const contexts = imageContexts(model, statesOf(pairs, cache, batch.images), { bridge: true }, visionMoves);
     return captionLoss(model, batch.text, contexts, weights);
   };
   const replayLoss = (index: number): tf.Scalar | undefined => {

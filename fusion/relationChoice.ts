@@ -15,8 +15,8 @@ import {
 import { tf } from '#src/engine';
 import type { CaptionPairs } from './captionPairs.js';
 import { captionHidden } from './captionPass.js';
+import { imageContexts } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
-import { readImages } from './readImages.js';
 import { createTokenWeights } from './tokenWeights.js';
 
 /** A caption at the place where it decides on a relation. */
@@ -107,7 +107,7 @@ export function createRelationProbe(
         const rows = here.flatMap((decision, b) => (decision ? [b * text.seqLen + decision.place] : []));
         if (rows.length === 0) continue;
         const chosen = tf.tidy(() => {
-          const contexts = readImages(model, statesOf(images), { bridge: true });
+          const contexts = imageContexts(model, statesOf(images), { bridge: true });
           const tokenIds = tf.tensor2d(text.tokenIds, [text.batch, text.seqLen], 'int32');
           const { hidden } = captionHidden(model, tokenIds, { bridge: true, contexts, lengths: text.lengths });
           const logits = languageLogits(model.tree, tf.gather(hidden, tf.tensor1d(rows, 'int32')) as tf.Tensor2D);

@@ -1,5 +1,5 @@
 import type { JointModel, StateCache } from '#fusion';
-import { readImages } from '#fusion';
+import { imageContexts } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
@@ -69,7 +69,7 @@ export async function nllMatrix(
   const given: Float64Array[] = [];
   for (let first = 0; first < positions.length; first += IMAGES_AT_ONCE) {
     const chunk = positions.slice(first, first + IMAGES_AT_ONCE);
-    const contexts = keepContexts(() => readImages(model, cache.states(chunk), { bridge: true }));
+    const contexts = keepContexts(() => imageContexts(model, cache.states(chunk), { bridge: true }));
     try {
       given.push(...(await nllsOf(chunk.length, contexts)).map(spread));
     } finally {

@@ -30,6 +30,7 @@ describe('planMerge', () => {
         layer: 'ffn',
         group: name,
         origin: name,
+        stream: name === 'vision' ? 'image' : 'text',
         numParamTokens: ffnParamTokens,
         path: 'block1/ffn',
         dIn: dModel,

@@ -6,12 +6,12 @@ import {
   captionLogits,
   createRelationProbe,
   createTokenWeights,
+  imageContexts,
   imageStates,
   type JointModel,
   openCaptionPairs,
   pixelTensor,
   type RelationChoice,
-  readImages,
   relationIntervals,
   relationShares,
 } from '#fusion';
@@ -75,7 +75,7 @@ async function drawn(vocabSize = 400): Promise<Drawn> {
 async function weights({ model, pairs }: Drawn, image: number, prefix: string): Promise<Map<Relation, number>> {
   const ids = [model.tokenizer.endOfTextId, ...model.tokenizer.encode(prefix)];
   const probabilities = tf.tidy(() => {
-    const contexts = readImages(model, imageStates(model, pixelTensor(model, pairs, [image])), { bridge: true });
+    const contexts = imageContexts(model, imageStates(model, pixelTensor(model, pairs, [image])), { bridge: true });
     const { logits } = captionLogits(model, tf.tensor2d([ids], undefined, 'int32'), { bridge: true, contexts });
     return tf.softmax(tf.slice(logits, [ids.length - 1, 0], [1, -1]));
   });

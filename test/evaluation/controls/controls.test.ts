@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { blankImage, derangement, leaveOneOut, nearestNeighbours, randomVision } from '#evaluation/controls';
-import { imageStates, isFusionParameter } from '#fusion';
+import { fusionParameters, imageStates } from '#fusion';
 import { selectEngine, tf } from '#src/engine';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 import { tinyJointModel } from '../../support/tinyJointModel.js';
@@ -66,6 +66,7 @@ describe('randomVision', () => {
     const random = await randomVision(model, 9);
     const [before, after] = [await model.tree.toHost(), await random.tree.toHost()];
     expect([...after.keys()]).toEqual([...before.keys()]);
+    const isFusionParameter = fusionParameters(model.config);
     for (const [name, { values }] of before) {
       const same = values.every((value, i) => value === after.get(name)!.values[i]);
       const isVision = /(^|\/)vision\//.test(name) && !isFusionParameter(name);

@@ -42,7 +42,14 @@ export function demoPlan({ numBlocks, qkv, ffn, bridge, width }: DemoPlanSize = 
   const groups = layers.flatMap((layer) => layer.groups);
   const sum = (trained: boolean) =>
     groups.reduce((total, each) => total + (each.trained === trained ? each.parameters : 0), 0);
-  return { method: 'routed', imageStates: 'last', layers, totals: { trained: sum(true), frozen: sum(false) + 31_488 } };
+  return {
+    method: 'routed',
+    description: 'Image tokens use the vision group, text tokens the language group.',
+    imageStates: 'last',
+    oneNorm: false,
+    layers,
+    totals: { trained: sum(true), frozen: sum(false) + 31_488 },
+  };
 }
 
 /** A noisy curve from `start` to `end`. */
