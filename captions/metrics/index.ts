@@ -7,6 +7,14 @@ export type { BleuScores } from './bleu.js';
 export { type BootstrapInterval, bootstrapInterval } from './bootstrapInterval.js';
 export { type CaptionDiagnostics, captionDiagnostics } from './captionDiagnostics.js';
 export { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
+export type {
+  AttributeColumn,
+  CaptionAssessment,
+  CaptionProbe,
+  ChoiceDescription,
+  ProbedImages,
+  StatedOption,
+} from './captionProbe.js';
 export {
   type CaptionMetrics,
   type CaptionStatistics,
