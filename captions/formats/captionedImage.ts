@@ -1,3 +1,4 @@
+import { UserError } from '#src/errors';
 import type { ByteSource } from '#src/storage';
 
 /** One image to caption. */
@@ -21,4 +22,16 @@ export interface CaptionedImage extends CaptionImage {
 /** Image id to captions, of the images that have any. */
 export function captionsById(images: readonly CaptionedImage[]): ReadonlyMap<number, readonly string[]> {
   return new Map(images.filter(({ captions }) => captions.length > 0).map(({ id, captions }) => [id, captions]));
+}
+
+/** @throws UserError when an id occurs twice. @param where names the field of an entry */
+export function refuseRepeatedIds(ids: readonly number[], where: (entry: number) => string): void {
+  const firstEntry = new Map<number, number>();
+  for (const [entry, id] of ids.entries()) {
+    const earlier = firstEntry.get(id);
+    if (earlier !== undefined) {
+      throw new UserError(`${where(entry)}: expected an id of its own, got ${id}, that of images[${earlier}]`);
+    }
+    firstEntry.set(id, entry);
+  }
 }

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
-import type { CaptionedImage } from './captionedImage.js';
+import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
 import { NOCAPS_DOMAINS } from './captionSource.js';
-import { refuseRepeatedIds } from './refuseRepeatedIds.js';
 
 const image = z.object(
   { id: z.int('an integer'), file_name: z.string('a string').min(1, 'a file name'), domain: z.unknown().optional() },

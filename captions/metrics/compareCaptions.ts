@@ -1,8 +1,8 @@
 import { UserError } from '#src/errors';
-import { type CaptionPredictions, type CaptionSet, listIds } from './captionPairs.js';
+import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './bootstrap.js';
 import type { CaptionMetrics, ScoreOptions } from './captionStatistics.js';
 import { captionStatistics, scoresOfSums, sumOf } from './captionStatistics.js';
-import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
+import { type CaptionPredictions, type CaptionSet, listIds } from './pairedCaptions.js';
 
 /** One score of two sets of captions of the same images. */
 export interface ScoreComparison extends Interval {

@@ -1,8 +1,7 @@
 import { bleuOfTotals, nearestLength, numPositions } from './bleu.js';
-import type { CaptionPair } from './captionPairs.js';
 import { clippedProduct, lengthPenalty, numBigrams, weightNorms } from './ciderD.js';
-import { type CountedCaption, MAX_NGRAM } from './countedCaption.js';
 import { frequenciesOf, inverseFrequency } from './documentFrequencies.js';
+import { type CaptionPair, type CountedCaption, MAX_NGRAM } from './pairedCaptions.js';
 
 type Images = readonly Pick<CaptionPair, 'references'>[];
 

@@ -1,5 +1,5 @@
 import { porterStem } from '#captions/tokenization';
-import type { CaptionPair } from './captionPairs.js';
+import type { CaptionPair } from './pairedCaptions.js';
 
 /** METEOR 1.5's parameters for English: weight of precision, power and weight of fragmentation, weight of a stem. */
 const ALPHA = 0.85;
