@@ -36,7 +36,7 @@ export interface TrainingControls {
 export interface CaptionRow {
   readonly name: string;
   readonly captions: readonly string[];
-  /** Of the references, as this row's model and images give them; absent for captions that no model weighs. */
+  /** Of the references, as this row's model and images give them; absent for captions that come from no model. */
   readonly nlls?: readonly ImageNlls[];
   /** Captions with what each is scored by, where that is not simply all references; pooled. */
   readonly rounds?: readonly {
@@ -49,8 +49,7 @@ export interface CaptionRow {
 export async function captionRows(
   { model, bound, random }: EvaluatedModels,
   training: TrainingControls | undefined,
-  setName: string,
-  pairs: CaptionPairs,
+  { name: setName, pairs }: { readonly name: string; readonly pairs: CaptionPairs },
   cache: StateCache,
   experiment: EvaluateExperiment,
 ): Promise<CaptionRow[]> {

@@ -14,7 +14,7 @@ export function derangement(count: number, seed: number, name: string): number[]
   return order;
 }
 
-/** The states of one mid-grey image (every pixel value 0) in the place of any image's. */
+/** The states of one mid-grey image (every pixel value 0) in place of every image's. */
 export async function blankImage(model: JointModel): Promise<StateCache> {
   const { imageSize } = model.config.vision.backbone;
   const states = tf.tidy(() => imageStates(model, tf.zeros([1, imageSize, imageSize, 3])));
@@ -31,8 +31,8 @@ export async function blankImage(model: JointModel): Promise<StateCache> {
 }
 
 /**
- * The same model, its trained bridges included, over a vision backbone that is drawn anew: what captions owe to what the
- * backbone learned to see. The tokenizer stays the given model's.
+ * The same model, its trained bridges included, over a newly initialised vision backbone: how much captions depend on
+ * learned features. The tokenizer stays the given model's.
  */
 export async function randomVision(model: JointModel, seed: number): Promise<JointModel> {
   const tensors = await model.tree.toHost();
@@ -93,7 +93,7 @@ export interface LeftOut {
 }
 
 /**
- * Every reference in turn against the others of its image: what people reach under the scores, with one reference fewer.
+ * Every reference in turn against the others of its image: the human score, with one reference fewer.
  * As many rounds as the image with the fewest references has.
  *
  * @returns none when some image has a single reference

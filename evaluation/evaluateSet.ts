@@ -48,7 +48,7 @@ export async function evaluateSet(
   const { seed, batchSize, bootstrapSamples } = experiment;
   const cache = await cacheImageStates(model, pairs, batchSize);
 
-  const rows = await captionRows(models, training, name, pairs, cache, experiment);
+  const rows = await captionRows(models, training, set, cache, experiment);
   for (const { name: row, captions } of rows) {
     const path = join(outDir, 'predictions', name, `${fileName(row)}.json`);
     writePredictions(

@@ -66,7 +66,7 @@ export interface LikelihoodScores {
 
 export interface PerImageScores {
   readonly ciderD: readonly number[];
-  /** nats per token over the references of the image; null for captions that no model weighs. */
+  /** nats per token over the references of the image; null for captions that come from no model. */
   readonly captionNll: readonly number[] | null;
 }
 

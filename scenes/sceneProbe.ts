@@ -56,7 +56,7 @@ export const sceneProbe: CaptionProbe = {
   open: (path, imageIds) => probeScenes(readScenes(path, imageIds)),
 };
 
-/** The probe of scenes that are at hand. */
+/** The probe of scenes in memory. */
 export function probeScenes(scenes: readonly Scene[]): ProbedImages {
   return {
     assess: (caption, image) => assess(caption, scenes[image]),

@@ -3,13 +3,13 @@ import type { ByteSource } from '#src/storage';
 
 /** One image to caption. */
 export interface CaptionImage extends ByteSource {
-  /** A number of its own in its data set. */
+  /** Unique in its data set. */
   readonly id: number;
   /** Its name in its data set. */
   readonly fileName: string;
 }
 
-/** One image with what people said of it: the record that every format is read into. */
+/** One image with its ground-truth captions: the record that every format is read into. */
 export interface CaptionedImage extends CaptionImage {
   /** In the order of the file, without white space at their ends; empty where there is none. */
   readonly captions: readonly string[];

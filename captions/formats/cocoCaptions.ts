@@ -30,7 +30,7 @@ const nocapsCaptions = cocoFile(nocapsImage);
 
 /**
  * Images and captions of a COCO captions file (`images` with `id` and `file_name`, `annotations` with `image_id` and
- * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are passed over, but for a
+ * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are ignored, except for a
  * `domain` of images, as nocaps has it.
  *
  * @param json the parsed file

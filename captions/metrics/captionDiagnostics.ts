@@ -34,7 +34,7 @@ export interface CaptionDiagnostics {
 /**
  * Lengths, variety and novelty of predicted captions, with a warning wherever a score would mislead.
  *
- * @param trainCaptions captions the model may have learned by heart
+ * @param trainCaptions captions the model may have memorised
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  */
 export function captionDiagnostics(

@@ -90,7 +90,7 @@ export function scoresOfSums(sums: Float64Array): CaptionMetrics {
   return { bleu1, bleu2, bleu3, bleu4, meteorExactStem, rougeL: rouge / images, ciderD: cider / images };
 }
 
-/** The 95 % bootstrap interval of every score of a set, CIDEr's idf held as it is. */
+/** The 95 % bootstrap interval of every score of a set, CIDEr's idf fixed. */
 export function captionIntervals(
   { perImage }: CaptionStatistics,
   options: ResampleOptions,

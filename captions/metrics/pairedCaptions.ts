@@ -28,7 +28,7 @@ export function countCaption(text: string): CountedCaption {
   return { text, words, numWords: words.length, ngrams };
 }
 
-/** References: image id to the captions people wrote for it (one or more). */
+/** References: image id to its ground-truth captions (one or more). */
 export type CaptionSet = ReadonlyMap<number, readonly string[]>;
 
 /** Predictions: image id to the one caption a model wrote for it. */

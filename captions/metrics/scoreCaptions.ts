@@ -28,7 +28,7 @@ export function scoreCaptions(
   return scoresOf(captionStatistics(predictions, references, options));
 }
 
-/** The scores of a set whose statistics are at hand. */
+/** The scores of a set, from its statistics. */
 export function scoresOf({ imageIds, perImage }: CaptionStatistics): CaptionScores {
   return {
     ...scoresOfSums(sumOf(perImage)),
