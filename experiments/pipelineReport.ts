@@ -10,6 +10,7 @@ import {
   thumbnail,
   writeReport,
 } from '#evaluation/report';
+import { sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 import { readJson } from '#src/storage';
 import { readMetrics } from '#src/tracking';
@@ -26,7 +27,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
     seed: number;
     commit: string | null;
   };
-  const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model);
+  const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model.name);
   const { parameters } = mergeReport;
   const shown = evaluation.sets.slice(0, 2);
   const galleries = await Promise.all(shown.map((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')));
@@ -61,7 +62,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
       trained: Number(align.trainableParameters),
       frozen: parameters.vision + parameters.language,
     }),
-    results: evaluation.sets.map(evaluationResults),
+    results: evaluation.sets.map((set) => evaluationResults(set, sceneProbe)),
     gallery: galleries.flat(),
     parameters: [
       { component: 'vision backbone', trained: 0, frozen: parameters.vision },
@@ -108,7 +109,7 @@ async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-
     image: await thumbnail(sample.image),
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
-    correct: sample.exact ?? sample.references.includes(sample.generated),
+    correct: sample.exact ?? undefined,
     ...(shownIn === 'failures' ? { note: name } : {}),
   });
   const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));

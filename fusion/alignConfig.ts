@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
-import { TextDataConfig } from '#language';
 import { TrainingConfig } from '#src/training';
-import { TokenWeightRule } from './tokenWeights.js';
+import { objectiveKeys } from './objectives/index.js';
 
 const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
 
@@ -34,15 +33,7 @@ export const AlignExperiment = z.strictObject({
   }),
   /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
   train: z.union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)]).default('bridge'),
-  tokenWeights: z.array(TokenWeightRule).default([]),
-  /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
-  replay: z
-    .strictObject({
-      text: TextDataConfig,
-      batchSize: z.int().positive().default(32),
-      weight: z.number().positive().default(0.5),
-    })
-    .optional(),
+  ...objectiveKeys,
   training: TrainingConfig,
 });
 export type AlignExperiment = z.output<typeof AlignExperiment>;

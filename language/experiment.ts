@@ -7,10 +7,10 @@ import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
 import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
-import { createLanguageParameters, languageHidden } from './backbone.js';
+import { createLanguageParameters } from './backbone.js';
 import { LanguageConfig } from './config.js';
 import { openTextDataset, type TextBatch, TextDataConfig, type TextDataset } from './data/index.js';
-import { summedTokenLoss, totalWeight } from './loss.js';
+import { createObjective, ObjectiveConfig } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, TokenizerConfig } from './tokenizer/index.js';
 
 /** An experiment file that pretrains a language backbone; paths start at the working root. */
@@ -22,6 +22,7 @@ export const LanguageExperiment = z.strictObject({
   embeddingStd: z.number().positive().default(0.02).describe('of the new token embedding; 0.02 in the official code'),
   tokenizer: TokenizerConfig,
   data: TextDataConfig,
+  objective: ObjectiveConfig.optional().describe('what is learned; next-token prediction unless given'),
   evaluationBatches: z.int().positive().default(20).describe('at most so many batches at each evaluation'),
   training: TrainingConfig,
 });
@@ -50,7 +51,7 @@ export interface TrainLanguageOptions {
   readonly output: Output;
 }
 
-/** Pretrains a language backbone on next-token prediction. */
+/** Pretrains a language backbone. */
 export async function trainLanguage(
   experiment: LanguageExperiment,
   options: TrainLanguageOptions,
@@ -104,37 +105,39 @@ function packTokenizer(
   return { tokenizer, assets: new Map([[TOKENIZER_FILE, bytes]]), stored: { kind: 'bpe', path: TOKENIZER_FILE } };
 }
 
-/** Next-token prediction as the training loop sees it. */
+/** An objective over text as the training loop sees it. */
 export function languageTask(
   tree: ParameterTree,
   language: LanguageConfig,
   dataset: Pick<TextDataset, 'batchAt' | 'evaluationBatches'>,
-  { training, evaluationBatches }: Pick<LanguageExperiment, 'training' | 'evaluationBatches'>,
+  {
+    training,
+    evaluationBatches,
+    objective: config,
+  }: Pick<LanguageExperiment, 'training' | 'evaluationBatches' | 'objective'>,
 ): TrainingTask {
-  const lossOf = ({ tokenIds, labels, batch, seqLen, lengths }: TextBatch): tf.Scalar => {
-    const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-    const { hidden } = languageHidden(tree, language, ids, { lengths });
-    return summedTokenLoss(tree, hidden, labels);
-  };
+  const objective = createObjective(config);
   const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
   return {
     parameters: tree,
     unit: 'tokens',
-    loss: (index) => {
-      const batch = batchAt(index);
-      return { sum: lossOf(batch), weight: totalWeight(batch.labels) };
-    },
+    loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
     unitsIn: (index) => batchAt(index).numTokens,
     describeBatch: (index) => `text batch ${index}`,
     evaluate: async () => {
-      let sum = 0;
-      let tokens = 0;
+      let total = 0;
+      let weights = 0;
       for (const batch of dataset.evaluationBatches(training.batchSize, evaluationBatches)) {
-        sum += await readScalar(tf.tidy(() => lossOf(batch)));
-        tokens += batch.numTokens;
+        let weight = 0;
+        const sum = tf.tidy(() => {
+          const loss = objective.loss({ tree, language, batch });
+          weight = loss.weight;
+          return loss.sum;
+        });
+        total += await readScalar(sum);
+        weights += weight;
       }
-      const loss = sum / tokens;
-      return { 'validation/loss': loss, 'validation/perplexity': Math.exp(loss) };
+      return objective.metrics(total / weights);
     },
     selectBy: { metric: 'validation/loss', better: 'lower' },
   };

@@ -39,7 +39,7 @@ export interface PairNllOptions extends FusionOptions {
 
 /**
  * −log p of every reference caption given its image. Images are read in chunks, each once for all of its captions, and
- * captions of like length go together.
+ * captions of similar length are batched together.
  *
  * @param cache undefined: without an image
  * @returns one entry per image, in the order of `pairs`

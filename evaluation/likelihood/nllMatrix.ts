@@ -18,7 +18,7 @@ const IMAGES_AT_ONCE = 32;
 
 /**
  * The likelihood of every caption under every image. The states of an image come from the cache, its keys and values for
- * each text layer are computed once, and captions of like length go together, each against all images of a chunk; equal
+ * each text layer are computed once, and captions of similar length are batched together, each against all images of a chunk; equal
  * captions are computed once, so that ties between them are exact.
  *
  * @param positions of the images in the cache

@@ -87,6 +87,8 @@ describe('a planted import is reported:', () => {
       "import { a } from '#evaluation/traces';",
       'fusion must not import evaluation',
     ],
+    ['fusion to scenes', 'fusion/x.ts', "import type { A } from '#scenes';", 'fusion must not import scenes'],
+    ['evaluation to scenes', 'evaluation/x.ts', "import { a } from '#scenes';", 'evaluation must not import scenes'],
     ['fusion to experiments', 'fusion/x.ts', "import { a } from '#experiments';", 'fusion must not import experiments'],
     ['a dynamic one', 'src/cli/x.ts', "const a = await import('#fusion');", 'src must not import fusion'],
     ['an imported type', 'src/cli/x.ts', "type A = import('#vision').A;", 'src must not import vision'],

@@ -53,8 +53,8 @@ function experiment(given: Record<string, unknown> = {}): LanguageExperiment {
   });
 }
 
-function run(root: string, given?: Record<string, unknown>) {
-  const runDir = join(root, 'run');
+function run(root: string, given?: Record<string, unknown>, runName = 'run') {
+  const runDir = join(root, runName);
   const options = { runDir, root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() };
   return { runDir, output: options.output, result: trainLanguage(experiment(given), options) };
 }
@@ -79,6 +79,20 @@ describe('trainLanguage', () => {
     expect(continued.text.length).toBeGreaterThan(0);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('predicts the next token, whether its objective is named or not', async () => {
+    const root = folderWithText();
+    const training = { steps: 4, batchSize: 4, learningRate: 0.03, logEvery: 1, evaluateEvery: 2 };
+    const metrics: string[] = [];
+    for (const given of [{}, { objective: { kind: 'nextToken' } }]) {
+      const { runDir, result } = run(root, { training, ...given }, `run${metrics.length}`);
+      await result;
+      metrics.push(readFileSync(join(runDir, 'metrics.jsonl'), 'utf8'));
+    }
+    expect(metrics[1]).toBe(metrics[0]);
+    // A record of a study is compared with the parsed file: an objective that nobody named must not come into it.
+    expect(experiment()).not.toHaveProperty('objective');
   });
 
   it('carries its tokenizer, so that the run can be moved', async () => {

@@ -1,6 +1,6 @@
 /** @file A report of made-up numbers in the shape of a real pipeline's, over real scenes: to look at, and for tests. */
 import type { GalleryItem, MergePlanPicture, PictureGroup, PictureLayer, ReportData } from '#evaluation/report';
-import { captionScene, encodePng, renderScenes, ScenesConfig, sampleScene } from '#scenes';
+import { captionScene, encodePng, renderScenes, ScenesConfig, sampleScene, sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 
 export interface DemoPlanSize {
@@ -201,10 +201,17 @@ export async function demoReport(imagesPerGroup = 6): Promise<ReportData> {
     ],
     mergePlan: plan,
     results: [
-      { testSet: 'seen', numImages: 500, note: 'Fresh scenes of pairs that alignment saw.', rows: rows(0.861, 0.508) },
+      {
+        testSet: 'seen',
+        numImages: 500,
+        attributes: sceneProbe.columns,
+        note: 'Fresh scenes of pairs that alignment saw.',
+        rows: rows(0.861, 0.508),
+      },
       {
         testSet: 'held-out',
         numImages: 500,
+        attributes: sceneProbe.columns,
         note: 'Every scene shows a (colour, shape) pair that no caption of alignment names.',
         rows: rows(0.779, 0.561),
       },

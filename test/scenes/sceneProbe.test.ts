@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -7,15 +9,19 @@ import {
   disagreements,
   type ObjectPhrase,
   parseCaption,
+  probeScenes,
   RELATIONS,
   type Scene,
   type SceneObject,
   SHAPES,
   SIZES,
-  sceneAccuracy,
+  sceneProbe,
 } from '#scenes';
 import { createRandom } from '#src/random';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { userErrorLine } from '../support/thrown.js';
 import { drawScene } from './drawScene.js';
+import { sceneScores } from './sceneScores.js';
 
 const scenes = Array.from({ length: 1500 }, (_, seed) => drawScene(seed));
 const captions = scenes.map((scene, seed) => captionScene(scene, createRandom(seed, 'caption')));
@@ -44,64 +50,56 @@ const sceneOf = (...objects: SceneObject[]): Scene => ({
   ground: { kind: 'plain', fill: '#222222', noiseSeed: 0 },
   objects,
 });
-const score = (caption: string, ...objects: SceneObject[]) => sceneAccuracy([caption], [sceneOf(...objects)]);
+const score = (caption: string, ...objects: SceneObject[]) => sceneScores([caption], [sceneOf(...objects)]).shares;
 
-describe('sceneAccuracy', () => {
-  it('is 1 on every true caption of the generator', () => {
+describe('sceneProbe: what a caption has right', () => {
+  it('is everything in every true caption of the generator', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), (sceneSeed, seed) => {
         const scene = drawScene(sceneSeed);
-        const result = sceneAccuracy([captionScene(scene, createRandom(seed))], [scene]);
-        const { colour, shape, size, object, exactScene } = result;
+        const caption = captionScene(scene, createRandom(seed));
+        const { colour, shape, size, object, relation, exactScene } = sceneScores([caption], [scene]).shares;
         expect([colour, shape, size, object, exactScene]).toEqual([1, 1, 1, 1, 1]);
-        expect(result.relation).toBe(scene.objects.length >= 2 ? 1 : null);
+        expect(relation).toBe(scene.objects.length >= 2 ? 1 : null);
+        expect(probeScenes([scene]).assess(caption, 0).exact).toBe(true);
       }),
       { numRuns: 500 },
     );
   });
 
-  it('is one half for relations drawn at random, and leaves the objects right', () => {
+  it('is half of the relations drawn at random, and all objects', () => {
     const random = createRandom(0, 'relations');
     const phrases = Object.values(RELATIONS).flatMap((relation) => relation.phrases);
     const guessed = captions.map((caption) =>
       caption.replace(/to the (left|right) of|(left|right) of|above|over|below|under/, () => random.choice(phrases)),
     );
-    const result = sceneAccuracy(guessed, scenes);
-    expect(result.object).toBe(1);
-    expect(Math.abs((result.relation as number) - 0.5)).toBeLessThan(0.05);
-    const exactOfOne = result.perImage.filter(({ numObjects }) => numObjects === 1).length;
-    expect(result.exactScene).toBeCloseTo(
-      (exactOfOne + (result.relation as number) * result.counts.relations) / scenes.length,
+    const { shares, counts } = sceneScores(guessed, scenes);
+    expect(shares.object).toBe(1);
+    expect(Math.abs((shares.relation as number) - 0.5)).toBeLessThan(0.05);
+    const exactOfOne = scenes.filter(({ objects }) => objects.length === 1).length;
+    expect(shares.exactScene).toBeCloseTo(
+      (exactOfOne + (shares.relation as number) * counts.relations) / scenes.length,
     );
   });
 
-  it('is low for captions of other scenes', () => {
-    const shifted = [...captions.slice(1), captions[0]];
-    const { object, exactScene } = sceneAccuracy(shifted, scenes);
+  it('is little in captions of other scenes', () => {
+    const { object, exactScene } = sceneScores([...captions.slice(1), captions[0]], scenes).shares;
     expect(object).toBeLessThan(0.1);
     expect(exactScene).toBeLessThan(0.01);
   });
 
   it('tells the pairs that the first object alone answers from the others', () => {
     const found = scenes.flatMap((scene) => disagreements(scene).map((about) => ({ scene, about })));
+    const ofFound = found.map(({ scene }) => scene);
     const about = found.map(({ scene, about }, seed) => captionScene(scene, createRandom(seed), about));
-    const result = sceneAccuracy(
-      about,
-      found.map(({ scene }) => scene),
-    );
-    expect(result.counts.relationsDisagree).toBe(found.length);
-    expect(result.relationDisagree).toBe(1);
-    expect(result.relationAgree).toBe(null);
+    const { shares, counts } = sceneScores(about, ofFound);
+    expect(counts.relationsDisagree).toBe(found.length);
+    expect([shares.relationDisagree, shares.relationAgree]).toEqual([1, null]);
     // The rule that answers with the first object's own side is always wrong here.
     const ownSide = about.map((caption) =>
       caption.replace(/left|right|above|over|below|under/, (word) => OPPOSITE[word as keyof typeof OPPOSITE]),
     );
-    expect(
-      sceneAccuracy(
-        ownSide,
-        found.map(({ scene }) => scene),
-      ).relationDisagree,
-    ).toBe(0);
+    expect(sceneScores(ownSide, ofFound).shares.relationDisagree).toBe(0);
   });
 
   it('counts each attribute on its own', () => {
@@ -136,23 +134,70 @@ describe('sceneAccuracy', () => {
   });
 
   it('judges the relation of phrases that name their objects wrongly', () => {
-    expect(score('a large green square left of a small yellow diamond', circle, ring).counts.relations).toBe(1);
+    const caption = 'a large green square left of a small yellow diamond';
+    expect(sceneScores([caption], [sceneOf(circle, ring)]).counts).toEqual({
+      images: 1,
+      objects: 2,
+      relations: 1,
+      relationsAgree: 1,
+      relationsDisagree: 0,
+    });
   });
 
-  it('takes any string', () => {
+  it('is found in any string', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
-        const { object } = sceneAccuracy([text], [scenes[0]]);
+        const { object } = sceneScores([text], [scenes[0]]).shares;
         expect(object).toBeGreaterThanOrEqual(0);
         expect(object).toBeLessThanOrEqual(1);
       }),
     );
     expect(score('', circle).object).toBe(0);
   });
+});
 
-  it('has nothing to say on nothing, and refuses unequal lengths', () => {
-    expect(sceneAccuracy([], [])).toMatchObject({ object: null, relation: null, exactScene: null });
-    expect(() => sceneAccuracy(['a'], [])).toThrow(/expected one prediction per scene, got 1 for 0/);
+describe('sceneProbe: what a caption states', () => {
+  const stated = (caption: string, ...objects: SceneObject[]) => probeScenes([sceneOf(...objects)]).stated(caption, 0);
+
+  it('is a true relation of its first two phrases, with its opposite', () => {
+    // The circle is in the left half: its own side answers.
+    expect(stated('a small red circle left of a large blue ring', circle, ring)).toEqual({
+      stated: 'left',
+      opposite: 'right',
+      shortcut: true,
+    });
+    // Both are in the upper half, so that being above has to be seen by comparing.
+    expect(stated('a large blue ring under a small red circle', circle, ring)).toEqual({
+      stated: 'below',
+      opposite: 'above',
+      shortcut: false,
+    });
+  });
+
+  it('is nothing where the relation is false, missing or of one object', () => {
+    expect(stated('a small red circle right of a large blue ring', circle, ring)).toBeUndefined();
+    expect(stated('a small red circle and a large blue ring', circle, ring)).toBeUndefined();
+    expect(stated('a small red circle', circle)).toBeUndefined();
+  });
+
+  it('is said in words of the choice alone', () => {
+    const { options, words } = sceneProbe.choice;
+    expect(options).toEqual({ left: ['left'], right: ['right'], above: ['above', 'over'], below: ['below', 'under'] });
+    expect(Object.values(options).flat()).toEqual(words.filter((word) => word !== 'to'));
+  });
+});
+
+describe('sceneProbe.open', () => {
+  it('reads scenes in the order of the images, and names one that is missing', () => {
+    const path = join(temporaryFolder(), 'scenes.json');
+    const records = [
+      { id: 7, ...sceneOf(ring) },
+      { id: 3, ...sceneOf(circle) },
+    ];
+    writeFileSync(path, JSON.stringify({ scenes: records }));
+    const images = sceneProbe.open(path, [3, 7]);
+    expect([0, 1].map((image) => images.assess('a small red circle', image).exact)).toEqual([true, false]);
+    expect(userErrorLine(() => sceneProbe.open(path, [3, 4]))).toBe(`${path}: expected a scene with id 4, it has none`);
   });
 });
 

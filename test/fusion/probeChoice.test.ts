@@ -1,19 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { ProbedImages } from '#captions/metrics';
 import {
   type CaptionPairs,
   captionLogits,
-  createRelationProbe,
+  choiceIntervals,
+  choiceShares,
+  createChoiceProbe,
   createTokenWeights,
   imageContexts,
   imageStates,
   type JointModel,
+  type MadeChoice,
   openCaptionPairs,
   pixelTensor,
-  type RelationChoice,
-  relationIntervals,
-  relationShares,
 } from '#fusion';
 import {
   generateScenes,
@@ -21,15 +22,16 @@ import {
   RELATION_OF_WORD,
   RELATIONS,
   type Relation,
-  readScenes,
-  type Scene,
+  type SceneRecord,
   ScenesConfig,
+  sceneProbe,
 } from '#scenes';
 import { selectEngine, tf } from '#src/engine';
 import { readMetrics } from '#src/tracking';
 import { temporaryFolder } from '../support/temporaryFolder.js';
+import { rejectedLine } from '../support/thrown.js';
 import { alignTiny, tinyAlignment } from '../support/tinyAlign.js';
-import { writeTinyCaptions } from '../support/tinyCaptions.js';
+import { COLOUR_NAMES, writeTinyCaptions } from '../support/tinyCaptions.js';
 import { stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
 
 beforeAll(async () => {
@@ -42,7 +44,8 @@ interface Drawn {
   readonly folder: string;
   readonly model: JointModel;
   readonly pairs: CaptionPairs;
-  readonly scenes: readonly Scene[];
+  readonly scenes: readonly SceneRecord[];
+  readonly images: ProbedImages;
 }
 
 /** A stirred tiny model and 12 drawn scenes of one to three objects, with a tokenizer that knows their words. */
@@ -68,7 +71,10 @@ async function drawn(vocabSize = 400): Promise<Drawn> {
     pairs.close();
     model.dispose();
   });
-  return { folder, model, pairs, scenes: readScenes(join(folder, 'data/pairs/val/scenes.json'), pairs.imageIds) };
+  const truth = join(folder, 'data/pairs/val/scenes.json');
+  const { scenes } = JSON.parse(readFileSync(truth, 'utf8')) as { scenes: SceneRecord[] };
+  expect(scenes.map(({ id }) => id)).toEqual(pairs.imageIds);
+  return { folder, model, pairs, scenes, images: sceneProbe.open(truth, pairs.imageIds) };
 }
 
 /** How the model weighs the relations after 'a … circle', one caption at a time and by the whole vocabulary. */
@@ -90,41 +96,41 @@ async function weights({ model, pairs }: Drawn, image: number, prefix: string): 
 
 const OPPOSITE: Readonly<Record<Relation, Relation>> = { left: 'right', right: 'left', above: 'below', below: 'above' };
 
-describe('relationShares', () => {
-  it("counts all choices, and those that the first object's own side does not answer by themselves", () => {
-    const choice = (right: number, own: boolean): RelationChoice => ({ image: 0, right, ownSideAnswers: own });
-    expect(relationShares([choice(1, true), choice(0.5, false), choice(0, false), choice(1, true)])).toEqual({
+describe('choiceShares', () => {
+  it('counts all choices, and those that no shortcut answers by themselves', () => {
+    const choice = (right: number, own: boolean): MadeChoice => ({ image: 0, right, shortcut: own });
+    expect(choiceShares([choice(1, true), choice(0.5, false), choice(0, false), choice(1, true)])).toEqual({
       all: 0.625,
-      disagree: 0.25,
+      withoutShortcut: 0.25,
     });
-    expect(relationShares([])).toEqual({ all: null, disagree: null });
+    expect(choiceShares([])).toEqual({ all: null, withoutShortcut: null });
   });
 });
 
-describe('relationIntervals', () => {
+describe('choiceIntervals', () => {
   it('weighs every image alike, however many captions it has', () => {
-    const choice = (image: number, right: number, own: boolean): RelationChoice => ({
+    const choice = (image: number, right: number, own: boolean): MadeChoice => ({
       image,
       right,
-      ownSideAnswers: own,
+      shortcut: own,
     });
     const choices = [choice(0, 1, true), choice(0, 1, false), choice(0, 1, true), choice(1, 0, true)];
-    const found = relationIntervals(choices, 1);
+    const found = choiceIntervals(choices, 1);
     expect([found?.all.mean, found?.disagree?.mean]).toEqual([0.5, 1]);
     expect([found?.all.low, found?.all.high]).toEqual([0, 1]);
   });
 
   it('has nothing where nothing was chosen', () => {
-    expect(relationIntervals([], 1)).toBeNull();
-    expect(relationIntervals([{ image: 0, right: 1, ownSideAnswers: true }], 1)?.disagree).toBeNull();
+    expect(choiceIntervals([], 1)).toBeNull();
+    expect(choiceIntervals([{ image: 0, right: 1, shortcut: true }], 1)?.disagree).toBeNull();
   });
 });
 
-describe('createRelationProbe', () => {
+describe('createChoiceProbe', () => {
   it('asks at the first relation word of every caption whether what it states is likelier than its opposite', async () => {
     const all = await drawn();
-    const { model, pairs, scenes } = all;
-    const expected: RelationChoice[] = [];
+    const { model, pairs, scenes, images } = all;
+    const expected: MadeChoice[] = [];
     for (const [image, captions] of pairs.captions.entries()) {
       for (const caption of captions) {
         const [, prefix, word, rest] =
@@ -139,20 +145,22 @@ describe('createRelationProbe', () => {
         expected.push({
           image,
           right: Number(weight.get(stated)! > weight.get(OPPOSITE[stated])!),
-          ownSideAnswers: ownSideAnswers(scenes[image], named(prefix), named(rest), RELATIONS[stated].axis),
+          shortcut: ownSideAnswers(scenes[image], named(prefix), named(rest), RELATIONS[stated].axis),
         });
       }
     }
     expect(expected.length).toBeGreaterThan(8);
     expect(new Set(expected.map(({ right }) => right)).size).toBe(2);
-    const probe = createRelationProbe(model, pairs, (at) => imageStates(model, pixelTensor(model, pairs, at)), scenes);
-    expect('choose' in probe && (await probe.choose(5))).toEqual(expected);
+    const choice = createChoiceProbe(model, pairs, sceneProbe.choice, images);
+    const statesOf = (at: Int32Array) => imageStates(model, pixelTensor(model, pairs, at));
+    expect('choose' in choice && (await choice.choose(statesOf, 5))).toEqual(expected);
   });
 
   it('is not there for a tokenizer that begins different relations with one token', async () => {
-    const { model, pairs, scenes } = await drawn(257);
-    const probe = createRelationProbe(model, pairs, () => tf.zeros([1, 1, 4, 8]), scenes);
-    expect(probe).toEqual({ lacking: 'the tokenizer begins different relation words with one token' });
+    const { model, pairs, images } = await drawn(257);
+    expect(createChoiceProbe(model, pairs, sceneProbe.choice, images)).toEqual({
+      lacking: 'the tokenizer begins different relation words with one token',
+    });
   });
 
   it('adds its shares to the validation metrics of an alignment', async () => {
@@ -164,5 +172,17 @@ describe('createRelationProbe', () => {
     const logged = readMetrics(runDir).filter(({ values }) => 'validation/captionNll' in values);
     expect(logged.map(({ step }) => step)).toEqual([0, 4, 8]);
     for (const { values } of logged) expect(values['validation/relation']).toBeLessThanOrEqual(1);
+  });
+
+  it('is refused for an alignment whose validation captions state nothing', async () => {
+    const { folder } = await drawn();
+    await writeTinyCaptions(folder);
+    const ids = COLOUR_NAMES.map((_, i) => ({ id: 10 + i, imageSize: 16, objects: [] }));
+    writeFileSync(join(folder, 'scenes.json'), JSON.stringify({ scenes: ids }));
+    const source = { captions: 'captions.json' };
+    const data = { train: source, validation: { ...source, scenes: 'scenes.json' }, seqLen: 128 };
+    expect(await rejectedLine(alignTiny(folder, tinyAlignment({ data })))).toBe(
+      'data.validation.scenes: has no effect: no caption states a relation; remove it',
+    );
   });
 });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { blankImage, derangement, leaveOneOut, nearestNeighbours, randomVision } from '#evaluation/controls';
+import { blankImage, derangement, leaveOneOut, nearestNeighbours, randomVision } from '#evaluation';
 import { fusionParameters, imageStates } from '#fusion';
 import { selectEngine, tf } from '#src/engine';
-import { temporaryFolder } from '../../support/temporaryFolder.js';
-import { tinyJointModel } from '../../support/tinyJointModel.js';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { tinyJointModel } from '../support/tinyJointModel.js';
 
 beforeAll(async () => {
   await selectEngine('wasm');

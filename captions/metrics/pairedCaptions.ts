@@ -1,8 +1,34 @@
 import { type TokenizeOptions, tokenizeCaption } from '#captions/tokenization';
 import { UserError } from '#src/errors';
-import { type CountedCaption, countCaption } from './countedCaption.js';
 
-/** References: image id to the captions people wrote for it (one or more). */
+/** The longest n-gram that BLEU and CIDEr look at. */
+export const MAX_NGRAM = 4;
+
+/** A tokenized caption with its n-grams counted. */
+export interface CountedCaption {
+  /** Tokens with spaces between them. */
+  readonly text: string;
+  readonly words: readonly string[];
+  readonly numWords: number;
+  /** Entry `n - 1` maps each n-gram (words joined by one space) to how often it occurs, for n = 1..4. */
+  readonly ngrams: readonly ReadonlyMap<string, number>[];
+}
+
+/** Counts the n-grams, n = 1..4, of the whitespace-separated words of a caption. */
+export function countCaption(text: string): CountedCaption {
+  const words = text.split(/\s+/).filter((word) => word !== '');
+  const ngrams = Array.from({ length: MAX_NGRAM }, () => new Map<string, number>());
+  for (let start = 0; start < words.length; start++) {
+    let ngram = '';
+    for (let n = 0; n < MAX_NGRAM && start + n < words.length; n++) {
+      ngram = n === 0 ? words[start] : `${ngram} ${words[start + n]}`;
+      ngrams[n].set(ngram, (ngrams[n].get(ngram) ?? 0) + 1);
+    }
+  }
+  return { text, words, numWords: words.length, ngrams };
+}
+
+/** References: image id to its ground-truth captions (one or more). */
 export type CaptionSet = ReadonlyMap<number, readonly string[]>;
 
 /** Predictions: image id to the one caption a model wrote for it. */
@@ -21,7 +47,7 @@ export interface CaptionPair {
  *
  * @throws UserError when the two sets name different images, name none, or an image has no reference
  */
-export function captionPairs(
+export function pairCaptions(
   predictions: CaptionPredictions,
   references: CaptionSet,
   options: TokenizeOptions = {},

@@ -1,7 +1,7 @@
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 
-/** How images are drawn again. */
+/** How images are resampled. */
 export interface ResampleOptions {
   readonly seed: number;
   /** 1000 when not given. */
@@ -9,9 +9,9 @@ export interface ResampleOptions {
 }
 
 /**
- * Sums of per-image vectors over images drawn again, as many as there are and with replacement: every score that is a
- * function of such sums (a mean, a ratio, BLEU of the set) has its bootstrap distribution from them. Equal seeds and
- * numbers of images draw equal images, so vectors laid side by side are resampled in pairs.
+ * Sums of per-image vectors over bootstrap resamples of the images (as many, with replacement): every score that is a
+ * function of such sums (a mean, a ratio, BLEU of the set) gets its bootstrap distribution from them. Equal seeds and
+ * numbers of images draw equal images, so two sets of vectors are resampled in pairs.
  *
  * @param perImage one vector per image, all of one width
  * @returns one vector of sums per resample
@@ -64,4 +64,28 @@ function quantile(ascending: Float64Array, share: number): number {
   const below = Math.floor(position);
   const above = Math.min(below + 1, ascending.length - 1);
   return ascending[below] + (position - below) * (ascending[above] - ascending[below]);
+}
+
+/** A mean with the interval that holds 95 % of the means of resampled images. */
+export interface BootstrapInterval extends Interval {
+  readonly mean: number;
+}
+
+/**
+ * The 95 % percentile bootstrap interval of a mean over images: `samples` resamples of as many images, with
+ * replacement. For scores that are means (CIDEr-D, ROUGE-L, accuracies), not for BLEU of a set. CIDEr's
+ * idf stays fixed. Equal seeds give equal intervals.
+ *
+ * Source: Efron & Tibshirani 1993, section 13.3.
+ *
+ * @throws UserError when there is no value, a value is not finite, or `samples` is not a positive integer
+ */
+export function bootstrapInterval(perImageValues: readonly number[], seed: number, samples = 1000): BootstrapInterval {
+  const size = perImageValues.length;
+  const sums = resampledSums(
+    perImageValues.map((value) => [value]),
+    { seed, samples },
+  );
+  const mean = perImageValues.reduce((sum, value) => sum + value, 0) / size;
+  return { mean, ...percentileInterval(Float64Array.from(sums, ([sum]) => sum / size)) };
 }

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import type { JointModel } from '../jointModel.js';
+import { TokenWeightRule } from '../tokenWeights.js';
+import { createCaptionNll } from './captionNll.js';
+import type { AlignObjective, ObjectiveContext } from './objective.js';
+import { checkReplay, createReplay, ReplayConfig } from './replay.js';
+
+export type { AlignObjective, StatesOf } from './objective.js';
+
+/** Keys of an alignment that say what it learns from; captions are always among it. */
+export const objectiveKeys = {
+  tokenWeights: z.array(TokenWeightRule).default([]).describe('words whose tokens weigh more in the caption loss'),
+  replay: ReplayConfig.optional().describe('text without images, learned beside captions with the text bridges on'),
+};
+
+const ObjectiveKeys = z.object(objectiveKeys);
+type ObjectiveKeys = z.output<typeof ObjectiveKeys>;
+
+/** Refuses objectives that a model cannot learn from, before any data is opened. @throws ConfigError */
+export function checkObjectives({ replay }: ObjectiveKeys, model: JointModel): void {
+  if (replay) checkReplay(model);
+}
+
+/** The objectives that an alignment names; the caption loss comes first. */
+export function createObjectives({ replay }: ObjectiveKeys, context: ObjectiveContext): AlignObjective[] {
+  return [createCaptionNll(context), ...(replay ? [createReplay(replay, context)] : [])];
+}
