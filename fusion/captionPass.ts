@@ -38,7 +38,7 @@ export function captionHidden(
   { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge }: CaptionForward,
 ): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
-  // To the text, a prefix is tokens that went before.
+  // A prefix is read as earlier tokens, through the key-value caches.
   const isPrefix = model.method.contextsPrecedeText && contexts !== undefined && contexts.length > 0;
   const prefix = (): KeyValueCache[] | undefined =>
     isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;

@@ -73,8 +73,8 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
   if (problems.length > 0) return { problems };
 
   const groups = [
-    ...backboneGroups(VISION_GROUP, v, method),
-    ...backboneGroups(LANGUAGE_GROUP, l, method),
+    ...groupsOfBackbone(VISION_GROUP, v, method),
+    ...groupsOfBackbone(LANGUAGE_GROUP, l, method),
     ...added.groups.map(
       (group): PlannedGroup => ({
         ...group,
@@ -168,7 +168,7 @@ function missingTensors(header: SafetensorsHeader, needed: [string, number[]][],
   });
 }
 
-function backboneGroups(name: 'vision' | 'language', stack: TokenFormerConfig, method: FusionMethod): PlannedGroup[] {
+function groupsOfBackbone(name: 'vision' | 'language', stack: TokenFormerConfig, method: FusionMethod): PlannedGroup[] {
   const own = name === 'vision' ? 'image' : 'text';
   return Array.from({ length: stack.numLayers }, (_, block) =>
     LAYER_NAMES.map((layer): PlannedGroup => {

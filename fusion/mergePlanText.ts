@@ -1,4 +1,4 @@
-import { renderTable } from '#src/cli';
+import { renderTable, wrapText } from '#src/cli';
 import { numImageTokens } from '#vision';
 import type { MergePlan } from './mergePlan.js';
 import { fusionMethod } from './methods/index.js';
@@ -12,16 +12,18 @@ export function describePlan(plan: MergePlan): string[] {
   const bridges = groups.filter(({ origin }) => origin === 'bridge');
   const inEachBlock = bridges.length / l.stack.numLayers;
   const alike = bridges.length > 1 && bridges.filter(({ block }) => block === 0).length === inEachBlock;
+  const method = fusionMethod(config.fusion.method);
   return [
     `method      ${config.fusion.method}, image states ${config.fusion.imageStates}${config.fusion.positionValues ? ', values read positions' : ''}`,
+    ...wrapText(`${method.description}${method.paper ? ` (${method.paper})` : ''}`, 68).map(
+      (line) => `            ${line}`,
+    ),
     `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,
     `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
     `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
     `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${alike ? `: ${inEachBlock} in each of ${l.stack.numLayers} blocks` : ''}`,
     ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
-    ...(fusionMethod(config.fusion.method).changesBackbones
-      ? ['changes     text alone and image states differ from those of the backbones']
-      : []),
+    ...(method.changesBackbones ? ['changes     text alone and image states differ from those of the backbones'] : []),
     `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
     `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,
   ];

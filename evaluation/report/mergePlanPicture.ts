@@ -5,6 +5,8 @@ export interface MergePlanPicture {
   readonly method: string;
   /** Which tokens use which groups, in a sentence. */
   readonly description: string;
+  /** Where the method comes from. */
+  readonly paper?: string;
   /** Absent where the method has no choice. */
   readonly imageStates?: 'last' | 'aligned';
   /** All groups of a layer share one norm. */
@@ -40,11 +42,12 @@ export interface PictureGroup {
  */
 export function mergePlanPicture(plan: MergePlan, totals: MergePlanPicture['totals']): MergePlanPicture {
   const { fusion } = plan.config;
-  const { name, description, backboneGroups, options } = fusionMethod(fusion.method);
+  const { name, description, paper, backboneGroups, options } = fusionMethod(fusion.method);
   const keys = [...new Set(plan.groups.map(({ block, layer }) => `${block}/${layer}`))];
   return {
     method: name,
     description,
+    ...(paper === undefined ? {} : { paper }),
     ...(options.includes('imageStates') ? { imageStates: fusion.imageStates } : {}),
     oneNorm: backboneGroups === 'union',
     layers: keys.map((key) => {

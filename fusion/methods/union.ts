@@ -35,7 +35,7 @@ function unionTauProblems(name: string): string[] {
 export const union: FusionMethod = {
   ...JOINT_LAYERS,
   name: 'union',
-  description: 'Every token uses all parameter tokens of a layer under one norm (dashed frames).',
+  description: 'Every token uses all parameter tokens of a layer under one norm.',
   options: ['imageStates', 'positionValues', 'recalibrate'],
   backboneGroups: 'union',
   changesBackbones: true,
