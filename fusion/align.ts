@@ -261,10 +261,10 @@ async function textMetrics(
   replay: TextDataset | undefined,
   batchSize: number,
 ): Promise<Record<string, number>> {
-  if (replay?.heldOut === undefined) return {};
+  if (replay?.validation === undefined) return {};
   const sums = { on: 0, off: 0 };
   let tokens = 0;
-  for (const batch of replay.evaluationBatches(batchSize, TEXT_BATCHES)) {
+  for (const batch of replay.validationBatches(batchSize, TEXT_BATCHES)) {
     for (const key of ['on', 'off'] as const) {
       const loss = tf.tidy(() => {
         const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');

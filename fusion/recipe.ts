@@ -29,33 +29,48 @@ export function isJoint(method: FusionMethod): boolean {
 /** How two backbones become one model. */
 export const FusionConfig = z
   .strictObject({
-    /**
-     * Joint layers: `routed`: image tokens use the vision groups, text tokens the language groups. `grouped`: text tokens, and
-     * image tokens as text reads them, also use the other backbone's groups, behind tanh gates that start at 0. `union`: one
-     * norm over all tokens of a layer, for both streams; changes both backbones.
-     *
-     * What others do, to compare with: `crossAttention`: before each text block a gated attention of its own reads the image
-     * (Flamingo, arXiv 2204.14198); `prefix`: a bridge group makes image tokens into text embeddings in front of the text
-     * (LiMBeR, arXiv 2209.15162).
-     */
-    method: z.enum(METHODS).default('routed'),
-    /** Which vision states the text layers read: the final ones, or layer l those that enter vision layer l. */
-    imageStates: z.enum(['last', 'aligned']).default('last'),
-    /**
-     * The image-value bridge reads the vision position embedding ('where'), not the image state ('what'); true unless given,
-     * where there is such a bridge.
-     */
-    positionValues: z.boolean().optional(),
-    /** `union`: key tokens of both backbones are scaled to one length, which alone changes neither. */
-    recalibrate: z.boolean().default(false),
+    // Joint layers are routed, grouped and union; crossAttention (Flamingo, arXiv 2204.14198) and prefix (LiMBeR, arXiv
+    // 2209.15162) are what others do, to compare with.
+    method: z
+      .enum(METHODS)
+      .default('routed')
+      .describe(
+        'routed: image tokens use the vision groups, text tokens the language groups; grouped: text tokens, and image tokens as ' +
+          "text reads them, also use the other backbone's groups, behind gates that start at 0; union: one norm over all tokens " +
+          'of a layer, which changes both backbones; crossAttention: a gated attention of its own before each text block reads ' +
+          'the image; prefix: a bridge group makes image tokens into text embeddings in front of the text',
+      ),
+    imageStates: z
+      .enum(['last', 'aligned'])
+      .default('last')
+      .describe(
+        'vision states that text layers read. last: the final ones; aligned: text layer l those entering vision layer l',
+      ),
+    positionValues: z
+      .boolean()
+      .optional()
+      .describe(
+        'the image-value bridge reads position embeddings (where), not image states (what); true unless given, where there is ' +
+          'such a bridge',
+      ),
+    recalibrate: z
+      .boolean()
+      .default(false)
+      .describe('with union: key tokens of both backbones are scaled to one length'),
     bridge: z
       .strictObject({
         tokens: z.int().min(0).default(32).describe('parameter tokens of each bridge group; 0 for none'),
-        /** `linear`: Θ is the identity, so that a group is a linear map of rank `tokens`, a low-rank adapter. */
-        kind: z.enum(['pattention', 'linear']).default('pattention'),
-        parts: z.array(z.enum(ALL_PARTS)).optional().describe('all that the method has unless given'),
+        kind: z
+          .enum(['pattention', 'linear'])
+          .default('pattention')
+          .describe('linear: Θ is the identity, and a group a low-rank adapter of rank tokens'),
+        parts: z
+          .array(z.enum(ALL_PARTS))
+          .optional()
+          .describe('where bridge groups sit; all parts of the method unless given'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('the groups that alignment trains'),
   })
   .superRefine(({ method, imageStates, positionValues, recalibrate, bridge }, context) => {
     const problem = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
@@ -88,10 +103,10 @@ export type FusionInput = z.input<typeof FusionConfig>;
 /** A merge recipe; paths (run directories or checkpoints) start at the working root. */
 export const MergeRecipe = z.strictObject({
   kind: z.literal('merge'),
-  name: z.string().min(1),
+  name: z.string().min(1).describe('name of the merged model, and of its folder under --root'),
   seed: z.int().default(0).describe('draws the bridge groups'),
-  vision: z.string().min(1),
-  language: z.string().min(1),
-  fusion: FusionConfig.prefault({}),
+  vision: z.string().min(1).describe('the vision backbone: its run folder or checkpoint, from --root'),
+  language: z.string().min(1).describe('the language backbone, likewise'),
+  fusion: FusionConfig.prefault({}).describe('how they become one model'),
 });
 export type MergeRecipe = z.output<typeof MergeRecipe>;

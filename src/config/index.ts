@@ -1,3 +1,5 @@
+export { expectation } from './expectation.js';
+export { formerKeys } from './formerKeys.js';
 export * from './loadConfig.js';
 export * from './parseFile.js';
 export * from './renamedKey.js';
