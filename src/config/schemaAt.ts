@@ -11,6 +11,10 @@ interface Definition {
   readonly out?: z.core.$ZodType;
   readonly options?: readonly z.core.$ZodType[];
   readonly discriminator?: string;
+  readonly items?: readonly z.core.$ZodType[];
+  readonly entries?: Readonly<Record<string, string | number>>;
+  readonly values?: readonly unknown[];
+  readonly defaultValue?: unknown;
 }
 
 export function definitionOf(schema: z.core.$ZodType): Definition {
