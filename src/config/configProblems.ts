@@ -90,6 +90,7 @@ function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
 function shortValue(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (value === null) return 'nothing';
-  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'a group of keys';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a group of keys';
   return describeValue(value);
 }

@@ -182,7 +182,7 @@ describe('what was expected is said in plain words:', () => {
     [z.number().min(0).lt(1), 1, 'expected a number below 1; got 1'],
     [z.int().min(5), 3, 'expected a number of at least 5; got 3'],
     [z.string().min(1), '', "expected text, not an empty one; got ''"],
-    [z.array(z.string()).min(1), [], 'expected a list of at least 1 entry; got a list'],
+    [z.array(z.string()).min(1), [], 'expected a list of at least 1 entry; got an empty list'],
     [z.tuple([z.int(), z.int()]), [1], 'expected a list of at least 2 entries; got a list'],
     [z.literal('all'), 'al', "expected all; got 'al' (did you mean 'all'?)"],
     [z.union([z.literal(false), z.array(z.string())]), 3, 'expected false or a list; got 3'],
