@@ -96,7 +96,7 @@ async function trainingControls(
   try {
     const positions = createRandom(seed, 'neighbours')
       .shuffled([...pairs.imageIds.keys()])
-      .slice(0, controls.neighbourImages);
+      .slice(0, controls.maxNeighbourImages);
     const features = await imageFeatures(model, pairs, positions, batchSize);
     return {
       ...constants,

@@ -3,6 +3,7 @@ import type { Program } from '#src/cli';
 import { alignCommand } from './commands/align.js';
 import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
+import { configCommand } from './commands/config.js';
 import { convertCommand } from './commands/convert.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -26,6 +27,7 @@ export const PROGRAM: Program = {
   summary: 'vision and language TokenFormers, pretrained apart, merged into one',
   commands: [
     doctorCommand,
+    configCommand,
     runCommand,
     scenesCommand,
     tokenizerTrainCommand,

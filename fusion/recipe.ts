@@ -8,17 +8,6 @@ const UNUSED = { imageStates: 'last', positionValues: false, recalibrate: false 
 >;
 
 const FusionKeys = z.strictObject({
-  /**
-   * Joint layers: `routed`: image tokens use the vision groups, text tokens the language groups. `grouped`: text tokens, and
-   * image tokens as text reads them, also use the other backbone's groups, behind tanh gates that start at 0. `union`: one
-   * norm over all tokens of a layer, for both streams; changes both backbones.
-   *
-   * What others do, to compare with: `crossAttention`: before each text block a gated attention of its own reads the image
-   * (Flamingo, arXiv 2204.14198); `prefix`: a bridge group makes image tokens into text embeddings in front of the text
-   * (LiMBeR, arXiv 2209.15162).
-   *
-   * Or any method that a plugin registers.
-   */
   method: z
     .string()
     .refine((name) => fusionMethods().some((method) => method.name === name), {
@@ -26,7 +15,13 @@ const FusionKeys = z.strictObject({
       error: ({ input }) => unknownFusionMethod(String(input)),
     })
     .default('routed')
-    .describe('routed, grouped, union, crossAttention, prefix, or a method that --plugin registers'),
+    .describe(
+      'routed: image tokens use the vision groups, text tokens the language groups; grouped: text tokens, and image tokens as ' +
+        "text reads them, also use the other backbone's groups, behind gates that start at 0; union: one norm over all tokens " +
+        'of a layer, which changes both backbones; crossAttention: gated cross-attention before each text block reads the ' +
+        'image; prefix: a bridge group turns image tokens into text embeddings in front of the text; or a method that --plugin ' +
+        'registers',
+    ),
   imageStates: z
     .enum(['last', 'aligned'])
     .default('last')
@@ -53,7 +48,8 @@ const FusionKeys = z.strictObject({
         .optional()
         .describe('where bridge groups sit; all places that the method has unless given'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('the groups that alignment trains'),
 });
 
 /** How two backbones become one model. */
@@ -93,10 +89,10 @@ function resolved({ positionValues, bridge, ...rest }: z.output<typeof FusionKey
 /** A merge recipe; paths (run directories or checkpoints) start at the working root. */
 export const MergeRecipe = z.strictObject({
   kind: z.literal('merge'),
-  name: z.string().min(1),
+  name: z.string().min(1).describe('name of the merged model, and of its folder under --root'),
   seed: z.int().default(0).describe('draws the bridge groups'),
-  vision: z.string().min(1),
-  language: z.string().min(1),
-  fusion: FusionConfig.prefault({}),
+  vision: z.string().min(1).describe('the vision backbone: its run folder or checkpoint, from --root'),
+  language: z.string().min(1).describe('the language backbone, likewise'),
+  fusion: FusionConfig.prefault({}).describe('how they become one model'),
 });
 export type MergeRecipe = z.output<typeof MergeRecipe>;

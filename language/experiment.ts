@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Output } from '#src/cli';
-import { renamedKey } from '#src/config';
+import { formerKeys, renamedKey } from '#src/config';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
@@ -9,23 +9,37 @@ import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
 import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
 import { createLanguageParameters } from './backbone.js';
 import { LanguageConfig } from './config.js';
-import { openTextDataset, type TextBatch, TextDataConfig, type TextDataset } from './data/index.js';
+import { LanguageDataConfig, openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
 import { createObjective, ObjectiveConfig } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, TokenizerConfig } from './tokenizer/index.js';
 
+const LanguageModel = formerKeys(
+  z.strictObject({
+    stack: TokenFormerConfig,
+    embeddingStd: z
+      .number()
+      .positive()
+      .default(0.02)
+      .describe('standard deviation of the token embedding at the start; 0.02 in the official code'),
+  }),
+  // A stack's keys once stood in `model` itself.
+  Object.fromEntries(Object.keys(TokenFormerConfig.shape).map((key) => [key, `stack.${key}`])),
+);
+
 /** An experiment file that pretrains a language backbone; paths start at the working root. */
-export const LanguageExperiment = z.strictObject({
-  kind: z.literal('language'),
-  name: z.string().min(1),
-  seed: z.int().default(0),
-  model: TokenFormerConfig,
-  embeddingStd: z.number().positive().default(0.02).describe('of the new token embedding; 0.02 in the official code'),
-  tokenizer: TokenizerConfig,
-  data: TextDataConfig,
-  objective: ObjectiveConfig.optional().describe('what is learned; next-token prediction unless given'),
-  evaluationBatches: z.int().positive().default(20).describe('at most so many batches at each evaluation'),
-  training: TrainingConfig,
-});
+export const LanguageExperiment = formerKeys(
+  z.strictObject({
+    kind: z.literal('language'),
+    name: z.string().min(1).describe('name of the run, and of its folder under --root'),
+    seed: z.int().default(0).describe('draws the parameters and the order of the text'),
+    model: LanguageModel.describe('the backbone; the output is tied to the token embedding'),
+    tokenizer: TokenizerConfig.describe('how text becomes token ids'),
+    data: LanguageDataConfig.describe('the text, and how it is cut into sequences'),
+    objective: ObjectiveConfig.optional().describe('what is learned; next-token prediction unless given'),
+    training: TrainingConfig,
+  }),
+  { embeddingStd: 'model.embeddingStd', evaluationBatches: 'data.maxValidationBatches' },
+);
 export type LanguageExperiment = z.output<typeof LanguageExperiment>;
 
 /** What a language checkpoint says of itself; a `bpe` tokenizer lies beside it as `tokenizer.json`. */
@@ -63,13 +77,15 @@ export async function trainLanguage(
     baseDir: options.root,
     seed,
   });
-  if (dataset.heldOut === undefined) {
-    throw new ConfigError('data: expected heldOutFiles or heldOutShare, got neither; perplexity needs held-out text');
+  if (dataset.validation === undefined) {
+    throw new ConfigError(
+      'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
+    );
   }
   const { vocabSize } = tokenizer;
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
-  const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model };
-  const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.embeddingStd));
+  const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model.stack };
+  const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.model.embeddingStd));
   const config: LanguageModelConfig = {
     backbone: language,
     tokenizer: stored,
@@ -109,12 +125,14 @@ function packTokenizer(
 export function languageTask(
   tree: ParameterTree,
   language: LanguageConfig,
-  dataset: Pick<TextDataset, 'batchAt' | 'evaluationBatches'>,
+  dataset: Pick<TextDataset, 'batchAt' | 'validationBatches'>,
   {
     training,
-    evaluationBatches,
+    data,
     objective: config,
-  }: Pick<LanguageExperiment, 'training' | 'evaluationBatches' | 'objective'>,
+  }: Pick<LanguageExperiment, 'training' | 'objective'> & {
+    readonly data: Pick<LanguageExperiment['data'], 'maxValidationBatches'>;
+  },
 ): TrainingTask {
   const objective = createObjective(config);
   const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
@@ -127,7 +145,7 @@ export function languageTask(
     evaluate: async () => {
       let total = 0;
       let weights = 0;
-      for (const batch of dataset.evaluationBatches(training.batchSize, evaluationBatches)) {
+      for (const batch of dataset.validationBatches(training.batchSize, data.maxValidationBatches)) {
         let weight = 0;
         const sum = tf.tidy(() => {
           const loss = objective.loss({ tree, language, batch });

@@ -9,8 +9,10 @@ export type { AlignObjective, StatesOf } from './objective.js';
 
 /** Keys of an alignment that say what it learns from; captions are always among it. */
 export const objectiveKeys = {
-  tokenWeights: z.array(TokenWeightRule).default([]).describe('words whose tokens weigh more in the caption loss'),
-  replay: ReplayConfig.optional().describe('text without images, learned beside captions with the text bridges on'),
+  tokenWeights: z.array(TokenWeightRule).default([]).describe('words that weigh more in the loss'),
+  replay: ReplayConfig.optional().describe(
+    'trains on text without images too, so that the bridges may stay on for text',
+  ),
 };
 
 const ObjectiveKeys = z.object(objectiveKeys);

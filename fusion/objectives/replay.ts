@@ -8,13 +8,13 @@ import type { ObjectiveFactory } from './objective.js';
 
 /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
 export const ReplayConfig = z.strictObject({
-  text: TextDataConfig,
-  batchSize: z.int().positive().default(32),
-  weight: z.number().positive().default(0.5),
+  text: TextDataConfig.describe('the text'),
+  batchSize: z.int().positive().default(32).describe('sequences in each step'),
+  weight: z.number().positive().default(0.5).describe('factor of the loss on text'),
 });
 
-/** Batches of held-out text at each evaluation. */
-const HELD_OUT_BATCHES = 10;
+/** Batches of validation text at each evaluation. */
+const VALIDATION_BATCHES = 10;
 
 /** @throws ConfigError when the model has no text bridges to train on text */
 export function checkReplay({ method }: JointModel): void {
@@ -25,8 +25,8 @@ export function checkReplay({ method }: JointModel): void {
 }
 
 /**
- * Next-token loss of text without images, text bridges on. Measures that of held-out text with the text bridges on, beside the
- * language backbone's own (bridges off); nothing without held-out text.
+ * Next-token loss of text without images, text bridges on. Measures that of validation text with the text bridges on, beside the
+ * language backbone's own (bridges off); nothing without validation text.
  */
 export const createReplay: ObjectiveFactory<z.output<typeof ReplayConfig>> = (config, context) => {
   const { model, seed, root, cacheDir } = context;
@@ -43,10 +43,10 @@ export const createReplay: ObjectiveFactory<z.output<typeof ReplayConfig>> = (co
       return { sum: lossOf(batch, true), weight: batch.numTokens };
     },
     measure: async (): Promise<Record<string, number>> => {
-      if (dataset.heldOut === undefined) return {};
+      if (dataset.validation === undefined) return {};
       const sums = { on: 0, off: 0 };
       let tokens = 0;
-      for (const batch of dataset.evaluationBatches(context.batchSize, HELD_OUT_BATCHES)) {
+      for (const batch of dataset.validationBatches(context.batchSize, VALIDATION_BATCHES)) {
         for (const key of ['on', 'off'] as const) {
           sums[key] += await readScalar(tf.tidy(() => lossOf(batch, key === 'on')));
         }

@@ -38,16 +38,18 @@ function experiment(given: Record<string, unknown> = {}): LanguageExperiment {
     name: 'tiny',
     seed: 2,
     model: {
-      dModel: 16,
-      numLayers: 1,
-      numHeads: 2,
-      qkvParamTokens: 16,
-      outputParamTokens: 16,
-      ffnParamTokens: 32,
-      rotaryShare: 0.25,
+      stack: {
+        dModel: 16,
+        numLayers: 1,
+        numHeads: 2,
+        qkvParamTokens: 16,
+        outputParamTokens: 16,
+        ffnParamTokens: 32,
+        rotaryShare: 0.25,
+      },
     },
     tokenizer: { kind: 'bpe', path: 'bpe.json' },
-    data: { files: ['text.txt'], seqLen: 16, heldOutShare: 0.1 },
+    data: { files: ['text.txt'], seqLen: 16, validationShare: 0.1 },
     training: { steps: 40, batchSize: 4, learningRate: 0.03, logEvery: 1, evaluateEvery: 20 },
     ...given,
   });
@@ -121,12 +123,12 @@ describe('trainLanguage', () => {
 
   it('refuses text of which nothing is held out', async () => {
     const { result } = run(folderWithText(), { data: { files: ['text.txt'], seqLen: 16 } });
-    expect(await rejectedLine(result)).toContain('expected heldOutFiles or heldOutShare');
+    expect(await rejectedLine(result)).toContain('expected validationFiles or validationShare');
   });
 
   it('names a text file that is missing, and leaves no run behind', async () => {
     const root = folderWithText();
-    const { runDir, result } = run(root, { data: { files: ['none.txt'], seqLen: 16, heldOutShare: 0.1 } });
+    const { runDir, result } = run(root, { data: { files: ['none.txt'], seqLen: 16, validationShare: 0.1 } });
     expect(await rejectedLine(result)).toContain('none.txt');
     expect(() => readMetrics(runDir)).toThrow('metrics.jsonl');
   });
