@@ -79,7 +79,7 @@ struct DecodeStep {
     });
   }
 
-  /** Queries of a row, turned; its keys, turned, and values into the cache. */
+  /** Queries of a row, rotated; its keys, rotated, and values into the cache. */
   void project(const DecodeBlock& block, long r) const {
     const long headDim = f.dModel / f.numHeads;
     const long place = (r * f.capacity + f.past) * f.dModel;
@@ -88,8 +88,8 @@ struct DecodeStep {
     gather(block.project, 0, r, query, false);
     gather(block.project, 1, r, key, false);
     gather(block.project, 2, r, block.cacheValues + place, false);
-    float* const turned[] = {query, key};
-    for (float* each : turned) rotateRow(each, each, f.cosines, f.sines, f.numHeads, headDim, f.half);
+    float* const rotated[] = {query, key};
+    for (float* each : rotated) rotateRow(each, each, f.cosines, f.sines, f.numHeads, headDim, f.half);
   }
 
   /** softmax(q [context, cache]ᵀ/√headDim) [context, cache] of one head of one row, and the context's part of it. */
