@@ -45,6 +45,8 @@ export type Bf16Support = { readonly by: string } | { readonly missing: string }
 
 /** An engine whose large products may take operands in bf16. */
 export interface MatmulPrecisionControl {
+  /** What a machine needs for it, as 'a processor with AVX512-BF16'. */
+  readonly needs: string;
   /** Whether this machine can, and how fastest, whether the engine is started or not. */
   support(): Bf16Support;
   /** Takes the products of a precision from now on; throws where there are none in bf16. */

@@ -30,8 +30,11 @@ export function atMatmulPrecision<T>(precision: MatmulPrecision, work: () => T):
 
 function bf16Or(support: Bf16Support): NonNullable<EngineInfo['matmulPrecision']> {
   if ('by' in support) return support.by === 'emulation' ? 'bf16 emulated' : `bf16 by ${support.by}`;
+  const engines = Object.values(ENGINES).flatMap(({ name, matmulPrecision: control }) =>
+    control === undefined ? [] : [`engine ${name} on ${control.needs}`],
+  );
   throw new ConfigError(
-    `matmulPrecision 'bf16': expected engine native on a processor with AVX512-BF16, got: ${support.missing}; ` +
+    `matmulPrecision 'bf16': expected ${engines.join(' or ')}, got: ${support.missing}; ` +
       "set training.matmulPrecision to 'highest', or train on a machine where `tokenfuse doctor` shows bf16",
   );
 }

@@ -29,7 +29,7 @@ export const native: Engine = {
     const version = `tfjs ${tf.version.tfjs}`;
     return { device: describeNative(), version, threads: nativeThreads() };
   },
-  matmulPrecision: { support: bf16Support, set: setNativeMatmulPrecision },
+  matmulPrecision: { needs: 'a processor with AVX512-BF16', support: bf16Support, set: setNativeMatmulPrecision },
   changeThreads: setNativeThreads,
   kernelOrigins: nativeKernels,
 };

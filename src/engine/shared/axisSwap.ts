@@ -16,8 +16,8 @@ export function axisSwap(
   while (order[last - 1] === sorted[last - 1]) last--;
   const moved = order.slice(first, last);
   const inPlace = sorted.slice(first, last);
-  const turn = moved.indexOf(inPlace[0]);
-  const swapped = [...moved.slice(turn), ...moved.slice(0, turn)];
+  const split = moved.indexOf(inPlace[0]);
+  const swapped = [...moved.slice(split), ...moved.slice(0, split)];
   if (swapped.some((axis, i) => axis !== inPlace[i])) return undefined;
-  return [size(order.slice(0, first)), size(moved.slice(turn)), size(moved.slice(0, turn)), size(order.slice(last))];
+  return [size(order.slice(0, first)), size(moved.slice(split)), size(moved.slice(0, split)), size(order.slice(last))];
 }
