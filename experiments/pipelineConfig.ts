@@ -7,6 +7,7 @@ export const TokenizerExperiment = z.strictObject({
   files: z.array(z.string().min(1)).min(1),
   vocabSize: z.int().min(257),
   minFrequency: z.int().positive().default(2),
+  field: z.string().min(1).optional().describe('the field of JSONL lines with the text; text unless given'),
 });
 export type TokenizerExperiment = z.output<typeof TokenizerExperiment>;
 
@@ -24,8 +25,8 @@ const Expectations = z.strictObject({
 export const PipelineExperiment = z.strictObject({
   kind: z.literal('pipeline'),
   name: z.string().min(1),
-  scenes: z.string().min(1),
-  tokenizer: z.string().min(1),
+  scenes: z.string().min(1).optional().describe('absent: the files name data that are there already'),
+  tokenizer: z.string().min(1).optional().describe('absent: the language backbone has a tiktoken encoding'),
   vision: z.string().min(1),
   language: z.string().min(1),
   merge: z.string().min(1),

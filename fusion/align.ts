@@ -2,10 +2,17 @@ import { join, resolve } from 'node:path';
 import { openTextDataset, summedTokenLoss, type TextDataset, totalWeight } from '#language';
 import type { Scene } from '#scenes';
 import { readScenes } from '#scenes';
-import { type Output, renderTable } from '#src/cli';
+import { renderTable } from '#src/cli';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError, UserError } from '#src/errors';
-import { findCheckpoint, readCheckpoint, runTraining, type TrainingResult, type TrainingTask } from '#src/training';
+import {
+  findCheckpoint,
+  type RunOptions,
+  readCheckpoint,
+  runTraining,
+  type TrainingResult,
+  type TrainingTask,
+} from '#src/training';
 import type { AlignExperiment } from './alignConfig.js';
 import { captionLoss } from './captionLoss.js';
 import { type CaptionBatch, type CaptionPairs, openCaptionPairs } from './captionPairs.js';
@@ -22,14 +29,6 @@ import { createTokenWeights } from './tokenWeights.js';
 /** Batches of held-out text that tell what the text bridges do to text alone. */
 const TEXT_BATCHES = 10;
 
-export interface AlignOptions {
-  readonly runDir: string;
-  readonly root: string;
-  readonly cacheDir: string;
-  readonly resume: boolean;
-  readonly output: Output;
-}
-
 export interface AlignResult extends TrainingResult {
   readonly trainableParameters: number;
   readonly frozenParameters: number;
@@ -38,7 +37,7 @@ export interface AlignResult extends TrainingResult {
 }
 
 /** Trains what joins two frozen backbones, and proves by hash that they stayed as they were. */
-export async function align(experiment: AlignExperiment, options: AlignOptions): Promise<AlignResult> {
+export async function align(experiment: AlignExperiment, options: RunOptions): Promise<AlignResult> {
   const { data, seed, training } = experiment;
   const merged = findCheckpoint(resolve(options.root, experiment.model));
   const model = loadJointModel(merged);
