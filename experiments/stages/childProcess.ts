@@ -55,7 +55,10 @@ export function startChild(
     const lines = (partial + text).split('\n');
     partial = lines.pop() ?? '';
     // A progress line begins with its run's name, which is mostly the stage's: once is enough.
-    const bare = lines.map((line) => (line.startsWith(`${stage} `) ? line.slice(stage.length + 1) : line));
+    const bare = lines.map((line) => {
+      const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
+      return line.slice(name?.length ?? 0);
+    });
     for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
     lastLines = [...lastLines, ...lines].slice(-5);
   });
