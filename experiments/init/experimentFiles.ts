@@ -96,13 +96,14 @@ kind: language
 name: language
 seed: 2
 model:
-  ${stack('  ')}
-  rotaryShare: 0.25
-embeddingStd: 0.1 # at the usual 0.02 words with the same neighbours (colours) stay too close for a bridge to tell apart
+  stack:
+    ${stack('    ')}
+    rotaryShare: 0.25
+  embeddingStd: 0.1 # at the usual 0.02 words with the same neighbours (colours) stay too close for a bridge to tell apart
 tokenizer: { kind: bpe, path: tokenizer/tokenizer.json }
 data:
   files: [${texts}]
-  heldOutFiles: [captions/validation.txt]
+  validationFiles: [captions/validation.txt]
   documents: line
   layout: documents # a caption in a row of its own; packed: rows are filled with one text after another
   seqLen: ${seqLen} # longest text in tokens; captions must fit, longer lines of text are cut

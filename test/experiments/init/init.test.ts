@@ -33,7 +33,7 @@ function tiny(): string[] {
     ...['vision', 'language', 'align'].flatMap((stage) =>
       Object.entries(training).map(([key, value]) => `${stage}.training.${key}=${value}`),
     ),
-    ...['vision.model.stack', 'language.model'].flatMap((path) =>
+    ...['vision.model.stack', 'language.model.stack'].flatMap((path) =>
       Object.entries(stack).map(([key, value]) => `${path}.${key}=${value}`),
     ),
     ...['vision.model.imageSize=16', 'tokenizer.vocabSize=280', 'merge.fusion.bridge.tokens=4'],
