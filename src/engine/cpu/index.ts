@@ -12,6 +12,6 @@ export const cpu: Engine = {
   },
   async activate() {
     await activateBackend('cpu');
-    return { device, version: `tfjs ${tf.version.tfjs}` };
+    return { device, version: `tfjs ${tf.version_core}` };
   },
 };

@@ -23,7 +23,7 @@ export const native: Engine = {
     runtime.registerNative(tf as unknown as Tf);
     if (threads !== undefined) runtime.setNativeThreads(threads);
     await activateBackend('native');
-    const version = `tfjs ${tf.version.tfjs}`;
+    const version = `tfjs ${tf.version_core}`;
     return { device: runtime.describeNative(), version, threads: runtime.nativeThreads() };
   },
 };
