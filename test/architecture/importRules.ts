@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   scenes: ['src', 'captions'],
   fusion: ['src', 'captions', 'vision', 'language', 'scenes'],
   evaluation: ['src', 'captions', 'vision', 'language', 'fusion', 'scenes'],
+  api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
   experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
 };
 

@@ -1,0 +1,7 @@
+/**
+ * `tokenfuse/plugins`: what an extension in a file of its own is written with. Its types are TensorFlow.js' own, which need
+ * `skipLibCheck: true`; all other entries do without.
+ *
+ * @module tokenfuse/plugins
+ */
+export { tf } from '#src/engine';
