@@ -17,4 +17,5 @@ export {
   unmerge,
 } from './merging.js';
 export { type Caption, loadModel, type Model } from './model.js';
+export type { TensorData } from './tensorData.js';
 export { align, type Experiment, type RunOptions, type TrainingResult } from './training.js';

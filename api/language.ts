@@ -13,5 +13,7 @@ export {
   type TokenizerChoice,
 } from './languageModel.js';
 export type { LoadedModel } from './loadedModel.js';
+export type { StackConfig } from './stackConfig.js';
+export type { TensorData } from './tensorData.js';
 export { type TokenizerTraining, trainTokenizer } from './tokenizer.js';
 export { type Experiment, type RunOptions, type TrainingResult, trainLanguage } from './training.js';

@@ -53,7 +53,7 @@ export interface Model extends LoadedModel {
 }
 
 /**
- * Loads a merged (and usually aligned) vision-language model; the first call chooses an engine unless {@link selectEngine} did.
+ * Loads a merged (and usually aligned) vision-language model; the first call chooses an engine unless `selectEngine` did.
  *
  * @param path a run directory (its best checkpoint is taken) or a checkpoint folder
  * @throws UserError when there is none, or it holds a backbone

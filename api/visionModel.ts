@@ -56,7 +56,7 @@ export interface VisionModel extends LoadedModel {
 
 /**
  * Makes a vision TokenFormer with random parameters: patch kernel N(0, 1/patch width), positions N(0, 0.02²), blocks as
- * {@link createLanguageModel}'s.
+ * `createLanguageModel`'s.
  *
  * @throws ConfigError with one line per problem of the configuration
  * @example

@@ -30,6 +30,10 @@ export interface CaptionDiagnostics {
  *
  * @param trainCaptions captions the model may have learned by heart
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ * @example
+ * ```ts
+ * const { lengthRatio, distinct2, warnings } = captionDiagnostics(predictions, references);
+ * ```
  */
 export function captionDiagnostics(
   predictions: CaptionPredictions,

@@ -8,6 +8,10 @@ import { countCaption, MAX_NGRAM } from './countedCaption.js';
  * Source: Li et al. 2016 (arXiv 1510.03055).
  *
  * @throws UserError when n is not 1, 2, 3 or 4
+ * @example
+ * ```ts
+ * distinctN(['a red dot', 'a blue dot'], 2); // 1: all four pairs of words differ
+ * ```
  */
 export function distinctN(captions: Iterable<string>, n: number): number {
   if (!Number.isInteger(n) || n < 1 || n > MAX_NGRAM) {
