@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { JsonObject, Output } from '#src/cli';
 import { UserError } from '#src/errors';
 import { PARENT_VARIABLE } from './endWithParent.js';
+import { packageRoot } from './packageRoot.js';
 
 /** What a command run as a process of its own reports. */
 export interface ChildResult extends JsonObject {
@@ -31,7 +32,7 @@ export function startChild(
   signal: AbortSignal,
   threads: number | undefined,
 ): ChildStage {
-  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
   const child = spawn(process.execPath, [program, ...words, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {

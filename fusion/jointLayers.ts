@@ -30,7 +30,7 @@ export function bridgeGroups(
   const path = bridgePath(part, blockIndex);
   if (!bridge || !model.tree.has(`${path}/${name}/tau`)) return [];
   const { kind } = model.config.fusion.bridge;
-  return [{ group: readGroup(model.tree, path, name), ...(kind === 'linear' ? { norm: 'none' } : {}) }];
+  return [{ group: readGroup(model.tree, path, name), ...(kind === 'linear' ? { norm: 'linear' } : {}) }];
 }
 
 const TEXT_BRIDGES: Partial<Record<LayerName, BridgePart>> = { query: 'textQuery', key: 'textKey', value: 'textValue' };

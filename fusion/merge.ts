@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
 import { parseConfig } from '#src/config';
 import { ConfigError, UserError } from '#src/errors';
+import { findNormActivation } from '#src/kernels';
 import { createRandom } from '#src/random';
 import {
   type HostTensor,
@@ -40,8 +41,8 @@ export interface MergeReport {
 export const MERGE_REPORT = 'merge_report.json';
 
 /**
- * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ = √tokens, or tokens under
- * softmax) and gates (0). A cross-attention, which its gate silences, and a prefix, which cannot be silent, have values
+ * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ by the rule of
+ * Θ) and gates (0). A cross-attention, which its gate silences, and a prefix, which cannot be silent, have values
  * N(0, 1/tokens). Deterministic: the same plan gives the same bytes.
  *
  * @throws ConfigError when something is at `outDir` already
@@ -49,7 +50,7 @@ export const MERGE_REPORT = 'merge_report.json';
 export function merge(plan: MergePlan, outDir: string): MergeReport {
   if (existsSync(outDir))
     throw new ConfigError(`${outDir}: exists already; expected a new folder for the merged model`);
-  const isSoftmax = plan.config.language.backbone.stack.normActivation === 'softmax';
+  const normActivation = findNormActivation(plan.config.language.backbone.stack.normActivation);
   const tensors = new Map<string, HostTensor>();
   for (const header of [plan.visionHeader, plan.languageHeader]) {
     for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
@@ -63,7 +64,7 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
       dOut,
       keyStd: 1 / Math.sqrt(dIn),
       valueStd: startsSilent ? 0 : 1 / Math.sqrt(numParamTokens),
-      tau: isSoftmax ? numParamTokens : Math.sqrt(numParamTokens),
+      tau: normActivation.tau(numParamTokens),
     };
     const random = createRandom(plan.recipe.seed, 'bridge', path, group);
     for (const [name, tensor] of createGroup(path, group, init, random)) tensors.set(name, tensor);

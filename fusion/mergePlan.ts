@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
 import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
+import { findNormActivation, normActivationNames } from '#src/kernels';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
 import { LAYER_NAMES, type LayerName, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
 import { findCheckpoint, readModelDescription } from '#src/training';
@@ -141,8 +142,11 @@ function stackProblems(
       `method '${fusion.method}': expected backbones of one width, depth and head count, got ${shapes}; use 'routed'`,
     );
   }
-  if (fusion.method === 'union' && vision.normActivation === 'softmax') {
-    problems.push(`method 'union': expected an L2 norm, got normActivation softmax, whose τ is not a length`);
+  if (fusion.method === 'union' && findNormActivation(vision.normActivation).unionTau === undefined) {
+    const names = normActivationNames().filter((name) => findNormActivation(name).unionTau !== undefined);
+    problems.push(
+      `method 'union': expected a normActivation with a τ for groups under one norm (${names.join(', ')}), got ${vision.normActivation}`,
+    );
   }
   const reads = fusion.bridge.tokens > 0 && fusion.bridge.parts.includes('imageValue');
   if (!match && fusion.method === 'routed' && !reads) {

@@ -1,4 +1,5 @@
 import { UserError } from '#src/errors';
+import { findNormActivation, type NormActivation } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
 import { LAYER_NAMES, layerPath } from '#src/tokenformer';
 import { LANGUAGE_GROUP } from './backbone.js';
@@ -34,14 +35,22 @@ export function officialNames(numLayers: number): Map<string, string> {
   return names;
 }
 
-const NORM_ACTIVATIONS = { l2_norm_gelu: 'l2NormGelu', gelu_l2_norm: 'geluL2Norm', softmax: 'softmax' } as const;
+/** Our name of each official norm activation. */
+const NORM_ACTIVATIONS: ReadonlyMap<string, string> = new Map([
+  ['l2_norm_gelu', 'l2NormGelu'],
+  ['gelu_l2_norm', 'geluL2Norm'],
+  ['softmax', 'softmax'],
+]);
 
-/** The official name of a norm activation, translated. */
-export function normActivationFromOfficial(name: string): (typeof NORM_ACTIVATIONS)[keyof typeof NORM_ACTIVATIONS] {
-  if (!Object.hasOwn(NORM_ACTIVATIONS, name)) {
-    throw new UserError(`norm activation: expected ${Object.keys(NORM_ACTIVATIONS).join(', ')}; got '${name}'`);
-  }
-  return NORM_ACTIVATIONS[name as keyof typeof NORM_ACTIVATIONS];
+/** The norm activations of the official code. */
+export const OFFICIAL_NORM_ACTIVATIONS = [...NORM_ACTIVATIONS.keys()];
+
+/** The Θ that an official name stands for. */
+export function normActivationFromOfficial(name: string): NormActivation {
+  const ours = NORM_ACTIVATIONS.get(name);
+  if (ours === undefined)
+    throw new UserError(`norm activation: expected ${OFFICIAL_NORM_ACTIVATIONS.join(', ')}; got '${name}'`);
+  return findNormActivation(ours);
 }
 
 /** What tensors alone cannot tell of an official checkpoint. */
@@ -55,7 +64,7 @@ export interface OfficialSettings {
 
 /**
  * Translates a checkpoint with official names: configuration from the shapes, ε 0 and exact GELU as the official GPU
- * code computes, τ = √n (n for softmax) since that code derives it from n.
+ * code computes, τ by the rule of Θ (√n; n for softmax), since that code derives it from n.
  *
  * @throws UserError naming the first tensor that is missing or has an unexpected shape
  */
@@ -89,7 +98,7 @@ export function fromOfficial(
       qkvParamTokens: count('query'),
       outputParamTokens: count('output'),
       ffnParamTokens: count('ffn'),
-      normActivation: activation,
+      normActivation: activation.name,
       gelu: 'erf',
       normEpsilon: 0,
       rotaryShare,
@@ -108,8 +117,7 @@ export function fromOfficial(
     const tensor = tensors.get(theirs) as HostTensor;
     result.set(ours, tensor);
     if (ours.endsWith('/keyParamTokens')) {
-      const n = tensor.shape[0];
-      const tau = activation === 'softmax' ? n : Math.sqrt(n);
+      const tau = activation.tau(tensor.shape[0]);
       result.set(ours.replace(/keyParamTokens$/, 'tau'), { shape: [], values: Float32Array.of(tau) });
     }
   }

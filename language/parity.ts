@@ -32,10 +32,10 @@ export async function pattentionParity(path: string): Promise<TensorParity[]> {
   }
   const normActivation = normActivationFromOfficial(expectMetadata(metadata, 'act', path));
   const settings: PattentionSettings = {
-    normActivation,
+    normActivation: normActivation.name,
     gelu: 'erf',
     epsilon: Number(metadata.epsilon ?? 0),
-    tau: Number(metadata.tau ?? (normActivation === 'softmax' ? n : Math.sqrt(n))),
+    tau: Number(metadata.tau ?? normActivation.tau(n)),
   };
   const computed: [string, tf.Tensor][] = [];
   tf.tidy(() => {

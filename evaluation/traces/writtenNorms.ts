@@ -1,7 +1,14 @@
 import type { GroupReading } from '#fusion';
 import { tf } from '#src/engine';
 import { parameterWeights } from '#src/kernels';
-import type { ActiveGroup, AttentionContext, BlockLayers, LayerName, PattentionMath } from '#src/tokenformer';
+import {
+  type ActiveGroup,
+  type AttentionContext,
+  type BlockLayers,
+  groupSettings,
+  type LayerName,
+  type PattentionMath,
+} from '#src/tokenformer';
 
 /** What a group of a layer writes at every position, and what each of its parameter tokens writes alone. */
 export interface Written {
@@ -80,14 +87,9 @@ export function writtenNorms(
 }
 
 /** Θ(x Kᵀ), [tokens, numParamTokens] */
-function weightsOn(
-  x: tf.Tensor2D,
-  { group, norm }: ActiveGroup,
-  { normActivation, gelu, normEpsilon }: PattentionMath,
-): tf.Tensor2D {
-  const scores = tf.matMul(x, group.keyParamTokens, false, true) as tf.Tensor2D;
-  if (norm === 'none') return scores;
-  return parameterWeights(scores, { normActivation, gelu, epsilon: normEpsilon, tau: group.tau }) as tf.Tensor2D;
+function weightsOn(x: tf.Tensor2D, active: ActiveGroup, math: PattentionMath): tf.Tensor2D {
+  const scores = tf.matMul(x, active.group.keyParamTokens, false, true);
+  return parameterWeights(scores, groupSettings(active, math)) as tf.Tensor2D;
 }
 
 /** ‖s_i V_i‖ of every parameter token, the shape of `weights`. */

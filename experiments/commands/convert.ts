@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { fromOfficial, loadTokenizer, TokenizerConfig } from '#language';
+import { fromOfficial, loadTokenizer, OFFICIAL_NORM_ACTIVATIONS, TokenizerConfig } from '#language';
 import type { Command } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
@@ -22,7 +22,7 @@ export const convertCommand: Command = {
       description: 'share of each head with rotary positions (released models: 0.25)',
       placeholder: 'x',
     },
-    activation: { description: 'l2_norm_gelu, gelu_l2_norm or softmax', placeholder: 'name' },
+    activation: { description: `one of ${OFFICIAL_NORM_ACTIVATIONS.join(', ')}`, placeholder: 'name' },
     'seq-len': { description: 'longest sequence (released models: 2048)', placeholder: 'n' },
     encoding: { description: 'tiktoken encoding that goes with it (default gpt2)', placeholder: 'name' },
   },

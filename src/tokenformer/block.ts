@@ -7,7 +7,7 @@ import {
   tokenAttentionReference,
 } from '#src/kernels';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
-import { type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
+import { groupSettings, type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
 export interface BlockLayers {
@@ -165,18 +165,17 @@ function captureWeights(
   x: tf.Tensor2D,
   layers: BlockLayers,
   names: readonly LayerName[],
-  { normActivation, gelu, normEpsilon }: TokenFormerConfig,
+  config: TokenFormerConfig,
   capture: Capture | undefined,
 ): void {
   if (capture === undefined) return;
   for (const name of names) {
-    for (const { group, norm } of layers[name]) {
+    for (const active of layers[name]) {
+      const { group, norm } = active;
       if (norm === 'union') continue;
-      const settings = { normActivation, gelu, epsilon: normEpsilon, tau: group.tau };
-      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () => {
-        const scores = tf.matMul(x, group.keyParamTokens, false, true);
-        return norm === 'none' ? scores : parameterWeights(scores, settings);
-      });
+      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () =>
+        parameterWeights(tf.matMul(x, group.keyParamTokens, false, true), groupSettings(active, config)),
+      );
     }
   }
 }

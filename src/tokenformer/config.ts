@@ -1,6 +1,13 @@
 import { z } from 'zod';
+import { normActivationNames } from '#src/kernels';
 
 const count = z.int().positive();
+
+/** Looked up when a configuration is parsed, since a Θ may be registered until then. */
+const NormActivationName = z.string().superRefine((name, context) => {
+  const names = normActivationNames();
+  if (!names.includes(name)) context.addIssue({ code: 'invalid_value', values: names, input: name });
+});
 
 /** The shape and the mathematics of a stack of TokenFormer blocks; the YAML keys are these names. */
 export const TokenFormerConfig = z
@@ -11,7 +18,9 @@ export const TokenFormerConfig = z
     qkvParamTokens: count.describe('parameter tokens of each of query, key and value'),
     outputParamTokens: count.describe('parameter tokens of the attention output'),
     ffnParamTokens: count.describe('parameter tokens of the feed-forward Pattention'),
-    normActivation: z.enum(['l2NormGelu', 'geluL2Norm', 'softmax']).default('l2NormGelu'),
+    normActivation: NormActivationName.default('l2NormGelu').describe(
+      'Θ, how scores become weights: l2NormGelu, geluL2Norm, softmax or a registered one',
+    ),
     gelu: z.enum(['erf', 'tanh']).default('erf'),
     normEpsilon: z
       .number()

@@ -75,7 +75,7 @@ export function decodeStack(
     groupsOfLayers: layers.map(({ length }) => length),
     taus: groups.map(({ group }) => group.tau),
     factors: groups.map(({ gate }) => (gate === undefined ? 1 : Math.tanh(gate.dataSync()[0]))),
-    linear: groups.map(({ norm }) => norm === 'none'),
+    linear: groups.map(({ norm }) => norm === 'linear'),
     numContexts: contexts.length,
     numHeads: config.numHeads,
     rotaryDims: rotaryDims(config),

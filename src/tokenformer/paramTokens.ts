@@ -13,7 +13,7 @@ export interface ParamTokenGroup {
   readonly keyParamTokens: tf.Tensor2D;
   /** [numParamTokens, dOut] */
   readonly valueParamTokens: tf.Tensor2D;
-  /** Stored scale τ, √n at creation. */
+  /** Stored scale τ; set at creation by the rule of Θ, √n for a norm. */
   readonly tau: number;
   readonly trainable: boolean;
 }

@@ -1,5 +1,11 @@
 import { tf } from '#src/engine';
-import { pattention, pattentionGroups } from '#src/kernels';
+import {
+  findNormActivation,
+  type PattentionSettings,
+  pattention,
+  pattentionGroups,
+  pattentionReference,
+} from '#src/kernels';
 import type { TokenFormerConfig } from './config.js';
 import type { ParamTokenGroup } from './paramTokens.js';
 
@@ -9,17 +15,30 @@ export interface ActiveGroup {
   /** A scalar g; the group's output is multiplied by tanh g. Absent: 1. */
   readonly gate?: tf.Scalar;
   /**
-   * `own` (the default): the group normalises its own scores. `union`: all groups of the layer so marked share one norm,
-   * as one group of the concatenated tokens with τ = √(Σ τ_g²), which is √n when every τ_g is √n_g (softmax: τ = Σ τ_g,
-   * which is n when every τ_g is n_g); gates do not apply. `none`: Θ is the identity, the group a linear map of rank n.
+   * `own` (the default): the group normalises its own scores. `union`: all groups of the layer with this value share one
+   * norm, as one group of the concatenated tokens with τ by the `unionTau` of Θ; gates do not apply. `linear`: Θ is the
+   * identity, the group a linear map of rank n.
    */
-  readonly norm?: 'own' | 'union' | 'none';
+  readonly norm?: 'own' | 'union' | 'linear';
 }
 
 /** The groups that are active for the tokens of one stream in one layer; their outputs add. */
 export type PattentionLayer = readonly ActiveGroup[];
 
 export type PattentionMath = Pick<TokenFormerConfig, 'normActivation' | 'gelu' | 'normEpsilon'>;
+
+/** How the scores of one group become weights. */
+export function groupSettings(
+  { group, norm }: ActiveGroup,
+  { normActivation, gelu, normEpsilon }: PattentionMath,
+): PattentionSettings {
+  return {
+    normActivation: norm === 'linear' ? 'linear' : normActivation,
+    gelu,
+    epsilon: normEpsilon,
+    tau: group.tau,
+  };
+}
 
 /**
  * Pattention over parameter-token groups: Y_t = Σ_g tanh(gate_g) Θ_g(x_t K_gᵀ) V_g.
@@ -40,10 +59,12 @@ export function pattentionLayer(
   const plain = layer.filter(isPlain).map(({ group }) => group);
   const single = layer.filter((active) => !isPlain(active) && active.norm !== 'union');
   const united = layer.filter(({ norm }) => norm === 'union').map(({ group }) => group);
-  const outputs = single.map(({ group, gate, norm }) => {
+  const outputs = single.map((active) => {
+    const { group, gate, norm } = active;
+    // Two products, which TensorFlow.js differentiates as well as a fused operation would.
     const y =
-      norm === 'none'
-        ? tf.matMul(tf.matMul(x, group.keyParamTokens, false, true), group.valueParamTokens)
+      norm === 'linear'
+        ? pattentionReference(x, group.keyParamTokens, group.valueParamTokens, groupSettings(active, math)).output
         : pattentionGroups(x, [group], settings, inputNeedsGradient);
     return gate === undefined ? y : tf.mul(y, tf.tanh(gate));
   });
@@ -51,10 +72,18 @@ export function pattentionLayer(
   if (united.length > 0) {
     const keys = tf.concat(united.map((group) => group.keyParamTokens)); // [Σ n, dIn]
     const values = tf.concat(united.map((group) => group.valueParamTokens)); // [Σ n, dOut]
-    const taus = united.map((group) => group.tau);
-    const tau = math.normActivation === 'softmax' ? taus.reduce((sum, t) => sum + t) : Math.hypot(...taus);
+    const tau = unionTau(math.normActivation, united);
     const want = { input: inputNeedsGradient, params: united.some(({ trainable }) => trainable) };
     outputs.push(pattention(x, keys, values, { ...settings, tau }, want));
   }
   return outputs.reduce((sum, y) => tf.add(sum, y)) as tf.Tensor2D;
+}
+
+function unionTau(normActivation: string, groups: readonly ParamTokenGroup[]): number {
+  const entry = findNormActivation(normActivation);
+  if (entry.unionTau === undefined)
+    throw new Error(
+      `pattentionLayer: expected a normActivation with a τ for groups under one norm, got ${normActivation}`,
+    );
+  return entry.unionTau(groups.map(({ tau }) => tau));
 }

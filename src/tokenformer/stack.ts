@@ -1,5 +1,5 @@
 import { tf } from '#src/engine';
-import { layerNormalize } from '#src/kernels';
+import { findNormActivation, layerNormalize } from '#src/kernels';
 import { createRandom } from '#src/random';
 import type { HostTensor } from '#src/storage';
 import {
@@ -37,11 +37,12 @@ export function layerParamTokens(config: TokenFormerConfig, layer: LayerName): n
 
 /**
  * New parameters of a stack whose only group is `groupName`, initialised as the official code does:
- * keys N(0, 0.02²), values N(0, (2/(L √d))²) in every layer, τ = √n (n for softmax); final norm 1 and 0.
+ * keys N(0, 0.02²), values N(0, (2/(L √d))²) in every layer, τ by its Θ (√n; n for softmax); final norm 1 and 0.
  * Source: megatron/model/init_functions.py at 4d56c73 (`normal`, `wang_init`).
  */
 export function createStack(groupName: string, config: TokenFormerConfig, seed: number): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
+  const normActivation = findNormActivation(config.normActivation);
   for (let l = 0; l < config.numLayers; l++) {
     for (const layer of LAYER_NAMES) {
       const path = layerPath(l, layer);
@@ -52,7 +53,7 @@ export function createStack(groupName: string, config: TokenFormerConfig, seed: 
         dOut: config.dModel,
         keyStd: 0.02,
         valueStd: 2 / (config.numLayers * Math.sqrt(config.dModel)),
-        tau: config.normActivation === 'softmax' ? numParamTokens : Math.sqrt(numParamTokens),
+        tau: normActivation.tau(numParamTokens),
       };
       for (const [name, tensor] of createGroup(path, groupName, init, createRandom(seed, 'init', groupName, path))) {
         tensors.set(name, tensor);

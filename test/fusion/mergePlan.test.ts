@@ -96,7 +96,9 @@ describe('planMerge', () => {
     expect(problems).toHaveLength(3);
     expect(problems.join('\n')).toContain('normActivation softmax (vision) and l2NormGelu (language)');
     expect(problems.join('\n')).toContain('dModel 16');
-    expect(problems.join('\n')).toContain('expected an L2 norm');
+    expect(problems.join('\n')).toContain(
+      'expected a normActivation with a τ for groups under one norm (l2NormGelu, geluL2Norm), got softmax',
+    );
   });
 
   it('reports two missing backbones as two problems', () => {

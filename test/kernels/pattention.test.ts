@@ -4,7 +4,7 @@ import { gelu, type PattentionSettings, pattention } from '#src/kernels';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { relativeError } from '../support/closeness.js';
 import { dot } from '../support/dot.js';
-import { directionalDerivative, matrix, pattention as plainPattention } from '../support/float64.js';
+import { type Activation, directionalDerivative, matrix, pattention as plainPattention } from '../support/float64.js';
 import { randomValues } from '../support/randomValues.js';
 
 const [tokens, dIn, n, dOut] = [5, 4, 6, 3];
@@ -36,9 +36,8 @@ function inputs(): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] {
 }
 
 function plain(x: ArrayLike<number>, k: ArrayLike<number>, v: ArrayLike<number>, given: PattentionSettings) {
-  const { normActivation: activation, gelu, epsilon, tau } = given;
-  const math = { activation, gelu, epsilon, tau };
-  return plainPattention(matrix(tokens, dIn, x), matrix(n, dIn, k), matrix(n, dOut, v), math).data;
+  const activation = given.normActivation as Activation;
+  return plainPattention(matrix(tokens, dIn, x), matrix(n, dIn, k), matrix(n, dOut, v), { ...given, activation }).data;
 }
 
 /** The definition in operations that TensorFlow.js can differentiate; `divNoNan`, which the reference takes, is none. */

@@ -4,6 +4,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
+import { PROGRAM } from '#experiments';
+import { runCli, type Streams } from '#src/cli';
 
 const program = join(import.meta.dirname, '../../dist/experiments/main.js');
 
@@ -20,8 +22,8 @@ export function startTokenfuse(words: readonly string[], cwd: string, group = fa
   return spawn(process.execPath, [program, ...words], { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: group });
 }
 
-/** Runs a command to its end. */
-export async function tokenfuse(words: readonly string[], cwd: string): Promise<Outcome> {
+/** Runs a command to its end in a process of its own. */
+export async function tokenfuseProcess(words: readonly string[], cwd: string): Promise<Outcome> {
   const child = startTokenfuse(words, cwd);
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (chunk) => {
@@ -32,6 +34,22 @@ export async function tokenfuse(words: readonly string[], cwd: string): Promise<
   });
   const [code] = await once(child, 'close');
   return { code, stdout, stderr };
+}
+
+/** Runs a command to its end in this process, in that folder: a second faster than starting the program. */
+export async function tokenfuse(words: readonly string[], cwd: string): Promise<Outcome> {
+  let [stdout, stderr] = ['', ''];
+  const streams: Streams = {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+  };
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    return { code: await runCli(PROGRAM, words, streams), stdout, stderr };
+  } finally {
+    process.chdir(before);
+  }
 }
 
 /** The one line by which a command refuses; more lines, a stack or another exit code fail the test. */

@@ -33,7 +33,7 @@ interface Case {
   readonly gelu: 'erf' | 'tanh';
   readonly rotaryShare: number;
   /** What is added to every layer beside the backbone's own group. */
-  readonly extra: readonly ('own' | 'none' | 'gated')[];
+  readonly extra: readonly ('own' | 'linear' | 'gated')[];
 }
 
 const anyCase: fc.Arbitrary<Case> = fc.record({
@@ -47,7 +47,7 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
   normActivation: fc.constantFrom('l2NormGelu', 'geluL2Norm', 'softmax'),
   gelu: fc.constantFrom('erf', 'tanh'),
   rotaryShare: fc.constantFrom(0, 0.25, 1),
-  extra: fc.array(fc.constantFrom('own', 'none', 'gated'), { maxLength: 2 }),
+  extra: fc.array(fc.constantFrom('own', 'linear', 'gated'), { maxLength: 2 }),
 });
 
 const random = (shape: [number, number, number], ...scope: string[]): tf.Tensor3D =>
@@ -82,8 +82,8 @@ function build(of: Case) {
       ...own[name],
       ...extra.map((kind, i): ActiveGroup => {
         const [active] = group(`${kind}${i}`, b)[name];
-        return kind === 'none'
-          ? { ...active, norm: 'none' }
+        return kind === 'linear'
+          ? { ...active, norm: 'linear' }
           : kind === 'gated'
             ? { ...active, gate: tf.scalar(0.7) }
             : active;

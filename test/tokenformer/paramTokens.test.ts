@@ -65,26 +65,22 @@ describeEachEngine('a layer of parameter-token groups', () => {
     expect(relativeError(union.dataSync(), one.dataSync())).toBeLessThan(1e-6);
   });
 
-  it('as a union of softmax groups is one softmax over all tokens, τ = n', () => {
-    const tree = new ParameterTree();
-    for (const [name, numParamTokens] of [
-      ['a', 7],
-      ['b', 3],
-    ] as const) {
-      const init = { numParamTokens, dIn, dOut, keyStd: 0.5, valueStd: 0.5, tau: numParamTokens };
-      tree.add(createGroup('layer', name, init, createRandom(1, name)));
-    }
-    const softmax = { ...math, normActivation: 'softmax' as const };
-    const union = pattentionLayer(input(), layerOf(tree, ['a', 'b'], 'union'), softmax);
-    const [a, b] = ['a', 'b'].map((name) => readGroup(tree, 'layer', name));
-    const whole = {
-      ...a,
-      keyParamTokens: tf.concat([a.keyParamTokens, b.keyParamTokens]) as tf.Tensor2D,
-      valueParamTokens: tf.concat([a.valueParamTokens, b.valueParamTokens]) as tf.Tensor2D,
-      tau: 10,
-    };
-    const one = pattentionLayer(input(), [{ group: whole }], softmax);
-    expect(relativeError(union.dataSync(), one.dataSync())).toBeLessThan(1e-6);
+  it('refuses a union under a Θ without a τ for it', () => {
+    const softmax = { ...math, normActivation: 'softmax' };
+    expect(() => pattentionLayer(input(), layerOf(treeOf({ a: 7, b: 3 }), ['a', 'b'], 'union'), softmax)).toThrow(
+      'expected a normActivation with a τ for groups under one norm, got softmax',
+    );
+  });
+
+  it('of a linear group is a linear map, gradients included', () => {
+    const group = readGroup(treeOf({ a: 7 }), 'layer', 'a');
+    const { keyParamTokens, valueParamTokens } = group;
+    const map = tf.matMul(keyParamTokens, valueParamTokens, true); // [dIn, dOut]
+    const linear = (x: tf.Tensor): tf.Tensor => pattentionLayer(x as tf.Tensor2D, [{ group, norm: 'linear' }], math);
+    expect(relativeError(linear(input()).dataSync(), tf.matMul(input(), map).dataSync())).toBeLessThan(1e-6);
+    const gradient = tf.grad((x) => tf.sum(linear(x)))(input());
+    const expected = tf.grad((x) => tf.sum(tf.matMul(x, map)))(input());
+    expect(relativeError(gradient.dataSync(), expected.dataSync())).toBeLessThan(1e-6);
   });
 
   it('adds a group with a norm of its own to a union', () => {

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 const FILE = 'additions.cjs';
 
 /**
- * Adds what `@tensorflow/tfjs-core` leaves to the package `@tensorflow/tfjs`: the gradients of operations, and operations as
- * methods of tensors (`x.add(y)`). tfjs-core must be loaded before.
+ * Adds what `@tensorflow/tfjs-core` leaves to the package `@tensorflow/tfjs`: the cpu backend, the gradients of operations, and
+ * operations as methods of tensors (`x.add(y)`). tfjs-core must be loaded before.
  *
  * @throws Error when `npm run build` has not bundled them
  */
@@ -18,5 +18,7 @@ export function addToCore(): void {
     .map((folder) => join(folder, FILE))
     .find(existsSync);
   if (path === undefined) throw new Error(`${FILE} is not built; run \`npm run build\``);
-  createRequire(import.meta.url)(path);
+  const require = createRequire(import.meta.url);
+  require('@tensorflow/tfjs-backend-cpu');
+  require(path);
 }

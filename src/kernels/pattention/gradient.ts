@@ -1,36 +1,44 @@
 import { tf } from '#src/engine';
-import { gelu, geluDerivative } from '../gelu.js';
+import { findNormActivation, type NormActivation } from './normActivations.js';
 import { type PattentionSettings, parameterWeights } from './reference.js';
 
 /**
- * dA from dS, the gradient through Θ, with S = Θ(A), q = ‖A‖ + ε, <·,·> along a row:
+ * dA from dS, the gradient through Θ: the entry's own, or else `weights` differentiated by TensorFlow.js.
  *
- *   l2NormGelu   dZ = dS g'(Z), Z = τ A/q         dA = τ/q dZ − τ A <A, dZ> / (q² ‖A‖)
- *   geluL2Norm   the same with G = GELU(A) for A   dA = dG g'(A)
- *   softmax      p = softmax(A)                    dA = τ p (dS − <p, dS>)
+ * @param dWeights dS, [tokens, numParamTokens]
+ * @param scores A, [tokens, numParamTokens]
+ * @returns [tokens, numParamTokens]
  */
 export function parameterWeightsGradient(
   dWeights: tf.Tensor,
   scores: tf.Tensor,
   settings: PattentionSettings,
 ): tf.Tensor {
-  const { normActivation, epsilon, tau, gelu: kind } = settings;
-  return tf.tidy(() => {
-    const rowSum = (t: tf.Tensor): tf.Tensor => tf.sum(t, -1, true); // [tokens, 1]
-    if (normActivation === 'softmax') {
-      const p = tf.softmax(scores);
-      return tf.mul(tf.mul(p, tf.sub(dWeights, rowSum(tf.mul(p, dWeights)))), tau);
-    }
-    const a = normActivation === 'geluL2Norm' ? gelu(scores, kind) : scores;
-    const norm = tf.sqrt(rowSum(tf.square(a)));
-    const q = tf.add(norm, epsilon);
-    const scale = tf.divNoNan(tf.scalar(tau), q);
-    const dScaled =
-      normActivation === 'geluL2Norm' ? dWeights : tf.mul(dWeights, geluDerivative(tf.mul(a, scale), kind));
-    const along = tf.divNoNan(tf.mul(scale, rowSum(tf.mul(a, dScaled))), tf.mul(q, norm));
-    const da = tf.sub(tf.mul(scale, dScaled), tf.mul(a, along));
-    return normActivation === 'geluL2Norm' ? tf.mul(da, geluDerivative(scores, kind)) : da;
-  });
+  const entry = findNormActivation(settings.normActivation);
+  return tf.tidy(() =>
+    entry.gradient ? entry.gradient(dWeights, scores, settings) : differentiated(entry, dWeights, scores, settings),
+  );
+}
+
+function differentiated(
+  entry: NormActivation,
+  dWeights: tf.Tensor,
+  scores: tf.Tensor,
+  settings: PattentionSettings,
+): tf.Tensor {
+  const { state } = tf.engine();
+  // A gradient inside a backward pass starts a tape of its own and ends with none: the pass needs the one it had.
+  const tape = state.activeTape;
+  try {
+    return tf.grad((a) => entry.weights(a, settings))(scores, dWeights);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `norm activation '${entry.name}': expected weights that TensorFlow.js can differentiate, or a gradient: ${why}`,
+    );
+  } finally {
+    state.activeTape = tape;
+  }
 }
 
 /**

@@ -1,54 +1,10 @@
-import type { tf } from '#src/engine';
-import { fusedOp, runFastKernel } from '../fusedOp.js';
-import { expectPattentionShapes } from './expectPattentionShapes.js';
-import { pattentionGradient } from './gradient.js';
-import { type PattentionSettings, pattentionReference } from './reference.js';
-
-export { expectPattentionShapes } from './expectPattentionShapes.js';
-export { type NormActivation, type PattentionSettings, parameterWeights, pattentionReference } from './reference.js';
-
-/** Which gradients the caller will ask for; what is not wanted is not computed. */
-export interface PattentionGradients {
-  readonly input: boolean;
-  readonly params: boolean;
-}
-
-/**
- * Token-parameter attention of one group: every token attends to learnable key and value parameter tokens.
- *
- *   Y = Θ(X Kᵀ) V,   Θ as in `parameterWeights`
- *
- * An engine may bring kernels `Pattention` (x, keyParamTokens, valueParamTokens → output, scores) and `PattentionGrad`
- * (dOutput, x, keyParamTokens, valueParamTokens, scores → the wanted gradients); without them the reference runs.
- *
- * @param x [tokens, dIn]
- * @param keyParamTokens [numParamTokens, dIn]
- * @param valueParamTokens [numParamTokens, dOut]
- * @returns [tokens, dOut]
- * @throws Error when dIn or numParamTokens disagree
- */
-export function pattention(
-  x: tf.Tensor2D,
-  keyParamTokens: tf.Tensor2D,
-  valueParamTokens: tf.Tensor2D,
-  settings: PattentionSettings,
-  want: PattentionGradients = { input: true, params: true },
-): tf.Tensor2D {
-  expectPattentionShapes(x, keyParamTokens, valueParamTokens);
-  return fusedOp({
-    inputs: [x, keyParamTokens, valueParamTokens],
-    wanted: [want.input, want.params, want.params],
-    forward: () => {
-      const fast = runFastKernel('Pattention', { x, keyParamTokens, valueParamTokens }, { ...settings });
-      const [output, scores] =
-        fast ?? Object.values(pattentionReference(x, keyParamTokens, valueParamTokens, settings));
-      return { output, saved: [x, keyParamTokens, valueParamTokens, scores] };
-    },
-    backward: (dOutput, saved) => {
-      const [savedX, savedKeys, savedValues, scores] = saved;
-      const inputs = { dOutput, x: savedX, keyParamTokens: savedKeys, valueParamTokens: savedValues, scores };
-      const attributes = { ...settings, wantInput: want.input, wantParams: want.params };
-      return runFastKernel('PattentionGrad', inputs, attributes) ?? pattentionGradient(dOutput, saved, settings, want);
-    },
-  }) as tf.Tensor2D;
-}
+export {
+  findNormActivation,
+  type NormActivation,
+  type NormActivationSettings,
+  normActivationNames,
+} from './normActivations.js';
+export { expectPattentionShapes, type PattentionGradients, pattention } from './pattention.js';
+export { type PattentionGroup, pattentionGroups, pattentionGroupsReference } from './pattentionGroups.js';
+export { type PattentionSettings, parameterWeights, pattentionReference } from './reference.js';
+export { registerNormActivation } from './registerNormActivation.js';

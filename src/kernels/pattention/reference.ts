@@ -1,39 +1,22 @@
 import { tf } from '#src/engine';
-import { type Gelu, gelu } from '../gelu.js';
-
-export type NormActivation = 'l2NormGelu' | 'geluL2Norm' | 'softmax';
+import { findNormActivation, type NormActivationSettings } from './normActivations.js';
 
 /** How the scores of one group of parameter tokens become weights. */
-export interface PattentionSettings {
-  readonly normActivation: NormActivation;
-  readonly gelu: Gelu;
-  /** Added to ‖·‖₂; 0 for the official GPU code, 1e-5 for the official TPU code. */
-  readonly epsilon: number;
-  /** Stored scale τ; √n at creation (n for softmax), never recomputed from n. */
-  readonly tau: number;
+export interface PattentionSettings extends NormActivationSettings {
+  /** A name of `normActivationNames`, or `linear`. */
+  readonly normActivation: string;
 }
 
 /**
- * Θ, the row-wise weights of a Pattention; a row of zero norm gives zero weights, never NaN.
- *
- *   l2NormGelu   Θ(A) = GELU( τ A / (‖A‖₂ + ε) )
- *   geluL2Norm   Θ(A) = τ G / (‖G‖₂ + ε),  G = GELU(A)
- *   softmax      Θ(A) = τ softmax(A)
- *
- * Source: TokenFormer, arXiv 2410.23168, eq. 4 and 16; megatron/model/tokenformer.py at 4d56c73.
+ * S = Θ(A), the row-wise weights of a Pattention, as `normActivations.ts` defines them.
  *
  * @param scores A, [tokens, numParamTokens]
  * @returns [tokens, numParamTokens]
+ * @throws ConfigError for an unknown `normActivation`
  */
 export function parameterWeights(scores: tf.Tensor, settings: PattentionSettings): tf.Tensor {
-  const { normActivation, epsilon, tau } = settings;
-  return tf.tidy(() => {
-    if (normActivation === 'softmax') return tf.mul(tf.softmax(scores), tau);
-    const activated = normActivation === 'geluL2Norm' ? gelu(scores, settings.gelu) : scores;
-    const norm = tf.add(tf.sqrt(tf.sum(tf.square(activated), -1, true)), epsilon); // [tokens, 1]
-    const scaled = tf.mul(activated, tf.divNoNan(tf.scalar(tau), norm));
-    return normActivation === 'geluL2Norm' ? scaled : gelu(scaled, settings.gelu);
-  });
+  const entry = findNormActivation(settings.normActivation);
+  return tf.tidy(() => entry.weights(scores, settings));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { tf } from '#src/engine';
 import { fusedOp, hasFastKernel, runFastKernel } from '../fusedOp.js';
-import { expectPattentionShapes, type PattentionSettings, pattention } from '../pattention/index.js';
+import { expectPattentionShapes, pattention } from './pattention.js';
+import type { PattentionSettings } from './reference.js';
 
 /** One group of parameter tokens; `trainable`: the caller will ask for the gradients of its keys and values. */
 export interface PattentionGroup {
