@@ -7,9 +7,9 @@ export interface PattentionGroup {
   readonly keyParamTokens: TensorData;
   /** [numParamTokens, dOut] */
   readonly valueParamTokens: TensorData;
-  /** The stored scale τ; √numParamTokens by default (numParamTokens under `softmax`). */
+  /** The stored scale τ; by default that of a new group: √numParamTokens under `l2NormGelu`, numParamTokens under `softmax`. */
   readonly tau?: number;
-  /** Θ: `l2NormGelu` (default), `geluL2Norm` or `softmax`. */
+  /** Θ: `l2NormGelu` (default), `geluL2Norm`, `softmax`, or one that was registered. */
   readonly normActivation?: string;
   /** GELU: `erf` (default) or its `tanh` approximation. */
   readonly gelu?: 'erf' | 'tanh';

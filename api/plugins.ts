@@ -5,3 +5,4 @@
  * @module tokenfuse/plugins
  */
 export { tf } from '#src/engine';
+export { type NormActivation, registerNormActivation } from '#src/kernels';

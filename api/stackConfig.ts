@@ -23,7 +23,7 @@ export interface StackConfig {
   readonly outputParamTokens: number;
   /** Parameter tokens of the feed-forward Pattention. */
   readonly ffnParamTokens: number;
-  /** Θ: `l2NormGelu` (default), `geluL2Norm` or `softmax`. */
+  /** Θ: `l2NormGelu` (default), `geluL2Norm`, `softmax`, or one that was registered. */
   readonly normActivation?: string;
   /** GELU: `erf` (default) or its `tanh` approximation. */
   readonly gelu?: 'erf' | 'tanh';

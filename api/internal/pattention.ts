@@ -1,6 +1,6 @@
 import { parseConfig } from '#src/config';
 import { tf } from '#src/engine';
-import { pattention } from '#src/kernels';
+import { findNormActivation, pattention } from '#src/kernels';
 import { TokenFormerConfig } from '#src/tokenformer';
 import type { PattentionGroup } from '../pattention.js';
 import type { TensorData } from '../tensorData.js';
@@ -23,12 +23,11 @@ export async function computePattention(
 ): Promise<TensorData> {
   const { normActivation, gelu, normEpsilon } = parseConfig({ ...SHAPE, ...math }, TokenFormerConfig, 'pattention');
   await currentEngine();
-  const [n] = keyParamTokens.shape;
   const settings = {
     normActivation,
     gelu,
     epsilon: normEpsilon,
-    tau: tau ?? (normActivation === 'softmax' ? n : Math.sqrt(n)),
+    tau: tau ?? findNormActivation(normActivation).tau(keyParamTokens.shape[0]),
   };
   return hostData(() => pattention(matrix(input), matrix(keyParamTokens), matrix(valueParamTokens), settings));
 }

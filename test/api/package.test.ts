@@ -25,12 +25,21 @@ import { type CaptionScores, scoreCaptions } from 'tokenfuse/metrics';
 import { pattention, type StackConfig, type TensorData } from 'tokenfuse/tokenformer';
 import { loadVisionModel, type VisionModel } from 'tokenfuse/vision';
 
-export async function describe(path: string, image: string): Promise<{ caption: string; bleu1: number }> {
+export async function describe(path: string, image: string): Promise<{ caption: string; bleu1: number; theta: number[] }> {
   await selectEngine('wasm');
   using model: Model = await loadModel(path);
   const [caption] = await model.caption([image], { maxTokens: 6 });
   const scores: CaptionScores = scoreCaptions(new Map([[1, caption]]), new Map([[1, [caption, 'a red square']]]));
-  return { caption, bleu1: scores.bleu1 };
+  await selectEngine('cpu');
+  const theta = await pattention(
+    { shape: [1, 1], values: Float32Array.of(2) },
+    {
+      keyParamTokens: { shape: [2, 1], values: Float32Array.of(1, -1) },
+      valueParamTokens: { shape: [2, 1], values: Float32Array.of(10, 100) },
+      normActivation: 'plainRelu',
+    },
+  );
+  return { caption, bleu1: scores.bleu1, theta: [...theta.values] };
 }
 
 const stack: StackConfig = {
@@ -43,6 +52,20 @@ export const plan: (vision: string, language: string) => MergePlan = (v, l) => p
 export const y: (x: TensorData) => Promise<TensorData> = (x) =>
   pattention(x, { keyParamTokens: x, valueParamTokens: x });
 export const others: unknown[] = [merge, evaluate, UserError, undefined as EvaluationResult | undefined];
+`;
+
+const PLUGIN = `
+import { type NormActivation, registerNormActivation, tf } from 'tokenfuse/plugins';
+
+const relu: NormActivation = {
+  name: 'plainRelu',
+  description: 'ReLU of the scores',
+  equation: 'Θ(A) = ReLU(τ A)',
+  weights: (scores, { tau }) => tf.relu(tf.mul(scores, tau)),
+  tau: () => 1,
+  exactZeroKeys: true,
+};
+registerNormActivation(relu);
 `;
 
 interface Packed {
@@ -106,24 +129,21 @@ describe('the packed package', () => {
 });
 
 describe('an empty TypeScript project with the package', () => {
-  it('compiles strictly with all declarations checked, captions an image and scores the caption', async () => {
+  it('compiles strictly with all declarations checked, captions an image, scores the caption, registers a Θ', async () => {
     const project = join(folder, 'project');
     install(project);
     const write = (name: string, text: string): void => writeFileSync(join(project, name), text);
     write('consumer.ts', CONSUMER);
     write('package.json', JSON.stringify({ type: 'module' }));
-    for (const lib of [{}, { lib: ['ES2022'] }]) {
-      const compilerOptions = {
-        target: 'ES2022',
-        module: 'NodeNext',
-        strict: true,
-        skipLibCheck: false,
-        types: [],
-        ...lib,
-      };
-      write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
-      expect(compile(project)).toBe('');
-    }
+    write('plugin.ts', PLUGIN);
+    const compiled = (file: string, settings: Record<string, unknown>): string => {
+      const compilerOptions = { target: 'ES2022', module: 'NodeNext', strict: true, types: [], ...settings };
+      write('tsconfig.json', JSON.stringify({ compilerOptions, files: [file] }));
+      return compile(project);
+    };
+    expect(compiled('consumer.ts', { skipLibCheck: false, lib: ['ES2022'] })).toBe('');
+    expect(compiled('consumer.ts', { skipLibCheck: false })).toBe('');
+    expect(compiled('plugin.ts', { skipLibCheck: true })).toBe('');
 
     await selectEngine('wasm');
     const captions = await writeTinyCaptions(folder, ['red']);
@@ -139,14 +159,15 @@ describe('an empty TypeScript project with the package', () => {
 
     write(
       'run.mjs',
-      `import { describe } from './consumer.js';
+      `import './plugin.js';
+      import { describe } from './consumer.js';
       console.log(JSON.stringify(await describe(...process.argv.slice(2))));`,
     );
     const said = execFileSync(process.execPath, ['run.mjs', join(folder, 'merged'), image], {
       cwd: project,
       encoding: 'utf8',
     });
-    expect(JSON.parse(said)).toEqual({ caption: expected[0], bleu1: expect.closeTo(1) });
+    expect(JSON.parse(said)).toEqual({ caption: expected[0], bleu1: expect.closeTo(1), theta: [20] });
   }, 120_000);
 });
 
