@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const mocked = '**/*.mocked.test.ts';
 
 export default defineConfig({
-  resolve: { conditions: ['development'] },
-  ssr: { resolve: { conditions: ['development'] } },
+  resolve: { conditions: ['tokenfuse-source'] },
+  ssr: { resolve: { conditions: ['tokenfuse-source'] } },
   test: {
     pool: 'forks',
     maxWorkers: 2,

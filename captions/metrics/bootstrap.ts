@@ -79,6 +79,10 @@ export interface BootstrapInterval extends Interval {
  * Source: Efron & Tibshirani 1993, section 13.3.
  *
  * @throws UserError when there is no value, a value is not finite, or `samples` is not a positive integer
+ * @example
+ * ```ts
+ * const { mean, low, high } = bootstrapInterval(scores.perImage.map(({ ciderD }) => ciderD), 0);
+ * ```
  */
 export function bootstrapInterval(perImageValues: readonly number[], seed: number, samples = 1000): BootstrapInterval {
   const size = perImageValues.length;

@@ -36,6 +36,10 @@ export interface CaptionDiagnostics {
  *
  * @param trainCaptions captions the model may have memorised
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ * @example
+ * ```ts
+ * const { lengthRatio, distinct2, warnings } = captionDiagnostics(predictions, references);
+ * ```
  */
 export function captionDiagnostics(
   predictions: CaptionPredictions,
@@ -74,6 +78,10 @@ export function captionDiagnostics(
  * Source: Li et al. 2016 (arXiv 1510.03055).
  *
  * @throws UserError when n is not 1, 2, 3 or 4
+ * @example
+ * ```ts
+ * distinctN(['a red dot', 'a blue dot'], 2); // 1: all four pairs of words differ
+ * ```
  */
 export function distinctN(captions: Iterable<string>, n: number): number {
   if (!Number.isInteger(n) || n < 1 || n > MAX_NGRAM) {

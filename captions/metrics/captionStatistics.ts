@@ -18,6 +18,7 @@ export interface CaptionMetrics {
   readonly ciderD: number;
 }
 
+/** How captions are split, and what CIDEr-D weighs n-grams by. */
 export interface ScoreOptions extends TokenizeOptions {
   /** Where CIDEr's idf comes from (tokenized alike); the evaluated references when not given. */
   readonly documentFrequencies?: DocumentFrequencies;
@@ -38,6 +39,11 @@ const WIDTH = 2 * MAX_NGRAM + 10;
  * set, also where the sums are over a part of it.
  *
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ * @example
+ * ```ts
+ * const statistics = captionStatistics(predictions, references);
+ * const { ciderD } = captionIntervals(statistics, { seed: 0 });
+ * ```
  */
 export function captionStatistics(
   predictions: CaptionPredictions,
@@ -90,7 +96,15 @@ export function scoresOfSums(sums: Float64Array): CaptionMetrics {
   return { bleu1, bleu2, bleu3, bleu4, meteorExactStem, rougeL: rouge / images, ciderD: cider / images };
 }
 
-/** The 95 % bootstrap interval of every score of a set, CIDEr's idf fixed. */
+/**
+ * The 95 % bootstrap interval of every score of a set, CIDEr's idf held as it is.
+ *
+ * @throws UserError when `samples` is not a positive integer
+ * @example
+ * ```ts
+ * const { low, high } = captionIntervals(captionStatistics(predictions, references), { seed: 0 }).ciderD;
+ * ```
+ */
 export function captionIntervals(
   { perImage }: CaptionStatistics,
   options: ResampleOptions,

@@ -21,6 +21,7 @@ export interface ScoreComparison extends Interval {
   readonly losses: number;
 }
 
+/** What `compareCaptions` gives: every score of both sets, and their differences. */
 export interface CaptionComparison {
   readonly numImages: number;
   readonly scores: Readonly<Record<keyof CaptionMetrics, ScoreComparison>>;
@@ -36,6 +37,10 @@ const TIE = 1e-9;
  * Source: Efron & Tibshirani 1993, chapters 13 and 15; Koehn 2004 for pairs of systems.
  *
  * @throws UserError when the two caption different images, or other images than the references name
+ * @example
+ * ```ts
+ * const { difference, low, high, p } = compareCaptions(mine, baseline, references, { seed: 0 }).scores.ciderD;
+ * ```
  */
 export function compareCaptions(
   a: CaptionPredictions,

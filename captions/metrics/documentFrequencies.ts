@@ -9,7 +9,15 @@ export interface DocumentFrequencies {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-/** The document frequencies of a reference set, such as a whole validation set whose idf scores a smaller one. */
+/**
+ * The document frequencies of a reference set, such as a whole validation set whose idf scores a smaller one.
+ *
+ * @throws UserError when there is no image, or an image has no reference
+ * @example
+ * ```ts
+ * const scores = scoreCaptions(some, referencesOfSome, { documentFrequencies: documentFrequencies(references) });
+ * ```
+ */
 export function documentFrequencies(references: CaptionSet, options: TokenizeOptions = {}): DocumentFrequencies {
   return frequenciesOf(countReferences(references, options));
 }

@@ -19,6 +19,12 @@ export interface CaptionScores extends CaptionMetrics {
  * numbers for captions tokenized alike. Time grows linearly with the number of images.
  *
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
+ * @example
+ * ```ts
+ * const predictions = new Map([[1, 'a red circle']]);
+ * const references = new Map([[1, ['a red circle above a square', 'the circle is red']]]);
+ * const { bleu4, ciderD, perImage } = scoreCaptions(predictions, references);
+ * ```
  */
 export function scoreCaptions(
   predictions: CaptionPredictions,

@@ -34,6 +34,11 @@ export function tokenizeCaption(caption: string, { pretokenized = false }: Token
  * Brackets come out as `-lrb-`, `-rrb-`, slashes as `\/`; `!!` and `?!` stay, as only single marks are punctuation;
  * emoji vanish. A token holds no space, but may hold U+00A0 where the tokenizer kept parts together (`1 1/2`, a telephone number).
  * The time is linear in the caption's length.
+ *
+ * @example
+ * ```ts
+ * ptbTokenize("The dog's bowl, empty."); // "the dog 's bowl empty"
+ * ```
  */
 export function ptbTokenize(caption: string): string {
   const text = `${caption

@@ -1,4 +1,4 @@
-export { type ImageNlls, type PairNllOptions, pairNlls } from './captionNlls.js';
+export { captionNlls, type ImageNlls, type PairNllOptions, pairNlls } from './captionNlls.js';
 export { type NllMatrix, nllMatrix } from './nllMatrix.js';
 export {
   type ForcedChoice,

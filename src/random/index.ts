@@ -2,7 +2,7 @@
  * @file Seeded random numbers without hidden state: a stream is named by a seed and a scope, so that the numbers of
  * step 900 do not depend on what was drawn before and a resumed run draws the same ones.
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
 export interface Random {
@@ -24,10 +24,9 @@ export interface Random {
  * @param scope names and counters, such as `('augment', epoch, imageIndex)`
  */
 export function createRandom(seed: number, ...scope: (string | number)[]): Random {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([seed, ...scope]))
-    .digest();
-  const generator = xoroshiro128plus(digest.readInt32LE(0));
+  // Not node:crypto: the bootstrap of `tokenfuse/metrics` runs in browsers too.
+  const digest = sha256(new TextEncoder().encode(JSON.stringify([seed, ...scope])));
+  const generator = xoroshiro128plus(new DataView(digest.buffer, digest.byteOffset).getInt32(0, true));
   const uniform = (): number => (generator.next() >>> 0) / 4294967296;
   let spare: number | undefined;
   const normal = (): number => {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createEventWriter, EventFileError, type HparamValue, keepEventsUntil } from 'tensorboard-writer';
+import { createEventWriter, EventFileError, keepEventsUntil } from 'tensorboard-writer';
 import { UserError } from '#src/errors';
 import { orDiskRefusal } from './diskRefusal.js';
 import { keepStepLinesUntil, openStepLines, readStepLines, type StepEntry } from './stepLines.js';
@@ -12,14 +12,6 @@ export interface TrackerOptions {
    * all of them, for a run that was killed before its first checkpoint. Without it the run is new.
    */
   readonly resumeStep?: number;
-  /** The run's row in TensorBoard's HPARAMS table; written when the event file is begun. */
-  readonly hparams?: {
-    readonly values: Readonly<Record<string, HparamValue>>;
-    /** Tags of the scalars that are the run's results. */
-    readonly metricTags: readonly string[];
-  };
-  /** Milliseconds since 1970, for the wall times in the event file; `Date.now` by default. */
-  readonly now?: () => number;
 }
 
 export interface Tracker {
@@ -49,7 +41,7 @@ export interface Tracker {
  *   refuses
  */
 export function createTracker(options: TrackerOptions): Tracker {
-  const { runDir, resumeStep, hparams } = options;
+  const { runDir, resumeStep } = options;
   const metricsPath = join(runDir, 'metrics.jsonl');
   const timingPath = join(runDir, 'timing.jsonl');
   const eventsDir = join(runDir, 'events');
@@ -67,14 +59,8 @@ export function createTracker(options: TrackerOptions): Tracker {
 
   const metrics = openStepLines(metricsPath);
   const timing = openStepLines(timingPath);
-  const continued = eventFiles.at(-1);
-  const eventTarget = continued ?? eventsDir;
-  const events = onEventFile(eventTarget, () =>
-    createEventWriter(eventTarget, { suffix: 'tokenfuse', ...(options.now && { now: options.now }) }),
-  );
-  if (hparams !== undefined && continued === undefined) {
-    onEventFile(events.path, () => events.hparams(hparams.values, hparams.metricTags));
-  }
+  const eventTarget = eventFiles.at(-1) ?? eventsDir;
+  const events = onEventFile(eventTarget, () => createEventWriter(eventTarget, { suffix: 'tokenfuse' }));
 
   const flush = (): void => {
     metrics.flush();

@@ -14,6 +14,7 @@ const files: SourceFile[] = [
   'scenes',
   'fusion',
   'evaluation',
+  'api',
   'experiments',
   'packages',
 ].flatMap((room) => {
@@ -29,7 +30,17 @@ const byPath = new Map(files.map((file) => [file.path, file]));
 describe('the rooms of this repository', () => {
   it('are found', () => {
     expect(files.length).toBeGreaterThan(100);
-    for (const room of ['src', 'vision', 'language', 'captions', 'scenes', 'fusion', 'evaluation', 'experiments']) {
+    for (const room of [
+      'src',
+      'vision',
+      'language',
+      'captions',
+      'scenes',
+      'fusion',
+      'evaluation',
+      'api',
+      'experiments',
+    ]) {
       expect(
         files.some(({ path }) => path.startsWith(`${room}/`)),
         room,
@@ -90,6 +101,13 @@ describe('a planted import is reported:', () => {
     ['fusion to scenes', 'fusion/x.ts', "import type { A } from '#scenes';", 'fusion must not import scenes'],
     ['evaluation to scenes', 'evaluation/x.ts', "import { a } from '#scenes';", 'evaluation must not import scenes'],
     ['fusion to experiments', 'fusion/x.ts', "import { a } from '#experiments';", 'fusion must not import experiments'],
+    ['api to experiments', 'api/x.ts', "import { a } from '#experiments';", 'api must not import experiments'],
+    [
+      'the front door',
+      'fusion/x.ts',
+      "import { merge } from 'tokenfuse/fusion';",
+      'nothing inside imports the package',
+    ],
     ['a dynamic one', 'src/cli/x.ts', "const a = await import('#fusion');", 'src must not import fusion'],
     ['an imported type', 'src/cli/x.ts', "type A = import('#vision').A;", 'src must not import vision'],
     [

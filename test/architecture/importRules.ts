@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   scenes: ['src', 'captions'],
   fusion: ['src', 'captions', 'vision', 'language'],
   evaluation: ['src', 'captions', 'vision', 'language', 'fusion'],
+  api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
   experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
 };
 
@@ -39,6 +40,7 @@ const ROOM_IMPORT =
  * - Another folder is reached through its index alone: `#src/kernels`, `#vision`, `./data/index.js`. A folder inside a
  *   room that has no index is a shelf of single files.
  * - Only src/engine imports TensorFlow.js.
+ * - `tokenfuse`, the package as others see it, is for others.
  */
 export function forbiddenImports(files: readonly SourceFile[]): string[] {
   const paths = new Set(files.map(({ path }) => path));
@@ -55,6 +57,7 @@ function brokenRule(path: string, specifier: string, paths: ReadonlySet<string>)
   if (specifier.startsWith('@tensorflow/') && !path.startsWith('src/engine/')) {
     return "only src/engine imports TensorFlow.js; write `import { tf } from '#src/engine'`";
   }
+  if (/^tokenfuse(\/|$)/.test(specifier)) return 'nothing inside imports the package by its name';
   if (specifier.startsWith('#')) {
     const match = ROOM_IMPORT.exec(specifier);
     if (match === null) return 'only the index of a folder is imported from outside';

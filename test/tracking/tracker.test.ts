@@ -131,18 +131,14 @@ describe('createTracker', () => {
     expect(readdirSync(join(runDir, 'events'))).toHaveLength(1);
   });
 
-  it('drops everything logged when resumed before the first checkpoint, but keeps the hyper-parameters once', () => {
+  it('drops everything logged when resumed before the first checkpoint', () => {
     const runDir = newRun();
-    const hparams = { values: { seed: 7 }, metricTags: ['eval/loss'] };
-    const first = createTracker({ runDir, hparams });
+    const first = createTracker({ runDir });
     first.log(0, { loss: 1 });
     first.close();
-    createTracker({ runDir, hparams, resumeStep: -1 }).close();
+    createTracker({ runDir, resumeStep: -1 }).close();
     expect(metricsText(runDir)).toBe('');
-    const kinds = readEvents(listEventFiles(join(runDir, 'events'))[0]).flatMap((event) =>
-      event.values.map((v) => v.kind),
-    );
-    expect(kinds).toEqual(['hparams', 'hparams']);
+    expect(readEvents(listEventFiles(join(runDir, 'events'))[0]).flatMap(({ values }) => values)).toEqual([]);
   });
 
   it('refuses to begin a run where there is one, and leaves it alone', () => {

@@ -6,7 +6,7 @@
  * Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { crc32c } from '@aws-crypto/crc32c';
+import { crc32c } from './crc32c.js';
 import { EventFileError } from './eventFileError.js';
 
 const HEADER_BYTES = 12;

@@ -1,5 +1,5 @@
-import { crc32c } from '@aws-crypto/crc32c';
 import { describe, expect, it } from 'vitest';
+import { crc32c } from '../src/crc32c.js';
 import { encodeFileVersion } from '../src/event.js';
 import { encodeRecord, maskedCrc32c } from '../src/record.js';
 

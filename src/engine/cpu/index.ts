@@ -14,6 +14,6 @@ export const cpu: Engine = {
   },
   async activate() {
     await activateBackend('cpu');
-    return { device, version: `tfjs ${tf.version.tfjs}` };
+    return { device, version: `tfjs ${tf.version_core}` };
   },
 };

@@ -26,7 +26,7 @@ export const native: Engine = {
     registerNative();
     if (threads !== undefined) setNativeThreads(threads);
     await activateBackend('native');
-    const version = `tfjs ${tf.version.tfjs}`;
+    const version = `tfjs ${tf.version_core}`;
     return { device: describeNative(), version, threads: nativeThreads() };
   },
   matmulPrecision: { needs: 'a processor with AVX512-BF16', support: bf16Support, set: setNativeMatmulPrecision },

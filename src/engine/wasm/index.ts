@@ -78,6 +78,7 @@ function watchErrorHandlers(): () => void {
 
 /** The part of the wasm module that hands out memory; addresses are in bytes. */
 interface Allocator {
+  readonly HEAPU8: Uint8Array;
   _malloc(numBytes: number): number;
   _free(address: number): void;
 }
@@ -93,7 +94,9 @@ function refuseFailedAllocations(): void {
   const malloc = instance._malloc;
   instance._malloc = (numBytes) => {
     const address = numBytes < ADDRESS_LIMIT ? malloc(numBytes) : 0;
-    if (address === 0 && numBytes > 0) {
+    // Addresses come as signed numbers; one that wrapped around belongs to memory that does not reach so far.
+    const fits = address !== 0 && (address >>> 0) + numBytes <= instance.HEAPU8.length;
+    if (!fits && numBytes > 0) {
       const need = `${(numBytes / 2 ** 20).toFixed(1)} MiB more`;
       throw new UserError(
         `engine wasm: expected to fit in 4 GiB, got a tensor of ${need}; take a smaller batch or model`,

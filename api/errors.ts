@@ -1,0 +1,1 @@
+export { ConfigError, UserError } from '#src/errors';

@@ -1,0 +1,13 @@
+/**
+ * `tokenfuse/evaluation`: caption test sets and score the captions beside their controls.
+ *
+ * @module tokenfuse/evaluation
+ */
+export {
+  type EvaluationResult,
+  type EvaluationRow,
+  type Experiment,
+  evaluate,
+  type RunOptions,
+  type ScoreInterval,
+} from './training.js';

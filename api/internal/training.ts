@@ -1,0 +1,65 @@
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { EvaluateExperiment, evaluate } from '#evaluation';
+import { AlignExperiment, align } from '#fusion';
+import { LanguageExperiment, trainLanguage } from '#language';
+import type { Output } from '#src/cli';
+import { parseConfig } from '#src/config';
+import { openRunDirectory } from '#src/training';
+import { trainVision, VisionExperiment } from '#vision';
+import type { EvaluationResult, Experiment, RunOptions, TrainingResult } from '../training.js';
+import { currentEngine } from './currentEngine.js';
+
+interface Places {
+  readonly root: string;
+  readonly cacheDir: string;
+  readonly runDir: string;
+  readonly resume: boolean;
+  readonly output: Output;
+}
+
+function placesOf({ out, root = '.', cacheDir, resume = false, log }: RunOptions): Places {
+  return {
+    root: resolve(root),
+    cacheDir: resolve(cacheDir ?? join('.tokenfuse', 'cache')),
+    runDir: resolve(out),
+    resume,
+    output: { line: (text = '') => log?.(text), interactive: false },
+  };
+}
+
+/** Parses an experiment and trains it in a run directory. */
+async function trained<S extends z.ZodType<{ readonly seed: number }>>(
+  kind: string,
+  schema: S,
+  experiment: Experiment,
+  options: RunOptions,
+  train: (experiment: z.output<S>, places: Places) => Promise<TrainingResult>,
+): Promise<TrainingResult> {
+  const config = parseConfig({ kind, name: kind, ...experiment }, schema, `${kind} experiment`);
+  const places = placesOf(options);
+  const engine = await currentEngine();
+  openRunDirectory(places.runDir, { command: `${kind} (API)`, config, seed: config.seed, engine }, places.resume);
+  const { steps, bestStep, bestValue, last } = await train(config, places);
+  return { steps, bestStep, bestValue, last };
+}
+
+export function trainVisionModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  return trained('vision', VisionExperiment, experiment, options, trainVision);
+}
+
+export function trainLanguageModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  return trained('language', LanguageExperiment, experiment, options, trainLanguage);
+}
+
+export function alignModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  return trained('align', AlignExperiment, experiment, options, align);
+}
+
+export async function evaluateModel(experiment: Experiment, options: RunOptions): Promise<EvaluationResult> {
+  const config = parseConfig({ kind: 'evaluate', name: 'evaluate', ...experiment }, EvaluateExperiment, 'evaluation');
+  const { runDir, ...places } = placesOf(options);
+  await currentEngine();
+  const { sets } = await evaluate(config, { ...places, outDir: runDir });
+  return { sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
+}

@@ -1,0 +1,114 @@
+import { parseConfig } from '#src/config';
+import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
+import { ParameterTree } from '#src/tokenformer';
+import { findCheckpoint, readCheckpoint } from '#src/training';
+import {
+  createObjective,
+  createVisionParameters,
+  type ImageBatch,
+  numImageTokens,
+  type Objective,
+  type ObjectiveConfig,
+  Preprocessing,
+  pooled,
+  VisionConfig,
+  VisionModelConfig,
+  type VisionStates,
+  visionForward,
+} from '#vision';
+import type { ImageInput } from '../imageInput.js';
+import type { VisionModel, VisionModelOptions } from '../visionModel.js';
+import { currentEngine } from './currentEngine.js';
+import { hostData } from './hostData.js';
+import { pixelsOf } from './pixels.js';
+import { storedModel } from './storedModel.js';
+
+export async function createVision(options: VisionModelOptions): Promise<VisionModel> {
+  const { resize, background, classNames, seed = 0, ...shape } = options;
+  const backbone = parseConfig(shape, VisionConfig, 'vision model');
+  const config = parseConfig(
+    {
+      backbone,
+      preprocessing: parseConfig({ resize, background }, Preprocessing, 'preprocessing'),
+      objectives: [{ kind: classNames ? 'classify' : 'maskedPatches' }],
+      labels: { classNames },
+    },
+    VisionModelConfig,
+    'vision model',
+  );
+  await currentEngine();
+  const tree = new ParameterTree(createVisionParameters(backbone, seed));
+  for (const { createParameters } of objectivesOf(config)) tree.add(createParameters(seed));
+  return visionModel(tree, config, new Map());
+}
+
+export async function openVision(path: string): Promise<VisionModel> {
+  const directory = findCheckpoint(path);
+  const { model, tensors, assets } = readCheckpoint(directory);
+  if (model.kind !== 'vision') throw new UserError(`${directory}: expected a vision model, got a ${model.kind} model`);
+  const config = parseConfig(model.config, VisionModelConfig, `${directory}/model.json`);
+  await currentEngine();
+  return visionModel(new ParameterTree(tensors), config, assets);
+}
+
+function objectivesOf({ objectives, backbone, labels }: VisionModelConfig): Objective[] {
+  return objectives.map((objective) => createObjective(objective, backbone, labels, 0));
+}
+
+function visionModel(
+  tree: ParameterTree,
+  config: VisionModelConfig,
+  assets: ReadonlyMap<string, Uint8Array>,
+): VisionModel {
+  const { backbone } = config;
+  const states = (pixels: Awaited<ReturnType<typeof pixelsOf>>): VisionStates =>
+    visionForward(tree, backbone, tf.tensor4d(pixels.values, pixels.shape));
+  return {
+    ...storedModel({ tree, description: { kind: 'vision', config }, assets, release: () => tree.dispose() }),
+    imageSize: backbone.imageSize,
+    numImageTokens: numImageTokens(backbone),
+    encode: async (images) => {
+      const pixels = await pixelsOf(images, config);
+      return hostData(() => states(pixels).normed);
+    },
+    embed: async (images) => {
+      const pixels = await pixelsOf(images, config);
+      return hostData(() => pooled(backbone, states(pixels).normed));
+    },
+    loss: async (images, classes) => {
+      const batch = await batchOf(images, classes, config);
+      const { values } = await hostData(() => {
+        const { pixelValues, batch: count } = batch;
+        const pixels = tf.tensor4d(pixelValues, [count, backbone.imageSize, backbone.imageSize, 3]);
+        const input = { tree, batch, pixelValues: pixels, states: () => visionForward(tree, backbone, pixels) };
+        const losses = objectivesOf(config).map((objective) =>
+          tf.mul(objective.loss({ ...input, streamId: 'api' }), objective.weight),
+        );
+        return tf.addN(losses);
+      });
+      return values[0] / images.length;
+    },
+  };
+}
+
+async function batchOf(
+  images: readonly ImageInput[],
+  classes: readonly number[] | undefined,
+  config: VisionModelConfig,
+): Promise<ImageBatch> {
+  const refused = config.objectives.find(({ kind }: ObjectiveConfig) => kind === 'attributes');
+  if (refused) throw new UserError('loss: expected a model that classifies or predicts masked patches, got attributes');
+  const needsClasses = config.objectives.some(({ kind }) => kind === 'classify');
+  const numClasses = config.labels.classNames?.length ?? 0;
+  const isClass = (index: number): boolean => Number.isInteger(index) && index >= 0 && index < numClasses;
+  if (needsClasses && (classes?.length !== images.length || !classes.every(isClass))) {
+    throw new UserError(
+      `loss: expected a class in [0, ${numClasses}) for each of ${images.length} images, got [${classes ?? ''}]`,
+    );
+  }
+  const { values } = await pixelsOf(images, config);
+  const indices = Int32Array.from(images, (_, i) => i);
+  const labels = needsClasses && classes ? { labels: Int32Array.from(classes) } : {};
+  return { batch: images.length, pixelValues: values, indices, ...labels };
+}
