@@ -5,7 +5,7 @@ import { ConfigError, didYouMean } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { describeValue } from './parseFile.js';
 
-/** A parsed configuration and the folder that its relative paths start from. */
+/** A parsed configuration and the folder that its relative paths are resolved against. */
 export interface LoadedConfig<T> {
   readonly config: T;
   readonly path: string;
@@ -14,7 +14,7 @@ export interface LoadedConfig<T> {
 
 /**
  * Reads a YAML file, applies `--set a.b=value` overrides and checks the whole against a strict schema.
- * Every problem is reported at once, with its line; an unknown key says which key was probably meant.
+ * All problems are reported at once, each with its line; for an unknown key, the closest known key is suggested.
  *
  * @throws ConfigError with one line per problem
  */
@@ -52,7 +52,7 @@ export function loadConfig<S extends z.ZodType>(
   return { config: result.data, path, baseDir: dirname(resolve(path)) };
 }
 
-/** Checks a value that did not come from a file (a checkpoint's own config, say). */
+/** Checks a value that does not come from a file, such as a checkpoint's own config. */
 export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (!result.success) {
@@ -61,7 +61,7 @@ export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what
   return result.data;
 }
 
-/** The document as plain values; aliases without an anchor, or too many of them, show only here. */
+/** The document as plain values; unresolved aliases, or too many of them, are detected only here. */
 function toValue(document: ReturnType<typeof parseDocument>, path: string): unknown {
   try {
     return document.toJS() ?? {};
@@ -96,7 +96,7 @@ function describeIssues(
       });
     }
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      // Of the branches that fit from the outside, the one with the fewest problems is the one that was meant.
+      // Among the branches whose outer type matches, report the one with the fewest problems.
       const near = issue.errors
         .filter((branch) => branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
         .sort((a, b) => a.length - b.length);
@@ -109,7 +109,7 @@ function describeIssues(
       const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
       return [{ keys, text: `${where}: expected ${choices.join(', ')}${got(hint)}` }];
     }
-    // Our own checks see defaults too, and say themselves what came.
+    // Custom checks also see defaults, and their messages already say what was given.
     if (issue.code === 'custom') return [{ keys, text: `${where}: ${issue.message}` }];
     if (found === undefined) return [{ keys, text: `${where} is missing: ${plainMessage(issue)}` }];
     return [{ keys, text: `${where}: ${plainMessage(issue)}${got()}` }];
@@ -127,7 +127,7 @@ function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
   return issue.code === 'invalid_union' && 'options' in issue ? (issue.options as readonly unknown[]) : [];
 }
 
-/** The keys that the schema knows at a path, over all branches on the way that the value's discriminators allow. */
+/** The keys that the schema allows at a path, over all branches on the way that match the value's discriminators. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], value: unknown): string[] {
   let level = unwrap(schema, value);
   let inside = value;
@@ -152,7 +152,7 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], value: unkno
   return [...new Set(keys)];
 }
 
-/** Sees through optional, default, pipe, lazy and union wrappers; of a discriminated union, to the branch of the value. */
+/** Unwraps optional, default, pipe, lazy and union types; a discriminated union becomes the branch that the value selects. */
 function unwrap(type: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
   const definition = type._zod.def as {
     innerType?: z.core.$ZodType;
@@ -192,7 +192,7 @@ function applyOverride(document: ReturnType<typeof parseDocument>, override: str
     document.setIn(keys, value.contents);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    // A name where a list wants a number, a file that holds no keys: the YAML library says which.
+    // The YAML library names the cause, such as a name used as a list index or a file without keys.
     throw new ConfigError(`--set ${override}: ${(error as Error).message.split('\n')[0]}`);
   }
 }
