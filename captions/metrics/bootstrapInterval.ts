@@ -8,9 +8,9 @@ export interface BootstrapInterval {
 }
 
 /**
- * The 95 % percentile bootstrap interval of a mean over images: images are drawn again, as many as there are and with
- * replacement, `samples` times. For scores that are means (CIDEr-D, ROUGE-L, accuracies), not for BLEU of a set. CIDEr's
- * idf is held as it is. Equal seeds give equal intervals.
+ * The 95 % percentile bootstrap interval of a mean over images, from `samples` resamples of the images with replacement.
+ * For scores that are means (CIDEr-D, ROUGE-L, accuracies), not for corpus BLEU. CIDEr's idf is kept fixed. Equal seeds
+ * give equal intervals.
  *
  * Source: Efron & Tibshirani 1993, section 13.3.
  *

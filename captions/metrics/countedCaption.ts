@@ -1,13 +1,13 @@
-/** The longest n-gram that BLEU and CIDEr look at. */
+/** The longest n-grams that BLEU and CIDEr use. */
 export const MAX_NGRAM = 4;
 
 /** A tokenized caption with its n-grams counted. */
 export interface CountedCaption {
-  /** Tokens with spaces between them. */
+  /** Tokens separated by spaces. */
   readonly text: string;
   readonly words: readonly string[];
   readonly numWords: number;
-  /** Entry `n - 1` maps each n-gram (words joined by one space) to how often it occurs, for n = 1..4. */
+  /** Entry `n - 1` maps each n-gram (words joined by one space) to its count, for n = 1..4. */
   readonly ngrams: readonly ReadonlyMap<string, number>[];
 }
 

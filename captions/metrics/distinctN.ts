@@ -2,8 +2,8 @@ import { UserError } from '#src/errors';
 import { countCaption, MAX_NGRAM } from './countedCaption.js';
 
 /**
- * Distinct n-grams over all n-grams of a set of tokenized captions, in [0, 1]; 0 when there is none. Low means that
- * the same few phrases are said of everything. Falls with the number of captions: compare sets of one size.
+ * Distinct n-grams over all n-grams of a set of tokenized captions, in [0, 1]; 0 if there are none. A low value means that
+ * a few phrases are repeated. It falls with the number of captions: compare only sets of equal size.
  *
  * Source: Li et al. 2016 (arXiv 1510.03055).
  *
