@@ -108,7 +108,7 @@ describe('WebDataset shards', () => {
   it('are refused when cut, missing, or a folder without any', () => {
     const path = shard([jpg, { name: '0.txt', content: 'a' }]);
     truncateSync(path, 700);
-    expect(userErrorLine(() => load(path))).toContain('it was cut off');
+    expect(userErrorLine(() => load(path))).toContain('the archive is truncated');
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'empty'));
     expect(userErrorLine(() => load(join(folder, 'empty')))).toContain('expected a folder with .tar shards, got none');

@@ -115,7 +115,7 @@ describe('readCocoFile', () => {
       failure((json) => {
         json.annotations[2].category_id = 11;
       }),
-    ).toBe("labels.json: annotations[2].category_id: expected the id of an entry of categories, got 11");
+    ).toBe('labels.json: annotations[2].category_id: expected the id of an entry of categories, got 11');
     expect(
       failure((json) => {
         json.annotations[1].image_id = 1;

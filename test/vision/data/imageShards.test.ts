@@ -206,7 +206,7 @@ describe('image data in shards', () => {
   it('refuses a shard that was cut off, and one that is not there', () => {
     const path = shard([png(10, 'a')]);
     truncateSync(path, 600);
-    expect(userErrorLine(() => readImageShards([path], 'none', undefined))).toContain('it was cut off');
+    expect(userErrorLine(() => readImageShards([path], 'none', undefined))).toContain('the archive is truncated');
     expect(userErrorLine(() => readImageShards(['/gone/{0..9}.tar'], 'none', undefined))).toContain('are not expanded');
   });
 
