@@ -47,7 +47,7 @@ for (const [path, runDir] of given.length > 0
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);
   const text = [
     `${records.length} of ${numCells} cells, seeds ${study.seeds.join(', ')}; mean over seeds (lowest–highest). Engine ${made(({ engine }) => `${engine.name} (${engine.device})`)},`,
-    `${made(({ processor }) => processor)}, commit ${made(({ commit }) => commit?.slice(0, 7) ?? 'unknown')}; ${(seconds / 60).toFixed(0)} process minutes beside the backbones'.`,
+    `${made(({ processor }) => processor)}, commit ${made(({ commit }) => commit?.slice(0, 7) ?? 'unknown')}; ${(seconds / 60).toFixed(0)} process minutes, not counting the backbones.`,
     '',
     studyMarkdown(lines, study.scores),
     `![${title}](${figure})`,

@@ -50,8 +50,8 @@ const FormattedSource = z.discriminatedUnion('format', [
 export type FormattedSource = z.output<typeof FormattedSource>;
 
 /**
- * Where images and their captions are: a path alone where the format shows, otherwise the format and what it needs.
- * `docs/data-formats.md` has one of each.
+ * Where images and their captions are: a path if the format can be detected, otherwise the format and its options.
+ * `docs/data-formats.md` has an example of each.
  */
 export const CaptionSource = z.union([path, FormattedSource]);
 export type CaptionSource = z.output<typeof CaptionSource>;
@@ -62,7 +62,7 @@ export const captionKeys = {
   images: path.optional().describe('folder of the image files, where captions is a path'),
 };
 
-/** Refuses a second place for the images of one source. */
+/** Rejects a second image folder for one source. */
 export function refuseImagesTwice(
   { captions, images }: { readonly captions: CaptionSource; readonly images?: string | undefined },
   context: z.RefinementCtx,
@@ -71,11 +71,11 @@ export function refuseImagesTwice(
   context.addIssue({
     code: 'custom',
     path: ['images'],
-    message: "expected the folder inside 'captions', where that names a format",
+    message: "expected the image folder inside 'captions' when 'captions' names a format: move 'images' there",
   });
 }
 
-/** A source of the command line: a path, or the keys of a source as YAML in braces, `{format: karpathy, ...}`. */
+/** A source on the command line: a path, or a source's keys as a YAML mapping, `{format: karpathy, ...}`. */
 export function captionSourceArgument(text: string): CaptionSource {
   if (!text.startsWith('{')) return text;
   let value: unknown;
@@ -87,13 +87,13 @@ export function captionSourceArgument(text: string): CaptionSource {
   return parseConfig(value, FormattedSource, `'${text}'`);
 }
 
-/** The source as messages name it. */
+/** The name of a source in messages. */
 export function captionSourceName(source: CaptionSource): string {
   const where = typeof source === 'string' ? source : source.path;
   return typeof where === 'string' ? where : where.length === 1 ? where[0] : `${where[0]} and ${where.length - 1} more`;
 }
 
-/** The source with its paths taken from `root`. */
+/** The source with its paths resolved against `root`. */
 export function resolveSource<S extends CaptionSource>(source: S, root: string): S;
 export function resolveSource(source: CaptionSource, root: string): CaptionSource {
   if (typeof source === 'string') return resolve(root, source);

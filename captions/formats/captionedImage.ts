@@ -3,19 +3,19 @@ import type { ByteSource } from '#src/storage';
 
 /** One image to caption. */
 export interface CaptionImage extends ByteSource {
-  /** Unique in its data set. */
+  /** Unique within its data set. */
   readonly id: number;
   /** Its name in its data set. */
   readonly fileName: string;
 }
 
-/** One image with its ground-truth captions: the record that every format is read into. */
+/** One image with its captions: the record that every format is read into. */
 export interface CaptionedImage extends CaptionImage {
-  /** In the order of the file, without white space at their ends; empty where there is none. */
+  /** In file order, trimmed; empty if there are none. */
   readonly captions: readonly string[];
-  /** Where the format has splits. */
+  /** If the format has splits. */
   readonly split?: string;
-  /** Where the images are sorted by how near they are to the training data. */
+  /** If the format has domains: how close the image is to the training data. */
   readonly domain?: string;
 }
 

@@ -4,14 +4,14 @@ import { addCaption, type NamedCaptions } from './namedCaptions.js';
 
 const HEADER = ['image', 'caption'];
 
-/** Whether a line is the header of a captions table. */
+/** Whether a line is the header of a captions CSV file. */
 export function isCsvHeader(line: string): boolean {
   return line.trim().toLowerCase() === HEADER.join(',');
 }
 
 /**
- * Captions of a table with the header `image,caption`, one caption a record (Kaggle's copy of Flickr8k: `captions.txt`), in
- * the form of RFC 4180: a field in quotes may hold commas, line ends and, doubled, quotes.
+ * Captions of a CSV file with the header `image,caption` and one record per caption (Kaggle's copy of Flickr8k:
+ * `captions.txt`). Follows RFC 4180: quoted fields can contain commas, line breaks and doubled quotes.
  *
  * @throws UserError naming file, line and field
  */
@@ -26,7 +26,7 @@ export function parseCaptionsCsv(text: string, path: string): NamedCaptions {
       throw new UserError(`${where}: expected the header image,caption, got ${describeValue(fields.join())}`);
     }
     if (fields.length !== 2) {
-      const hint = fields.length > 2 ? '; put a caption that holds a comma in quotes' : '';
+      const hint = fields.length > 2 ? '; put captions that contain commas in quotes' : '';
       throw new UserError(`${where}: expected the 2 fields image and caption, got ${fields.length}${hint}`);
     }
     addCaption(captions, fields[0].trim(), fields[1].trim(), where);

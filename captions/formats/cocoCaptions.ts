@@ -30,8 +30,8 @@ const nocapsCaptions = cocoFile(nocapsImage);
 
 /**
  * Images and captions of a COCO captions file (`images` with `id` and `file_name`, `annotations` with `image_id` and
- * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are ignored, except for a
- * `domain` of images, as nocaps has it.
+ * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are ignored, except the
+ * `domain` of an image, which nocaps has.
  *
  * @param json the parsed file
  * @param format `nocaps`: every image needs one of the three domains

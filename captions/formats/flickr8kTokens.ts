@@ -2,14 +2,14 @@ import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import { addCaption, type NamedCaptions } from './namedCaptions.js';
 
-/** Whether a line is of a Flickr8k token file: `name.jpg#0`, a tab, a caption. */
+/** Whether a line belongs to a Flickr8k token file: `name.jpg#0`, a tab, a caption. */
 export function isTokenLine(line: string): boolean {
   return /#\d+$/.test(line.split('\t', 1)[0]) && line.includes('\t');
 }
 
 /**
- * Captions of a token file as Flickr8k and Flickr30k have it (`Flickr8k.token.txt`): a line is the image's name, `#` and the
- * number of the caption, a tab, and the caption.
+ * Captions of a token file of Flickr8k or Flickr30k (`Flickr8k.token.txt`): each line is the image's name, `#` and the
+ * caption's number, a tab, and the caption.
  *
  * @throws UserError naming file, line and field
  */

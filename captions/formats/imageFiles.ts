@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import { UserError } from '#src/errors';
 import type { CaptionImage } from './captionedImage.js';
 
-/** Missing files that an error names. */
+/** How many missing files an error names. */
 const SHOWN = 3;
 
-/** Where the images of a captions file are looked for: `images` or `Images` beside it, otherwise its own folder. */
+/** The default image folder of a captions file: `images` or `Images` next to it, otherwise its own folder. */
 export function defaultImageDir(captionsPath: string): string {
   const folder = dirname(captionsPath);
   const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -20,11 +20,11 @@ export function assertImageFiles(images: readonly CaptionImage[], captionsPath: 
   const named = missing.slice(0, SHOWN).map(({ path }) => describePath(path));
   const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : '';
   throw new UserError(
-    `${captionsPath}: expected the file of every image, ${missing.length} of ${images.length} missing: ${named.join(', ')}${more}; give the folder that holds them as 'images'`,
+    `${captionsPath}: expected the file of every image, ${missing.length} of ${images.length} missing: ${named.join(', ')}${more}; set 'images' to the folder that contains them`,
   );
 }
 
-/** The end of a long path tells more than its start. */
+/** Long paths are cut at the start: their end is more informative. */
 function describePath(path: string): string {
   return JSON.stringify(path.length > 200 ? `...${path.slice(-200)}` : path);
 }

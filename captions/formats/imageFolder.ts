@@ -7,7 +7,7 @@ import type { CaptionImage } from './captionedImage.js';
 export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff'];
 
 /**
- * The images of a folder (not of folders inside it), sorted by name, with ids 1, 2, 3, ...; hidden files are left out.
+ * The images of a folder (not of its subfolders), sorted by name, with ids 1, 2, 3, ...; hidden files are skipped.
  *
  * @throws UserError when the folder cannot be read or holds no image
  */
@@ -30,7 +30,7 @@ export function readImageFolder(path: string): CaptionImage[] {
 /**
  * A single image file, with id 1.
  *
- * @throws UserError when there is no such file, it is a folder, or its name is not that of an image
+ * @throws UserError when the file does not exist, is a folder, or does not have an image extension
  */
 export function readImageFile(path: string): CaptionImage {
   let isFolder: boolean;
@@ -48,7 +48,7 @@ export function readImageFile(path: string): CaptionImage {
   return { id: 1, fileName: basename(path), path };
 }
 
-/** Whether a file's name is that of an image. */
+/** Whether a file name has an image extension. */
 export function isImageName(name: string): boolean {
   return IMAGE_EXTENSIONS.includes(extname(name).slice(1).toLowerCase());
 }
@@ -59,6 +59,6 @@ function listExtensions(): string {
 
 function unreadable(what: string, path: string, error: unknown): UserError {
   const { code, message } = error as NodeJS.ErrnoException;
-  const why = code === 'ENOENT' ? 'nothing there' : code === 'ENOTDIR' ? 'not a folder' : message;
+  const why = code === 'ENOENT' ? 'no such file or folder' : code === 'ENOTDIR' ? 'not a folder' : message;
   return new UserError(`cannot read ${what} ${path}: ${why}`);
 }

@@ -35,7 +35,7 @@ const karpathyFile = z.object(
 
 export type KarpathySplit = (typeof KARPATHY_SPLITS)[number];
 
-/** Whether JSON looks like a Karpathy split file: sentences inside the images, where COCO has annotations beside them. */
+/** Whether JSON looks like a Karpathy split file: sentences inside `images`, where COCO has a separate `annotations`. */
 export function isKarpathyFile(json: unknown): boolean {
   const images = (json as { images?: unknown } | null)?.images;
   return Array.isArray(images) && typeof images[0] === 'object' && images[0] !== null && 'sentences' in images[0];
@@ -43,11 +43,11 @@ export function isKarpathyFile(json: unknown): boolean {
 
 /**
  * Images and captions of a Karpathy split file (`dataset_coco.json`, `dataset_flickr8k.json`, `dataset_flickr30k.json`:
- * https://cs.stanford.edu/people/karpathy/deepimagesent/), in the order of the file. The id is `cocoid` where every image
- * has one, so that predictions fit COCO's own annotations, otherwise `imgid`. A `filepath` is a folder below `imageDir`.
+ * https://cs.stanford.edu/people/karpathy/deepimagesent/), in file order. The id is `cocoid` if every image has
+ * one, so that predictions match COCO's own annotations, otherwise `imgid`. `filepath` is a subfolder of `imageDir`.
  *
  * @param json the parsed file
- * @param splits the images to take
+ * @param splits the splits to use
  * @throws UserError naming file, entry and field, for a missing or wrong field, an id used twice, or no image of the splits
  */
 export function parseKarpathySplits(

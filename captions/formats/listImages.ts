@@ -7,11 +7,11 @@ import { isImageName, readImageFile, readImageFolder } from './imageFolder.js';
 import { loadCaptions } from './loadCaptions.js';
 
 /**
- * The images that an argument of the command line names: an image file, a folder of images, or captions of any format, of
- * which the images alone are used.
+ * The images that a command-line argument names: an image file, a folder of images, or captions of any format, of which
+ * only the images are used.
  *
- * @param argument a path, or a source as YAML in braces
- * @throws UserError when there is none, or an image file is missing
+ * @param argument a path, or a source as a YAML mapping
+ * @throws UserError when there is no image, or an image file is missing
  */
 export function listImages(argument: string): readonly CaptionImage[] {
   const source = captionSourceArgument(argument);

@@ -16,18 +16,18 @@ import { readSidecarFolder } from './sidecarFolder.js';
 import { readWebDataset } from './webDataset.js';
 
 export interface LoadCaptionsOptions {
-  /** Folder that relative paths start from. Default: the working folder. */
+  /** Folder that relative paths are resolved against. Default: the working directory. */
   readonly root?: string;
-  /** Folder of the image files, for a source that is a path alone. */
+  /** Folder of the image files, for a source given as a path. */
   readonly images?: string | undefined;
-  /** Whether every image file must exist; false when not given. */
+  /** Whether every image file must exist. Default: false. */
   readonly requireImageFiles?: boolean;
 }
 
 /**
- * Images and captions of any format, in the order of their file; images without captions are among them.
+ * Images and captions of any format, in file order, including images without captions.
  *
- * @throws UserError naming file, line or entry, and field; ConfigError where the format has to be said
+ * @throws UserError naming file, line or entry, and field; ConfigError when the format must be named
  */
 export function loadCaptions(source: CaptionSource, options: LoadCaptionsOptions = {}): CaptionedImage[] {
   const { root = '.', requireImageFiles = false } = options;
@@ -60,13 +60,14 @@ function readFormat(source: FormattedSource): CaptionedImage[] {
   }
 }
 
-/** The format by what is there; nothing is guessed that would change which images are taken. */
+/** Detects the format from the path and content; never guesses anything that would change which images are used. */
 function readPath(path: string, imagesGiven: string | undefined): CaptionedImage[] {
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) throw new UserError(`cannot read captions ${path}: no such file or folder`);
   const extension = extname(path).toLowerCase();
   if (status.isDirectory() || extension === '.tar') {
-    if (imagesGiven !== undefined) throw new ConfigError(`images: ${path} holds its own images; leave 'images' out`);
+    if (imagesGiven !== undefined)
+      throw new ConfigError(`images: ${path} already contains its images; remove 'images'`);
     return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path);
   }
   const imageDir = imagesGiven ?? defaultImageDir(path);
@@ -74,7 +75,7 @@ function readPath(path: string, imagesGiven: string | undefined): CaptionedImage
     const json = readJson(path, 'captions');
     if (!isKarpathyFile(json)) return parseCocoCaptions(json, path, imageDir);
     throw new ConfigError(
-      `${path}: holds several splits; say which: { format: karpathy, path: ${path}, split: train } (train, restval, val, test or a list)`,
+      `${path}: contains several splits; choose one: { format: karpathy, path: ${path}, split: train } (train, restval, val, test or a list)`,
     );
   }
   const text = readText(path);
@@ -82,6 +83,6 @@ function readPath(path: string, imagesGiven: string | undefined): CaptionedImage
   if (isCsvHeader(firstLine)) return namedImages(parseCaptionsCsv(text, path), path, imageDir, undefined);
   if (isTokenLine(firstLine)) return namedImages(parseFlickr8kTokens(text, path), path, imageDir, undefined);
   throw new ConfigError(
-    `${path}: its format does not show: expected .json, .tar, a folder, a table with the header image,caption, or lines name#number, tab, caption; name it: { format: flickr8k, path: ${path} }`,
+    `${path}: unknown format: expected .json, .tar, a folder, a CSV file with the header image,caption, or lines of name#number, tab, caption; name the format: { format: flickr8k, path: ${path} }`,
   );
 }

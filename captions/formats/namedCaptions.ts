@@ -1,14 +1,14 @@
-/** @file Captions of images that are known by file name alone: ids are 1, 2, 3, … in the order of the captions file. */
+/** @file Captions of images that are identified by file name only: ids are 1, 2, 3, … in the order of the captions file. */
 import { join } from 'node:path';
 import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import type { CaptionedImage } from './captionedImage.js';
 import { readText } from './captionText.js';
 
-/** File name to captions, in the order of the file. */
+/** File name to captions, in file order. */
 export type NamedCaptions = Map<string, string[]>;
 
-/** @throws UserError for a caption or a name without words. @param where file and line */
+/** @throws UserError for an empty caption or name. @param where file and line */
 export function addCaption(captions: NamedCaptions, name: string, caption: string, where: string): void {
   if (name === '') throw new UserError(`${where}: image: expected a file name, got nothing`);
   if (caption === '') {
@@ -22,8 +22,8 @@ export function addCaption(captions: NamedCaptions, name: string, caption: strin
 /**
  * Records of the named images.
  *
- * @param splitFile list of the names to take, one a line; all when not given. Ids do not depend on it.
- * @throws UserError when there is no image, or the list names one that has no captions or one twice
+ * @param splitFile list of the names to use, one per line. Default: all. Ids do not depend on it.
+ * @throws UserError when there is no image, or the list names an image without captions or an image twice
  */
 export function namedImages(
   captions: NamedCaptions,
@@ -50,6 +50,6 @@ function readSplitFile(path: string, captions: NamedCaptions, captionsPath: stri
     if (names.has(name)) throw expected('every image once');
     names.add(name);
   }
-  if (names.size === 0) throw new UserError(`${path}: expected the name of an image a line, got none`);
+  if (names.size === 0) throw new UserError(`${path}: expected one image name per line, got none`);
   return names;
 }

@@ -15,12 +15,12 @@ const cocoResults = z.array(
 );
 
 export interface PredictionOptions {
-  /** Ids that may occur; any when not given. */
+  /** Allowed ids. Default: any. */
   readonly imageIds?: Iterable<number>;
 }
 
 /**
- * Writes captions in COCO results format, `[{"image_id": 1, "caption": "..."}]`, whole or not at all.
+ * Writes captions in COCO results format, `[{"image_id": 1, "caption": "..."}]`, atomically.
  *
  * @throws UserError when an id occurs twice, is not an integer or is unknown, or the file cannot be written
  */
@@ -37,7 +37,7 @@ export function writePredictions(
 }
 
 /**
- * Image id to caption, from a COCO results file; further fields of an entry are ignored.
+ * Image id to caption, from a COCO results file; other fields of an entry are ignored.
  *
  * @throws UserError naming file, entry and field, for bad JSON, a missing or wrong field, an id that occurs twice or is
  *   unknown

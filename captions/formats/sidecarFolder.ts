@@ -6,10 +6,10 @@ import { captionLines, readText } from './captionText.js';
 import { readImageFolder } from './imageFolder.js';
 
 /**
- * The images of a folder, each with the captions of the text file of its name beside it (`cat.jpg`, `cat.txt`), one a line;
- * an image without such a file has none.
+ * The images of a folder, each with the captions in the text file of the same name (`cat.jpg`, `cat.txt`), one per line;
+ * an image without a text file has none.
  *
- * @throws UserError when the folder holds no image, two images share a text file, or a text file holds no caption
+ * @throws UserError when the folder contains no image, two images share a text file, or a text file is empty
  */
 export function readSidecarFolder(path: string): CaptionedImage[] {
   const images = readImageFolder(path);

@@ -14,10 +14,10 @@ const sampleJson = z.object(
 );
 
 /**
- * Images and captions of WebDataset shards: tar archives in which the members of a sample follow one another and share the
- * name up to its first dot (https://github.com/webdataset/webdataset). Captions are those of `.txt`, one a line, otherwise
- * `caption` or `captions` of `.json`; other members are skipped. Ids are 1, 2, 3, … over all shards. Images are read
- * from the archive when they are asked for; what is kept is where they lie.
+ * Images and captions of WebDataset shards: tar archives in which the members of a sample are consecutive and share their
+ * name up to the first dot (https://github.com/webdataset/webdataset). Captions come from `.txt`, one per line, otherwise
+ * from `caption` or `captions` in `.json`; other members are ignored. Ids are 1, 2, 3, … across all shards. Images are
+ * read from the archive on demand; only their offsets are kept.
  *
  * @param path a shard, a folder of shards (in name order), or a list of either
  * @throws UserError naming shard, member and field
@@ -40,7 +40,7 @@ function readSample(sample: ShardSample): Omit<CaptionedImage, 'id'> | undefined
   const captions = captionsOf(sample);
   if (image !== undefined) return { fileName: image.name, ...image.source, captions: captions ?? [] };
   if (captions === undefined) return undefined;
-  throw new UserError(`${sample.shard}: '${sample.key}': expected an image beside the captions, got none`);
+  throw new UserError(`${sample.shard}: '${sample.key}': expected an image with the captions, got none`);
 }
 
 function captionsOf(sample: ShardSample): string[] | undefined {

@@ -4,13 +4,13 @@ import { createRandom } from '#src/random';
 import { constantBleu4, constantCiderD } from './constantScores.js';
 import { type CaptionSet, type CountedCaption, countReferences } from './pairedCaptions.js';
 
-/** What a constant caption is chosen by. */
+/** The metrics that constant captions are selected by. */
 export type ConstantMetric = 'ciderD' | 'bleu4';
 
 export interface ConstantCaptionOptions extends TokenizeOptions {
-  /** How many different training captions are tried at most; 1000 when not given. */
+  /** Maximum number of distinct training captions to try. Default: 1000. */
   readonly candidates?: number;
-  /** Draws the captions that are tried where there are more; 0 when not given. */
+  /** Seed that samples candidates if there are more. Default: 0. */
   readonly seed?: number;
 }
 
@@ -26,9 +26,9 @@ export interface ConstantCaption {
 }
 
 /**
- * For each metric the training caption that scores best as the prediction for every training image: a model below it has not
- * shown that it uses its image. The most frequent captions are tried first, equally frequent ones in seeded order. Time grows
- * with the references, hardly with the candidates.
+ * For each metric, the training caption that scores best as the prediction for every training image: a model below it has
+ * not shown that it uses the image. The most frequent captions are tried first, ties in seeded order. Time grows with the
+ * number of references and hardly with the number of candidates.
  *
  * @throws UserError when the set is empty, an image has no reference, or `candidates` is not a positive integer
  */
@@ -56,7 +56,7 @@ export function bestConstantCaptions(
   });
 }
 
-/** Each caption once, the most frequent first; the order among equals depends on the seed alone. */
+/** Each distinct caption, the most frequent first; the order of ties depends only on the seed. */
 function byFrequency(captions: readonly CountedCaption[], seed: number): CountedCaption[] {
   const found = new Map<string, { caption: CountedCaption; count: number }>();
   for (const caption of captions) {

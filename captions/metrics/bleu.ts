@@ -3,18 +3,18 @@ import type { CaptionPair, CountedCaption } from './pairedCaptions.js';
 /** Cumulative BLEU-1..4, each in [0, 1]. */
 export type BleuScores = readonly [bleu1: number, bleu2: number, bleu3: number, bleu4: number];
 
-/** What BLEU sums over images. */
+/** The counts that BLEU sums over images. */
 export interface BleuTotals {
-  /** Entry `n - 1`: n-grams of the predictions that occur in a reference, clipped. */
+  /** Entry `n - 1`: clipped count of n-grams of the predictions that occur in a reference. */
   readonly matched: ArrayLike<number>;
   /** Entry `n - 1`: n-gram positions of the predictions. */
   readonly positions: ArrayLike<number>;
   readonly predictedLength: number;
-  /** Sum of the lengths of the references nearest in length. */
+  /** Summed lengths of the references closest in length. */
   readonly referenceLength: number;
 }
 
-/** Where a count is zero the reference scorer adds these, so a caption without 4-grams gets (1e-15 / 1e-9)^(1/4) = 0.0316. */
+/** Smoothing constants of the reference scorer: a caption without 4-grams gets (1e-15 / 1e-9)^(1/4) = 0.0316. */
 const TINY = 1e-15;
 const SMALL = 1e-9;
 
@@ -24,8 +24,8 @@ const SMALL = 1e-9;
  *     p_n = (Σ_images matched_n + 1e-15) / (Σ_images positions_n + 1e-9)
  *     BLEU-N = min(1, exp(1 - r/c)) · (p_1 · ... · p_N)^(1/N)
  *
- * c is the summed length of the predictions, r that of the nearest references. The score of the set is not the mean of
- * the scores of images.
+ * c is the summed length of the predictions, r that of the closest references. The score of a set is not the mean of
+ * its per-image scores.
  *
  * Source: Papineni et al. 2002; constants and ties as in pycocoevalcap's `bleu_scorer.py` (option 'closest').
  */
@@ -40,7 +40,7 @@ export function bleuOfTotals({ matched, positions, predictedLength, referenceLen
   return [upTo(1), upTo(2), upTo(3), upTo(4)];
 }
 
-/** The reference length nearest to `length`; of two equally near, the shorter. */
+/** The reference length closest to `length`; the shorter one on ties. */
 export function nearestLength(length: number, references: readonly CountedCaption[]): number {
   let best = references[0].numWords;
   for (const { numWords } of references) {
@@ -50,12 +50,12 @@ export function nearestLength(length: number, references: readonly CountedCaptio
   return best;
 }
 
-/** How many n-grams a caption of `numWords` words has. */
+/** Number of n-grams in a caption of `numWords` words. */
 export function numPositions(numWords: number, n: number): number {
   return Math.max(0, numWords - n + 1);
 }
 
-/** A prediction's n-gram counts as far as one of the references has them: clipped by the largest count in any. */
+/** A prediction's n-gram matches, each count clipped to its largest count in any one reference. */
 export function bleuTotals({ prediction, references }: CaptionPair): BleuTotals {
   const matched = prediction.ngrams.map((counts, index) => {
     let sum = 0;

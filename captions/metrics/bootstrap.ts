@@ -4,16 +4,16 @@ import { createRandom } from '#src/random';
 /** How images are resampled. */
 export interface ResampleOptions {
   readonly seed: number;
-  /** 1000 when not given. */
+  /** Default: 1000. */
   readonly samples?: number;
 }
 
 /**
- * Sums of per-image vectors over bootstrap resamples of the images (as many, with replacement): every score that is a
- * function of such sums (a mean, a ratio, BLEU of the set) gets its bootstrap distribution from them. Equal seeds and
- * numbers of images draw equal images, so two sets of vectors are resampled in pairs.
+ * Sums of per-image vectors over images resampled with replacement. They give the bootstrap distribution of every score
+ * that is a function of such sums (a mean, a ratio, corpus BLEU). Equal seeds and numbers of images draw the same images,
+ * so concatenated vectors are resampled in pairs.
  *
- * @param perImage one vector per image, all of one width
+ * @param perImage one vector per image, all of the same width
  * @returns one vector of sums per resample
  * @throws UserError when there is no image, a value is not finite, or `samples` is not a positive integer
  */
@@ -46,19 +46,19 @@ export function resampledSums(
   });
 }
 
-/** The ends of an interval of a score. */
+/** The bounds of a score's interval. */
 export interface Interval {
   readonly low: number;
   readonly high: number;
 }
 
-/** The interval that holds the middle 95 % of values. Source: Efron & Tibshirani 1993, section 13.3. */
+/** The interval that contains the middle 95 % of values. Source: Efron & Tibshirani 1993, section 13.3. */
 export function percentileInterval(values: Float64Array): Interval {
   const ascending = values.slice().sort();
   return { low: quantile(ascending, 0.025), high: quantile(ascending, 0.975) };
 }
 
-/** The quantile of ascending values, linear between neighbours. */
+/** The quantile of ascending values, with linear interpolation. */
 function quantile(ascending: Float64Array, share: number): number {
   const position = share * (ascending.length - 1);
   const below = Math.floor(position);

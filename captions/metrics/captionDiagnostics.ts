@@ -10,31 +10,31 @@ import {
   pairCaptions,
 } from './pairedCaptions.js';
 
-/** What the scores do not say about a set of predicted captions. */
+/** What the scores do not show about a set of predicted captions. */
 export interface CaptionDiagnostics {
   readonly numImages: number;
-  /** Words of the predictions over words of the references nearest in length; below 1, BLEU's brevity penalty acts. */
+  /** Words in the predictions over words in the references closest in length; below 1, BLEU's brevity penalty applies. */
   readonly lengthRatio: number;
   /** Mean words per predicted caption. */
   readonly meanLength: number;
   readonly distinct1: number;
   readonly distinct2: number;
-  /** Different words in all predictions. */
+  /** Distinct words in all predictions. */
   readonly vocabularySize: number;
   /** Predictions without any word. */
   readonly numEmpty: number;
   /** Predictions equal to that of an earlier image. */
   readonly numDuplicates: number;
-  /** Share of predictions that are not captions of the training set, in [0, 1]; only when that set was given. */
+  /** Share of predictions that are not captions of the training set, in [0, 1]; only if that set is given. */
   readonly novelShare?: number;
-  /** Plain sentences, one for each way in which a score of this set misleads. */
+  /** One sentence for each way in which a score of this set is misleading. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Lengths, variety and novelty of predicted captions, with a warning wherever a score would mislead.
+ * Lengths, diversity and novelty of predicted captions, with a warning for each misleading score.
  *
- * @param trainCaptions captions the model may have memorised
+ * @param trainCaptions captions that the model may have memorized
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  * @example
  * ```ts
@@ -116,8 +116,8 @@ function misleading(
   const warnings: string[] = [];
   if (numImages === 1) {
     warnings.push(
-      'only one image: CIDEr-D is 0 whatever its caption says, because an n-gram found in every image weighs nothing; ' +
-        'score more images, or give document frequencies of a larger set',
+      'only one image: CIDEr-D is 0 for any caption, because n-grams found in every image have weight 0; ' +
+        'score more images, or provide document frequencies of a larger set',
     );
   }
   if (numEmpty > 0) {
@@ -126,7 +126,7 @@ function misleading(
   const numShort = pairs.filter(({ prediction: { numWords } }) => numWords > 0 && numWords < MAX_NGRAM).length;
   if (numShort > 0) {
     warnings.push(
-      `${numShort} of ${numImages} captions have fewer than ${MAX_NGRAM} words, so no 4-gram: even a perfect one reaches ` +
+      `${numShort} of ${numImages} captions have fewer than ${MAX_NGRAM} words, so no 4-gram: even a perfect one reaches only ` +
         'BLEU-4 0.03 by itself and CIDEr-D 7.5 of 10 (5 with two words, 2.5 with one)',
     );
   }
@@ -134,29 +134,29 @@ function misleading(
   if (numShortReferences > 0) {
     warnings.push(
       `${numShortReferences} of ${numImages} images have only references of fewer than ${MAX_NGRAM} words: BLEU-4 cannot ` +
-        'match there and CIDEr-D stays at 7.5 or below; look at BLEU-1 and ROUGE-L too',
+        'match there and CIDEr-D is at most 7.5; check BLEU-1 and ROUGE-L too',
     );
   }
   if (numImages > 1 && numDuplicates === numImages - 1) {
     warnings.push(
-      `all ${numImages} captions are equal: the model says nothing about any one image, whatever the scores; ` +
+      `all ${numImages} captions are identical: they say nothing about any single image, whatever the scores; ` +
         'compare with the best constant caption',
     );
   } else if (numDuplicates >= numImages / 2) {
     warnings.push(
-      `${numDuplicates} of ${numImages} captions are those of earlier images: a few phrases for everything score well ` +
-        'in BLEU and ROUGE-L; look at CIDEr-D and at shuffled images',
+      `${numDuplicates} of ${numImages} captions repeat that of an earlier image: a few generic phrases score well ` +
+        'in BLEU and ROUGE-L; check CIDEr-D and the shuffled images',
     );
   }
   if (lengthRatio > 1.5) {
     warnings.push(
-      `captions are ${lengthRatio.toFixed(1)} times as long as the references: CIDEr-D falls towards 0 however right ` +
-        'they are; ask the model for one short sentence',
+      `captions are ${lengthRatio.toFixed(1)} times as long as the references: CIDEr-D falls towards 0 even if they are ` +
+        'correct; make the model write one short sentence',
     );
   } else if (lengthRatio < 0.7 && numEmpty === 0) {
     warnings.push(
-      `captions are ${lengthRatio.toFixed(2)} times as long as the references: the brevity penalty takes BLEU down, ` +
-        'not wrong words alone',
+      `captions are ${lengthRatio.toFixed(2)} times as long as the references: BLEU is lowered by the brevity penalty, ` +
+        'not only by wrong words',
     );
   }
   return warnings;

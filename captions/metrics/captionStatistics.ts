@@ -20,7 +20,7 @@ export interface CaptionMetrics {
 
 /** How captions are split, and what CIDEr-D weighs n-grams by. */
 export interface ScoreOptions extends TokenizeOptions {
-  /** Where CIDEr's idf comes from (tokenized alike); the evaluated references when not given. */
+  /** Source of CIDEr's idf, tokenized the same way. Default: the evaluated references. */
   readonly documentFrequencies?: DocumentFrequencies;
 }
 
@@ -35,8 +35,8 @@ export interface CaptionStatistics {
 const WIDTH = 2 * MAX_NGRAM + 10;
 
 /**
- * What BLEU-1..4, METEOR-like, ROUGE-L and CIDEr-D of a set of captions are sums of. CIDEr's idf is that of the whole
- * set, also where the sums are over a part of it.
+ * The per-image statistics whose sums determine BLEU-1..4, METEOR-like, ROUGE-L and CIDEr-D of a set of captions. CIDEr's
+ * idf is that of the whole set, even for sums over a subset.
  *
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  * @example

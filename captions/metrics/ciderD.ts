@@ -1,20 +1,20 @@
 import { type DocumentFrequencies, frequenciesOf, inverseFrequency } from './documentFrequencies.js';
 import { type CaptionPair, type CountedCaption, MAX_NGRAM } from './pairedCaptions.js';
 
-/** Width of the penalty on a difference in length. */
+/** Width of the length penalty. */
 const SIGMA = 6;
 
 /**
- * CIDEr-D of every image, in [0, 10]; that of the set is their mean, and papers print it times 100.
+ * CIDEr-D of every image, in [0, 10]. The score of a set is the mean, which papers report times 100.
  *
  *     w_g(c) = tf_g(c) · (ln N - ln max(1, df_g))
  *     CIDEr-D_n(h, r) = exp(-(l_h - l_r)² / (2 · 6²)) · Σ_g min(w_g(h), w_g(r)) · w_g(r) / (‖w(h)‖ ‖w(r)‖)
  *     CIDEr-D = 10 · mean over references and over n = 1..4
  *
  * l counts bigrams, as the reference scorer does, so captions of one word and of none are equally long. A caption without
- * 4-grams reaches 7.5 at most; one image alone gets 0, since ln 1 = 0.
+ * 4-grams reaches at most 7.5; a single image gets 0, since ln 1 = 0.
  *
- * @param frequencies df and N; of the references in `pairs` when not given
+ * @param frequencies df and N. Default: those of the references in `pairs`
  * Source: Vedantam et al. 2015; details as in pycocoevalcap's `cider_scorer.py`.
  */
 export function ciderD(
@@ -56,7 +56,7 @@ export function clippedProduct(predicted: number, referenced: number, idf: numbe
   return Math.min(predicted * idf, referenced * idf) * referenced * idf;
 }
 
-/** A cosine; where one vector is zero its product is left as it is, as the reference scorer does. */
+/** Cosine similarity; if a vector is zero, the dot product is returned unnormalized, as in the reference scorer. */
 export function overNorms(dot: number, predictionNorm: number, referenceNorm: number): number {
   return predictionNorm !== 0 && referenceNorm !== 0 ? dot / (predictionNorm * referenceNorm) : dot;
 }
@@ -66,7 +66,7 @@ export function lengthPenalty(delta: number): number {
   return Math.exp(-(delta * delta) / (2 * SIGMA * SIGMA));
 }
 
-/** A caption's length as CIDEr-D counts it. */
+/** A caption's length as CIDEr-D measures it. */
 export function numBigrams({ numWords }: CountedCaption): number {
   return Math.max(0, numWords - 1);
 }

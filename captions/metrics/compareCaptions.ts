@@ -4,18 +4,18 @@ import type { CaptionMetrics, ScoreOptions } from './captionStatistics.js';
 import { captionStatistics, scoresOfSums, sumOf } from './captionStatistics.js';
 import { type CaptionPredictions, type CaptionSet, listIds } from './pairedCaptions.js';
 
-/** One score of two sets of captions of the same images. */
+/** One score for two sets of captions of the same images. */
 export interface ScoreComparison extends Interval {
   readonly a: number;
   readonly b: number;
   /** a − b; `low` and `high` are its 95 % interval. */
   readonly difference: number;
   /**
-   * Two-sided, of no difference: twice the smaller share of resamples whose difference is at or beyond 0, the observed set
-   * counted as one, so at least 2 / (samples + 1); at most 1.
+   * Two-sided p-value of no difference: twice the smaller share of resamples whose difference is at or beyond 0, counting
+   * the observed set as one, so at least 2 / (samples + 1); at most 1.
    */
   readonly p: number;
-  /** Images whose caption in a scores higher than that in b, as high, lower. */
+  /** Number of images whose caption in a scores higher than, equal to, or lower than that in b. */
   readonly wins: number;
   readonly ties: number;
   readonly losses: number;
@@ -27,7 +27,7 @@ export interface CaptionComparison {
   readonly scores: Readonly<Record<keyof CaptionMetrics, ScoreComparison>>;
 }
 
-/** Differences this small are rounding. */
+/** Differences this small are rounding errors. */
 const TIE = 1e-9;
 
 /**
@@ -52,8 +52,8 @@ export function compareCaptions(
   const onlyB = [...b.keys()].filter((id) => !a.has(id));
   if (onlyA.length > 0 || onlyB.length > 0) {
     throw new UserError(
-      `captions: expected both files to caption the same images, got ${listIds(onlyA, 'in the first alone')} and ` +
-        `${listIds(onlyB, 'in the second alone')}: compare captions of one split`,
+      `captions: expected both files to caption the same images, got ${listIds(onlyA, 'only in the first')} and ` +
+        `${listIds(onlyB, 'only in the second')}: compare captions of the same split`,
     );
   }
   const [ofA, ofB] = [a, b].map((predictions) => captionStatistics(predictions, references, options).perImage);

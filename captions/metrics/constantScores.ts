@@ -5,16 +5,16 @@ import { type CaptionPair, type CountedCaption, MAX_NGRAM } from './pairedCaptio
 
 type Images = readonly Pick<CaptionPair, 'references'>[];
 
-/** Past every length and count of a caption, so that two of them make one key. */
+/** Larger than any length or count of a caption, so that a pair of them fits in one key. */
 const KEY = 2 ** 20;
 
 /**
- * `ciderD` of each candidate as the prediction for every image. The sums over references and over n-grams are exchanged: of
- * the references with an n-gram g, only their lengths l, how often k they have it, and their norms matter to a candidate,
+ * `ciderD` of each candidate as the prediction for every image. The sums over references and n-grams are swapped: for an
+ * n-gram g, only the lengths l, counts k of g, and norms of the references that contain it matter,
  *
  *     Σ_r share_r exp(-(l_c - l_r)² / 72) · dot_n(c, r) / (‖c‖ ‖r‖) = 1/‖c‖ Σ_g Σ_l,k exp(…) · clipped(c_g, k) · Σ_r∋(g,l,k) share_r / ‖r‖,
  *
- * so one pass over the references serves all candidates.
+ * so a single pass over the references serves any number of candidates.
  */
 export function constantCiderD(candidates: readonly CountedCaption[], images: Images): Float64Array {
   const idf = inverseFrequency(frequenciesOf(images));
@@ -26,7 +26,7 @@ export function constantCiderD(candidates: readonly CountedCaption[], images: Im
       const norms = weightNorms(reference, idf);
       const length = KEY * numBigrams(reference);
       for (const [n, counts] of reference.ngrams.entries()) {
-        // Without a norm no n-gram of it has weight.
+        // If the norm is zero, all its n-grams have weight 0.
         if (norms[n] > 0) for (const [ngram, count] of counts) addAt(sums.get(ngram), length + count, share / norms[n]);
       }
     }
@@ -49,9 +49,9 @@ export function constantCiderD(candidates: readonly CountedCaption[], images: Im
   });
 }
 
-/** BLEU-4 of each candidate as the prediction for every image, in one pass over the references. */
+/** BLEU-4 of each candidate as the prediction for every image, in a single pass over the references. */
 export function constantBleu4(candidates: readonly CountedCaption[], images: Images): Float64Array {
-  // n-gram to the number of images that allow it, by how often they do.
+  // n-gram to the number of images, by the maximum count that they allow.
   const allowing = emptyTables(candidates);
   const referenceLengths = new Map(candidates.map(({ numWords }) => [numWords, 0]));
   for (const { references } of images) {
@@ -77,7 +77,7 @@ export function constantBleu4(candidates: readonly CountedCaption[], images: Ima
   });
 }
 
-/** An empty table for every n-gram that a candidate has. */
+/** An empty table for every n-gram of the candidates. */
 function emptyTables(candidates: readonly CountedCaption[]): Map<string, Map<number, number>> {
   const tables = new Map<string, Map<number, number>>();
   for (const { ngrams } of candidates)
@@ -90,7 +90,7 @@ function addAt(table: Map<number, number> | undefined, key: number, amount: numb
   table?.set(key, (table.get(key) ?? 0) + amount);
 }
 
-/** How often an image allows each of the wanted n-grams. */
+/** The maximum count that an image allows for each of the wanted n-grams. */
 function largestCounts(
   references: readonly CountedCaption[],
   n: number,

@@ -2,7 +2,7 @@ import type { TokenizeOptions } from '#captions/tokenization';
 import { UserError } from '#src/errors';
 import { type CaptionPair, type CaptionSet, countReferences } from './pairedCaptions.js';
 
-/** In how many images of a set each n-gram (n = 1..4) occurs: what CIDEr weighs n-grams by. */
+/** The number of images in which each n-gram (n = 1..4) occurs; CIDEr weights n-grams by it. */
 export interface DocumentFrequencies {
   readonly numImages: number;
   /** n-gram (words joined by one space) to the number of images with it in any reference. */
@@ -22,7 +22,7 @@ export function documentFrequencies(references: CaptionSet, options: TokenizeOpt
   return frequenciesOf(countReferences(references, options));
 }
 
-/** Document frequencies of references that are counted already. */
+/** Document frequencies of references whose n-grams are already counted. */
 export function frequenciesOf(images: readonly Pick<CaptionPair, 'references'>[]): DocumentFrequencies {
   const counts = new Map<string, number>();
   for (const { references } of images) {
@@ -35,9 +35,9 @@ export function frequenciesOf(images: readonly Pick<CaptionPair, 'references'>[]
 }
 
 /**
- * idf(g) = ln N - ln max(1, df(g)); an n-gram no reference has counts as if one had it.
+ * idf(g) = ln N - ln max(1, df(g)); an n-gram that no reference contains counts as if one did.
  *
- * @throws UserError when the table says it comes from less than one image
+ * @throws UserError when the table covers less than one image
  */
 export function inverseFrequency({ numImages, counts }: DocumentFrequencies): (ngram: string) => number {
   if (!(numImages >= 1)) {

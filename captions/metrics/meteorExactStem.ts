@@ -1,35 +1,35 @@
 import { porterStem } from '#captions/tokenization';
 import type { CaptionPair } from './pairedCaptions.js';
 
-/** METEOR 1.5's parameters for English: weight of precision, power and weight of fragmentation, weight of a stem. */
+/** METEOR 1.5's parameters for English: precision weight, fragmentation exponent and weight, stem weight. */
 const ALPHA = 0.85;
 const BETA = 0.2;
 const GAMMA = 0.6;
 const STEM_WEIGHT = 0.6;
 
-/** Alignments that are kept at each word. Captions stay far below it, so theirs are the best there are. */
+/** Beam width of the alignment search. Captions stay far below it, so their alignments are optimal. */
 const BEAM = 40;
 
-/** What the score is a function of; sums over images give the score of the set. */
+/** The totals that determine the score; sums over images give the score of a set. */
 export interface MeteorTotals {
-  /** Matched words, those by stem alone counted 0.6. */
+  /** Matched words; matches by stem only count 0.6. */
   readonly weighted: number;
   readonly matched: number;
-  /** Runs of matches that stand in one order in both; 0 where all words of both match in one run. */
+  /** Runs of matches in the same order in both; 0 if all words of both match in one run. */
   readonly chunks: number;
   readonly predictedLength: number;
   readonly referenceLength: number;
 }
 
 /**
- * METEOR without WordNet and paraphrases: words match when they, or their Porter stems, are equal. NOT METEOR 1.5,
- * whose figures are higher: it also matches synonyms and paraphrases and weighs function words less.
+ * METEOR without WordNet and paraphrases: words match if they, or their Porter stems, are equal. NOT METEOR 1.5, whose
+ * scores are higher: it also matches synonyms and paraphrases and gives function words less weight.
  *
  *     P = weighted / |h|      R = weighted / |r|      F = P R / (0.85 P + 0.15 R)
  *     score = F · (1 − 0.6 · (chunks / matched)^0.2)
  *
- * The alignment matches as many words as can be, each once, in the fewest chunks. Of several references the one that
- * scores best counts.
+ * The alignment matches as many words as possible, each at most once, in the fewest chunks. With several references,
+ * the best-scoring one counts.
  *
  * Source: Denkowski & Lavie 2014 (METEOR 1.5), with equal weights for all words.
  */
@@ -41,7 +41,7 @@ export function meteorTotals(
   return totals.reduce((best, other) => (isBetter(other, best) ? other : best));
 }
 
-/** Among equal scores the shorter reference counts, then that with more matches, whatever their order. */
+/** Ties go to the shorter reference, then to the one with more matches, regardless of their order. */
 function isBetter(a: MeteorTotals, b: MeteorTotals): boolean {
   const difference =
     meteorOfTotals(a) - meteorOfTotals(b) || b.referenceLength - a.referenceLength || a.matched - b.matched;
@@ -57,7 +57,7 @@ export function meteorOfTotals({ weighted, matched, chunks, predictedLength, ref
   return mean * (1 - GAMMA * (chunks / matched) ** BETA);
 }
 
-/** A stemmer that works out each word once. */
+/** A stemmer that caches its results. */
 export function rememberedStems(): (word: string) => string {
   const stems = new Map<string, string>();
   return (word) => {
@@ -70,14 +70,14 @@ export function rememberedStems(): (word: string) => string {
   };
 }
 
-/** A way to match the words up to some position. */
+/** A partial alignment: matches for the words up to some position. */
 interface Alignment {
   /** Bit j: reference word j is matched. */
   readonly used: bigint;
   /** The reference word that the last word matched; −2 when it matched none. */
   readonly last: number;
   readonly chunks: number;
-  /** Summed differences of position, which decide among equal numbers of chunks. */
+  /** Summed position differences, the tie-breaker for equal numbers of chunks. */
   readonly distance: number;
   readonly weighted: number;
 }
@@ -106,7 +106,7 @@ function align(
     const next: Alignment[] = [];
     for (const alignment of beam) {
       const free = candidates.filter((place) => (alignment.used & (1n << BigInt(place))) === 0n);
-      // A word is skipped only where enough equal ones follow: the number of matches stays maximal.
+      // A word is skipped only if enough equal ones follow, so that the number of matches stays maximal.
       if (free.length <= later) next.push({ ...alignment, last: -2 });
       for (const place of free) {
         next.push({
@@ -126,7 +126,7 @@ function align(
   return { weighted, matched, chunks: whole ? 0 : chunks, ...lengths };
 }
 
-/** The best alignment of each kind that may go on differently, the best of all first. */
+/** The best alignment for each distinct state that can continue differently, the best overall first. */
 function bestOf(alignments: Alignment[]): Alignment[] {
   const kept = new Map<string, Alignment>();
   for (const alignment of alignments.sort((a, b) => a.chunks - b.chunks || a.distance - b.distance)) {

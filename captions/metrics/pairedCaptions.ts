@@ -31,10 +31,10 @@ export function countCaption(text: string): CountedCaption {
 /** References: image id to its ground-truth captions (one or more). */
 export type CaptionSet = ReadonlyMap<number, readonly string[]>;
 
-/** Predictions: image id to the one caption a model wrote for it. */
+/** Predictions: image id to the caption that a model generated for it. */
 export type CaptionPredictions = ReadonlyMap<number, string>;
 
-/** What every metric reads of one image: the prediction and its references, tokenized and counted. */
+/** What every metric reads for one image: the prediction and its references, tokenized and counted. */
 export interface CaptionPair {
   readonly imageId: number;
   readonly prediction: CountedCaption;
@@ -42,8 +42,8 @@ export interface CaptionPair {
 }
 
 /**
- * Predictions beside their references, in ascending order of image id: sums over images then come out the same to the
- * last bit in whatever order the maps were filled.
+ * Predictions with their references, in ascending order of image id, so that sums over images are bit-identical
+ * regardless of insertion order.
  *
  * @throws UserError when the two sets name different images, name none, or an image has no reference
  */
@@ -79,7 +79,9 @@ export function countReferences(references: CaptionSet, options: TokenizeOptions
     .sort(([a], [b]) => a - b)
     .map(([imageId, captions]) => {
       if (captions.length === 0) {
-        throw new UserError(`captions: expected at least one reference for image ${imageId}, got none: leave it out`);
+        throw new UserError(
+          `captions: expected at least one reference for image ${imageId}, got none: remove the image`,
+        );
       }
       return { imageId, references: captions.map((caption) => countCaption(tokenizeCaption(caption, options))) };
     });

@@ -1,6 +1,6 @@
 import type { CaptionPair } from './pairedCaptions.js';
 
-/** How much more recall weighs than precision. */
+/** β: how much more weight recall has than precision. */
 const BETA = 1.2;
 
 /**
@@ -27,7 +27,7 @@ export function rougeL({ prediction, references }: CaptionPair): number {
   return ((1 + BETA * BETA) * precision * recall) / (recall + BETA * BETA * precision);
 }
 
-/** Length of the longest sequence of words that both have in this order, gaps allowed. */
+/** Length of the longest common subsequence of words. */
 function longestCommonSubsequence(a: readonly string[], b: readonly string[]): number {
   let previous = new Uint32Array(b.length + 1);
   let current = new Uint32Array(b.length + 1);

@@ -16,7 +16,7 @@ export interface CaptionScores extends CaptionMetrics {
 
 /**
  * BLEU-1..4, METEOR-like, ROUGE-L and CIDEr-D of one caption per image; BLEU, ROUGE-L and CIDEr-D are pycocoevalcap's
- * numbers for captions tokenized alike. Time grows linearly with the number of images.
+ * values for captions tokenized the same way. Time grows linearly with the number of images.
  *
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  * @example
@@ -34,7 +34,7 @@ export function scoreCaptions(
   return scoresOf(captionStatistics(predictions, references, options));
 }
 
-/** The scores of a set, from its statistics. */
+/** The scores of a set from its statistics. */
 export function scoresOf({ imageIds, perImage }: CaptionStatistics): CaptionScores {
   return {
     ...scoresOfSums(sumOf(perImage)),

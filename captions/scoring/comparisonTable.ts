@@ -19,7 +19,7 @@ export function comparisonTable({ numImages, scores }: CaptionComparison): strin
   return [
     renderTable(['metric', 'a', 'b', 'a − b', '95 % of a − b', 'p', 'a > = < b'], rows),
     ...wrapText(
-      `${numImages.toLocaleString('en-US')} images. p: two-sided, by paired bootstrap. Last column: images where a scores higher, as high, lower.`,
+      `${numImages.toLocaleString('en-US')} images. p: two-sided, paired bootstrap. Last column: number of images where a scores higher / equal / lower.`,
       80,
     ),
   ].join('\n');

@@ -3,7 +3,7 @@ import type { DocumentFrequencies } from '#captions/metrics';
 import { UserError } from '#src/errors';
 import { readJson, writeFileAtomic } from '#src/storage';
 
-/** How the captions were split that an n-gram table was counted in. */
+/** How the captions behind an n-gram table were tokenized. */
 export type TokensOf = 'ptb' | 'pretokenized';
 
 const IdfFile = z.strictObject({
@@ -14,8 +14,8 @@ const IdfFile = z.strictObject({
 });
 
 /**
- * Writes document frequencies as `{"tokens": "ptb", "numImages": 5000, "counts": {"a dog": 120, ...}}`, n-grams of one
- * to four words with one space between them.
+ * Writes document frequencies as `{"tokens": "ptb", "numImages": 5000, "counts": {"a dog": 120, ...}}`, with n-grams of one
+ * to four words separated by single spaces.
  */
 export function writeDocumentFrequencies(
   path: string,
@@ -26,10 +26,10 @@ export function writeDocumentFrequencies(
 }
 
 /**
- * Document frequencies from a file that `writeDocumentFrequencies` wrote.
+ * Document frequencies from a file written by `writeDocumentFrequencies`.
  *
- * @throws UserError when the file is not of that format, was counted in captions split in another way, or has an n-gram
- *   in more images than there are
+ * @throws UserError when the file has another format, was counted on captions tokenized differently, or has an n-gram in
+ *   more images than there are
  */
 export function readDocumentFrequencies(path: string, tokens: TokensOf): DocumentFrequencies {
   const result = IdfFile.safeParse(readJson(path, 'document frequencies'));

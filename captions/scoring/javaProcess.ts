@@ -7,26 +7,26 @@ import { UserError } from '#src/errors';
 /** Where a scorer's jar is, and how long it may take. */
 export interface JarOptions {
   readonly jar: string;
-  /** 3600 when not given. */
+  /** Default: 3600. */
   readonly timeoutSeconds?: number;
-  /** The program that runs it; `java` on the PATH when not given. */
+  /** The Java executable. Default: `java` on the PATH. */
   readonly java?: string;
 }
 
-/** A running jar with line-based input and output. */
+/** A running jar that communicates line by line. */
 export interface JavaProcess {
   write(line: string): void;
-  /** The next line of its output; undefined after the last one, when it ended well. */
+  /** The next line of its output; undefined after the last one if it exited successfully. */
   nextLine(): Promise<string | undefined>;
-  /** Ends it, whatever it is doing. */
+  /** Kills the process. */
   stop(): void;
 }
 
 /**
  * Starts `java <memory> -jar <jar> <args>` in the jar's folder.
  *
- * @param name of the scorer, for errors
- * @throws UserError when the jar is not a file; `nextLine` throws one when there is no java, it fails or takes too long
+ * @param name name of the scorer, for error messages
+ * @throws UserError when the jar is not a file; `nextLine` throws one when Java is missing, fails or times out
  */
 export function startJava(
   name: string,
@@ -37,7 +37,7 @@ export function startJava(
   const path = resolve(jar);
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found?.isFile()) {
-    throw new UserError(`${name}: expected its jar at ${path}, got ${found ? 'a folder' : 'nothing there'}`);
+    throw new UserError(`${name}: expected its jar at ${path}, got ${found ? 'a folder' : 'no such file'}`);
   }
   const child = spawn(java, [memory, '-jar', path, ...args], { cwd: dirname(path), stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
@@ -45,11 +45,11 @@ export function startJava(
   child.stderr.on('data', (chunk) => {
     complaint = (complaint + chunk).slice(0, 10_000);
   });
-  // A process that exits early breaks the pipe; its exit code and stderr say more.
+  // A process that exits early breaks the pipe; its exit status is the more useful error.
   child.stdin.on('error', () => undefined);
   const ended = new Promise<void>((settle) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'there is none: install Java, or score without the jar' : error.message;
+      const why = error.code === 'ENOENT' ? 'not found: install Java, or score without the jar' : error.message;
       failure ??= new UserError(`${name}: expected '${java}' on the PATH, ${why}`);
       settle();
     });
@@ -59,13 +59,13 @@ export function startJava(
           .split('\n')
           .find((line) => /\S/.test(line))
           ?.trim() ?? '(no output)';
-      if (code !== 0) failure ??= new UserError(`${name}: java ended with ${signal ?? `exit code ${code}`}: ${said}`);
+      if (code !== 0) failure ??= new UserError(`${name}: java exited with ${signal ?? `exit code ${code}`}: ${said}`);
       settle();
     });
   });
   const timer = setTimeout(() => {
     failure ??= new UserError(
-      `${name}: java took longer than ${timeoutSeconds} s and was ended: allow more, or score fewer images`,
+      `${name}: java took longer than ${timeoutSeconds} s and was stopped: increase the limit, or score fewer images`,
     );
     child.kill('SIGKILL');
   }, timeoutSeconds * 1000);

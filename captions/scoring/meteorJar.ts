@@ -9,12 +9,12 @@ export interface JarScores {
 }
 
 /**
- * METEOR 1.5 by its own jar: statistics of every image, then the score of each and that of their sum, which is not the
- * mean of images.
+ * METEOR 1.5, computed by its own jar: statistics of every image, then the score of each image and of their sum, which is
+ * not the mean over images.
  *
- * Source: the protocol of `-stdio`, as pycocoevalcap speaks it.
+ * Source: the `-stdio` protocol, as used by pycocoevalcap.
  *
- * @throws UserError when java or the jar fails, answers with something else than numbers, or takes too long
+ * @throws UserError when Java or the jar fails, returns anything other than numbers, or times out
  */
 export async function meteorJar(pairs: readonly CaptionPair[], options: JarOptions): Promise<JarScores> {
   const java = startJava('METEOR', '-Xmx2G', ['-', '-', '-stdio', '-l', 'en', '-norm'], options);

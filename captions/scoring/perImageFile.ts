@@ -3,13 +3,13 @@ import { ConfigError } from '#src/errors';
 import { writeFileAtomic, writeJsonAtomic } from '#src/storage';
 import type { ImageScores } from './scoreReport.js';
 
-/** Refuses a name whose ending says no format, before anything is worked out. */
+/** Rejects a file name with an unknown extension, before anything is computed. */
 export function checkPerImagePath(path: string): void {
   if (/\.(?:csv|json)$/.test(path)) return;
-  throw new ConfigError(`--per-image: expected a name that ends in .csv or .json, got '${path}'`);
+  throw new ConfigError(`--per-image: expected a file name ending in .csv or .json, got '${path}'`);
 }
 
-/** Writes the scores of every image beside its caption, as CSV with a header or as a JSON array. */
+/** Writes every image's caption and scores, as CSV with a header or as a JSON array. */
 export function writePerImage(path: string, scores: readonly ImageScores[], predictions: CaptionPredictions): void {
   const rows = scores.map(({ imageId, ...rest }) => ({ imageId, caption: predictions.get(imageId) ?? '', ...rest }));
   if (path.endsWith('.json')) {

@@ -18,7 +18,7 @@ import { spiceJar } from './spiceJar.js';
 
 export interface ScoreReportOptions extends ScoreOptions {
   readonly resampling: ResampleOptions;
-  /** Captions that the model was trained on, for the share of novel ones. */
+  /** The captions that the model was trained on, for computing novelty. */
   readonly trainCaptions?: Iterable<string>;
   readonly meteor?: JarOptions;
   readonly spice?: JarOptions;
@@ -26,12 +26,12 @@ export interface ScoreReportOptions extends ScoreOptions {
 
 export type ReportedMetric = keyof CaptionMetrics | 'meteor' | 'spice';
 
-/** A score of a set; those of jars come without an interval. */
+/** A score of a set; scores from jars have no interval. */
 export interface ReportedScore extends Partial<Interval> {
   readonly score: number;
 }
 
-/** Everything that a predictions file is worth beside its references: strings and numbers alone. */
+/** All scores of a predictions file against its references, as plain strings and numbers. */
 export interface ScoreReport {
   readonly numImages: number;
   readonly numReferences: number;
@@ -49,8 +49,7 @@ export type ImageScores = CaptionMetrics & {
 };
 
 /**
- * Scores with their intervals, what they do not say, and the scores of every image; METEOR and SPICE only where their
- * jars are given.
+ * Scores with intervals, diagnostics, and per-image scores; METEOR and SPICE only if their jars are given.
  *
  * @throws UserError when predictions and references name different images, or a jar fails
  */

@@ -1,7 +1,7 @@
 import { renderTable, wrapText } from '#src/cli';
 import type { ReportedMetric, ScoreReport } from './scoreReport.js';
 
-/** How metrics are called where people read them. */
+/** Display names of metrics. */
 export const METRIC_LABELS: Readonly<Record<ReportedMetric, string>> = {
   bleu1: 'BLEU-1',
   bleu2: 'BLEU-2',
@@ -19,7 +19,7 @@ const WHY_NOT: Partial<Record<ReportedMetric, string>> = {
   spice: 'not computed (--spice-jar)',
 };
 
-/** A report as text of at most 80 columns: scores, what is known of the captions, and a line for each warning. */
+/** A report as text of at most 80 columns: scores, diagnostics, and a line for each warning. */
 export function scoreTable({ numImages, numReferences, scores, diagnostics }: ScoreReport): string {
   const rows = (Object.keys(METRIC_LABELS) as ReportedMetric[]).map((name) => {
     const reported = scores[name];
@@ -33,16 +33,16 @@ export function scoreTable({ numImages, numReferences, scores, diagnostics }: Sc
   const count = (n: number): string => n.toLocaleString('en-US');
   const facts = [
     `${count(numImages)} images, ${count(numReferences)} references`,
-    `${meanLength.toFixed(1)} words a caption, ${lengthRatio.toFixed(3)} of the references`,
-    `${count(vocabularySize)} different words; distinct-1 ${distinct1.toFixed(4)}, distinct-2 ${distinct2.toFixed(4)}`,
+    `${meanLength.toFixed(1)} words per caption, ${lengthRatio.toFixed(3)} of the reference length`,
+    `${count(vocabularySize)} distinct words; distinct-1 ${distinct1.toFixed(4)}, distinct-2 ${distinct2.toFixed(4)}`,
     `${count(numDuplicates)} repeat an earlier caption, ${count(numEmpty)} are empty`,
     novelShare === undefined
       ? 'novelty: not computed (--train)'
-      : `${(100 * novelShare).toFixed(1)} % are not training captions`,
+      : `novelty: ${(100 * novelShare).toFixed(1)} % are not training captions`,
   ];
   return [
-    renderTable(['metric', 'score', '95 % of resampled images'], rows),
-    'BLEU, ROUGE-L, METEOR in [0, 1]; CIDEr-D in [0, 10], printed × 100 by papers.',
+    renderTable(['metric', 'score', '95 % interval'], rows),
+    'BLEU, ROUGE-L, METEOR in [0, 1]; CIDEr-D in [0, 10] (papers report it × 100).',
     '',
     ...facts,
     ...diagnostics.warnings.flatMap((warning) => ['', ...wrapText(`warning: ${warning}`, 80)]),

@@ -9,14 +9,14 @@ import { type JarOptions, startJava } from './javaProcess.js';
 import type { JarScores } from './meteorJar.js';
 
 const SpiceOutput = z.array(
-  // A caption without anything to match has NaN, which JSON writes as null.
+  // A caption with nothing to match scores NaN, which JSON stores as null.
   z.looseObject({ image_id: z.int(), scores: z.looseObject({ All: z.looseObject({ f: z.number().nullable() }) }) }),
 );
 
 /**
- * SPICE by its own jar: the F-score of each image's scene graph; that of the set is their mean, NaN left out.
+ * SPICE, computed by its own jar: the F-score of each image's scene graph; the score of a set is their mean without NaN.
  *
- * @throws UserError when java or the jar fails, writes something else, leaves an image out, or takes too long
+ * @throws UserError when Java or the jar fails, writes invalid output, omits an image, or times out
  */
 export async function spiceJar(pairs: readonly CaptionPair[], options: JarOptions): Promise<JarScores> {
   const folder = mkdtempSync(join(tmpdir(), 'tokenfuse-spice-'));
@@ -36,7 +36,7 @@ export async function spiceJar(pairs: readonly CaptionPair[], options: JarOption
     }
     const result = SpiceOutput.safeParse(readJson(output, "SPICE's scores"));
     if (!result.success) throw new UserError(`SPICE: expected scores of images, got ${result.error.issues[0].message}`);
-    // By id: the jar orders images in its own way.
+    // By id, because the jar reorders images.
     const byId = new Map(result.data.map(({ image_id: id, scores }) => [id, scores.All.f ?? Number.NaN]));
     const perImage = pairs.map(({ imageId }) => {
       const score = byId.get(imageId);

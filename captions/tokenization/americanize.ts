@@ -1,4 +1,4 @@
-/** British spellings that change to the one after the colon, word for word; other forms of a word stay as they are. */
+/** British spellings and their American forms after the colon, word by word; other forms of a word are unchanged. */
 const SPELLINGS = new Map(
   `anaesthetic:anesthetic analogue:analog analogues:analogs armoured:armored cancelled:canceled cancelling:canceling
   capitalisation:capitalization centre:center chimaeric:chimeric coloured:colored colourful:colorful colouring:coloring
@@ -16,7 +16,7 @@ const SPELLINGS = new Map(
     .map((pair) => pair.split(':') as [string, string]),
 );
 
-/** Verbs in -ise or -yse, with those of their endings that change: `realise`, `realised`, `realising`, `realises`. */
+/** Verbs in -ise or -yse, with the endings that change: `realise`, `realised`, `realising`, `realises`. */
 const VERBS = new Map(
   Object.entries({
     analys: 'e ed ing',
@@ -46,8 +46,8 @@ const KEEPS_OUR = new RegExp(
 );
 
 /**
- * The American spelling of a British word, as CoreNLP's tokenizer writes it before it changes case: `grey` becomes
- * `gray`, `Grey` stays. A short list and five endings; `centres` and `jewellery`, for example, stay.
+ * The American spelling of a British word, as CoreNLP's tokenizer writes it before lowercasing: `grey` becomes `gray`,
+ * `Grey` is unchanged. Covers a short list and five endings; `centres` and `jewellery`, for example, are unchanged.
  *
  * Source: the behaviour of edu.stanford.nlp.process.Americanize (its word list and endings).
  */

@@ -1,11 +1,11 @@
-/** Steps 2 and 3: the ending, and what takes its place after a stem that has a measure above 0. */
+/** Steps 2 and 3: the ending and its replacement after a stem with a measure above 0. */
 const DERIVATIONS: readonly (readonly (readonly [ending: string, replacement: string])[])[] = [
   `ational:ate tional:tion enci:ence anci:ance izer:ize abli:able alli:al entli:ent eli:e ousli:ous ization:ize
   ation:ate ator:ate alism:al iveness:ive fulness:ful ousness:ous aliti:al iviti:ive biliti:ble`,
   'icate:ic ative: alize:al iciti:ic ical:ic ful: ness:',
 ].map((step) => longestFirst(step.split(/\s+/).map((pair) => pair.split(':') as [string, string])));
 
-/** Step 4: endings that go after a stem with a measure above 1. */
+/** Step 4: endings that are removed after a stem with a measure above 1. */
 const ENDINGS = longestFirst(
   'al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize'
     .split(' ')
@@ -17,8 +17,8 @@ function longestFirst(pairs: [string, string][]): [string, string][] {
 }
 
 /**
- * The stem of a lower-case English word; words of one or two letters, and those with other characters than a to z, are
- * their own stem.
+ * The stem of a lower-case English word; words of one or two letters, or with characters other than a to z, are returned
+ * unchanged.
  *
  * Source: Porter 1980, An algorithm for suffix stripping.
  */
@@ -58,7 +58,7 @@ function withoutFinalE(word: string): string {
   return stem.endsWith('ll') && measure(stem) > 1 ? stem.slice(0, -1) : stem;
 }
 
-/** The longest of the endings that the word has decides, also when its condition does not hold. */
+/** The longest matching ending decides, even if its condition does not hold. */
 function replaceEnding(
   word: string,
   endings: readonly (readonly [string, string])[],
@@ -81,7 +81,7 @@ function shape(word: string): string {
   return result;
 }
 
-/** How often vowels are followed by consonants. */
+/** The number of vowel-consonant sequences. */
 function measure(word: string): number {
   return shape(word).match(/vc/g)?.length ?? 0;
 }
@@ -94,7 +94,7 @@ function endsInDoubleConsonant(word: string): boolean {
   return /(.)\1$/.test(word) && shape(word).endsWith('c');
 }
 
-/** Consonant, vowel, consonant, the last one not w, x or y. */
+/** Whether a stem ends in consonant, vowel, consonant, and the last one is not w, x or y. */
 function endsShort(word: string): boolean {
   return shape(word).endsWith('cvc') && !/[wxy]$/.test(word);
 }

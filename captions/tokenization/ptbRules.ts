@@ -1,39 +1,39 @@
 /**
- * @file What is one token, as rules of which the longest match wins and, among equally long ones, the first. Context
- * that a rule needs after its token counts in its length. Every rule matches in time bounded by a constant plus the
- * length of the token that some rule takes there, so that a caption is read in linear time.
+ * @file Tokenization rules: the longest match wins, and the first rule on ties. Context that a rule needs after its token
+ * counts towards its length. Every rule matches in time bounded by a constant plus the length of the token found at that
+ * position, so a caption is tokenized in linear time.
  */
 import { americanize } from './americanize.js';
 
 export interface Rule {
-  /** Sticky; group 1 is the token where the match holds more. */
+  /** Sticky; group 1 is the token if the match is longer than the token. */
   readonly pattern: RegExp;
-  /** What is written for the token; the token itself when not given. */
+  /** The output for the token. Default: the token itself. */
   readonly write?: (token: string) => string;
-  /** Text without which, at or after its start, the rule cannot match. */
+  /** Text that must occur at or after the start for the rule to match. */
   readonly needs?: string;
 }
 
-/** Apostrophes, and all that may stand for one inside a word. */
+/** Apostrophes, and everything that can stand for one inside a word. */
 const APOS = "['\\u0092\\u2019\\u00B4]";
 const INNER_APOS = "['\\u0092\\u2019\\u00B4\\u0091\\u2018\\u201B]";
 const ALNUM = '[\\p{L}\\p{Nd}]';
 const LETTER = '[\\p{L}\\p{M}]';
-/** Letters and digits, a letter first; a point between letters without a space does not end a word. */
+/** Letters and digits, starting with a letter; a period between letters without a space does not end a word. */
 const WORD = `${LETTER}[\\p{L}\\p{M}\\p{Nd}]*(?:[.!?]${LETTER}[\\p{L}\\p{M}\\p{Nd}]*)*`;
 const CLITIC = `${APOS}(?:[msdMSD]|[rR][eE]|[vV][eE]|[lL][lL])`;
 const HYPHEN = '[-_\\u058A\\u2010\\u2011]';
 const THING = `(?:[dDoOlL]${INNER_APOS}${ALNUM})?${ALNUM}+(?:${HYPHEN}(?:[dDoOlL]${INNER_APOS}${ALNUM})?${ALNUM}+)*`;
-/** The bound keeps a long list without spaces from being read again at each of its words. */
+/** The bound prevents a long list without spaces from being rescanned at each of its words. */
 const HYPHENED = `${ALNUM}[\\p{L}\\p{Nd}.,]{0,100}(?:-(?:[A-Za-z](?:\\.[A-Za-z])+\\.|${ALNUM}+))+`;
 const ACRONYM = '[A-Za-z](?:\\.[A-Za-z])*\\.';
 const END_OF_PHRASE = '[,;:\\u3001]';
 const SPACE = '[ \\t\\u00A0\\n]';
-/** A label of a host name; their greatest length and number keep the search for a URL short. */
+/** A label of a host name; limits on label length and count keep the search for a URL short. */
 const LABEL = '[\\p{L}\\p{Nd}-]{1,63}\\.';
 const URL_PATH = '(?:\\/[^ \\t\\n"<>|()]*[^ \\t\\n"<>|.!?(){},-])?';
 
-/** Abbreviations that keep their point, and may end a sentence. */
+/** Abbreviations that keep their period and may end a sentence. */
 const FINAL_ABBREVIATIONS = `Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thurs Fri
   Ala Ariz Calif Colo Conn Dak Del Fla Ga Ind Kan Kans Ky La Md Mich Minn Mo Mont Neb Nev Okla Pa Penn Tenn Tex Va Vt
   Wis Wisc Wyo Inc Co Cos Corp Pty Ptys Ppty Pptys Ltd Plc Bancorp Bhd Assn Univ Intl Sys tel est ext sq Jr Sr Bros
@@ -42,9 +42,9 @@ const FINAL_ABBREVIATIONS = `Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mo
 const ABBREVIATIONS = `Mr Mrs Ms Dr Drs Prof Profs Sen Sens Rep Reps Atty Attys Lt Col Gen Messrs Gov Govs Adm Rev Maj
   Sgt Cpl Pvt Mt Ft Capt St Ste Ave Pres Lieut Hon Brig Comdr Cmdr Pfc Spc Supt Supts Det vs Alex Wm Jos Cie a\\.k\\.a
   cf TREAS Ph Invt Elec Natl Mfg Mtg Dept Blvd Rd`;
-/** Abbreviations only where they are capitalised. */
+/** Abbreviations only when capitalized. */
 const CAPITAL_ABBREVIATIONS = 'Ark Ill Mass Miss Ore Wash';
-/** Abbreviations before a number alone. */
+/** Abbreviations only before a number. */
 const NUMBER_ABBREVIATIONS = 'ca fig figs prop no nos art bldg pp op';
 
 const anyOf = (words: string): string => `(?:${words.split(/\s+/).join('|')})`;
@@ -54,7 +54,7 @@ const escapeAsterisk = (token: string): string => token.replace(/(?<!\\)\*/g, '\
 const plainApostrophe = (token: string): string => token.replace(/['\u0092\u2019\u00B4\u0091\u2018\u201B]/g, "'");
 const keepTogether = (token: string): string => token.replaceAll(' ', '\u00A0');
 const plainBrackets = (token: string): string => token.replaceAll('(', '-LRB-').replaceAll(')', '-RRB-');
-/** Every kind of quotation mark is dropped after it was found, so which one it was need not be kept. */
+/** Quotation marks of all kinds are dropped after matching, so the kind is not kept. */
 const quote = (): string => "''";
 const dash = (): string => '--';
 
@@ -62,12 +62,12 @@ function rule(source: string, write?: (token: string) => string, needs?: string)
   return { pattern: new RegExp(source, 'uy'), ...(write && { write }), ...(needs && { needs }) };
 }
 
-/** A rule whose letters stand for both cases, inside character classes too. */
+/** A rule whose letters match both cases, inside character classes too. */
 function caseless(source: string, write?: (token: string) => string): Rule {
   return { pattern: new RegExp(source, 'iuy'), ...(write && { write }) };
 }
 
-/** A rule for one text, or for each of several characters. */
+/** A rule for a fixed text, or for each of several characters. */
 function fixed(source: string, token: string): Rule {
   return rule(source, () => token);
 }
@@ -81,7 +81,7 @@ const BRACKETS: readonly Rule[] = [
   fixed('\\}', '-RCB-'),
 ];
 
-/** Currencies and fractions that the Treebank's writers had no key for. */
+/** Currency symbols and fractions, most of which the Treebank writes in ASCII. */
 const CHARACTERS: readonly Rule[] = [
   fixed('\\u00A2', 'cents'),
   fixed('\\u00A3', '#'),
@@ -95,10 +95,10 @@ const CHARACTERS: readonly Rule[] = [
 ];
 
 /**
- * Source: the behaviour of edu.stanford.nlp.process.PTBTokenizer of CoreNLP. The rules of early 2013 and of 2018 agree
- * on nearly all of this; these are meant to be those of 3.4.1 (August 2014), which lies between, and were not compared
- * with its output. Where the two differ, the later ones hold: `end.Next` is one word, `no.` an abbreviation before a number
- * alone, `[` is `-lsb-`.
+ * Source: the behaviour of edu.stanford.nlp.process.PTBTokenizer of CoreNLP. The rules of early 2013 and of 2018 agree on
+ * almost all of this; these are meant to match 3.4.1 (August 2014), which lies in between, but were not compared with its
+ * output. Where the two differ, the later rules apply: `end.Next` is one word, `no.` is an abbreviation only before a
+ * number, `[` is `-lsb-`.
  */
 export const RULES: readonly Rule[] = [
   caseless('(can)not'),

@@ -1,34 +1,34 @@
 import { americanize } from './americanize.js';
 import { RULES } from './ptbRules.js';
 
-/** How captions are split before they are scored. */
+/** How captions are tokenized before scoring. */
 export interface TokenizeOptions {
-  /** Captions are tokens with one space between them already: take them as they are. */
+  /** Captions are already tokens separated by single spaces: use them unchanged. */
   readonly pretokenized?: boolean;
 }
 
-/** What the scorers take out of a tokenized caption. `-lrb-` is not in it: brackets stay, once they are lower case. */
+/** The tokens that scorers remove from a caption. Does not contain `-lrb-`: brackets stay, in lower case. */
 const PUNCTUATION = new Set(["''", "'", '``', '`', '.', '?', '!', ',', ':', '-', '--', '...', ';']);
 
 /**
- * Shortcuts to what the rules find, for most of a caption: a word, or a mark that is dropped, before white space. Before
- * a full stop only words that are longer than any abbreviation are plain.
+ * Fast path for most of a caption, with the same result as the rules: a word, or a dropped punctuation mark, before
+ * whitespace. Before a period, only words longer than any abbreviation take it.
  */
 const PLAIN_WORD = /([A-Za-z]+)(?:[,;:!?]?|(?<=[A-Za-z]{8})\.)[ \n]/y;
 const PLAIN_MARK = /[.,;:!? \n](?=[ \n])/y;
-/** Whole words that the rules take apart. */
+/** Whole words that the rules split. */
 const TAKEN_APART = new Set(['cannot', 'gonna', 'wanna', 'gotta', 'lemme', 'gimme']);
 
 const NEEDED = [...new Set(RULES.flatMap(({ needs }) => needs ?? []))];
 
-/** Splits a caption unless it is split already. */
+/** Tokenizes a caption unless it is already tokenized. */
 export function tokenizeCaption(caption: string, { pretokenized = false }: TokenizeOptions): string {
   return pretokenized ? caption : ptbTokenize(caption);
 }
 
 /**
- * A caption's tokens as the caption scorers of the field see them: the Penn Treebank tokens of CoreNLP's PTBTokenizer
- * (`-preserveLines -lowerCase`), punctuation left out, one space between tokens.
+ * A caption's tokens as standard caption scorers see them: the Penn Treebank tokens of CoreNLP's PTBTokenizer
+ * (`-preserveLines -lowerCase`) without punctuation, separated by single spaces.
  *
  * British spelling becomes American before the case is dropped, so `grey` gives `gray` and `Grey` gives `grey`.
  * Brackets come out as `-lrb-`, `-rrb-`, slashes as `\/`; `!!` and `?!` stay, as only single marks are punctuation;
@@ -44,7 +44,7 @@ export function ptbTokenize(caption: string): string {
   const text = `${caption
     .replace(/[\r\n\v\f\u0085\u2028\u2029]/g, ' ')
     .replace(/\u00AD/g, '')
-    // Characters beyond 16 bits are unknown to the tokenizer, whatever they are; so is this one in their place.
+    // The tokenizer treats every character beyond 16 bits as unknown; so is their replacement.
     .replace(/[\u{10000}-\u{10FFFF}]/gu, '\uFFFE')}\n`;
   const lastNeeded = new Map(NEEDED.map((needed) => [needed, text.lastIndexOf(needed)]));
   const tokens: string[] = [];
@@ -58,7 +58,7 @@ export function ptbTokenize(caption: string): string {
 }
 
 interface Match {
-  /** Empty where the text holds none. */
+  /** Empty if the text contains none. */
   readonly token: string;
   readonly end: number;
 }

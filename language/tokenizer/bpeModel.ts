@@ -1,4 +1,4 @@
-/** @file The file format of a tokenizer trained here: `tokenizer.json`, one JSON object with everything in it. */
+/** @file The file format of tokenizers trained by tokenfuse: `tokenizer.json`, one self-contained JSON object. */
 import { z } from 'zod';
 import { expectation } from '#src/config';
 import { UserError } from '#src/errors';
@@ -6,16 +6,16 @@ import { readJson, writeJsonAtomic } from '#src/storage';
 import { GPT2_PATTERN } from './splitPattern.js';
 import { END_OF_TEXT, type Encoding } from './tokenizer.js';
 
-/** The most tokens a vocabulary trained here may have. */
+/** Maximum vocabulary size of a trained tokenizer. */
 export const MAX_VOCAB_SIZE = 1_000_000;
 
 const FORMAT_VERSION = 1;
 
-/** A byte-level BPE vocabulary. The end-of-text token takes the id after the last of `tokens`. */
+/** A byte-level BPE vocabulary. The end-of-text token has the id after the last of `tokens`. */
 export interface BpeModel {
   /** The split pattern; no token spans two of its matches. */
   readonly pattern: string;
-  /** Bytes of each token; its rank (the order of merging) and id is its index. All single bytes are among them. */
+  /** Bytes of each token, indexed by id, which is also its rank (merge order). Includes all single bytes. */
   readonly tokens: readonly Uint8Array[];
   /** SHA-256 over the SHA-256 (in hexadecimal) of each text trained on, in order. */
   readonly trainedOn: string;
@@ -47,11 +47,11 @@ export function writeBpeModel(path: string, model: BpeModel): void {
 /**
  * Reads a `tokenizer.json` and checks that every rank occurs once, without gaps, and every byte has a token.
  *
- * @throws UserError in one line naming the file and the first thing that does not fit
+ * @throws UserError, one line, naming the file and the first problem
  */
 export function readBpeModel(path: string): BpeModel {
   const fail = (why: string): never => {
-    throw new UserError(`${path}: not a usable tokenizer: ${why}; train it again with 'tokenfuse tokenizer train'`);
+    throw new UserError(`${path}: not a valid tokenizer: ${why}; train it again with 'tokenfuse tokenizer train'`);
   };
   const parsed = BpeFile.safeParse(readJson(path, 'tokenizer'));
   if (!parsed.success) {
@@ -88,11 +88,11 @@ export function readBpeModel(path: string): BpeModel {
   if (vocabSize !== ranks.length + 1) {
     return fail(`vocabSize: expected ${ranks.length + 1} (ranks and one special token), got ${vocabSize}`);
   }
-  // As many distinct ranks as places, all below the number of places: none is left empty.
+  // As many distinct ranks as slots, all below the number of slots: no slot is left empty.
   return { pattern, tokens: tokens as Buffer[], trainedOn };
 }
 
-/** A model in the form tiktoken loads. */
+/** A model in the form that tiktoken loads. */
 export function bpeEncoding(model: BpeModel): Encoding {
   return {
     name: `bpe-${model.tokens.length + 1}`,

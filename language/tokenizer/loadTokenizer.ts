@@ -35,7 +35,7 @@ interface ShippedEncoding {
  * Loads a tokenizer, without network access.
  *
  * @param options.baseDir the folder that a `bpe` path is relative to
- * @throws UserError when a tokenizer file is missing or does not hold together
+ * @throws UserError when a tokenizer file is missing or inconsistent
  */
 export function loadTokenizer(config: TokenizerConfig, options: { readonly baseDir: string }): Tokenizer {
   if (config.kind === 'bpe') return createTokenizer(bpeEncoding(readBpeModel(resolve(options.baseDir, config.path))));

@@ -1,4 +1,4 @@
-/** A pair of tokens as one number, ordered by the left id, then the right; exact for ids below 2^24. */
+/** A pair of tokens packed into one number, ordered by left id, then right id; exact for ids below 2^24. */
 export function pairKey(left: number, right: number): number {
   return left * 2 ** 24 + right;
 }
@@ -9,13 +9,13 @@ export function pairOfKey(key: number): [left: number, right: number] {
   return [(key - right) / 2 ** 24, right];
 }
 
-/** Pairs by frequency; equal frequencies by the lowest ids. */
+/** Pairs by frequency; ties by the lowest ids. */
 export interface PairQueue {
   push(key: number, count: number): void;
   pop(): { key: number; count: number } | undefined;
 }
 
-/** A binary heap of (pair, count) entries; a pair may be in it with several counts, and the caller drops stale ones. */
+/** A binary heap of (pair, count) entries; a pair can occur with several counts, and the caller drops stale entries. */
 export function createPairQueue(): PairQueue {
   const keys: number[] = [];
   const counts: number[] = [];

@@ -3,10 +3,10 @@
  * Source: the pattern of GPT-2's encoder, https://github.com/openai/gpt-2/blob/master/src/encoder.py.
  */
 
-/** GPT-2's split pattern as tiktoken (a Rust regex) reads it. */
+/** GPT-2's split pattern in tiktoken's (Rust) regex syntax. */
 export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-// JavaScript's \s has U+FEFF and lacks U+0085; Rust's is the Unicode property, so that is named here.
+// JavaScript's \s includes U+FEFF and lacks U+0085; Rust's \s is the Unicode property, which is used explicitly here.
 const WORDS = new RegExp(
   GPT2_PATTERN.replaceAll('[^\\s', '[^\\p{White_Space}')
     .replaceAll('\\s', '\\p{White_Space}')
@@ -14,7 +14,7 @@ const WORDS = new RegExp(
   'gu',
 );
 
-/** The words of a text by GPT-2's pattern, in order; joined they are the text. */
+/** The words of a text by GPT-2's pattern, in order; their concatenation is the text. */
 export function splitWords(text: string): string[] {
   return text.match(WORDS) ?? [];
 }

@@ -15,10 +15,10 @@ export function isJsonlFile(path: string): boolean {
 }
 
 /**
- * The documents of a text or JSONL file, each as pieces that encode one after the other to what the whole encodes to
- * (`textPieces`). Blank lines and empty documents are passed over. A document must be read before the next is asked for.
+ * The documents of a text or JSONL file, each as pieces whose separate encodings concatenate to that of the whole document
+ * (`textPieces`). Blank lines and empty documents are skipped. Consume each document before requesting the next.
  *
- * @throws UserError when the file is missing or not UTF-8, or (naming file and line) a JSONL line is not what it should be
+ * @throws UserError when the file is missing or not UTF-8, or (naming file and line) a JSONL line is invalid
  */
 export function* readTextDocuments(path: string, settings: DocumentSettings): Generator<Iterable<string>> {
   if (isJsonlFile(path)) {
@@ -43,7 +43,7 @@ export function* readTextDocuments(path: string, settings: DocumentSettings): Ge
   }
 }
 
-/** Lines without their ends (`\n` or `\r\n`). */
+/** Lines without line terminators (`\n` or `\r\n`). */
 function* textLines(chunks: Iterable<string>): Generator<string> {
   let pending: string[] = [];
   for (const chunk of chunks) {
@@ -72,7 +72,7 @@ function jsonlText(line: string, field: string, where: string): string {
   const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
   if (text === undefined) {
     const fields = Object.keys(value).slice(0, 8).join(', ') || 'none';
-    throw new UserError(`${where}: expected a field '${field}' with text, the line's fields are: ${fields}`);
+    throw new UserError(`${where}: expected a text field '${field}', got the fields: ${fields}`);
   }
   if (typeof text !== 'string') {
     throw new UserError(`${where}: expected field '${field}' to be a string, got ${JSON.stringify(text).slice(0, 40)}`);

@@ -5,7 +5,7 @@ import { UserError } from '#src/errors';
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * A UTF-8 text file as a stream of strings, without a byte-order mark; memory stays at one chunk.
+ * A UTF-8 text file as a stream of strings, without byte-order mark; keeps one chunk in memory.
  *
  * @throws UserError when the file is missing, unreadable or not UTF-8
  */
@@ -22,14 +22,14 @@ export function* readTextChunks(path: string): Generator<string> {
   yield decode();
 }
 
-/** SHA-256 of a file's bytes in hexadecimal, read as a stream. */
+/** SHA-256 of a file's bytes in hexadecimal, computed as a stream. */
 export function hashTextFile(path: string): string {
   const hash = createHash('sha256');
   for (const bytes of readChunks(path)) hash.update(bytes);
   return hash.digest('hex');
 }
 
-/** A file's bytes; the buffer is used again for the next chunk. */
+/** A file's bytes; the buffer is reused for the next chunk. */
 function* readChunks(path: string): Generator<Uint8Array> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   let descriptor: number | undefined;

@@ -1,12 +1,12 @@
 /**
- * A letter or digit, then white space or punctuation. Every supported split pattern (GPT-2, cl100k, o200k) ends a word
- * between the two and looks at nothing before the word it matches. The apostrophe is left out: o200k joins "it's".
+ * A letter or digit, then whitespace or punctuation. Every supported split pattern (GPT-2, cl100k, o200k) ends a word
+ * between the two and never looks behind the word it matches. The apostrophe is excluded: o200k joins "it's".
  */
 const WORD_END = /[\p{L}\p{N}](?=[\p{White_Space}\p{P}])(?!')/gu;
 
 /**
- * Regroups a stream of text into pieces that encode, one after the other, to exactly what the whole text encodes to: a text
- * is cut only where every supported split pattern ends a word. Text without such a place stays in one piece.
+ * Regroups a stream of text into pieces whose separate encodings concatenate to exactly that of the whole text: it is cut
+ * only where every supported split pattern ends a word. Text without such a position stays in one piece.
  *
  * @param minLength pieces are at least this long (UTF-16 units), except the last
  */
@@ -17,7 +17,7 @@ export function* textPieces(chunks: Iterable<string>, minLength = 1 << 18): Gene
     pending += chunk;
     if (pending.length < minLength) continue;
     const cut = lastWordEnd(pending, searched);
-    // The last three units are searched again: a match is at most a surrogate pair and the character it looks at.
+    // The last three units are searched again: a match spans at most a surrogate pair and a lookahead character.
     searched = Math.max(0, pending.length - 3);
     if (cut === undefined) continue;
     yield pending.slice(0, cut);
@@ -27,7 +27,7 @@ export function* textPieces(chunks: Iterable<string>, minLength = 1 << 18): Gene
   if (pending.length > 0) yield pending;
 }
 
-/** Where the last word of `text` that ends after `from` ends; searched from the back, since it is usually near. */
+/** End of the last word of `text` that ends after `from`; searched backwards, since it is usually close to the end. */
 function lastWordEnd(text: string, from: number): number | undefined {
   for (let span = 256; ; span *= 8) {
     const start = Math.max(from, text.length - span);

@@ -16,12 +16,12 @@ export interface Tokenizer {
   /** Ids of a text; special-token strings in it are ordinary text, a lone surrogate is encoded as U+FFFD. */
   encode(text: string): Int32Array;
   /**
-   * Text of ids; bytes that are not UTF-8 and ids the encoding leaves unused come out as U+FFFD.
+   * Text of ids; invalid UTF-8 and unused ids become U+FFFD.
    *
    * @throws RangeError when an id is outside [0, vocabSize)
    */
   decode(ids: ArrayLike<number>): string;
-  /** Frees the memory tiktoken holds; the tokenizer is unusable afterwards. */
+  /** Frees tiktoken's memory; the tokenizer cannot be used afterwards. */
   dispose(): void;
 }
 
@@ -62,7 +62,7 @@ export function createTokenizer(encoding: Encoding): Tokenizer {
       .digest('hex'),
     encode: (text) => Int32Array.from(tiktoken.encode_ordinary(text)),
     decode: (ids) => {
-      // tiktoken traps on an id it does not know and cannot be used again, so unused ids never reach it.
+      // tiktoken traps on unknown ids and is unusable afterwards, so unused ids are never passed to it.
       const parts: Uint8Array[] = [];
       let run: number[] = [];
       const flush = () => {

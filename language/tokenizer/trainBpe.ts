@@ -1,5 +1,5 @@
 /**
- * @file Byte-pair encoding over bytes: start from the 256 bytes and repeatedly make one token of the most frequent pair.
+ * @file Byte-level byte-pair encoding: start from the 256 bytes and repeatedly merge the most frequent pair into a token.
  * Sources: Sennrich et al. 2016 (https://aclanthology.org/P16-1162), bytes as in GPT-2 (Radford et al. 2019).
  */
 import { createHash } from 'node:crypto';
@@ -14,17 +14,17 @@ export interface TrainBpeOptions {
   /** Text files, or JSONL files (`.jsonl`, `.ndjson`). */
   readonly files?: readonly string[];
   readonly texts?: readonly string[];
-  /** Tokens wanted: 256 bytes, merges and the end-of-text token. */
+  /** Target vocabulary size: 256 bytes, merges and the end-of-text token. */
   readonly vocabSize: number;
-  /** A pair seen less often than this is never merged; 2 unless given. */
+  /** Pairs that occur less often are never merged. Default: 2. */
   readonly minFrequency?: number;
-  /** The field of JSONL lines that holds the text; `text` unless given. */
+  /** The JSONL field that contains the text. Default: `text`. */
   readonly field?: string;
 }
 
 /**
- * Trains a byte-level BPE on text split by GPT-2's pattern. The most frequent pair is merged first, equal ones by the
- * lowest ids, so equal text gives an equal model. Fewer tokens than `vocabSize` come out when no pair is frequent enough.
+ * Trains a byte-level BPE on text split by GPT-2's pattern. The most frequent pair is merged first, ties by the lowest ids,
+ * so equal text gives an equal model. The vocabulary is smaller than `vocabSize` if no pair is frequent enough.
  *
  * @throws ConfigError for a vocabSize or minFrequency out of range
  * @throws UserError for an unreadable file, or no text at all
@@ -107,14 +107,14 @@ function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, 
     if (top === undefined) break;
     const current = pairCounts.get(top.key) ?? 0;
     if (current !== top.count) {
-      // A count that fell is queued again as it is now; one that rose has been queued since.
+      // A count that decreased is queued again with its current value; one that increased is already queued.
       if (current > 0 && current < top.count) queue.push(top.key, current);
       continue;
     }
     if (current < minFrequency) break;
     const [left, right] = pairOfKey(top.key);
     const bytes = Buffer.concat([tokens[left], tokens[right]]);
-    // Two pairs can spell the same bytes ('a'+'bc', 'ab'+'c'); a token is its bytes, so they share one id.
+    // Two pairs can produce the same bytes ('a'+'bc', 'ab'+'c'); tokens are identified by their bytes, so they share an id.
     const spelling = bytes.toString('latin1');
     let merged = idOfBytes.get(spelling);
     if (merged === undefined) {
@@ -133,7 +133,7 @@ function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, 
   return tokens;
 }
 
-/** A word's ids with every `left, right` made one, from the left. */
+/** A word's ids with every `left, right` merged, from left to right. */
 function mergeInWord(ids: readonly number[], left: number, right: number, merged: number): number[] {
   const result: number[] = [];
   for (let i = 0; i < ids.length; i++) {

@@ -12,7 +12,7 @@ const COMMON_OPTIONS = {
 
 const COLUMNS = 80;
 
-/** A program: its commands, and what `--help` and `--version` say of it. */
+/** A program: its commands, and what `--help` and `--version` print. */
 export interface Program {
   readonly name: string;
   readonly version: string;
@@ -43,7 +43,8 @@ export async function runCli(program: Program, argv: readonly string[], streams:
     const message = error instanceof Error ? error.message : String(error);
     for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
     if (debug) for (let at = error; at instanceof Error; at = at.cause) streams.stderr.write(`${at.stack}\n`);
-    else if (!known) streams.stderr.write(`${program.name}: this is a defect; --debug shows where it happened\n`);
+    else if (!known)
+      streams.stderr.write(`${program.name}: this is a bug in ${program.name}; --debug shows the stack trace\n`);
     return known ? error.exitCode : 1;
   }
 }
@@ -172,7 +173,7 @@ function commandHelp(program: Program, command: Command): string {
   ].join('\n');
 }
 
-/** Names left, descriptions right and wrapped; a name too long for its column has a line of its own. */
+/** Names on the left, wrapped descriptions on the right; a name too long for its column gets its own line. */
 function twoColumns(entries: readonly (readonly [string, string])[]): string[] {
   const width = Math.min(28, Math.max(...entries.map(([left]) => left.length)));
   return entries.flatMap(([left, right]) => {

@@ -5,7 +5,7 @@ import { ConfigError, UserError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { type ConfigProblem, configProblems } from './configProblems.js';
 
-/** A parsed configuration and the folder that its relative paths start from. */
+/** A parsed configuration and the folder that its relative paths are resolved against. */
 export interface LoadedConfig<T> {
   readonly config: T;
   readonly path: string;
@@ -56,7 +56,7 @@ export function loadConfig<S extends z.ZodType>(
   return { config: result.data, path: file, baseDir: dirname(resolve(file)) };
 }
 
-/** Checks a value that did not come from a file (a checkpoint's own config, say). */
+/** Checks a value that does not come from a file, such as a checkpoint's own config. */
 export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (!result.success) {
@@ -114,7 +114,7 @@ function applyOverride(document: Document, override: string): void {
     document.setIn(keys, value.contents);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    // A name where a list wants a number, a file that holds no keys: the YAML library says which.
+    // The YAML library names the cause, such as a name used as a list index or a file without keys.
     throw new ConfigError(`--set ${override}: ${(error as Error).message.split('\n')[0]}`);
   }
 }

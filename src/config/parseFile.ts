@@ -5,7 +5,7 @@ import { UserError } from '#src/errors';
  * A value that passed the schema.
  *
  * @param schema whose messages name what is expected, such as 'an integer'
- * @param path the file it came from, for the error
+ * @param path the file that the value comes from, for the error message
  * @throws UserError `file: entry.field: expected ..., got ...` for the first problem, with the number of further ones
  */
 export function parseFile<T>(schema: z.ZodType<T>, value: unknown, path: string): T {

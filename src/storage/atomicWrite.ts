@@ -4,10 +4,10 @@ import { dirname } from 'node:path';
 import { UserError } from '#src/errors';
 
 /**
- * Writes a whole file aside, flushes it to disk and renames it into place: a reader (or a power cut) sees the old file
- * or the new one, never half of either. A failed write (full disk) leaves nothing behind.
+ * Writes to a temporary file, flushes it to disk and renames it into place: after a crash or for a concurrent reader, the
+ * file is either the old or the new one, never a partial one. A failed write (full disk) leaves nothing behind.
  *
- * @throws UserError naming the file when the disk refuses
+ * @throws UserError naming the file when writing fails
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): void {
   const aside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;

@@ -2,29 +2,29 @@ import { readFile } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** For small files the readFile of node:fs/promises takes twice the time of this one. */
+/** For small files, readFile of node:fs/promises takes twice as long as this one. */
 const readWhole = promisify(readFile);
 
-/** Bytes on disk: a whole file, or a member of an archive, which is read where it lies and never unpacked. */
+/** Bytes on disk: a whole file, or an archive member, which is read directly from the archive and never unpacked. */
 export interface ByteSource {
-  /** The file; of a member, the archive's path and the member's name, for messages. */
+  /** The file path; for a member, the archive's path and the member's name, for messages. */
   readonly path: string;
   readonly member?: ArchiveMember;
 }
 
-/** A stretch of an archive, in bytes. */
+/** A byte range of an archive. */
 export interface ArchiveMember {
   readonly archive: string;
   readonly offset: number;
   readonly length: number;
 }
 
-/** The file that holds the bytes. */
+/** The file that contains the bytes. */
 export function fileOf({ path, member }: ByteSource): string {
   return member?.archive ?? path;
 }
 
-/** Reads the bytes; a failure is the file system's own error, or one that says the archive ends too soon. */
+/** Reads the bytes; fails with the file system's own error, or with one that says the archive is truncated. */
 export async function readSource({ path, member }: ByteSource): Promise<Buffer> {
   if (member === undefined) return readWhole(path);
   const handle = await open(member.archive, 'r');

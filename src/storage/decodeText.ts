@@ -1,6 +1,6 @@
 import { UserError } from '#src/errors';
 
-/** Bytes as UTF-8 text. @param where the file they came from, for the error */
+/** Bytes as UTF-8 text. @param where the file that they come from, for the error message */
 export function decodeText(bytes: Uint8Array, where: string): string {
   try {
     return decode(bytes);

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
 import type { ArchiveMember, ByteSource } from './byteSource.js';
 
-/** A file's (or an archive member's) bytes; what cannot be read is one line that says which and what it was wanted for. */
+/** The bytes of a file or archive member; errors are one line that names the file and its purpose. */
 export function readBytes(source: string | ByteSource, purpose: string): Buffer {
   const { path, member } = typeof source === 'string' ? { path: source } : source;
   try {
@@ -30,17 +30,17 @@ function readMember({ archive, offset, length }: ArchiveMember): Buffer {
   }
 }
 
-/** A JSON file, parsed but not checked: pass it through a schema. */
+/** A JSON file, parsed but not validated: pass the result through a schema. */
 export function readJson(path: string, purpose: string): unknown {
   return parseJson(readBytes(path, purpose), path, purpose);
 }
 
-/** JSON bytes, parsed but not checked. */
+/** JSON bytes, parsed but not validated. */
 export function parseJson(bytes: Buffer, path: string, purpose: string): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    // The parser quotes what it stumbled over, control characters and all.
+    // The parser's message quotes the offending text, including control characters.
     const why = (error as Error).message.replace(/[\s\p{Cc}]+/gu, ' ');
     throw new UserError(`cannot read ${purpose} ${path}: not valid JSON (${why})`);
   }

@@ -3,9 +3,9 @@ import { writeFileAtomic } from './atomicWrite.js';
 import { readBytes } from './readFile.js';
 
 /**
- * Puts generated text into a file for people, between its lines `<!-- name:start -->` and `<!-- name:end -->`.
+ * Replaces the generated section of a hand-written file, between the lines `<!-- name:start -->` and `<!-- name:end -->`.
  *
- * @throws UserError when the file lacks one of them
+ * @throws UserError when one of the lines is missing
  */
 export function replaceSection(path: string, name: string, text: string): void {
   const before = readBytes(path, 'document').toString('utf8');

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
 import { writeFileAtomic } from './atomicWrite.js';
 
-/** Element types this project reads; it writes F32, I32 and U8. */
+/** Supported element types for reading; F32, I32 and U8 are written. */
 const BYTES_PER_ELEMENT = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const;
 export type SafetensorsDtype = keyof typeof BYTES_PER_ELEMENT;
 
@@ -33,9 +33,9 @@ export interface HostTensor {
 const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * Reads the header alone and checks it against the file: offsets inside the file, no overlap, sizes that fit shapes.
+ * Reads only the header and validates it: offsets inside the file, no overlap, sizes that match the shapes.
  *
- * @throws UserError on anything that does not fit, naming the tensor
+ * @throws UserError for the first problem, naming the tensor
  */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   const descriptor = openOrThrow(path);
@@ -44,8 +44,8 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     const fileBytes = status.size;
     const prefix = Buffer.alloc(8);
     const fail = (why: string): never => {
-      // Names come from the file and may hold line feeds.
-      throw new UserError(`${path}: not a usable safetensors file: ${why.replace(/\p{Cc}+/gu, ' ')}`);
+      // Names come from the file and may contain line feeds.
+      throw new UserError(`${path}: not a valid safetensors file: ${why.replace(/\p{Cc}+/gu, ' ')}`);
     };
     if (!status.isFile()) fail('it is not a regular file');
     if (readSync(descriptor, prefix, 0, 8, 0) < 8)
@@ -131,7 +131,7 @@ export function readTensorBytes(header: SafetensorsHeader, name: string): Uint8A
   }
 }
 
-/** Reads one tensor as float32 (any float type) or int32 (any integer type; an int64 beyond 2^31 is refused). */
+/** Reads one tensor as float32 (any float type) or int32 (any integer type; int64 values beyond 32 bits are rejected). */
 export function readTensor(header: SafetensorsHeader, name: string): HostTensor {
   const bytes = readTensorBytes(header, name);
   const { dtype, shape } = header.tensors.get(name) as TensorEntry;
@@ -149,7 +149,7 @@ export function readSafetensors(path: string): { tensors: Map<string, HostTensor
 /**
  * Writes tensors in name order, so that equal content gives equal bytes.
  *
- * @param metadata free strings, kept under `__metadata__`
+ * @param metadata arbitrary strings, stored under `__metadata__`
  */
 export function writeSafetensors(
   path: string,

@@ -1,5 +1,5 @@
 /**
- * @file Where the members of a tar archive lie. Reads POSIX ustar and pax headers (IEEE Std 1003.1, `pax`, "ustar
+ * @file Index of the members of a tar archive. Reads POSIX ustar and pax headers (IEEE Std 1003.1, `pax`, "ustar
  * Interchange Format" and "pax Extended Header") and GNU long names; the archive is never unpacked.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -8,17 +8,17 @@ import { UserError } from '#src/errors';
 /** A regular file of an archive. */
 export interface TarMember {
   readonly name: string;
-  /** First byte of its content in the archive. */
+  /** Offset of its content in the archive. */
   readonly offset: number;
   readonly length: number;
 }
 
 const BLOCK = 512;
 
-/** The longest pax header or GNU long name that is read: they hold names, not data. */
+/** Maximum size of a pax header or GNU long name: they contain names, not data. */
 const MAX_EXTENSION_BYTES = 2 ** 20;
 
-/** Read at a time, so that small members cost no read of their own. */
+/** Bytes per read, so that small members do not need separate reads. */
 const WINDOW_BYTES = 2 ** 13;
 
 const REFUSED_TYPES: Readonly<Record<string, string>> = {
@@ -32,10 +32,10 @@ const REFUSED_TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The regular files of a tar archive in their order, from one pass over its headers; folders are passed over.
+ * The regular files of a tar archive in order, from one pass over its headers; folders are skipped.
  *
- * @throws UserError for a compressed, damaged or truncated archive, a link or device, a name that is absolute or leads
- *   out of the archive, a name used twice
+ * @throws UserError for a compressed, damaged or truncated archive, a link or device, a name that is absolute or escapes
+ *   the archive, a duplicate name
  */
 export function readTarIndex(path: string): TarMember[] {
   let descriptor: number;
@@ -54,7 +54,7 @@ export function readTarIndex(path: string): TarMember[] {
   }
 }
 
-/** Bytes [position, position + length) of the file, fewer where it ends; valid until the next call. */
+/** Bytes [position, position + length) of the file, fewer at its end; valid until the next call. */
 type ReadAt = (position: number, length: number) => Buffer;
 
 function windowOn(descriptor: number): ReadAt {
@@ -93,19 +93,19 @@ function scan(path: string, fileBytes: number, readAt: ReadAt): TarMember[] {
     const header = readAt(position, BLOCK);
     const at = position;
     const fail = (why: string): never => {
-      throw new UserError(`${path}: not a usable tar archive: at byte ${at}: ${why}`);
+      throw new UserError(`${path}: not a valid tar archive: at byte ${at}: ${why}`);
     };
     if (header.length < BLOCK) {
       const compressed = at === 0 && header.length > 2 && compression(header);
-      if (compressed) fail(`it is compressed with ${compressed}; expected a plain tar, uncompress it`);
-      fail(`expected a header of ${BLOCK} bytes or the end mark, got ${header.length} bytes; it was cut off`);
+      if (compressed) fail(`it is compressed with ${compressed}; decompress it first: expected a plain tar`);
+      fail(`expected a header of ${BLOCK} bytes or the end mark, got ${header.length} bytes; the archive is truncated`);
     }
     if (isZero(header)) {
       checkRest(position, fileBytes, readAt, fail);
       return members;
     }
     const compressed = at === 0 && compression(header);
-    if (compressed) fail(`it is compressed with ${compressed}; expected a plain tar, uncompress it`);
+    if (compressed) fail(`it is compressed with ${compressed}; decompress it first: expected a plain tar`);
     if (checksum(header) !== numberField(header, 148, 8)) fail('the checksum of the header does not fit');
 
     const type = String.fromCharCode(header[156] || 0x30);
@@ -114,7 +114,7 @@ function scan(path: string, fileBytes: number, readAt: ReadAt): TarMember[] {
     if (!Number.isSafeInteger(length) || length < 0) fail('its size is not a number of bytes');
     const offset = position + BLOCK;
     if (offset + length > fileBytes) {
-      fail(`it holds ${length} bytes, the archive has ${fileBytes - offset} more; it was cut off`);
+      fail(`it holds ${length} bytes, the archive has ${fileBytes - offset} more; the archive is truncated`);
     }
     position = offset + Math.ceil(length / BLOCK) * BLOCK;
 
@@ -125,17 +125,19 @@ function scan(path: string, fileBytes: number, readAt: ReadAt): TarMember[] {
       const content = readAt(offset, length);
       if (type === 'g') shared = { ...shared, ...paxFields(content, fail) };
       else if (type === 'x') own = { ...own, ...paxFields(content, fail) };
-      // The name of a link's target (K) does not matter: links are refused.
+      // The name of a link's target (K) does not matter: links are rejected.
       else if (type === 'L') own = { ...own, path: textField(content, 0, length) };
       continue;
     }
     const name = own.path ?? shared.path ?? headerName(header);
     own = {};
     const shown = JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name);
-    // Before ustar a folder was a file whose name ends in a slash.
+    // Before ustar, a folder was a file whose name ends in a slash.
     if (type === '5' || (type === '0' && name.endsWith('/'))) continue;
     if (type !== '0' && type !== '7') {
-      fail(`${shown} is ${REFUSED_TYPES[type] ?? `of unknown type ${JSON.stringify(type)}`}; expected files alone`);
+      fail(
+        `${shown} is ${REFUSED_TYPES[type] ?? `of unknown type ${JSON.stringify(type)}`}; expected only regular files`,
+      );
     }
     const unsafe = whyUnsafe(name);
     if (unsafe) fail(`the name ${shown} ${unsafe}; expected a path inside the archive`);
@@ -151,7 +153,7 @@ interface PaxFields {
   readonly size?: number;
 }
 
-/** Records `length key=value\n`, the length in bytes and counting itself; others than path and size are passed over. */
+/** Records `length key=value\n`, the length in bytes including itself; keys other than path and size are ignored. */
 function paxFields(content: Buffer, fail: (why: string) => never): PaxFields {
   const fields: { path?: string; size?: number } = {};
   for (let at = 0; at < content.length; ) {
@@ -189,7 +191,7 @@ function textField(bytes: Buffer, offset: number, length: number): string {
   return bytes.toString('utf8', offset, zero < 0 || zero > offset + length ? offset + length : zero);
 }
 
-/** Octal digits ended by a blank or zero, or (GNU) a big-endian number after a byte 0x80; NaN when it is neither. */
+/** Octal digits terminated by a blank or zero, or (GNU) a big-endian number after a byte 0x80; NaN for anything else. */
 function numberField(header: Buffer, offset: number, length: number): number {
   if (header[offset] === 0x80) {
     return header.subarray(offset + 1, offset + length).reduce((value, byte) => value * 256 + byte, 0);
@@ -198,7 +200,7 @@ function numberField(header: Buffer, offset: number, length: number): number {
   return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
 }
 
-/** Sum of the header's bytes, those of the checksum counted as blanks. */
+/** Sum of the header's bytes, with the checksum field counted as blanks. */
 function checksum(header: Buffer): number {
   let sum = 8 * 0x20;
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i];
@@ -222,11 +224,11 @@ function compression(header: Buffer): string | undefined {
   return undefined;
 }
 
-/** After the end mark only zeros may follow: a second archive behind it would be lost without a word. */
+/** Only zeros may follow the end mark: a second archive after it would be lost silently. */
 function checkRest(position: number, fileBytes: number, readAt: ReadAt, fail: (why: string) => never): void {
   for (let at = position; at < fileBytes; at += WINDOW_BYTES) {
     if (isZero(readAt(at, Math.min(WINDOW_BYTES, fileBytes - at)))) continue;
-    fail('data behind the end mark; expected one archive a file');
+    fail('data after the end mark; expected one archive per file');
   }
 }
 

@@ -1,6 +1,6 @@
 import { UserError } from '#src/errors';
 
-/** Runs `work` on the file at `path`; what the disk refuses becomes one line that names the file. */
+/** Runs `work` on the file at `path` and turns disk errors into a one-line UserError that names the file. */
 export function orDiskRefusal<T>(path: string, work: () => T): T {
   try {
     return work();

@@ -3,23 +3,23 @@ import type { Output } from '#src/cli';
 import { type ProgressFigures, type ProgressState, progressBar, progressText } from './progressLine.js';
 
 export interface ProgressOptions {
-  /** Steps of the whole run. */
+  /** Total number of steps. */
   readonly total: number;
-  /** Steps done before, in a resumed run. */
+  /** Steps already completed, in a resumed run. */
   readonly start: number;
   readonly label: string;
   readonly unit: ProgressState['unit'];
   readonly output: Output;
-  /** Where a bar is drawn; stderr by default, so that stdout holds results only. */
+  /** Output stream. Default: stderr, so that stdout contains only results. */
   readonly stream?: NodeJS.WriteStream;
-  /** Milliseconds, for the remaining time and the pace of plain lines; `Date.now` by default. */
+  /** Clock in milliseconds, for the remaining time and the rate of plain lines. Default: `Date.now`. */
   readonly now?: () => number;
 }
 
 export interface Progress {
-  /** Tells of `step` steps done. */
+  /** Reports that `step` steps are done. */
   update(step: number, figures: ProgressFigures): void;
-  /** Shows the last state and stops; call it in a `finally`, since a bar keeps the process alive until then. */
+  /** Shows the last state and stops; call it in a `finally`, because a bar keeps the process alive until then. */
   done(): void;
 }
 
@@ -27,8 +27,8 @@ const MAX_COLUMNS = 80;
 const PLAIN_LINE_MS = 10_000;
 
 /**
- * Shows how far a run is: a bar of at most 80 columns on a terminal; elsewhere a line for the first update, one at most
- * every ten seconds, and one for the last. The remaining time is that of the steps since `start` at their mean pace.
+ * Shows the progress of a run: on a terminal, a bar of at most 80 columns; elsewhere, a line for the first update, at most
+ * one every ten seconds, and one for the last. The remaining time is extrapolated from the mean rate since `start`.
  */
 export function createProgress(options: ProgressOptions): Progress {
   const { total, start, label, unit, output } = options;
@@ -44,11 +44,11 @@ export function createProgress(options: ProgressOptions): Progress {
 
   if (output.interactive && stream.isTTY) {
     const bar = new cliProgress.SingleBar({
-      // One column stays free: in the last one, some terminals break the line.
+      // One column stays free: some terminals wrap after the last one.
       format: (_options, params) => progressBar(state, Math.min(MAX_COLUMNS, params.maxWidth) - 1),
       stream,
       fps: 5,
-      // Leaves the terminal's settings alone: nothing has to be restored after a kill.
+      // Does not change terminal settings, so nothing has to be restored after a kill.
       linewrap: true,
     });
     bar.start(total, start);

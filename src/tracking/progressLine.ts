@@ -1,9 +1,9 @@
-/** @file One line about a run in progress, the same words for a terminal (with a bar) and for a log (without). */
+/** @file A progress line, with the same text for a terminal (with a bar) and for a log (without). */
 
 export interface ProgressFigures {
   readonly loss?: number;
   readonly unitsPerSecond?: number;
-  /** Further numbers, shown by name where there is room. */
+  /** Further metrics, shown by name if there is room. */
   readonly [name: string]: number | undefined;
 }
 
@@ -27,8 +27,8 @@ export function progressText(state: ProgressState): string {
 }
 
 /**
- * `vision [=====-----] 120/2000 loss 1.234 12.3k images/s ETA 3:20` in at most `width` columns: the bar takes the room
- * that is left, further figures give way to it, and what still does not fit is cut.
+ * `vision [=====-----] 120/2000 loss 1.234 12.3k images/s ETA 3:20` in at most `width` columns: the bar fills the
+ * remaining space, further metrics are dropped to make room for it, and whatever still does not fit is cut.
  */
 export function progressBar(state: ProgressState, width: number): string {
   const figures = figureTexts(state);
@@ -46,7 +46,7 @@ function share({ step, total }: ProgressState): number {
   return total === 0 ? 1 : Math.min(1, step / total);
 }
 
-/** Loss and rate first, then the further figures, which may be dropped from the end. */
+/** Loss and rate first, then the further metrics, which can be dropped from the end. */
 function figureTexts({ figures, unit }: ProgressState): string[] {
   const texts: string[] = [];
   if (figures.loss !== undefined) texts.push(`loss ${formatFigure(figures.loss)}`);
@@ -75,7 +75,7 @@ function formatFigure(value: number): string {
   return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(1) : value.toPrecision(4);
 }
 
-/** Three significant digits and a thousands letter, so that its width hardly changes. */
+/** Three significant digits and a thousands suffix, so that the width is nearly constant. */
 function formatRate(value: number): string {
   for (const [unit, letter] of [
     [1e9, 'G'],

@@ -1,6 +1,6 @@
 /**
- * @file Numbers by step as JSON lines, `{"step":3,"train/loss":1.25}`: one line per call, appended whole. JSON has no
- * NaN and no infinities; they are written as the strings "NaN", "Infinity" and "-Infinity".
+ * @file Metrics by step as JSON lines, `{"step":3,"train/loss":1.25}`: one line per call, appended atomically. JSON has no
+ * NaN or infinities; they are written as the strings "NaN", "Infinity" and "-Infinity".
  */
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,12 +15,12 @@ export interface StepEntry {
 
 export interface StepLines {
   append(entry: StepEntry): void;
-  /** Waits until every line is on the disk. */
+  /** Flushes all lines to disk. */
   flush(): void;
   close(): void;
 }
 
-/** Opens a file for appending, and makes it and its folder when missing. @throws UserError when the disk refuses */
+/** Opens a file for appending; creates it and its folder if missing. @throws UserError when writing fails */
 export function openStepLines(path: string): StepLines {
   const descriptor = orDiskRefusal(path, () => {
     mkdirSync(dirname(path), { recursive: true });
@@ -38,17 +38,17 @@ function appendWhole(descriptor: number, line: Buffer): void {
   try {
     for (let offset = 0; offset < line.length; ) offset += writeSync(descriptor, line, offset);
   } catch (error) {
-    // A full disk may have taken half the line.
+    // A full disk may have written half of the line.
     try {
       ftruncateSync(descriptor, sizeBefore);
     } catch {
-      // Readers skip a torn last line; why the write failed is the news.
+      // Readers skip a truncated last line; the original write error matters more.
     }
     throw error;
   }
 }
 
-/** @throws Error on a step that is no integer >= 0, and on a tag that is empty or 'step' */
+/** @throws Error for a step that is not an integer >= 0, and for a tag that is empty or 'step' */
 export function encodeStepEntry({ step, values }: StepEntry): string {
   if (!Number.isSafeInteger(step) || step < 0) throw new Error(`step: expected an integer >= 0, got ${step}`);
   const line: Record<string, number | string> = { step };
@@ -60,7 +60,7 @@ export function encodeStepEntry({ step, values }: StepEntry): string {
 }
 
 /**
- * Reads every entry in order. A last line cut short by a kill is left out.
+ * Reads every entry in order. A last line truncated by a kill is skipped.
  *
  * @throws UserError when the file is missing, or a line before the last is not an entry, naming the line
  */
@@ -69,8 +69,8 @@ export function readStepLines(path: string): StepEntry[] {
 }
 
 /**
- * Drops the entries after a step and a last line cut short; the kept lines stay the same to the byte. A missing file
- * holds nothing to drop.
+ * Drops the entries after a step, and a truncated last line; the kept lines are unchanged byte for byte. Does nothing if
+ * the file is missing.
  *
  * @throws UserError when a line before the last is not an entry
  */
@@ -90,7 +90,7 @@ function wholeLines(path: string): { line: string; entry: StepEntry }[] {
     }
     return { line, entry };
   });
-  // Only the line feed may be missing: the closing brace says that the entry is whole.
+  // Only the line feed may be missing: the closing brace shows that the entry is complete.
   const unterminated = last === undefined ? undefined : parseEntry(last);
   if (last !== undefined && unterminated !== undefined) whole.push({ line: last, entry: unterminated });
   return whole;

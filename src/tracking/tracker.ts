@@ -8,37 +8,37 @@ import { keepStepLinesUntil, openStepLines, readStepLines, type StepEntry } from
 export interface TrackerOptions {
   readonly runDir: string;
   /**
-   * Continue the run in `runDir` from this step: entries of later steps are dropped, then new ones appended. -1 drops
-   * all of them, for a run that was killed before its first checkpoint. Without it the run is new.
+   * Resume the run in `runDir` from this step: entries of later steps are dropped and new ones appended. -1 drops all
+   * entries, for a run that was killed before its first checkpoint. Default: start a new run.
    */
   readonly resumeStep?: number;
 }
 
 export interface Tracker {
   /**
-   * Appends one line to metrics.jsonl and one event with the same tags, step and values. Values are rounded to float32,
-   * so that both hold equal numbers. Pass only what a repeated run gives again: no times, no rates.
+   * Appends one line to metrics.jsonl and one event with the same tags, step and values. Values are rounded to float32, so
+   * that both contain equal numbers. Pass only reproducible values: no times, no rates.
    *
-   * @throws UserError when the disk refuses
+   * @throws UserError when writing fails
    */
   log(step: number, values: Readonly<Record<string, number>>): void;
-  /** Appends one line to timing.jsonl: seconds, rates, whatever differs from run to run. */
+  /** Appends one line to timing.jsonl: times, rates and other values that differ between runs. */
   timing(step: number, values: Readonly<Record<string, number>>): void;
-  /** Waits until everything logged is on the disk; call it before a checkpoint of the same step is put in place. */
+  /** Flushes everything to disk; call it before a checkpoint of the same step is published. */
   flush(): void;
-  /** `flush`, then closes the files; calling it again does nothing. */
+  /** Flushes and closes the files; further calls do nothing. */
   close(): void;
 }
 
 /**
- * Opens the records of a run: `metrics.jsonl` (deterministic), `timing.jsonl` (not), and a TensorBoard event file under
- * `events/`.
+ * Opens the logs of a run: `metrics.jsonl` (deterministic), `timing.jsonl` (not deterministic), and a TensorBoard event file
+ * under `events/`.
  *
- * A run that is killed and resumed from a checkpoint at step S ends with the same bytes in metrics.jsonl as one that was
- * not, provided that it logs the same values again from S + 1 on.
+ * A run that is killed and resumed from a checkpoint at step S produces the same bytes in metrics.jsonl as an uninterrupted
+ * one, provided that it logs the same values from S + 1 on.
  *
- * @throws UserError when a new run would mix with an old one, when records to resume from are damaged, or when the disk
- *   refuses
+ * @throws UserError when a new run would mix with an old one, when the logs to resume from are damaged, or when writing
+ *   fails
  */
 export function createTracker(options: TrackerOptions): Tracker {
   const { runDir, resumeStep } = options;
@@ -49,7 +49,9 @@ export function createTracker(options: TrackerOptions): Tracker {
 
   if (resumeStep === undefined) {
     if (existsSync(metricsPath) || existsSync(timingPath) || eventFiles.length > 0) {
-      throw new UserError(`${runDir}: expected no earlier run in it, got one: resume it or choose another folder`);
+      throw new UserError(
+        `${runDir}: expected a new run directory, got one with an earlier run: resume it or choose another folder`,
+      );
     }
   } else {
     keepStepLinesUntil(metricsPath, resumeStep);
@@ -88,7 +90,7 @@ export function createTracker(options: TrackerOptions): Tracker {
 }
 
 /**
- * Reads metrics.jsonl of a run, in the order in which it was logged.
+ * Reads metrics.jsonl of a run, in logging order.
  *
  * @throws UserError when it is missing or damaged before its last line
  */

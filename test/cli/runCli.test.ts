@@ -124,7 +124,7 @@ describe('exit codes', () => {
     const { code, stderr } = await run([failing(new TypeError('x is not a function'))], 'merge');
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'tokenfuse: x is not a function\ntokenfuse: this is a defect; --debug shows where it happened\n',
+      'tokenfuse: x is not a function\ntokenfuse: this is a bug in tokenfuse; --debug shows the stack trace\n',
     );
   });
 

@@ -160,10 +160,10 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     for (const checkpoint of ['vision', 'merged']) makeLie(join(folder, checkpoint));
     const recipe = writeExperiment(folder, tinyRecipe());
     const merging = await refusal(['merge', recipe, '--out', 'joined'], folder, 2);
-    expect(merging).toMatch(/vision: .*model\.safetensors: not a usable safetensors file/);
+    expect(merging).toMatch(/vision: .*model\.safetensors: not a valid safetensors file/);
     expect(existsSync(join(folder, 'joined'))).toBe(false);
     const image = join('images', 'red.png');
-    expect(await refusal(['caption', 'merged', image], folder, 1)).toContain('not a usable safetensors file');
+    expect(await refusal(['caption', 'merged', image], folder, 1)).toContain('not a valid safetensors file');
   });
 
   it('union of backbones of different width', async () => {

@@ -51,7 +51,7 @@ describe('tokenfuse compare', () => {
     const folder = prepared();
     const references = ['--references', 'captions.json'];
     expect(await refusal(['compare', 'a.json', 'fewer.json', ...references], folder, 1)).toContain(
-      'to caption the same images, got 1 in the first alone (3)',
+      'to caption the same images, got 1 only in the first (3)',
     );
     expect(await refusal(['compare', 'a.json', 'b.json'], folder, 2)).toContain('expected --references');
     expect(await refusal(['compare', 'a.json', 'b.json', ...references, '--samples', '0'], folder, 2)).toContain(

@@ -10,7 +10,7 @@ import { tinyAlignment } from '../support/tinyAlign.js';
 import { writeTinyBackbones } from '../support/tinyBackbones.js';
 import { writeTinyCaptions } from '../support/tinyCaptions.js';
 import { tinyRecipe } from '../support/tinyJointModel.js';
-import { refusal, tokenfuse, writeExperiment } from '../support/tokenfuse.js';
+import { refusal, tokenfuseProcess, writeExperiment } from '../support/tokenfuse.js';
 
 describe('--plugin', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tokenfuse-'));
@@ -30,17 +30,17 @@ describe('--plugin', () => {
 
   it('makes a TypeScript file’s method known to merge, align and caption', { timeout: 120_000 }, async () => {
     const engine = ['--engine', 'wasm'];
-    const merge = await tokenfuse(['merge', 'merge.yaml', ...plugin], folder);
+    const merge = await tokenfuseProcess(['merge', 'merge.yaml', ...plugin], folder);
     expect(merge.code, merge.stderr).toBe(0);
     expect(merge.stdout).toContain('sharedBridge');
-    const unknown = await refusal(['caption', 'merged', 'images', ...engine], folder, 2);
+    const unknown = await refusal(['caption', 'merged', 'images', ...engine], folder, 2, tokenfuseProcess);
     expect(unknown).toContain("model.json: 'fusion.method': expected routed, grouped, union, crossAttention, prefix;");
     expect(unknown).toContain("got 'sharedBridge'; --plugin <file> registers a method of your own");
-    const align = await tokenfuse(['align', 'align.yaml', ...plugin, ...engine], folder);
+    const align = await tokenfuseProcess(['align', 'align.yaml', ...plugin, ...engine], folder);
     expect(align.code, align.stderr).toBe(0);
     expect(align.stdout).toMatch(/gates +4 +0\n/);
     const words = ['caption', 'align', 'images', '--max-tokens', '4', '--json', ...plugin, ...engine];
-    const caption = await tokenfuse(words, folder);
+    const caption = await tokenfuseProcess(words, folder);
     expect(caption.code, caption.stderr).toBe(0);
     expect(JSON.parse(caption.stdout).predictions).toHaveLength(8);
   });
@@ -49,7 +49,7 @@ describe('--plugin', () => {
     const module = (name: string) => pathToFileURL(join(import.meta.dirname, '../../dist/experiments', name)).href;
     const script = `
       const { loadPlugins } = await import('${module('plugins.js')}');
-      const { startChild } = await import('${module('stages/index.js')}');
+      const { startChild } = await import('${module('stages/childProcess.js')}');
       await loadPlugins([${JSON.stringify(example)}]);
       const output = { line: () => undefined, interactive: false };
       const words = ['merge', 'merge.yaml', '--out', 'by-child'];
@@ -69,6 +69,8 @@ describe('--plugin', () => {
   ])('refuses in one line %s', async (name, text, message) => {
     if (text !== undefined) writeFileSync(join(folder, name), text);
     const exitCode = message.startsWith('--plugin:') ? 2 : 1;
-    expect(await refusal(['merge', 'merge.yaml', '--plugin', name], folder, exitCode)).toContain(message);
+    expect(await refusal(['merge', 'merge.yaml', '--plugin', name], folder, exitCode, tokenfuseProcess)).toContain(
+      message,
+    );
   });
 });

@@ -89,9 +89,9 @@ describe('tokenfuse score', () => {
 
   it.each([
     ['a bad sample count', ['--samples', '0'], 2, /--samples: expected a whole number from 1, got '0'/],
-    ['a bad file name', ['--per-image', 'x.txt'], 2, /--per-image: expected a name that ends in \.csv or \.json/],
+    ['a bad file name', ['--per-image', 'x.txt'], 2, /--per-image: expected a file name ending in \.csv or \.json/],
     ['a missing idf file', ['--idf', 'none.json'], 1, /cannot read document frequencies none\.json: no such file/],
-    ['a missing jar', ['--meteor-jar', 'none.jar'], 1, /METEOR: expected its jar at .*none\.jar, got nothing there/],
+    ['a missing jar', ['--meteor-jar', 'none.jar'], 1, /METEOR: expected its jar at .*none\.jar, got no such file/],
   ] as const)('refuses %s in one line', async (_what, words, exitCode, message) => {
     const { code, stderr } = await score(writeSet(), ...words);
     expect(stderr).toMatch(/^tokenfuse: [^\n]+\n$/);

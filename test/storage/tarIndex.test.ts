@@ -115,7 +115,7 @@ describe('readTarIndex', () => {
     ['a way out in a GNU name', { name: '../b.txt', dialect: 'gnu' }, /leads out of it/],
     ['an empty name', { name: '' }, /the name "" is empty/],
     ['a line end in a name', { name: 'a\nb' }, /holds a control character/],
-    ['a symbolic link', { name: 'a', type: '2' }, /"a" is a symbolic link; expected files alone/],
+    ['a symbolic link', { name: 'a', type: '2' }, /"a" is a symbolic link; expected only regular files/],
     ['a hard link', { name: 'a', type: '1' }, /"a" is a hard link/],
     ['a device', { name: 'a', type: '3' }, /"a" is a character device/],
     ['a sparse file', { name: 'a', type: 'S' }, /"a" is a sparse file/],
@@ -135,7 +135,7 @@ describe('readTarIndex', () => {
   ])('refuses %s', (_name, file, message) => {
     const path = write(tarBytes([{ name: 'fine.txt', content: 'fine' }, file]));
     expect(userErrorLine(() => readTarIndex(path))).toMatch(message);
-    expect(userErrorLine(() => readTarIndex(path))).toContain(`${path}: not a usable tar archive: at byte `);
+    expect(userErrorLine(() => readTarIndex(path))).toContain(`${path}: not a valid tar archive: at byte `);
   });
 
   it.skipIf(!hasGnuTar)('refuses a link as the tar command writes it', () => {
@@ -159,20 +159,20 @@ describe('readTarIndex', () => {
     // The end mark is two blocks of zeros; the first of them says enough.
     for (let length = 0; length < whole.length - 512; length += 64) {
       writeFileSync(path, whole.subarray(0, length));
-      expect(userErrorLine(() => readTarIndex(path))).toMatch(/it was cut off|holds \d+ bytes/);
+      expect(userErrorLine(() => readTarIndex(path))).toMatch(/the archive is truncated|holds \d+ bytes/);
     }
   });
 
   it('refuses a second archive behind the first, which would be lost', () => {
     const one = tarBytes([{ name: 'a.txt', content: 'a' }]);
     expect(userErrorLine(() => readTarIndex(write(Buffer.concat([one, Buffer.alloc(10240), one]))))).toContain(
-      'data behind the end mark',
+      'data after the end mark',
     );
   });
 
   it('names the compression of a compressed archive', () => {
     const path = write(Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), Buffer.alloc(1000, 7)]));
-    expect(userErrorLine(() => readTarIndex(path))).toContain('compressed with gzip; expected a plain tar');
+    expect(userErrorLine(() => readTarIndex(path))).toContain('compressed with gzip; decompress it first');
   });
 
   it('refuses text, a folder, and nothing', () => {

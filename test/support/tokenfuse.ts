@@ -53,8 +53,13 @@ export async function tokenfuse(words: readonly string[], cwd: string): Promise<
 }
 
 /** The one line by which a command refuses; more lines, a stack or another exit code fail the test. */
-export async function refusal(words: readonly string[], cwd: string, exitCode: 1 | 2): Promise<string> {
-  const { code, stderr } = await tokenfuse(words, cwd);
+export async function refusal(
+  words: readonly string[],
+  cwd: string,
+  exitCode: 1 | 2,
+  run: typeof tokenfuse = tokenfuse,
+): Promise<string> {
+  const { code, stderr } = await run(words, cwd);
   expect(stderr).toMatch(/^tokenfuse: [^\n]+\n$/);
   expect(code).toBe(exitCode);
   return stderr.trimEnd();

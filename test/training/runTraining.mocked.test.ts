@@ -207,7 +207,7 @@ describe('a run', () => {
   it('refuses a folder that holds another run', async () => {
     const runDir = temporaryFolder();
     await train(regression(), runDir, {});
-    expect(await rejectedLine(train(regression(), runDir, {}))).toContain('expected no earlier run');
+    expect(await rejectedLine(train(regression(), runDir, {}))).toContain('expected a new run directory');
   });
 });
 

@@ -40,12 +40,12 @@ export interface Augmentation {
   readonly contrast: number;
 }
 
-/** @throws ConfigError when the changes do not suit the images or would make their labels false */
+/** @throws ConfigError when an augmentation does not fit the images or would invalidate their labels */
 export function checkAugment(augment: AugmentConfig, images: { imageSize: number; grid?: LabelGrid }): void {
   const { randomCrop } = augment;
   if (randomCrop === undefined) return;
   if (images.grid !== undefined) {
-    throw new ConfigError('augment.randomCrop: a shifted image no longer fits its grid labels; leave it out');
+    throw new ConfigError('augment.randomCrop: a shifted image no longer matches its grid labels; remove it');
   }
   if (randomCrop.padding >= images.imageSize) {
     throw new ConfigError(
@@ -54,7 +54,7 @@ export function checkAugment(augment: AugmentConfig, images: { imageSize: number
   }
 }
 
-/** Draws the changes for one image. All are drawn whatever is on, so switching one does not change the others. */
+/** Samples the augmentations of one image. All are always sampled, so that toggling one does not change the others. */
 export function drawAugmentation(augment: AugmentConfig, random: Random): Augmentation {
   const padding = augment.randomCrop?.padding ?? 0;
   const factor = (range: number): number => 1 + range * (2 * random.uniform() - 1);
@@ -68,8 +68,8 @@ export function drawAugmentation(augment: AugmentConfig, random: Random): Augmen
 }
 
 /**
- * Writes bytes [imageSize, imageSize, 3] as floats in [-1, 1] (v / 127.5 - 1) to `into`, from `offset` on, with the changes
- * of `augmentation` on the way.
+ * Converts bytes [imageSize, imageSize, 3] to floats in [-1, 1] (v / 127.5 - 1), applies `augmentation`, and writes the result
+ * to `into` at `offset`.
  */
 export function writePixelValues(
   bytes: Uint8Array,

@@ -4,9 +4,9 @@ import { assertFolder, listFolder, listImageFolder } from './imageFolder.js';
 import type { ImageEntry, LabelledImages } from './labelledImages.js';
 
 /**
- * Images in one folder per class: classes are numbered in name order, and a class folder may have folders of its own.
+ * Images in one folder per class: classes are indexed in name order, and class folders may have subfolders.
  *
- * @throws UserError when the folder is missing, has no folders in it, or one of them holds no image
+ * @throws UserError when the folder is missing, has no subfolders, or one of them contains no image
  */
 export function listClassFolders(folder: string): LabelledImages {
   assertFolder(folder);

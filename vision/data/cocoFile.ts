@@ -19,10 +19,10 @@ const Annotations = z.array(z.object({ image_id: Id, category_id: Id.optional(),
 
 /**
  * The images of a COCO-style file with the labels that `requirement` asks for: `attributes` gives a 0/1 vector per
- * image with one place per category in file order, `grid` gives cells, and attributes as well where there are categories.
- * Captions, boxes and everything else in the file are passed over.
+ * image with one entry per category in file order, `grid` gives cells, plus attributes if there are categories. Captions,
+ * boxes and all other fields are ignored.
  *
- * @param imageFolder default: the `images` folder beside the file if there is one, else the file's own folder
+ * @param imageFolder default: the `images` folder next to the file if there is one, else the file's own folder
  * @throws UserError naming file, entry and field
  */
 export function readCocoFile(
@@ -73,7 +73,7 @@ function readAttributes(
     }
     const category = categoryIndex.get(categoryId);
     if (category === undefined) {
-      throw new UserError(`${where}.category_id: unknown category ${show(categoryId)}, 'categories' has no such id`);
+      throw new UserError(`${where}.category_id: expected the id of an entry of categories, got ${show(categoryId)}`);
     }
     attributes[image * categories.length + category] = 1;
   }
@@ -95,7 +95,7 @@ function readGrid(
   return { grid, cells };
 }
 
-/** Position by `field`, which must differ from item to item. */
+/** Position by `field`, which must be unique. */
 function uniqueIndex<Field extends string, Value extends string | number>(
   items: readonly Readonly<Record<Field, Value>>[],
   field: Field,
@@ -106,7 +106,7 @@ function uniqueIndex<Field extends string, Value extends string | number>(
     const first = index.get(item[field]);
     if (first !== undefined) {
       throw new UserError(
-        `${where}[${i}].${field}: expected a value of its own, got ${show(item[field])}, as in [${first}]`,
+        `${where}[${i}].${field}: expected a unique value, got ${show(item[field])}, as in [${first}]`,
       );
     }
     index.set(item[field], i);

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { decodePlainPng } from './decodePlainPng.js';
 
-/** What decides the pixels of a decoded image, apart from its file. */
+/** The settings that determine the pixels of a decoded image, apart from its file. */
 export interface DecodeSettings {
   /** Side of the square result, in pixels. */
   readonly imageSize: number;
@@ -10,24 +10,24 @@ export interface DecodeSettings {
   readonly background: readonly [number, number, number];
 }
 
-/** Names the decoder, whose resampling may differ between versions. */
+/** Identifies the decoder, because resampling may differ between versions. */
 export const DECODER_VERSION = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
 /**
- * Longest side of a plain PNG, in pixels, that is decoded in this thread. A call of sharp costs about 1 ms whatever the
- * size, ten times what 48 x 48 pixels take here; from about 200 on its threads are faster.
+ * Longest side of a plain PNG, in pixels, that is decoded on this thread. A call to sharp costs about 1 ms at any size, ten
+ * times as much as decoding 48 x 48 pixels here; from about 200 on, its threads are faster.
  */
 const LARGEST_PLAIN_SIDE = 128;
 
 const FIT = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
 
 /**
- * Decodes an image file of any format sharp reads into RGB bytes [imageSize, imageSize, 3]: turned upright by its EXIF
- * orientation, transparency laid on `background`, grey levels repeated over the channels, the first frame of an animation.
- * Where the image has to be enlarged, libvips places it half a result pixel down and right
+ * Decodes an image file of any format that sharp reads into RGB bytes [imageSize, imageSize, 3]: EXIF orientation applied,
+ * transparency blended onto `background`, greyscale repeated over the channels, animations reduced to the first frame.
+ * When enlarging, libvips shifts the image by half an output pixel down and right
  * (https://github.com/libvips/libvips/issues/943).
  *
- * @throws Error with a one-line reason when the bytes are not an image or end too soon
+ * @throws Error with a one-line reason when the bytes are not an image or are truncated
  */
 export async function decodeImage(bytes: Uint8Array, settings: DecodeSettings): Promise<Uint8Array> {
   const { imageSize, resize } = settings;
@@ -35,7 +35,7 @@ export async function decodeImage(bytes: Uint8Array, settings: DecodeSettings): 
   if (plain !== undefined) return plain;
   const [r, g, b] = settings.background;
   try {
-    // Bytes, not a path: libvips remembers decoded files by name and would not see that one was replaced.
+    // Bytes, not a path: libvips caches decoded files by name and would miss that one was replaced.
     const { data, info } = await sharp(bytes, { failOn: 'error', autoOrient: true })
       .flatten({ background: { r, g, b } })
       .resize(imageSize, imageSize, { fit: FIT[resize], background: { r, g, b } })

@@ -2,17 +2,17 @@ import { crc32, inflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** After width and height in IHDR: 8 bits a channel, RGB, deflate, the one set of filters, not interlaced. */
+/** IHDR after width and height: 8 bits per channel, RGB, deflate, standard filters, not interlaced. */
 const PLAIN_RGB = Buffer.from([8, 2, 0, 0, 0]);
 
 const HEADER_BYTES = 13;
 
 /**
- * The RGB bytes [imageSize, imageSize, 3] of a PNG that is nothing but those: 8 bits a channel, that size, not interlaced,
- * no chunks but IHDR, pHYs (lengths, which change no pixel), IDAT and IEND (so no colour profile, transparency or
- * orientation), every checksum right.
+ * The RGB bytes [imageSize, imageSize, 3] of a plain PNG: 8 bits per channel, exactly that size, not interlaced, with only
+ * the chunks IHDR, pHYs (which does not affect pixels), IDAT and IEND (so no colour profile, transparency or orientation)
+ * and valid checksums.
  *
- * @returns undefined for all other bytes
+ * @returns undefined for any other input
  */
 export function decodePlainPng(bytes: Uint8Array, imageSize: number): Uint8Array | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -27,7 +27,7 @@ export function decodePlainPng(bytes: Uint8Array, imageSize: number): Uint8Array
   }
 }
 
-/** What the IDAT chunks hold, where the chunks are only those of a plain PNG. Source: https://www.w3.org/TR/png-3/#5DataRep */
+/** Contents of the IDAT chunks, if the file has only the chunks of a plain PNG. Source: https://www.w3.org/TR/png-3/#5DataRep */
 function imageData(file: Buffer, imageSize: number): Uint8Array | undefined {
   if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return undefined;
   const parts: Buffer[] = [];
@@ -79,7 +79,7 @@ function unfilterRows(rows: Uint8Array, imageSize: number): Uint8Array | undefin
   return pixels;
 }
 
-/** Of left, above and above left the one nearest to a + b - c, in that order where they tie. */
+/** The Paeth predictor: of left, above and above left, the one closest to a + b - c; ties in that order. */
 function paeth(a: number, b: number, c: number): number {
   const [toA, toB, toC] = [Math.abs(b - c), Math.abs(a - c), Math.abs(a + b - 2 * c)];
   if (toA <= toB && toA <= toC) return a;

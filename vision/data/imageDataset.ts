@@ -12,7 +12,7 @@ import type { BrokenImage, PackedImages } from './packedImages.js';
 import { packImages } from './packImages.js';
 import { renumberLabels } from './renumberLabels.js';
 
-/** Images as numbers, with the labels their data set has; `cells` and `pixelValues` are row-major. */
+/** A batch of images with the labels of their data set; `cells` and `pixelValues` are row-major. */
 export interface ImageBatch {
   readonly batch: number;
   /** [batch, imageSize, imageSize, 3] in [-1, 1]. */
@@ -31,7 +31,7 @@ export interface BatchOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly augment?: AugmentConfig;
-  /** Where the pixel values go, [batchSize, imageSize, imageSize, 3]; without it into memory of their own. */
+  /** Buffer for the pixel values, [batchSize, imageSize, imageSize, 3]. Default: newly allocated. */
   readonly into?: Float32Array;
 }
 
@@ -39,13 +39,13 @@ export interface ImageDataset extends LabelNames {
   readonly size: number;
   readonly imageSize: number;
   readonly paths: readonly string[];
-  /** Unreadable images of the whole source, both sides of a split. */
+  /** Unreadable images of the whole source, on both sides of a split. */
   readonly broken: readonly BrokenImage[];
-  /** Position of each image in its source (COCO `images`, or files in path order), to join what else is known of it. */
+  /** Position of each image in its source (COCO `images`, or files in path order), for joining other data on it. */
   readonly indices: readonly number[];
   /**
-   * The training batch of `step`: a function of its arguments alone, so a resumed run needs only the step number. Images
-   * follow one another through epochs, each a new permutation; a batch may end one epoch and begin the next.
+   * The training batch of `step`, a pure function of its arguments, so a resumed run needs only the step number. Each epoch
+   * is a new permutation of the images; a batch may span the end of one epoch and the start of the next.
    */
   batchAt(step: number, options: BatchOptions): ImageBatch;
   /** The named images, unchanged. */
@@ -53,7 +53,7 @@ export interface ImageDataset extends LabelNames {
   /**
    * All images once, unchanged and in order; the last batch may be smaller.
    *
-   * @param limit at most so many images: the same sample of the whole data set at every call
+   * @param limit maximum number of images: the same sample of the whole data set on every call
    */
   validationBatches(batchSize: number, limit?: number): Generator<ImageBatch>;
   close(): void;
@@ -67,17 +67,17 @@ export interface OpenOptions {
   readonly requirement: LabelRequirement;
   /** Which side of the `validationShare` split. Default `train`, which is everything when the share is 0. */
   readonly split?: 'train' | 'validation';
-  /** Number the labels as here (a training set, or what a checkpoint holds), not by what this source happens to contain. */
+  /** Index labels as in this training set or checkpoint, instead of by the labels that this source contains. */
   readonly like?: LabelNames;
   readonly concurrency?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
- * Opens image data: lists it, decodes it once into the packed cache (or finds it there), and gives batches from the cache.
+ * Opens image data: lists it, decodes it into the packed cache unless it is already there, and serves batches from the cache.
  *
  * @throws ConfigError when the kind of data can't carry the labels that `requirement` asks for
- * @throws UserError for missing or empty folders, wrong annotations, too many broken images, an empty side of a split
+ * @throws UserError for missing or empty folders, invalid annotations, too many broken images, an empty split
  */
 export async function openImageDataset(config: ImageDataConfig, options: OpenOptions): Promise<ImageDataset> {
   const split = options.split ?? 'train';
@@ -103,7 +103,7 @@ export async function openImageDataset(config: ImageDataConfig, options: OpenOpt
 }
 
 /**
- * Opens images that are listed already, without labels, through the same packed cache.
+ * Opens an explicit list of images, without labels, through the same packed cache.
  *
  * @throws UserError for an empty list or a broken image
  */
@@ -223,7 +223,7 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
   };
 }
 
-/** Keeps the last two results: consecutive batches need one epoch's permutation, or two where an epoch ends. */
+/** Caches the last two results: consecutive batches need one epoch's permutation, or two at the end of an epoch. */
 function rememberTwo<T>(make: (seed: number, epoch: number) => T): (seed: number, epoch: number) => T {
   const kept: { seed: number; epoch: number; value: T }[] = [];
   return (seed, epoch) => {

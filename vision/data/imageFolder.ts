@@ -7,16 +7,16 @@ import type { ImageEntry } from './labelledImages.js';
 export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'];
 
 /**
- * Every image file below `folder`, in path order; files and folders whose name starts with a dot are passed over.
+ * Every image file below `folder`, in path order; hidden files and folders are skipped.
  *
- * @throws UserError when the folder is missing or holds no image
+ * @throws UserError when the folder is missing or contains no image
  */
 export function listImageFolder(folder: string): ImageEntry[] {
   const entries: ImageEntry[] = [];
   let otherFiles = 0;
   const visit = (path: string, key: string, above: readonly string[]): void => {
     const real = realpathSync(path);
-    // A link back to a folder above would be walked for ever.
+    // A symbolic link to a parent folder would cause infinite recursion.
     if (above.includes(real)) return;
     for (const { name, isFolder } of listFolder(path)) {
       const childKey = key === '' ? name : `${key}/${name}`;
@@ -37,7 +37,7 @@ export function listImageFolder(folder: string): ImageEntry[] {
   return entries;
 }
 
-/** Names in a folder, sorted by code unit so that the order is the same under every locale; dot names are left out. */
+/** Names in a folder without hidden ones, sorted by code unit so that the order does not depend on the locale. */
 export function listFolder(folder: string): { name: string; isFolder: boolean }[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('.'))
@@ -50,7 +50,7 @@ export function listFolder(folder: string): { name: string; isFolder: boolean }[
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** @throws UserError when `path` is not a folder that can be read */
+/** @throws UserError when `path` is not a readable folder */
 export function assertFolder(path: string): void {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw new UserError(`image folder ${path}: no such folder`);

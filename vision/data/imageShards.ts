@@ -18,7 +18,7 @@ const labelsJson = z.object(
   'an object',
 );
 
-/** What one sample says of its image; a field it does not have is absent. */
+/** The labels of one sample; missing fields are absent. */
 interface SampleLabels {
   readonly where: string;
   readonly className?: string;
@@ -27,9 +27,9 @@ interface SampleLabels {
 }
 
 /**
- * Images of WebDataset shards with the labels that `requirement` asks for. A class is the text of `.cls`, otherwise `cls` of
+ * Images of WebDataset shards with the labels that `requirement` asks for. A class is the text of `.cls`, otherwise `cls` in
  * `.json`; attributes are the names in `attributes` of `.json`, cells the integers in its `cells`. Classes and attributes are
- * numbered in name order, whole numbers by their value. Images are read from the archive where they lie.
+ * indexed in name order, integers by value. Images are read directly from the archive.
  *
  * @param paths shards, or folders of shards (in name order)
  * @param grid what the numbers in `cells` mean
@@ -42,7 +42,7 @@ export function readImageShards(
 ): LabelledImages {
   if (requirement === 'grid' && grid === undefined) {
     throw new ConfigError(
-      "data.grid: the objective needs labels per grid cell: expected 'grid' beside the path, got none",
+      "data.grid: the objective needs labels per grid cell: expected 'grid' next to the path, got none",
     );
   }
   const entries: ImageEntry[] = [];
@@ -51,7 +51,7 @@ export function readImageShards(
     const image = onlyMember(sample, IMAGE_EXTENSIONS, 'image');
     if (image === undefined) {
       if (!sample.members.has('cls')) continue;
-      throw new UserError(`${sample.shard}: '${sample.key}': expected an image beside the class, got none`);
+      throw new UserError(`${sample.shard}: '${sample.key}': expected an image with the class, got none`);
     }
     entries.push({ ...image.source, key: `${basename(sample.shard)}/${image.name}` });
     if (requirement !== 'none') labels.push(labelsOf(sample));
@@ -81,19 +81,19 @@ function labelsOf(sample: ShardSample): SampleLabels {
 
 function classText({ bytes, path }: { readonly bytes: Buffer; readonly path: string }): string {
   const text = decodeText(bytes, path).trim();
-  if (text === '') throw new UserError(`${path}: expected the name or number of a class, got a file without words`);
+  if (text === '') throw new UserError(`${path}: expected the name or number of a class, got an empty file`);
   if (/[\r\n]/.test(text)) throw new UserError(`${path}: expected one class, got several lines`);
   return text;
 }
 
-/** Class names in order, and each image's; nothing where an image has none and they are not needed. */
+/** Class names in order, and the class of each image; nothing if an image has none and classes are not required. */
 function classesOf(labels: readonly SampleLabels[], needed: boolean): Pick<LabelledImages, 'classNames' | 'labels'> {
   const names = labels.map(({ className }) => className);
   const without = names.indexOf(undefined);
   if (without >= 0) {
     if (!needed) return {};
     throw new UserError(
-      `${labels[without].where.replace(/\.json$/, '.cls')}: the objective needs a class per image: expected it, or 'cls' in .json; got neither`,
+      `${labels[without].where.replace(/\.json$/, '.cls')}: the objective needs a class per image: expected this file, or 'cls' in .json; got neither`,
     );
   }
   const classNames = inOrder(names as string[]);
@@ -101,7 +101,7 @@ function classesOf(labels: readonly SampleLabels[], needed: boolean): Pick<Label
   return { classNames, labels: Int32Array.from(names as string[], (one) => numbers.get(one) as number) };
 }
 
-/** Attribute names in order, and 0 or 1 for each image; nothing where an image has none and they are not needed. */
+/** Attribute names in order, and 0 or 1 for each image; nothing if an image has none and attributes are not required. */
 function attributesOf(
   labels: readonly SampleLabels[],
   needed: boolean,
@@ -116,7 +116,7 @@ function attributesOf(
   const attributeNames = inOrder(labels.flatMap(({ attributes }) => attributes ?? []));
   if (attributeNames.length === 0) {
     if (!needed) return {};
-    throw new UserError(`${labels[0].where}: attributes: expected a name in at least one image, got none in any`);
+    throw new UserError(`${labels[0].where}: attributes: expected a name in at least one image, got none`);
   }
   const numbers = new Map(attributeNames.map((one, i) => [one, i]));
   const attributes = new Uint8Array(labels.length * attributeNames.length);
@@ -135,7 +135,7 @@ function cellsOf(labels: readonly SampleLabels[], grid: LabelGrid): Pick<Labelle
   return { grid, cells };
 }
 
-/** Each name once, by code unit; whole numbers by their value. */
+/** Distinct names, sorted by code unit; integers by value. */
 function inOrder(names: readonly string[]): string[] {
   const once = [...new Set(names)];
   if (once.every((one) => /^-?\d{1,15}$/.test(one))) return once.sort((a, b) => Number(a) - Number(b));

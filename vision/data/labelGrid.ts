@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UserError } from '#src/errors';
 import type { LabelGrid } from './labelledImages.js';
 
-/** The grid that labels lie on, and the values of its attributes. */
+/** The label grid and the values of its attributes. */
 export const LabelGridConfig = z.object({
   rows: z.int().positive().describe('cells from top to bottom'),
   cols: z.int().positive().describe('cells from left to right'),
@@ -20,8 +20,8 @@ export const LabelGridConfig = z.object({
 /**
  * The labels of one image's cells, [rows, cols, attributes].
  *
- * @param where file, entry and field, for the error
- * @throws UserError for another number of them, or one that is no value of its attribute
+ * @param where file, entry and field, for the error message
+ * @throws UserError for a wrong number of labels, or a label that is not a value of its attribute
  */
 export function checkedCells(values: unknown, { rows, cols, attributes }: LabelGrid, where: string): number[] {
   const count = rows * cols * attributes.length;

@@ -1,6 +1,6 @@
 import type { ByteSource } from '#src/storage';
 
-/** An image, as a file or in an archive, and the name by which it is known whatever folder its data set lies in. */
+/** An image, as a file or in an archive, with a key that does not depend on where its data set is stored. */
 export interface ImageEntry extends ByteSource {
   readonly key: string;
 }
@@ -12,17 +12,17 @@ export interface LabelGrid {
   readonly attributes: readonly { readonly name: string; readonly values: readonly string[] }[];
 }
 
-/** What a model must learn from: a class per image, attributes per image, labels per grid cell, or the pixels alone. */
+/** The labels that an objective needs: a class per image, attributes per image, labels per grid cell, or none. */
 export type LabelRequirement = 'class' | 'attributes' | 'grid' | 'none';
 
-/** What labels mean: a validation set must number them as the training set does. */
+/** The meaning of label indices: a validation set must use those of the training set. */
 export interface LabelNames {
   readonly classNames?: readonly string[];
   readonly attributeNames?: readonly string[];
   readonly grid?: LabelGrid;
 }
 
-/** A list of images with whatever labels their source carries, before any is decoded. */
+/** A list of images with the labels of their source, before decoding. */
 export interface LabelledImages {
   readonly entries: readonly ImageEntry[];
   readonly classNames?: readonly string[];

@@ -23,20 +23,20 @@ export interface PackOptions extends DecodeSettings {
   readonly cacheDir: string;
   /** Share of the images, in 0..1, that may be broken. Default 0. */
   readonly maxBrokenShare?: number;
-  /** Images read or decoded at a time. Default: the number of cores, at least 8, so that files are waited for together. */
+  /** Images read or decoded concurrently. Default: the number of cores, at least 8, so that file reads overlap. */
   readonly concurrency?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Raised whenever the layout of the cache or the way pixels are made changes. */
+/** Incremented whenever the cache layout or the decoding of pixels changes. */
 const FORMAT_VERSION = 1;
 
 /**
- * Decodes and resizes images once into a file of bytes [entries, imageSize, imageSize, 3] and opens it. The cache is
- * found again by SHA-256 over the settings and every file's content, in order: the same images elsewhere are a hit, a
- * changed byte is not. It is written aside and renamed when complete, so a killed run leaves no half cache.
+ * Decodes and resizes images once into a file of bytes [entries, imageSize, imageSize, 3] and opens it. The cache key is
+ * the SHA-256 of the settings and every file's content, in order: moved images are a cache hit, a changed byte is a miss.
+ * The cache is written to a temporary folder and renamed when complete, so a killed run leaves no partial cache.
  *
- * @throws UserError for an empty list, more broken images than `maxBrokenShare` allows, or a disk that refuses
+ * @throws UserError for an empty list, more broken images than `maxBrokenShare` allows, or a failed write
  */
 export async function packImages(entries: readonly ImageEntry[], options: PackOptions): Promise<PackedImages> {
   if (entries.length === 0) throw new UserError('empty dataset: expected at least one image, got none');
@@ -50,7 +50,7 @@ export async function packImages(entries: readonly ImageEntry[], options: PackOp
   if (index === undefined) {
     await writePack(folder, entries, hashes, { ...options, maxBrokenShare, concurrency });
     index = readPackIndex(folder, entries.length, imageSize);
-    if (index === undefined) throw new UserError(`image cache ${folder}: removed by another process, run again`);
+    if (index === undefined) throw new UserError(`image cache ${folder}: removed by another process; run again`);
   }
   checkBroken(entries, index.broken, maxBrokenShare);
   remember();
@@ -76,7 +76,7 @@ async function writePack(
     removeAbandoned(options.cacheDir, host);
     const file = openSync(join(aside, 'images.bin'), 'wx');
     descriptor = file;
-    // Every entry has its place from the start, so images may finish in any order; a broken one's stays zero.
+    // Every entry has a fixed slot, so images can finish in any order; the slot of a broken image stays zero.
     ftruncateSync(file, entries.length * bytesPerImage);
     let done = 0;
     await forEachConcurrently(entries.length, options.concurrency, async (slot) => {
@@ -103,7 +103,7 @@ async function writePack(
   }
 }
 
-/** The pixels, or the reason why there are none. */
+/** The pixels, or the reason why decoding failed. */
 async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSettings): Promise<Uint8Array | string> {
   let bytes: Buffer;
   try {
@@ -111,8 +111,8 @@ async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSett
   } catch (error) {
     return readFailure(error);
   }
-  // The cache is named after the hashes: other bytes than those hashed would be found again under a wrong name.
-  if (sha256(bytes) !== hash) throw new UserError(`image ${entry.path}: changed while it was being packed, run again`);
+  // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
+  if (sha256(bytes) !== hash) throw new UserError(`image ${entry.path}: changed while it was being packed; run again`);
   try {
     return await decodeImage(bytes, settings);
   } catch (error) {
@@ -127,7 +127,7 @@ function checkBroken(entries: readonly ImageEntry[], broken: readonly BrokenSlot
   if (broken.length > shown.length) shown.push(`and ${broken.length - shown.length} more`);
   const allowed = tooMany ? `more than maxBrokenShare ${maxBrokenShare} allows` : 'none is left';
   const count = `${broken.length} of ${entries.length} image${entries.length === 1 ? '' : 's'} broken`;
-  throw new UserError(`${count}, ${allowed} (mend or remove them, or raise maxBrokenShare): ${shown.join('; ')}`);
+  throw new UserError(`${count}, ${allowed} (repair or remove them, or raise maxBrokenShare): ${shown.join('; ')}`);
 }
 
 function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
@@ -147,7 +147,7 @@ function moveIntoPlace(aside: string, folder: string, isComplete: () => boolean)
   }
 }
 
-/** Removes what packing processes of this host left when they were killed. */
+/** Removes temporary folders of packing processes on this host that were killed. */
 function removeAbandoned(cacheDir: string, host: string): void {
   for (const name of readdirSync(cacheDir)) {
     const [, owner, pid] = name.match(/^[0-9a-f]{64}\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/) ?? [];

@@ -9,7 +9,7 @@ export interface BrokenImage {
   readonly reason: string;
 }
 
-/** Decoded images on disk; the broken ones are left out of every number and list but `broken`. */
+/** Decoded images on disk; broken ones appear only in `broken`. */
 export interface PackedImages {
   readonly count: number;
   readonly imageSize: number;
@@ -17,7 +17,7 @@ export interface PackedImages {
   /** Position of each image in the list that was packed. */
   readonly entryIndices: readonly number[];
   readonly broken: readonly BrokenImage[];
-  /** Copies the RGB bytes [imageSize, imageSize, 3] of image `index` to `into`, from `offset` on. */
+  /** Copies the RGB bytes [imageSize, imageSize, 3] of image `index` to `into` at `offset`. */
   read(index: number, into: Uint8Array, offset: number): void;
   close(): void;
 }
@@ -34,7 +34,7 @@ const PackIndex = z.object({
   broken: z.array(z.object({ slot: z.int(), reason: z.string() })),
 });
 
-/** What a cache folder says of itself, or undefined when it is missing or not whole. */
+/** The metadata of a cache folder, or undefined if it is missing or incomplete. */
 export function readPackIndex(
   folder: string,
   count: number,
@@ -50,7 +50,7 @@ export function readPackIndex(
   }
 }
 
-/** Opens a whole cache folder. Rows are read from the file when asked for: memory does not grow with the data. */
+/** Opens a complete cache folder. Rows are read from the file on demand, so memory does not grow with the data. */
 export function openPack(
   folder: string,
   entries: readonly ImageEntry[],

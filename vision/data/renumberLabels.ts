@@ -2,16 +2,16 @@ import { didYouMean, UserError } from '#src/errors';
 import type { LabelledImages, LabelNames } from './labelledImages.js';
 
 /**
- * Gives the labels of `source` the numbers that the same names have in `like`.
+ * Re-indexes the labels of `source` to match the same names in `like`.
  *
- * @throws UserError for a class or category that `like` does not know, or another grid
+ * @throws UserError for a class or category that `like` does not have, or a different grid
  */
 export function renumberLabels(source: LabelledImages, like: LabelNames | undefined, what: string): LabelledImages {
   if (like === undefined) return source;
   const position = (name: string, names: readonly string[], kind: string): number => {
     const index = names.indexOf(name);
     if (index >= 0) return index;
-    throw new UserError(`${what}: ${kind} '${name}' is not among those trained on${didYouMean(name, names)}`);
+    throw new UserError(`${what}: ${kind} '${name}' is not in the training data${didYouMean(name, names)}`);
   };
   const { classNames, labels, attributeNames, attributes, grid } = source;
   const renumbered: { -readonly [K in keyof LabelledImages]: LabelledImages[K] } = { ...source };
@@ -32,7 +32,9 @@ export function renumberLabels(source: LabelledImages, like: LabelNames | undefi
     }
   }
   if (grid && like.grid && JSON.stringify(grid) !== JSON.stringify(like.grid)) {
-    throw new UserError(`${what}: grid: expected the rows, cols and attributes trained on, got others`);
+    throw new UserError(
+      `${what}: grid: expected the rows, cols and attributes of the training data, got different ones`,
+    );
   }
   return renumbered;
 }

@@ -1,4 +1,4 @@
-/** The ticks of an axis and how they are written. */
+/** The ticks of an axis and their labels. */
 export interface AxisTicks {
   /** In ascending order. */
   readonly values: readonly number[];
@@ -6,10 +6,10 @@ export interface AxisTicks {
 }
 
 /**
- * Round ticks (1, 2 or 5 times a power of ten apart) that lie within `[low, high]`, or with `cover` reach around it.
+ * Round ticks (1, 2 or 5 times a power of ten apart) within `[low, high]`, or enclosing it with `cover`.
  *
- * @param maxTicks about how many there may be; one or two more with `cover`
- * @param minStep no ticks nearer than that, such as 1 for counts
+ * @param maxTicks approximate maximum number of ticks; one or two more with `cover`
+ * @param minStep minimum distance between ticks, such as 1 for counts
  */
 export function linearTicks(
   low: number,
@@ -18,7 +18,7 @@ export function linearTicks(
   { cover = false, minStep = 0 }: { readonly cover?: boolean; readonly minStep?: number } = {},
 ): AxisTicks {
   const step = roundStep(Math.max(minStep, (high - low) / Math.max(1, maxTicks - 1)));
-  // A bound that is a tick but for rounding errors counts as one.
+  // A bound that equals a tick up to rounding errors counts as one.
   const slack = 1e-9;
   const first = cover ? Math.floor(low / step + slack) : Math.ceil(low / step - slack);
   const last = cover ? Math.ceil(high / step - slack) : Math.floor(high / step + slack);
@@ -30,7 +30,7 @@ export function linearTicks(
 /** Multiples of the powers of ten, from fine to coarse. */
 const LADDERS = [[1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], [1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1]];
 
-/** Round ticks on a logarithmic axis that reach around `[low, high]`, both positive: about `maxTicks` or fewer. */
+/** Round ticks on a logarithmic axis that enclose `[low, high]`, both positive: at most about `maxTicks`. */
 export function logTicks(low: number, high: number, maxTicks: number): AxisTicks {
   const ladders = LADDERS.map((factors) => coveringTicks(low, high, factors));
   let values = ladders.find((ticks) => ticks.length <= maxTicks) ?? ladders[ladders.length - 1];
@@ -44,7 +44,7 @@ export function logTicks(low: number, high: number, maxTicks: number): AxisTicks
   return { values, labels: values.map(logLabel) };
 }
 
-/** Each label as short as it can be: over powers of ten, equal decimals would say nothing. */
+/** Each label as short as possible: across powers of ten, a common number of decimals is not useful. */
 function logLabel(value: number): string {
   if (value < 1e-3 || value >= 1e6) return value.toExponential().replace('+', '');
   return value.toLocaleString('en-US', { maximumFractionDigits: 4 });
@@ -68,7 +68,7 @@ function roundStep(atLeast: number): number {
   return factor * power;
 }
 
-/** Labels of equal decimals, in thousands or millions when the longest would be long. */
+/** Labels with a common number of decimals, in thousands or millions if the longest would be too long. */
 function linearLabels(values: readonly number[], decimals: number): string[] {
   const largest = Math.max(...values.map(Math.abs));
   const [unit, letter] = largest >= 1e6 ? [1e6, 'M'] : largest >= 1e4 ? [1e3, 'k'] : [1, ''];

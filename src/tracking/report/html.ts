@@ -1,16 +1,16 @@
 declare const ESCAPED: unique symbol;
 
-/** Markup in which every piece of text is escaped; made by `html` alone, so that plain strings cannot pass for it. */
+/** Escaped markup. Only `html` creates it, so plain strings cannot be mistaken for it. */
 export interface SafeHtml {
   readonly markup: string;
   readonly [ESCAPED]: true;
 }
 
-/** What may stand in a `html` template: strings and numbers are escaped, lists are joined, absent values leave nothing. */
+/** Values allowed in an `html` template: strings and numbers are escaped, lists are joined, absent values add nothing. */
 export type HtmlPart = SafeHtml | string | number | null | undefined | false | readonly HtmlPart[];
 
 /**
- * A template tag for HTML and SVG: the literal parts stay, everything put in is escaped unless it came from `html`.
+ * A template tag for HTML and SVG: literal parts are kept, interpolated values are escaped unless they come from `html`.
  * Attribute values must be quoted in the template.
  */
 export function html(literals: TemplateStringsArray, ...parts: readonly HtmlPart[]): SafeHtml {
@@ -34,10 +34,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Text as it may stand between tags and in quoted attributes; characters that no document may hold become U+FFFD. */
+/** Text escaped for use between tags and in quoted attributes; characters that documents must not contain become U+FFFD. */
 function escapeText(text: string): string {
   return text.replace(UNPRINTABLE, '\uFFFD').replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
-/** Control characters but tab, line feed and carriage return. */
+/** Control characters except tab, line feed and carriage return. */
 const UNPRINTABLE = /[^\P{Cc}\t\n\r]/gu;

@@ -4,7 +4,7 @@ export interface TableColumn {
   readonly label: HtmlPart;
   /** A second line under the label: a unit, a direction. */
   readonly note?: HtmlPart;
-  /** Numbers are set right. */
+  /** Numbers are right-aligned. */
   readonly numeric?: boolean;
 }
 
@@ -17,14 +17,14 @@ export interface TableCell {
 }
 
 export interface TableRow {
-  /** As many as there are columns; the first is the row's head. */
+  /** One per column; the first is the row header. */
   readonly cells: readonly TableCell[];
   readonly emphasised?: boolean;
-  /** Set off from the rows above by a line, as a total is. */
+  /** Separated from the rows above by a line, like a total. */
   readonly total?: boolean;
 }
 
-/** A table that scrolls sideways on narrow screens while its first column stays. */
+/** A table that scrolls horizontally on narrow screens with a fixed first column. */
 export function htmlTable(columns: readonly TableColumn[], rows: readonly TableRow[]): SafeHtml {
   const side = (column: number) => columns[column].numeric && html` class="number"`;
   const note = (content: HtmlPart) => content !== undefined && html`<small>${content}</small>`;

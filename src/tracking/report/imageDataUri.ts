@@ -4,7 +4,7 @@ import { type ByteSource, readBytes } from '#src/storage';
 export interface EmbeddedImage {
   /** `data:image/png;base64,...` */
   readonly uri: string;
-  /** Size in pixels, of a PNG; a JPEG does not tell at a fixed place. */
+  /** Size in pixels; only for PNG, because JPEG does not store it at a fixed offset. */
   readonly size?: { readonly width: number; readonly height: number };
 }
 
@@ -12,7 +12,7 @@ const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0
 const JPEG_SIGNATURE = Buffer.from([0xff, 0xd8, 0xff]);
 
 /**
- * A PNG or JPEG as a data URI, by its bytes or where they are. It is embedded as it is: pass a small version of a large photo.
+ * A PNG or JPEG as a data URI, from its bytes or their location. It is embedded unchanged: scale large photos down first.
  *
  * @throws UserError when the file cannot be read, or is neither PNG nor JPEG
  */

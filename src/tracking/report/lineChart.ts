@@ -13,19 +13,19 @@ export interface LineChart {
   readonly series: readonly ChartSeries[];
   /** With its unit, such as 'loss (nats/token)'. */
   readonly yLabel: string;
-  /** 'step' when not given. */
+  /** Default: 'step'. */
   readonly xLabel?: string;
   readonly logY?: boolean;
-  /** Size in user units, which are pixels where the chart is not scaled; 400 x 270 when not given. */
+  /** Size in user units, which are pixels if the chart is not scaled. Default: 400 x 270. */
   readonly width?: number;
   readonly height?: number;
 }
 
 const FONT = 13;
-/** Mean width of a character of a sans-serif face, in pixels at FONT. */
+/** Mean character width of a sans-serif font, in pixels at FONT. */
 const CHARACTER = 7;
 const LEGEND_ROW = 19;
-/** Keeps axes clear of overflow and of what no logarithm can tell from zero. */
+/** Protects axes from overflow and from values that a logarithm cannot distinguish from zero. */
 const LARGEST = 1e100;
 const MAX_POINTS = 320;
 const MAX_HOVER_POINTS = 40;
@@ -33,9 +33,9 @@ const NUM_COLOURS = 6;
 const FALLBACK_COLOURS = ['#2563eb', '#c2570c', '#047857', '#a21caf', '#b91c1c', '#475569'];
 
 /**
- * Draws curves over steps as one SVG document: round ticks, a legend with each curve's last value, the values as hover
- * titles. Colours follow the page's custom properties (`--series1` to `--series6`, `--ink`, `--muted`, `--line`) and have
- * fallbacks, so that it also stands alone.
+ * Draws curves over steps as one SVG document: round ticks, a legend with each curve's last value, and values as hover
+ * titles. Colours use the page's custom properties (`--series1` to `--series6`, `--ink`, `--muted`, `--line`) with
+ * fallbacks, so that the SVG also works standalone.
  */
 export function lineChartSvg(chart: LineChart): SafeHtml {
   const { yLabel, xLabel = 'step', logY = false, width = 400, height = 270 } = chart;
@@ -117,7 +117,7 @@ function verticalAxis(values: readonly number[], logY: boolean): Axis {
     const ticks = logTicks(low, high, 7);
     return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
   }
-  // Nearly at zero, the axis begins there: differences are then seen in proportion.
+  // If the range starts near zero, so does the axis, which keeps differences in proportion.
   if (low > 0 && low < 0.4 * high) low = 0;
   if (high - low <= Math.max(1e-30, 1e-9 * Math.abs(high))) {
     const margin = Math.abs(high) > 1e-30 ? Math.abs(high) / 2 : 0.5;
@@ -164,13 +164,13 @@ function colourOf(index: number): string {
   return `var(--series${slot + 1}, ${FALLBACK_COLOURS[slot]})`;
 }
 
-/** Beyond the sixth curve the colours come again, dashed. */
+/** After the sixth curve, colours repeat with dashed lines. */
 function strokeOf(index: number): SafeHtml {
   const dash = index >= NUM_COLOURS && html` stroke-dasharray="5 4"`;
   return html`fill="none" style="stroke:${colourOf(index)}" stroke-width="1.8"${dash}`;
 }
 
-/** Four significant digits, for values of any size. */
+/** Four significant digits, for values of any magnitude. */
 function formatValue(value: number): string {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);

@@ -1,14 +1,14 @@
-/** Shown where there is no value. */
+/** Placeholder for a missing value. */
 export const ABSENT = '–';
 
 /** A score or a loss with three decimals; '–' when absent. */
 export function formatMetric(value: number | null | undefined): string {
   if (value === null || value === undefined) return ABSENT;
-  // -0.0004 would otherwise read as a negative zero.
+  // -0.0004 would otherwise be shown as a negative zero.
   return Number.isFinite(value) ? value.toFixed(3).replace(/^-(0\.000)$/, '$1') : notFinite(value);
 }
 
-/** e^NLL of an NLL in nats per token, with four digits or, from 1,000 on, as a whole number; '–' when absent. */
+/** e^NLL for an NLL in nats per token, with four digits or, from 1,000 on, as an integer; '–' when absent. */
 export function formatPerplexity(nll: number | null | undefined): string {
   if (nll === null || nll === undefined) return ABSENT;
   const perplexity = Math.exp(nll);

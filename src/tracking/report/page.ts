@@ -11,19 +11,19 @@ export interface PageSection {
 
 export interface Page {
   readonly title: string;
-  /** Under the title. */
+  /** Shown under the title. */
   readonly lead?: HtmlPart;
   readonly sections: readonly PageSection[];
   readonly footer?: HtmlPart;
   /** Further style rules, literal in the caller's code. */
   readonly styles?: SafeHtml;
-  /** A script, literal in the caller's code; it runs when the page is there, and no other one may. */
+  /** A script, literal in the caller's code; it runs when the page has loaded, and no other script is allowed. */
   readonly script?: SafeHtml;
 }
 
 /**
- * A whole HTML page that needs nothing but itself: styles inside, system fonts, light and dark by the reader's setting,
- * readable from 320 pixels of width on. Its content security policy forbids every request.
+ * A self-contained HTML page: inline styles, system fonts, light or dark by the reader's setting, readable from a width of
+ * 320 pixels. Its content security policy blocks all requests.
  */
 export function htmlPage({ title, lead, sections, footer, styles, script }: Page): string {
   const scripts = script && ` script-src 'sha256-${createHash('sha256').update(script.markup).digest('base64')}';`;

@@ -1,6 +1,6 @@
 import { html } from './html.js';
 
-/** The look of every report page; colours are custom properties, which the drawings read too. */
+/** The look of every report page; colours are custom properties, which the drawings use too. */
 export const pageStyles = html`
 :root {
   color-scheme: light dark;

@@ -2,8 +2,8 @@
 export type ChartPoint = readonly [step: number, value: number];
 
 /**
- * At most about `maxPoints` of the points, in order: of every stretch its lowest and its highest, and the two ends, so
- * that spikes stay visible.
+ * At most about `maxPoints` of the points, in order: the minimum and maximum of every interval, and both ends, so that
+ * spikes stay visible.
  */
 export function thinPoints(points: readonly ChartPoint[], maxPoints: number): readonly ChartPoint[] {
   if (points.length <= maxPoints) return points;

@@ -62,7 +62,7 @@ describe('COCO captions', () => {
           { id: 3, file_name: 'b' },
         ],
       },
-      'images[1].id: expected an id of its own, got 3, that of images[0]',
+      'images[1].id: expected a unique id, got 3, the id of images[0]',
     ],
     [
       'an unknown image',
@@ -177,7 +177,7 @@ describe('Karpathy splits', () => {
       'images[0].sentences[0].raw: expected a caption',
     ],
     ['text as id', [image(0, 'train', { imgid: '0' })], 'images[0].imgid: expected an integer, got "0"'],
-    ['an id used twice', [image(4, 'train'), image(4, 'val')], 'images[1].imgid: expected an id of its own, got 4'],
+    ['an id used twice', [image(4, 'train'), image(4, 'val')], 'images[1].imgid: expected a unique id, got 4'],
     [
       'other splits alone',
       [image(4, 'val'), image(5, 'test')],

@@ -67,7 +67,7 @@ describe('loadCaptions', () => {
     const load = (requireImageFiles: boolean) => loadCaptions('coco.json', { root: folder, requireImageFiles });
     expect(load(false)).toHaveLength(3);
     expect(userErrorLine(() => load(true))).toBe(
-      `${join(folder, 'coco.json')}: expected the file of every image, 1 of 3 missing: "${join(folder, 'images/cat.png')}"; give the folder that holds them as 'images'`,
+      `${join(folder, 'coco.json')}: expected the file of every image, 1 of 3 missing: "${join(folder, 'images/cat.png')}"; set 'images' to the folder that contains them`,
     );
     const many = Array.from({ length: 50 }, (_, id) => ({ id, file_name: `${id}.png` }));
     writeFileSync(join(folder, 'many.json'), JSON.stringify({ images: many, annotations: [] }));
@@ -90,11 +90,11 @@ describe('loadCaptions', () => {
     await writeEveryFormat(folder);
     writeFileSync(join(folder, 'words.txt'), 'a grey cat\n');
     const line = (path: string, images?: string) => userErrorLine(() => loadCaptions(path, { root: folder, images }));
-    expect(line('words.txt')).toMatch(/words.txt: its format does not show: expected .*; name it: \{ format: flickr8k/);
+    expect(line('words.txt')).toMatch(/words.txt: unknown format: expected .*; name the format: \{ format: flickr8k/);
     expect(line('images/cat.png')).toContain('expected UTF-8 text');
     expect(line('absent.json')).toMatch(/cannot read captions \S+absent.json: no such file or folder/);
-    expect(line('shards', 'images')).toMatch(/images: \S+shards holds its own images; leave 'images' out/);
-    expect(line('sidecar', 'images')).toContain('holds its own images');
+    expect(line('shards', 'images')).toMatch(/images: \S+shards already contains its images; remove 'images'/);
+    expect(line('sidecar', 'images')).toContain('already contains its images');
   });
 });
 
@@ -181,7 +181,7 @@ describe('experiments', () => {
     );
     expect(line({ captions: { format: 'karpathy', path: 'a' } })).toContain("'data.train.captions.split'");
     expect(line({ captions: { format: 'coco', path: 'a' }, images: 'b' })).toContain(
-      "'data.train.images': expected the folder inside 'captions', where that names a format",
+      "'data.train.images': expected the image folder inside 'captions' when 'captions' names a format",
     );
   });
 });

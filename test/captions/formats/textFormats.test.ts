@@ -40,7 +40,7 @@ describe('Flickr8k token files', () => {
   it.each([
     ['an unknown name', 'a.jpg\nc.jpg\n', /list.txt: line 2: expected the name of an image of \S+, got "c.jpg"/],
     ['a name twice', 'a.jpg\na.jpg', /list.txt: line 2: expected every image once, got "a.jpg"/],
-    ['no name', ' \n\n', /list.txt: expected the name of an image a line, got none/],
+    ['no name', ' \n\n', /list.txt: expected one image name per line, got none/],
   ])('refuse a list with %s', (_name, list, message) => {
     expect(userErrorLine(() => read(text, write(list, 'list.txt')))).toMatch(message);
   });
@@ -137,7 +137,7 @@ describe('sidecar folders', () => {
     expect(line()).toContain('expected at least one file with .jpg');
     write('', 'a.jpg', folder);
     write('\n \n', 'a.txt', folder);
-    expect(line()).toContain(`${join(folder, 'a.txt')}: expected one caption a line, got a file without words`);
+    expect(line()).toContain(`${join(folder, 'a.txt')}: expected one caption per line, got an empty file`);
     write(Buffer.from([0x61, 0x0a, 0xff]), 'a.txt', folder);
     expect(line()).toContain(`${join(folder, 'a.txt')}: line 2: expected UTF-8 text`);
     write('a cat', 'a.txt', folder);

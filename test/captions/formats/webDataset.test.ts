@@ -67,14 +67,14 @@ describe('WebDataset shards', () => {
     [
       'captions without an image',
       [{ name: '1.txt', content: 'a' }],
-      /'1': expected an image beside the captions, got none/,
+      /'1': expected an image with the captions, got none/,
     ],
     [
       'a sample in two places',
       [jpg, { name: '1.jpg' }, { name: '0.txt', content: 'a' }],
       /0.txt: expected the members of '0' to follow one another/,
     ],
-    ['an empty text', [jpg, { name: '0.txt', content: '\n' }], /000000.tar\/0.txt: expected one caption a line/],
+    ['an empty text', [jpg, { name: '0.txt', content: '\n' }], /000000.tar\/0.txt: expected one caption per line/],
     ['other bytes', [jpg, { name: '0.txt', content: Buffer.from([0xff]) }], /0.txt: line 1: expected UTF-8 text/],
     ['bad JSON', [jpg, { name: '0.json', content: '{' }], /cannot read captions \S+000000.tar\/0.json: not valid JSON/],
     ['a list as JSON', [jpg, { name: '0.json', content: '[]' }], /0.json: the file: expected an object, got an array/],
@@ -108,7 +108,7 @@ describe('WebDataset shards', () => {
   it('are refused when cut, missing, or a folder without any', () => {
     const path = shard([jpg, { name: '0.txt', content: 'a' }]);
     truncateSync(path, 700);
-    expect(userErrorLine(() => load(path))).toContain('it was cut off');
+    expect(userErrorLine(() => load(path))).toContain('the archive is truncated');
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'empty'));
     expect(userErrorLine(() => load(join(folder, 'empty')))).toContain('expected a folder with .tar shards, got none');

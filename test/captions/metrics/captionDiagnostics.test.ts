@@ -41,7 +41,7 @@ describe('captionDiagnostics', () => {
   it('counts and warns of empty and equal captions', () => {
     const equal = captionDiagnostics(new Map([1, 2, 3].map((id) => [id, 'a cat sits on a mat'])), references);
     expect(equal.numDuplicates).toBe(2);
-    expect(equal.warnings).toEqual([expect.stringMatching(/all 3 captions are equal/)]);
+    expect(equal.warnings).toEqual([expect.stringMatching(/all 3 captions are identical/)]);
     const empty = captionDiagnostics(
       new Map([1, 2, 3].map((id) => [id, id === 2 ? ' . ' : `${id} b c d`])),
       references,
@@ -67,7 +67,7 @@ describe('captionDiagnostics', () => {
     const many = new Map(Array.from({ length: 4 }, (_, id) => [id, [`a dog runs in the snow ${id}`]]));
     const few = new Map(Array.from({ length: 4 }, (_, id) => [id, `a dog runs in the snow ${id % 2}`]));
     expect(captionDiagnostics(few, many).warnings).toEqual([
-      expect.stringMatching(/^2 of 4 captions are those of earl/),
+      expect.stringMatching(/^2 of 4 captions repeat that of an earl/),
     ]);
   });
 

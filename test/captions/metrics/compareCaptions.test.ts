@@ -80,6 +80,6 @@ describe('compareCaptions', () => {
   it('refuses files of different images in one line', () => {
     const fewer = new Map([...wrong].slice(2));
     const line = userErrorLine(() => compareCaptions(right, fewer, references, { seed: 0 }));
-    expect(line).toContain('expected both files to caption the same images, got 2 in the first alone (0, 1)');
+    expect(line).toContain('expected both files to caption the same images, got 2 only in the first (0, 1)');
   });
 });

@@ -68,13 +68,13 @@ describe('meteorJar', () => {
   it('says what is missing or went wrong in one line', async () => {
     const { jar } = fakeJava('');
     expect(await complaint(meteorJar(pairs, { jar, java: 'no-such-java' }))).toMatch(
-      /METEOR: expected 'no-such-java' on the PATH, there is none: install Java/,
+      /METEOR: expected 'no-such-java' on the PATH, not found: install Java/,
     );
     expect(await complaint(meteorJar(pairs, { jar: `${jar}.not` }))).toMatch(
-      /expected its jar at .*\.not, got nothing there/,
+      /expected its jar at .*\.not, got no such file/,
     );
     expect(await complaint(meteorJar(pairs, fakeJava('console.error("\\nno class\\nat x"); process.exit(1)')))).toBe(
-      'METEOR: java ended with exit code 1: no class',
+      'METEOR: java exited with exit code 1: no class',
     );
     expect(await complaint(meteorJar(pairs, fakeJava('')))).toMatch(
       /expected the statistics.*got the end of its output/,

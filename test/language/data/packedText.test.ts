@@ -139,7 +139,7 @@ describe('the cache', () => {
 describe('bad input', () => {
   it.each<[string, string, RegExp]>([
     ['a JSONL line that is no object', '[1]', /x\.jsonl:1: expected a JSON object with a field 'text', got \[1\]/],
-    ['a missing field', '\n{"txt":"a"}', /x\.jsonl:2: expected a field 'text' with text, the line's fields are: txt/],
+    ['a missing field', '\n{"txt":"a"}', /x\.jsonl:2: expected a text field 'text', got the fields: txt/],
     ['a field that is not text', '{"text":5}', /x\.jsonl:1: expected field 'text' to be a string, got 5/],
     ['an empty file', '', /x\.jsonl: empty dataset: expected at least one document/],
     ['nothing but blanks', '{"text":""}\n\n', /x\.jsonl: empty dataset/],

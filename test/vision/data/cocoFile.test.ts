@@ -112,12 +112,12 @@ describe('readCocoFile', () => {
       failure((json) => {
         json.images[1].id = 7;
       }, 'none'),
-    ).toBe('labels.json: images[1].id: expected a value of its own, got 7, as in [0]');
+    ).toBe('labels.json: images[1].id: expected a unique value, got 7, as in [0]');
     expect(
       failure((json) => {
         json.annotations[2].category_id = 11;
       }),
-    ).toBe("labels.json: annotations[2].category_id: unknown category 11, 'categories' has no such id");
+    ).toBe('labels.json: annotations[2].category_id: expected the id of an entry of categories, got 11');
     expect(
       failure((json) => {
         json.annotations[1].image_id = 1;
@@ -130,7 +130,7 @@ describe('readCocoFile', () => {
       failure((json) => {
         json.categories[1].name = 'red disc';
       }),
-    ).toMatch(/categories\[1\]\.name: expected a value of its own/);
+    ).toMatch(/categories\[1\]\.name: expected a unique value/);
     expect(failure((json) => Reflect.deleteProperty(json, 'categories'), 'attributes')).toMatch(
       /^labels\.json: categories: /,
     );

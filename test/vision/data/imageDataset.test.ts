@@ -235,7 +235,7 @@ describe('like', () => {
     expect(validation.classNames).toEqual(['cat', 'dog', 'owl']);
     expect([...(validation.batchOf([0]).labels ?? [])]).toEqual([2]);
     await expect(open(config, { like: { classNames: ['cat', 'owls'] } })).rejects.toThrow(
-      "fewer: class 'owl' is not among those trained on (did you mean 'owls'?)",
+      "fewer: class 'owl' is not in the training data (did you mean 'owls'?)",
     );
     const coco = { kind: 'coco', annotations: 'grid.json' };
     const attributes = await open(coco, {

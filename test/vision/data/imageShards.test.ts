@@ -140,7 +140,7 @@ describe('image data in shards', () => {
       'a class without an image',
       [{ name: 'a.cls', content: '1' }],
       'none',
-      /'a': expected an image beside the class, got none/,
+      /'a': expected an image with the class, got none/,
     ],
     ['two images', [image, { name: 'a.jpg' }], 'none', /'a': expected one image, got jpg and png/],
     [
@@ -206,13 +206,13 @@ describe('image data in shards', () => {
   it('refuses a shard that was cut off, and one that is not there', () => {
     const path = shard([png(10, 'a')]);
     truncateSync(path, 600);
-    expect(userErrorLine(() => readImageShards([path], 'none', undefined))).toContain('it was cut off');
+    expect(userErrorLine(() => readImageShards([path], 'none', undefined))).toContain('the archive is truncated');
     expect(userErrorLine(() => readImageShards(['/gone/{0..9}.tar'], 'none', undefined))).toContain('are not expanded');
   });
 
   it('asks for the grid that cells need, and keeps them in place', async () => {
     const path = shard([image, json('a', { cells: [0, 1] })]);
-    await expect(open(path, { requirement: 'grid' })).rejects.toThrow(/data\.grid: .*expected 'grid' beside the path/);
+    await expect(open(path, { requirement: 'grid' })).rejects.toThrow(/data\.grid: .*expected 'grid' next to the path/);
     await expect(open(path, { requirement: 'grid' }, { grid, resize: 'cover' })).rejects.toThrow(ConfigError);
   });
 

@@ -214,7 +214,7 @@ describe('packImages', () => {
     const entries = await threeImages(folder);
     const onProgress = (): void => writeFileSync(entries[2].path, 'changed');
     const message = await messageOf(packImages(entries, options(cache, { concurrency: 1, onProgress })));
-    expect(message).toBe(`image ${entries[2].path}: changed while it was being packed, run again`);
+    expect(message).toBe(`image ${entries[2].path}: changed while it was being packed; run again`);
     expect(readdirSync(cache)).toEqual([]);
   });
 
