@@ -4,5 +4,6 @@
  *
  * @module tokenfuse/plugins
  */
+export { type FusionMethod, registerFusionMethod } from '#fusion';
 export { tf } from '#src/engine';
 export { type NormActivation, registerNormActivation } from '#src/kernels';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type MatmulPrecision, nativeBf16 } from '#src/engine';
+import { ENGINES, type MatmulPrecision } from '#src/engine';
 import { type BenchModel, LANGUAGE_MODEL, SMALL_MODEL, writeBenchModel } from './models.js';
 import { type Side, type SideSpec, startSide } from './side.js';
 import { medianRatio } from './statistics.js';
@@ -12,8 +12,8 @@ const SHOWN_EVERY = 20;
 
 /** The same training, step by step, with products in float32 and in bf16. */
 export interface PrecisionCurves {
-  /** Who multiplied in bf16: the processor, or float32 instructions in its place, whose time says nothing. */
-  readonly by: 'AMX' | 'AVX512-BF16' | 'emulation';
+  /** What multiplied in bf16: an instruction set, or 'emulation' by float32 instructions, whose time says nothing. */
+  readonly by: string;
   /** Loss of every step, in nats. */
   readonly losses: Readonly<Record<MatmulPrecision, readonly number[]>>;
   /** Speed of the larger model's steps in bf16 by that in float32; of the processor alone. */
@@ -26,11 +26,12 @@ export async function precisionCurves(
   rounds: number,
   folder: string,
 ): Promise<PrecisionCurves | { readonly skipped: string }> {
-  let support = await nativeBf16();
+  const bf16Support = () => ENGINES.native.matmulPrecision?.support() ?? { missing: 'native has no products in bf16' };
+  let support = bf16Support();
   if ('missing' in support) {
     // This process' other parts, and the sides', train in float32: it changes nothing for them.
     process.env.TOKENFUSE_EMULATE_BF16 = '1';
-    support = await nativeBf16();
+    support = bf16Support();
   }
   if ('missing' in support) return { skipped: `precision is left out: ${support.missing}` };
   const side = await startSide(native);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selectEngine, tf } from '#src/engine';
-import { nativeKernels } from '../src/engine/native/installKernels.js';
+import { nativeKernels } from '../src/engine/native/kernels/index.js';
 import { timeNativeCalls } from '../src/engine/native/runtime.js';
 import type { KernelProfile } from './kernelProfile.js';
 import { type BenchModel, LANGUAGE_MODEL, SMALL_MODEL, VISION_MODEL, writeBenchModel } from './models.js';
@@ -74,7 +74,7 @@ export async function profileKernels(name: ProfileName, repetitions: number): Pr
 
 /** Puts a clock around every kernel of TensorFlow.js that has no compiled form; one that runs others is not counted twice. */
 function timeJavaScriptKernels(spent: Map<string, Spent>): void {
-  const names = new Set(nativeKernels(tf).javaScript);
+  const names = new Set(nativeKernels().javaScript);
   let depth = 0;
   for (const config of tf.getKernelsForBackend('native')) {
     if (!names.has(config.kernelName)) continue;

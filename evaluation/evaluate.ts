@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { captionsById, loadCaptions } from '#captions/formats';
-import { bestConstantCaptions } from '#captions/metrics';
-import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs } from '#fusion';
-import { readScenes } from '#scenes';
+import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
+import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, openProbe } from '#fusion';
 import type { Output } from '#src/cli';
 import { createRandom } from '#src/random';
 import { writeJsonAtomic } from '#src/storage';
 import type { VisionModelConfig } from '#vision';
-import { imageFeatures, randomVision } from './controls/index.js';
+import type { TrainingControls } from './captionRows.js';
+import { imageFeatures, randomVision } from './controls.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
-import { evaluateSet, type TestSet, type TrainingControls } from './evaluateSet.js';
+import { evaluateSet, type TestSet } from './evaluateSet.js';
 import type { EvaluatedSet, Evaluation, SetTraces, Traces } from './evaluation.js';
 import { setTable } from './evaluationTable.js';
 import { createDrawTally } from './traces/index.js';
@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   readonly cacheDir: string;
   readonly outDir: string;
   readonly output: Output;
+  /** Reads the ground truth that the `scenes` of a set names. */
+  readonly probe?: CaptionProbe;
 }
 
 /** What was found, and what its report shows besides. */
@@ -30,10 +32,12 @@ export interface EvaluationResult extends Evaluation {
   readonly traces: Traces;
   /** How the model sees an image. */
   readonly vision: VisionModelConfig;
+  /** Names what was asked of the images of sets with ground truth. */
+  readonly probe?: CaptionProbe;
 }
 
 /**
- * Captions every test set and scores the captions beside their controls (`ROW_NOTES`), by what was said and by how likely
+ * Captions every test set and scores the captions beside their controls (`ROWS`), by what was said and by how likely
  * the references are. Predictions are on disk before anything is scored.
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
@@ -52,8 +56,8 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     const traced: SetTraces[] = [];
     const tally = createDrawTally();
     for (const set of opened) {
-      const found = await evaluateSet({ model, bound, random, training, tally }, set, experiment, options.outDir);
-      options.output.line(setTable(found.evaluated));
+      const found = await evaluateSet({ model, bound, random }, training, set, experiment, { ...options, tally });
+      options.output.line(setTable(found.evaluated, options.probe));
       sets.push(found.evaluated);
       traced.push(found.traces);
     }
@@ -61,7 +65,7 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
     writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
     writeJsonAtomic(join(options.outDir, 'traces.json'), traces);
-    return { ...evaluation, traces, vision: model.config.vision };
+    return { ...evaluation, traces, vision: model.config.vision, probe: options.probe };
   } finally {
     for (const { pairs } of opened) pairs.close();
     model.dispose();
@@ -92,7 +96,7 @@ async function trainingControls(
   try {
     const positions = createRandom(seed, 'neighbours')
       .shuffled([...pairs.imageIds.keys()])
-      .slice(0, controls.neighbourImages);
+      .slice(0, controls.maxNeighbourImages);
     const features = await imageFeatures(model, pairs, positions, batchSize);
     return {
       ...constants,
@@ -106,13 +110,13 @@ async function trainingControls(
 async function openSet(
   { config, tokenizer }: JointModel,
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
-  { root, cacheDir }: EvaluateOptions,
+  { root, cacheDir, probe }: EvaluateOptions,
 ): Promise<TestSet> {
   const { seqLen } = config.language.backbone;
   const places = { seqLen, cacheDir, root };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
-    return { name, pairs, scenes: scenes ? readScenes(resolve(root, scenes), pairs.imageIds) : undefined };
+    return { name, pairs, truth: scenes ? openProbe(probe, resolve(root, scenes), pairs.imageIds) : undefined };
   } catch (error) {
     pairs.close();
     throw error;

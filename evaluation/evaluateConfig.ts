@@ -1,23 +1,25 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
 import { Decoding } from '#language';
+import { formerKeys } from '#src/config';
 
 const TestSet = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[\w][\w .-]*$/, 'expected letters, digits, spaces and . _ - alone: the name is a folder of predictions'),
+      .regex(/^[\w][\w .-]*$/, 'expected letters, digits, spaces and . _ - alone: the name is a folder of predictions')
+      .describe('name of the set in tables, and of its folder of predictions'),
     ...captionKeys,
-    scenes: z.string().min(1).optional().describe('ground truth of drawn scenes: adds attribute accuracies'),
+    scenes: z.string().min(1).optional().describe('the scenes.json of drawn scenes: adds attribute accuracies'),
   })
   .superRefine(refuseImagesTwice);
 
 /** An experiment file that captions test sets and scores the captions beside their controls. */
 export const EvaluateExperiment = z.strictObject({
   kind: z.literal('evaluate'),
-  name: z.string().min(1),
-  seed: z.int().default(0).describe('draws the shuffling of images'),
-  model: z.string().min(1).describe('a merged or aligned model'),
+  name: z.string().min(1).describe('name of the run, and of its folder under --root'),
+  seed: z.int().default(0).describe('draws the controls, such as the shuffling of images'),
+  model: z.string().min(1).describe('a merged or aligned model: its run folder or checkpoint, from --root'),
   upperBound: z.string().min(1).optional().describe('a model aligned with train: all; its row is added when it exists'),
   sets: z
     .array(TestSet)
@@ -31,33 +33,41 @@ export const EvaluateExperiment = z.strictObject({
           message: `expected a name of its own, got '${name}' again`,
         });
       }
-    }),
+    })
+    .describe('the images to caption, with the captions that people wrote'),
   train: z
     .strictObject(captionKeys)
     .superRefine(refuseImagesTwice)
     .optional()
-    .describe('what alignment was trained on: constant captions and nearest neighbours are taken from it'),
+    .describe('captions that alignment was trained on: gives the constant caption and nearest neighbours'),
   decoding: Decoding.prefault({ method: 'greedy' }).describe('how captions are made; kept with the scores'),
-  batchSize: z.int().positive().default(100),
-  /** The controls that cost time; the others are always there. */
-  controls: z
-    .strictObject({
-      randomVision: z.boolean().default(true).describe('captions once more, over a vision backbone drawn anew'),
-      nearestNeighbour: z.boolean().default(true).describe('runs the vision backbone over training images'),
-      neighbourImages: z.int().positive().default(5000).describe('training images that are searched, drawn by seed'),
-    })
-    .prefault({}),
+  batchSize: z.int().positive().default(100).describe('images captioned at once'),
+  controls: formerKeys(
+    z.strictObject({
+      randomVision: z.boolean().default(true).describe('captions once more, with an untrained vision backbone'),
+      nearestNeighbour: z
+        .boolean()
+        .default(true)
+        .describe('gives each image the caption of the training image most like it'),
+      maxNeighbourImages: z.int().positive().default(5000).describe('training images searched at most, drawn by seed'),
+    }),
+    { neighbourImages: 'maxNeighbourImages' },
+  )
+    .prefault({})
+    .describe('the controls that cost time; the others are always there'),
   retrieval: z
     .strictObject({
-      poolSize: z.int().min(0).default(100).describe('images, each weighed against every caption; 0: no retrieval'),
+      poolSize: z.int().min(0).default(100).describe('images, each scored against every caption; 0: no retrieval'),
     })
-    .prefault({}),
-  bootstrapSamples: z.int().positive().default(1000).describe('resamples behind every interval'),
+    .prefault({})
+    .describe('finding the caption of an image by its likelihood, and the image of a caption'),
+  bootstrapSamples: z.int().positive().default(1000).describe('bootstrap resamples for confidence intervals'),
   report: z
     .strictObject({
       examples: z.int().min(0).default(12).describe('captions shown word by word, over all sets; 0: no word is traced'),
       gallery: z.int().min(0).default(6).describe('best, worst and random captions shown, each, of a set'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('what the report shows'),
 });
 export type EvaluateExperiment = z.output<typeof EvaluateExperiment>;

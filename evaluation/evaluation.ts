@@ -1,29 +1,19 @@
 /** @file What an evaluation found: strings and numbers alone, as `evaluation.json` keeps them. */
 import type { CaptionDiagnostics, Interval } from '#captions/metrics';
-import type { relationIntervals } from '#fusion';
+import type { choiceIntervals } from '#fusion';
 import type { Decoding } from '#language';
-import type { SceneAccuracy } from '#scenes';
 import type { ByteSource } from '#src/storage';
 import type { ForcedChoice, Retrieval } from './likelihood/index.js';
 import type { CaptionTrace, DrawnToken } from './traces/index.js';
 
-export type AttributeAccuracy = Omit<SceneAccuracy, 'perImage'>;
+/** Shares in [0, 1] of what a probe knows of the images, by attribute; null where there was nothing to count. */
+export type AttributeShares = Readonly<Record<string, number | null>>;
 
-/** Shares of a drawn scene that a caption has right, in [0, 1]. */
-export const ATTRIBUTE_NAMES = [
-  'colour',
-  'shape',
-  'size',
-  'object',
-  'relation',
-  'relationAgree',
-  'relationDisagree',
-  'exactScene',
-] as const satisfies readonly (keyof AttributeAccuracy)[];
-export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];
+/** Those shares with what was counted, such as objects. */
+export type AttributeScores = AttributeShares & { readonly counts: Readonly<Record<string, number>> };
 
-/** Every score of a row that has an interval. */
-export type ScoreName = 'captionNll' | 'bleu1' | 'bleu4' | 'meteorExactStem' | 'rougeL' | 'ciderD' | AttributeName;
+/** Every score of captions that has an interval; attributes of a probe have one too, by their names. */
+export type MetricName = 'captionNll' | 'bleu1' | 'bleu4' | 'meteorExactStem' | 'rougeL' | 'ciderD';
 
 /** Scores of one way of captioning one test set; null: does not apply. */
 export interface EvaluationRow {
@@ -36,9 +26,10 @@ export interface EvaluationRow {
   readonly rougeL: number;
   /** 0 to 10, as pycocoevalcap computes it (papers print it × 100). */
   readonly ciderD: number;
-  readonly attributes: AttributeAccuracy | null;
-  /** 95 %, by bootstrap over images. */
-  readonly intervals: Readonly<Partial<Record<ScoreName, Interval>>>;
+  /** Null where no probe knows the images. */
+  readonly attributes: AttributeScores | null;
+  /** 95 %, by bootstrap over images; by metric and attribute. */
+  readonly intervals: Readonly<Record<string, Interval | undefined>>;
 }
 
 export interface EvaluatedSet {
@@ -66,15 +57,16 @@ export interface LikelihoodScores {
   /** Null when turned off, or with a single image. */
   readonly retrieval: Retrieval | null;
   /**
-   * Share of captions whose stated relation is likelier than its opposite, led by the caption up to there, with intervals over
-   * images; `disagree`: of those that the first object's own side of the image does not answer. Null where none states one.
+   * The choice of the probe (`ChoiceDescription`): share of captions whose stated option is likelier than its opposite, led by
+   * the caption up to there, with intervals over images; `disagree`: of those that no shortcut answers. Null where none states
+   * one. The keys are those of the first probe, of relations in drawn scenes.
    */
-  readonly relationChoice: ReturnType<typeof relationIntervals>;
+  readonly relationChoice: ReturnType<typeof choiceIntervals>;
 }
 
 export interface PerImageScores {
   readonly ciderD: readonly number[];
-  /** nats per token over the references of the image; null for captions that no model weighs. */
+  /** nats per token over the references of the image; null for captions that come from no model. */
   readonly captionNll: readonly number[] | null;
 }
 
@@ -84,7 +76,7 @@ export interface CaptionSample {
   readonly image: ByteSource;
   readonly references: readonly string[];
   readonly generated: string;
-  /** Every object, and the relation, right; null where the truth is not known. */
+  /** Everything right and nothing added; null where no probe knows the image. */
   readonly exact: boolean | null;
   readonly bleu4: number;
   readonly rougeL: number;
@@ -111,32 +103,51 @@ export interface SetTraces {
   readonly captions: readonly CaptionTrace[];
 }
 
-/** Names of rows, in the order in which they are shown. */
+/** The ways of captioning a test set, in the order in which they are shown. */
 export const ROWS = {
-  model: 'model',
-  upperBound: 'train: all',
-  shuffled: 'shuffled images',
-  blank: 'blank image',
-  blind: 'blind (no image)',
-  untrained: 'zero trained',
-  randomVision: 'random vision',
-  neighbour: 'nearest neighbour',
-  constant: 'constant, CIDEr-D',
-  constantBleu4: 'constant, BLEU-4',
-  human: 'human, leave one out',
+  model: { name: 'model', note: 'the merged, aligned model' },
+  upperBound: {
+    name: 'train: all',
+    note: 'the same merge, aligned with both backbones trained too: what freezing costs',
+  },
+  shuffled: {
+    name: 'shuffled images',
+    note: 'the caption of another image of the set: what its captions have in common',
+  },
+  blank: { name: 'blank image', note: 'the model before a mid-grey image: what it says with nothing to see' },
+  blind: {
+    name: 'blind (no image)',
+    note: 'the language path without an image: what language alone predicts',
+  },
+  untrained: {
+    name: 'zero trained',
+    note: 'the merge with its trained parameters off: what concatenation alone gives',
+  },
+  randomVision: {
+    name: 'random vision',
+    note: 'the same bridges over a vision backbone drawn anew: what is left without learned features',
+  },
+  neighbour: {
+    name: 'nearest neighbour',
+    note: 'the caption of the training image nearest in frozen vision features: what looking up gives',
+  },
+  constant: {
+    name: 'constant, CIDEr-D',
+    note: 'one training caption for every image, the best of them by CIDEr-D on train',
+  },
+  constantBleu4: {
+    name: 'constant, BLEU-4',
+    note: 'one training caption for every image, the best of them by BLEU-4 on train',
+  },
+  human: {
+    name: 'human, leave one out',
+    note: 'each reference against the others, so with one reference fewer than the rows above',
+  },
 } as const;
 
-/** What each row shows. */
-export const ROW_NOTES: Readonly<Record<string, string>> = {
-  [ROWS.model]: 'the merged, aligned model',
-  [ROWS.upperBound]: 'the same merge, aligned with both backbones trained too: what freezing costs',
-  [ROWS.shuffled]: 'the caption of another image of the set: what its captions have in common',
-  [ROWS.blank]: 'the model before a mid-grey image: what it says with nothing to see',
-  [ROWS.blind]: 'the language path without an image: what language alone predicts',
-  [ROWS.untrained]: 'the merge with its trained parameters off: what concatenation alone gives',
-  [ROWS.randomVision]: 'the same bridges over a vision backbone drawn anew: what is left without learned features',
-  [ROWS.neighbour]: 'the caption of the training image nearest in frozen vision features: what looking up gives',
-  [ROWS.constant]: 'one training caption for every image, the best of them by CIDEr-D on train',
-  [ROWS.constantBleu4]: 'one training caption for every image, the best of them by BLEU-4 on train',
-  [ROWS.human]: 'each reference against the others, so with one reference fewer than the rows above',
-};
+/** The scores of a row by name: metrics, and the attributes of a probe. */
+export function scoresByName({ attributes, name: _, intervals: __, ...metrics }: EvaluationRow): AttributeShares {
+  if (attributes === null) return metrics;
+  const { counts: ___, ...shares } = attributes;
+  return { ...shares, ...metrics };
+}

@@ -1,16 +1,10 @@
-import type { Interval } from '#captions/metrics';
+import type { CaptionProbe, Interval } from '#captions/metrics';
 import { renderTable, wrapText } from '#src/cli';
 import { formatPerplexity } from '#src/tracking';
-import type { EvaluatedSet, EvaluationRow, ScoreName } from './evaluation.js';
+import { type EvaluatedSet, scoresByName } from './evaluation.js';
 import { RECALL_RANKS, type Recall } from './likelihood/index.js';
 
-type Column = readonly [label: string, score: ScoreName];
-
-const SCENE_COLUMNS: readonly Column[] = [
-  ['object', 'object'],
-  ['relation', 'relation'],
-  ['exact', 'exactScene'],
-];
+type Column = readonly [label: string, score: string];
 
 const NGRAM_COLUMNS: readonly Column[] = [
   ['BLEU-4', 'bleu4'],
@@ -21,21 +15,30 @@ const NGRAM_COLUMNS: readonly Column[] = [
 /**
  * A test set's rows, 95 % intervals under the scores, the other scores in a table without, and what likelihood tells: at
  * most 80 columns.
+ *
+ * @param probe names the attributes, where the set has any
  */
-export function setTable({ name, numImages, rows, domains, likelihood, diagnostics }: EvaluatedSet): string {
-  const hasScenes = rows.some(({ attributes }) => attributes !== null);
+export function setTable(
+  { name, numImages, rows, domains, likelihood, diagnostics }: EvaluatedSet,
+  probe: CaptionProbe | undefined,
+): string {
+  const attributes = rows.some((row) => row.attributes !== null) ? (probe?.columns ?? []) : [];
+  const attributeColumns = attributes.flatMap(({ shortLabel, attribute }): Column[] =>
+    shortLabel === undefined ? [] : [[shortLabel, attribute]],
+  );
+  const hasAttributes = attributeColumns.length > 0;
   const columns: readonly Column[] = [
     ['NLL', 'captionNll'],
     ['CIDEr-D', 'ciderD'],
-    ...(hasScenes ? SCENE_COLUMNS : NGRAM_COLUMNS),
+    ...(hasAttributes ? attributeColumns : NGRAM_COLUMNS),
   ];
-  const others: readonly Column[] = [['BLEU-1', 'bleu1'], ...(hasScenes ? NGRAM_COLUMNS : [])];
+  const others: readonly Column[] = [['BLEU-1', 'bleu1'], ...(hasAttributes ? NGRAM_COLUMNS : [])];
   const shown = [
     ...rows.map((row) => ({ label: row.name, row })),
     ...domains.map(({ domain, numImages: count, row }) => ({ label: `${domain} (${count})`, row })),
   ];
   const cells = shown.flatMap(({ label, row }) => [
-    [label, ...columns.map(([, score]) => show(scoreOf(row, score)))],
+    [label, ...columns.map(([, score]) => show(scoresByName(row)[score]))],
     ['', ...columns.map(([, score]) => showInterval(row.intervals[score]))],
   ]);
   const warnings = diagnostics.warnings
@@ -48,13 +51,16 @@ export function setTable({ name, numImages, rows, domains, likelihood, diagnosti
     shown.map(({ label, row }) => [
       label,
       formatPerplexity(row.captionNll),
-      ...others.map(([, score]) => show(scoreOf(row, score))),
+      ...others.map(([, score]) => show(scoresByName(row)[score])),
     ]),
   );
-  return `${scores}\n\n${further}\n\n${likelihoodTable(likelihood)}\n${warnings}`;
+  return `${scores}\n\n${further}\n\n${likelihoodTable(likelihood, probe)}\n${warnings}`;
 }
 
-function likelihoodTable({ forcedChoice, retrieval, relationChoice }: EvaluatedSet['likelihood']): string {
+function likelihoodTable(
+  { forcedChoice, retrieval, relationChoice }: EvaluatedSet['likelihood'],
+  probe: CaptionProbe | undefined,
+): string {
   const cell = ({ mean, low, high }: Interval & { mean: number }): string =>
     `${show(mean)} ${showInterval({ low, high })}`;
   const recalls: readonly [string, Recall][] = retrieval
@@ -68,11 +74,11 @@ function likelihoodTable({ forcedChoice, retrieval, relationChoice }: EvaluatedS
   return [
     `own image likelier than another: ${cell(forcedChoice.accuracy)} (chance 0.500)`,
     `image gain: ${cell(forcedChoice.imageGain)} nats/token`,
-    ...(relationChoice
-      ? [`stated relation likelier than its opposite: ${cell(relationChoice.all)} (chance 0.500)`]
-      : []),
-    ...(relationChoice?.disagree
-      ? [`  where the first object's side does not tell: ${cell(relationChoice.disagree)}`]
+    ...(probe && relationChoice
+      ? [
+          `${probe.choice.labels[0]}: ${cell(relationChoice.all)} (chance 0.500)`,
+          ...(relationChoice.disagree ? [`  ${probe.choice.labels[1]}: ${cell(relationChoice.disagree)}`] : []),
+        ]
       : []),
     ...(retrieval
       ? [
@@ -86,11 +92,6 @@ function likelihoodTable({ forcedChoice, retrieval, relationChoice }: EvaluatedS
         ]
       : []),
   ].join('\n');
-}
-
-function scoreOf(row: EvaluationRow, score: ScoreName): number | null | undefined {
-  const { attributes, intervals: _, name: __, ...scores } = row;
-  return { ...scores, ...attributes }[score];
 }
 
 function show(value: number | null | undefined): string {

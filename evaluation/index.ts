@@ -1,3 +1,4 @@
+export * from './controls.js';
 export * from './evaluate.js';
 export * from './evaluateConfig.js';
 export * from './evaluation.js';

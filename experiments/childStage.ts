@@ -4,6 +4,7 @@ import type { JsonObject, Output } from '#src/cli';
 import { UserError } from '#src/errors';
 import { PARENT_VARIABLE } from './endWithParent.js';
 import { packageRoot } from './packageRoot.js';
+import { pluginWords } from './plugins.js';
 
 /** What a command run as a process of its own reports. */
 export interface ChildResult extends JsonObject {
@@ -20,7 +21,7 @@ export interface ChildStage {
 
 /**
  * Runs a tokenfuse command in a process of its own, so that two backbones train side by side and each stage's memory is
- * given back when it ends. Its lines come through with the stage's name in front.
+ * given back when it ends. It gets the plugins of this one. Its lines come through with the stage's name in front.
  *
  * @param threads of the native engine at first; undefined for as many as it likes
  * @param signal ends the process when another stage has failed
@@ -33,7 +34,7 @@ export function startChild(
   threads: number | undefined,
 ): ChildStage {
   const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
-  const child = spawn(process.execPath, [program, ...words, '--json'], {
+  const child = spawn(process.execPath, [program, ...words, ...pluginWords(), '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       ...process.env,

@@ -1,5 +1,6 @@
 import { DECODING_OPTIONS_BY_METHOD, Decoding } from '#language';
 import type { Arguments, OptionSpec } from '#src/cli';
+import { expectation } from '#src/config';
 import { ConfigError, didYouMean } from '#src/errors';
 
 const METHODS = Object.keys(DECODING_OPTIONS_BY_METHOD) as Decoding['method'][];
@@ -46,10 +47,11 @@ export function decodingOf(args: Arguments): Decoding {
   const result = Decoding.safeParse({ method: methodOf(args.text('decoding'), Object.keys(given)), ...given });
   if (result.success) return result.data;
   throw new ConfigError(
-    result.error.issues.map(({ path, message }) => {
-      const key = String(path[0]);
-      const got = key in given && !message.includes('got') ? `, got ${JSON.stringify(given[key])}` : '';
-      return `--${flagOf(key)}: ${message.replace(/^[^:]*: /, '')}${got}`;
+    result.error.issues.map((issue) => {
+      const key = String(issue.path[0]);
+      const wanted = expectation(issue);
+      const got = key in given && !wanted.includes('got') ? `, got ${JSON.stringify(given[key])}` : '';
+      return `--${flagOf(key)}: ${wanted}${got}`;
     }),
   );
 }

@@ -12,8 +12,8 @@ import { StudyExperiment } from './study/studyConfig.js';
 /** An experiment file that draws scenes. */
 export const ScenesExperiment = z.strictObject({
   kind: z.literal('scenes'),
-  name: z.string().min(1),
-  scenes: ScenesConfig,
+  name: z.string().min(1).describe('name of the folder under --root that is drawn into'),
+  scenes: ScenesConfig.describe('what is drawn'),
 });
 export type ScenesExperiment = z.output<typeof ScenesExperiment>;
 

@@ -143,7 +143,7 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
       { stage: 'vision', runDir: join(outDir, files.vision.experiment.name) },
       { stage: 'language', runDir: join(outDir, files.language.experiment.name) },
       { stage: 'align', runDir: join(outDir, files.align.experiment.name) },
-      ...(upperBound ? [{ stage: ROWS.upperBound, runDir: join(outDir, UPPER_BOUND) }] : []),
+      ...(upperBound ? [{ stage: ROWS.upperBound.name, runDir: join(outDir, UPPER_BOUND) }] : []),
     ],
   };
   const reportPath = join(outDir, 'report.html');

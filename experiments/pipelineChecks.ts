@@ -20,7 +20,7 @@ export function checkExpectations(
     sets.find(({ name }) => name === setName)?.rows.find(({ name }) => name === row);
   const checks: PipelineCheck[] = [];
   for (const [set, least] of Object.entries(expect.objectAccuracy)) {
-    const got = rowOf(set, ROWS.model)?.attributes?.object;
+    const got = rowOf(set, ROWS.model.name)?.attributes?.object;
     checks.push({
       label: `object accuracy, ${set}`,
       passed: got != null && got >= least,
@@ -28,8 +28,8 @@ export function checkExpectations(
     });
   }
   const first = sets[0]?.name;
-  const [model, all, blind, shuffled] = [ROWS.model, ROWS.upperBound, ROWS.blind, ROWS.shuffled].map((row) =>
-    rowOf(first, row),
+  const [model, all, blind, shuffled] = [ROWS.model, ROWS.upperBound, ROWS.blind, ROWS.shuffled].map(({ name }) =>
+    rowOf(first, name),
   );
   if (expect.gapClosed !== undefined && all?.captionNll && model?.captionNll && blind?.captionNll) {
     const closed = (blind.captionNll - model.captionNll) / (blind.captionNll - all.captionNll);

@@ -3,36 +3,50 @@ import { z } from 'zod';
 /** An experiment file that trains a byte-level BPE on text files; paths start at the working root. */
 export const TokenizerExperiment = z.strictObject({
   kind: z.literal('tokenizer'),
-  name: z.string().min(1),
-  files: z.array(z.string().min(1)).min(1),
-  vocabSize: z.int().min(257),
-  minFrequency: z.int().positive().default(2),
+  name: z.string().min(1).describe('name of the folder under --root that tokenizer.json is written to'),
+  files: z.array(z.string().min(1)).min(1).describe('text and JSONL files to learn from'),
+  vocabSize: z.int().min(257).describe('tokens wanted: 256 bytes, the merges and <|endoftext|>'),
+  minFrequency: z.int().positive().default(2).describe('how often a pair of tokens must occur to be merged'),
 });
 export type TokenizerExperiment = z.output<typeof TokenizerExperiment>;
 
 /** What a finished pipeline must reach; the report says for each whether it did. */
 const Expectations = z.strictObject({
-  /** Lowest object accuracy of the model by test set. */
-  objectAccuracy: z.record(z.string(), z.number().min(0).max(1)).default({}),
-  /** Lowest share of the caption NLL between blind and `train: all` that the bridge closes; needs the upper bound. */
-  gapClosed: z.number().optional(),
-  /** With shuffled images object accuracy may exceed the blind one by at most this. */
-  shuffledAboveBlind: z.number().min(0).max(1).optional(),
+  objectAccuracy: z
+    .record(z.string(), z.number().min(0).max(1))
+    .default({})
+    .describe('lowest object accuracy of the model, by name of the test set'),
+  gapClosed: z
+    .number()
+    .optional()
+    .describe(
+      'lowest share of the caption NLL between blind and train: all that the bridge closes; needs --upper-bound',
+    ),
+  shuffledAboveBlind: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('by how much object accuracy with shuffled images may exceed the blind one'),
 });
+
+const stage = (kind: string) => z.string().min(1).describe(`experiment file of kind ${kind}, from this file's folder`);
 
 /** An experiment file that runs all stages; stage paths start at this file's folder, all others at the run's folder. */
 export const PipelineExperiment = z.strictObject({
   kind: z.literal('pipeline'),
-  name: z.string().min(1),
-  scenes: z.string().min(1),
-  tokenizer: z.string().min(1),
-  vision: z.string().min(1),
-  language: z.string().min(1),
-  merge: z.string().min(1),
-  align: z.string().min(1),
-  evaluate: z.string().min(1),
-  /** Changes to the alignment for the copy that `--upper-bound` trains, `key=value` as `--set` takes them. */
-  upperBound: z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).default([]),
-  expect: Expectations.prefault({}),
+  name: z.string().min(1).describe('name of the run; unless --out says otherwise, its folder is runs/<name>'),
+  scenes: stage('scenes'),
+  tokenizer: stage('tokenizer'),
+  vision: stage('vision'),
+  language: stage('language'),
+  merge: stage('merge'),
+  align: stage('align'),
+  evaluate: stage('evaluate'),
+  upperBound: z
+    .array(z.string().regex(/^[^=]+=/, 'expected key=value'))
+    .default([])
+    .describe('changes to the alignment that --upper-bound trains, each key=value as --set takes it'),
+  expect: Expectations.prefault({}).describe('what the result must reach; the run fails otherwise'),
 });
 export type PipelineExperiment = z.output<typeof PipelineExperiment>;

@@ -5,11 +5,12 @@ import { ROWS } from '#evaluation';
 import {
   evaluationResults,
   type GalleryItem,
-  type MergePlanPicture,
+  mergePlanPicture,
   type ReportCurves,
   thumbnail,
   writeReport,
 } from '#evaluation/report';
+import { sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 import { readJson } from '#src/storage';
 import { readMetrics } from '#src/tracking';
@@ -26,7 +27,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
     seed: number;
     commit: string | null;
   };
-  const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model);
+  const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model.name);
   const { parameters } = mergeReport;
   const shown = evaluation.sets.slice(0, 2);
   const galleries = await Promise.all(shown.map((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')));
@@ -57,8 +58,11 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
       ],
     },
     curves: outcome.runs.flatMap(({ stage, runDir }) => curvesOf(stage, runDir)),
-    mergePlan: planPicture(outcome),
-    results: evaluation.sets.map(evaluationResults),
+    mergePlan: mergePlanPicture(outcome.plan, {
+      trained: Number(align.trainableParameters),
+      frozen: parameters.vision + parameters.language,
+    }),
+    results: evaluation.sets.map((set) => evaluationResults(set, sceneProbe)),
     gallery: galleries.flat(),
     parameters: [
       { component: 'vision backbone', trained: 0, frozen: parameters.vision },
@@ -98,41 +102,6 @@ function curvesOf(stage: string, runDir: string): ReportCurves[] {
   return charts;
 }
 
-function planPicture({ plan, align, mergeReport }: PipelineOutcome): MergePlanPicture {
-  const { fusion } = plan.config;
-  const keys = [...new Set(plan.groups.map(({ block, layer }) => `${block}/${layer}`))];
-  return {
-    method: fusion.method,
-    imageStates: fusion.imageStates,
-    layers: keys.map((key) => {
-      const groups = plan.groups.filter(({ block, layer }) => `${block}/${layer}` === key);
-      return {
-        block: groups[0].block,
-        layer: groups[0].layer,
-        groups: groups.map(({ group, layer, origin, numParamTokens, parameters }) => ({
-          name: group,
-          stream:
-            (fusion.method === 'grouped' || fusion.method === 'union') && origin !== 'bridge'
-              ? ('both' as const)
-              : origin === 'vision' ||
-                  group.startsWith('image') ||
-                  /crossAttention\/(key|value)/.test(`${group}/${layer}`)
-                ? ('image' as const)
-                : ('text' as const),
-          numParamTokens,
-          parameters,
-          trained: origin === 'bridge',
-          origin,
-        })),
-      };
-    }),
-    totals: {
-      trained: Number(align.trainableParameters),
-      frozen: mergeReport.parameters.vision + mergeReport.parameters.language,
-    },
-  };
-}
-
 async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): Promise<GalleryItem[]> {
   const drawn = createRandom(0, 'gallery', name).shuffled(samples);
   const item = async (sample: CaptionSample, shownIn: GalleryItem['group']): Promise<GalleryItem> => ({
@@ -140,7 +109,7 @@ async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-
     image: await thumbnail(sample.image),
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
-    correct: sample.exact ?? sample.references.includes(sample.generated),
+    correct: sample.exact ?? undefined,
     ...(shownIn === 'failures' ? { note: name } : {}),
   });
   const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));

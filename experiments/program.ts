@@ -3,6 +3,7 @@ import type { Program } from '#src/cli';
 import { alignCommand } from './commands/align.js';
 import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
+import { configCommand } from './commands/config.js';
 import { convertCommand } from './commands/convert.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -17,6 +18,7 @@ import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
 import { packageRoot } from './packageRoot.js';
+import { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {
@@ -25,6 +27,7 @@ export const PROGRAM: Program = {
   summary: 'vision and language TokenFormers, pretrained apart, merged into one',
   commands: [
     doctorCommand,
+    configCommand,
     runCommand,
     scenesCommand,
     tokenizerTrainCommand,
@@ -41,4 +44,6 @@ export const PROGRAM: Program = {
     parityCommand,
     convertCommand,
   ],
+  options: PLUGIN_OPTIONS,
+  prepare: (args) => loadPlugins(args.texts('plugin')),
 };

@@ -10,6 +10,7 @@ import {
   planMerge,
 } from '#fusion';
 import { type LanguageExperiment, trainLanguage } from '#language';
+import { sceneProbe } from '#scenes';
 import type { Output } from '#src/cli';
 import type { EngineInfo } from '#src/engine';
 import { ConfigError } from '#src/errors';
@@ -39,7 +40,7 @@ export function trainStage(
 
 /** Aligns a merged model into a run directory. */
 export function alignStage(experiment: AlignExperiment, context: StageContext): Promise<AlignResult> {
-  return inRunDirectory(experiment, context, () => align(experiment, context));
+  return inRunDirectory(experiment, context, () => align(experiment, { ...context, probe: sceneProbe }));
 }
 
 /** Opens the run directory; when the work fails before anything was trained, such as on missing data, a new one goes again. */

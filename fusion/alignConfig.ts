@@ -1,48 +1,46 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
-import { TextDataConfig } from '#language';
 import { TrainingConfig } from '#src/training';
-import { TokenWeightRule } from './tokenWeights.js';
+import { objectiveKeys } from './objectives/index.js';
 
 const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
 
 /** An experiment file that aligns a merged model on image-caption pairs; paths start at the working root. */
 export const AlignExperiment = z.strictObject({
   kind: z.literal('align'),
-  name: z.string().min(1),
-  seed: z.int().default(0),
-  model: z.string().min(1).describe('a merged model'),
-  data: z.strictObject({
-    train: PairsSource,
-    validation: z
-      .strictObject({
-        ...captionKeys,
-        scenes: z
-          .string()
-          .min(1)
-          .optional()
-          .describe('ground truth of drawn scenes: adds the forced choice of relations to the validation metrics'),
-      })
-      .superRefine(refuseImagesTwice)
-      .describe('decides the best checkpoint'),
-    seqLen: z
-      .int()
-      .positive()
-      .optional()
-      .describe("longest caption in tokens, the end-of-text token counted; the language model's seqLen unless given"),
-    maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
-  }),
-  /** `bridge`: bridge groups and gates. A list of words: those of them whose name contains one. `all`: the backbones too. */
-  train: z.union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)]).default('bridge'),
-  tokenWeights: z.array(TokenWeightRule).default([]),
-  /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
-  replay: z
+  name: z.string().min(1).describe('name of the run, and of its folder under --root'),
+  seed: z.int().default(0).describe('draws the order of the pairs'),
+  model: z.string().min(1).describe('a merged model: its folder, from --root'),
+  data: z
     .strictObject({
-      text: TextDataConfig,
-      batchSize: z.int().positive().default(32),
-      weight: z.number().positive().default(0.5),
+      train: PairsSource.describe('the pairs to learn from'),
+      validation: z
+        .strictObject({
+          ...captionKeys,
+          scenes: z
+            .string()
+            .min(1)
+            .optional()
+            .describe('the scenes.json of drawn scenes: adds the forced choice of relations to the metrics'),
+        })
+        .superRefine(refuseImagesTwice)
+        .describe('pairs that decide which checkpoint is the best'),
+      seqLen: z
+        .int()
+        .positive()
+        .optional()
+        .describe("longest caption in tokens, end-of-text included; the language model's seqLen unless given"),
+      maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
     })
-    .optional(),
+    .describe('the image-caption pairs'),
+  train: z
+    .union([z.enum(['bridge', 'all']), z.array(z.string().min(1)).min(1)])
+    .default('bridge')
+    .describe(
+      'what is trained. bridge: bridge groups and gates; a list: those of them whose name contains one of these words; all: the ' +
+        'backbones too',
+    ),
+  ...objectiveKeys,
   training: TrainingConfig,
 });
 export type AlignExperiment = z.output<typeof AlignExperiment>;

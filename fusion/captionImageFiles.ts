@@ -5,8 +5,8 @@ import { UserError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { decodeImage } from '#vision';
 import { captionCandidates, type GeneratedCaption } from './captioner.js';
+import { imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
-import { imageStates } from './readImages.js';
 
 /** An image and the captions that were made of it, the one to show first. */
 export interface CaptionedFile {

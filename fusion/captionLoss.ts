@@ -7,7 +7,7 @@ import type { JointModel } from './jointModel.js';
 /**
  * Σ over the tokens of captions of w · −log p(token | image, earlier tokens), in nats.
  *
- * @param contexts what `readImages` gave, one image per row; undefined: blind
+ * @param contexts what `imageContexts` gave, one image per row; undefined: blind
  * @param bridge false: the merge with zero trained parameters
  */
 export function captionLoss(

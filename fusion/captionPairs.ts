@@ -37,7 +37,7 @@ export interface CaptionPlaces {
   readonly cacheDir: string;
   /** Folder that relative paths start from. Default: the working folder. */
   readonly root?: string;
-  /** Keeps the first so many; images without one of them are left out. */
+  /** Keeps the first `maxPairs` pairs; images without one of them are left out. */
   readonly maxPairs?: number;
 }
 

@@ -1,11 +1,11 @@
 import { languageHidden, languageLogits } from '#language';
 import type { tf } from '#src/engine';
 import type { AttentionContext, Capture, KeyValueCache } from '#src/tokenformer';
-import { textBlocks } from './jointLayers.js';
 import type { FusionOptions, JointModel } from './jointModel.js';
+import { textBlocks } from './streamBlocks.js';
 
 export interface CaptionForward extends FusionOptions {
-  /** What `readImages` gave; absent: text alone. */
+  /** What `imageContexts` gave; absent: text alone. */
   readonly contexts?: readonly AttentionContext[];
   /** Text alone, but with the text bridges on: what `replay` trains. */
   readonly bridgeWithoutImage?: boolean;
@@ -38,8 +38,8 @@ export function captionHidden(
   { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge }: CaptionForward,
 ): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
   const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
-  // A prefix stands in front of the text: to it, those are tokens that went before.
-  const isPrefix = model.config.fusion.method === 'prefix' && contexts !== undefined && contexts.length > 0;
+  // A prefix is read as earlier tokens, through the key-value caches.
+  const isPrefix = model.method.contextsPrecedeText && contexts !== undefined && contexts.length > 0;
   const prefix = (): KeyValueCache[] | undefined =>
     isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
   const earlier = caches ?? prefix();

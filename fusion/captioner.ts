@@ -2,8 +2,8 @@ import { type Decoding, decode, type Hypothesis, stopIdsOf } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
 import { captionLogits } from './captionPass.js';
+import { imageContexts } from './imageContexts.js';
 import type { FusionOptions, JointModel } from './jointModel.js';
-import { readImages } from './readImages.js';
 
 export interface CaptionOptions extends FusionOptions {
   readonly decoding: Decoding;
@@ -32,7 +32,7 @@ export async function captionCandidates(
     states === undefined
       ? undefined
       : (tf.tidy(() => {
-          const read = readImages(model, states, { bridge });
+          const read = imageContexts(model, states, { bridge });
           // Only keys and values are tensors of this pass; the output groups are the model's own variables.
           for (const { keys, values } of read) {
             tf.keep(keys);

@@ -6,14 +6,15 @@ export { type CaptionLog, type CaptionSettings, openCaptionLog } from './caption
 export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
+export * from './imageContexts.js';
 export * from './jointConfig.js';
-export { textBlocks } from './jointLayers.js';
 export * from './jointModel.js';
 export * from './merge.js';
 export * from './mergePlan.js';
 export * from './mergePlanText.js';
-export * from './readImages.js';
+export * from './methods/index.js';
+export * from './probeChoice.js';
 export * from './recipe.js';
-export * from './relationChoice.js';
 export * from './stateCache.js';
+export { textBlocks } from './streamBlocks.js';
 export * from './tokenWeights.js';

@@ -5,11 +5,13 @@ import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
 import { JointModelConfig } from './jointConfig.js';
+import { type FusionMethod, fusionMethod } from './methods/index.js';
 
 /** A merged model: both backbones' groups in joint layers, and the routes by which each stream uses them. */
 export interface JointModel {
   readonly tree: ParameterTree;
   readonly config: JointModelConfig;
+  readonly method: FusionMethod;
   readonly tokenizer: Tokenizer;
   dispose(): void;
 }
@@ -27,6 +29,7 @@ export function loadJointModel(path: string): JointModel {
   return {
     tree,
     config,
+    method: fusionMethod(config.fusion.method),
     tokenizer,
     dispose: () => {
       tree.dispose();

@@ -16,9 +16,9 @@ import {
 } from '#src/storage';
 import { constantTensor, createGroup } from '#src/tokenformer';
 import { type ModelDescription, readModelDescription, writeCheckpoint } from '#src/training';
-import { isFusionParameter, JointModelConfig } from './jointConfig.js';
+import { fusionParameters, JointModelConfig } from './jointConfig.js';
 import type { MergePlan } from './mergePlan.js';
-import { isJoint, type MergeRecipe } from './recipe.js';
+import type { MergeRecipe } from './recipe.js';
 
 /** SHA-256 of a backbone tensor before the merge and of the same tensor inside the result. */
 export interface TensorProvenance {
@@ -41,9 +41,9 @@ export interface MergeReport {
 export const MERGE_REPORT = 'merge_report.json';
 
 /**
- * Concatenates the backbones' groups into joint layers and adds bridge groups (keys N(0, 1/dIn), values 0, τ by the rule of
- * Θ) and gates (0). A cross-attention, which its gate silences, and a prefix, which cannot be silent, have values
- * N(0, 1/tokens). Deterministic: the same plan gives the same bytes.
+ * Writes both backbones' tensors, the method's groups (keys N(0, 1/dIn), τ by the rule of Θ, values 0 or
+ * N(0, 1/tokens), as the method starts them) and its gates (0) into one checkpoint. Deterministic: the same plan gives the
+ * same bytes.
  *
  * @throws ConfigError when something is at `outDir` already
  */
@@ -55,15 +55,14 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   for (const header of [plan.visionHeader, plan.languageHeader]) {
     for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
   }
-  const startsSilent = isJoint(plan.config.fusion.method);
-  for (const { path, group, origin, numParamTokens, dIn, dOut } of plan.groups) {
+  for (const { path, group, origin, numParamTokens, dIn, dOut, start } of plan.groups) {
     if (origin !== 'bridge') continue;
     const init = {
       numParamTokens,
       dIn,
       dOut,
       keyStd: 1 / Math.sqrt(dIn),
-      valueStd: startsSilent ? 0 : 1 / Math.sqrt(numParamTokens),
+      valueStd: start === 'silent' ? 0 : 1 / Math.sqrt(numParamTokens),
       tau: normActivation.tau(numParamTokens),
     };
     const random = createRandom(plan.recipe.seed, 'bridge', path, group);
@@ -116,9 +115,17 @@ function reportOf(plan: MergePlan, outDir: string): MergeReport {
   };
 }
 
+/** What a merged checkpoint says of itself. @throws UserError when it holds another kind of model */
+function jointConfigOf(directory: string): JointModelConfig {
+  const { kind, config } = readModelDescription(directory);
+  if (kind !== 'fusion') throw new UserError(`${directory}: expected a merged model, got a ${kind} model`);
+  return parseConfig(config, JointModelConfig, join(directory, 'model.json'));
+}
+
 /** SHA-256 of every backbone tensor of a merged checkpoint. */
 export function backboneHashes(directory: string): Map<string, string> {
   const header = readSafetensorsHeader(join(directory, 'model.safetensors'));
+  const isFusionParameter = fusionParameters(jointConfigOf(directory));
   const names = [...header.tensors.keys()].filter((name) => !isFusionParameter(name));
   return new Map(names.map((name) => [name, sha256(readTensorBytes(header, name))]));
 }
@@ -133,9 +140,8 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
   for (const outDir of [visionDir, languageDir]) {
     if (existsSync(outDir)) throw new ConfigError(`${outDir}: exists already; expected a new folder for a backbone`);
   }
-  const { kind, config: description } = readModelDescription(directory);
-  if (kind !== 'fusion') throw new UserError(`${directory}: expected a merged model, got a ${kind} model`);
-  const config = parseConfig(description, JointModelConfig, join(directory, 'model.json'));
+  const config = jointConfigOf(directory);
+  const isFusionParameter = fusionParameters(config);
   const header = readSafetensorsHeader(join(directory, 'model.safetensors'));
   const backbone = (wanted: (name: string) => boolean): Map<string, HostTensor> =>
     new Map(

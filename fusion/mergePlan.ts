@@ -3,26 +3,22 @@ import { join, resolve } from 'node:path';
 import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
 import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
-import { findNormActivation, normActivationNames } from '#src/kernels';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
-import { LAYER_NAMES, type LayerName, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
+import { LAYER_NAMES, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
 import { findCheckpoint, readModelDescription } from '#src/training';
 import { numImageTokens, POSITION_EMBEDDING, VISION_GROUP, VisionModelConfig } from '#vision';
-import { BRIDGE_PLACES, bridgePath, gateNames, type JointModelConfig, stacksMatch } from './jointConfig.js';
-import type { BridgePart, MergeRecipe } from './recipe.js';
+import { addedParameters, type JointModelConfig } from './jointConfig.js';
+import { type AddedGroup, type FusionMethod, fusionMethod } from './methods/index.js';
+import type { MergeRecipe } from './recipe.js';
 
 /** One group in one layer of the merged model. */
-export interface PlannedGroup {
-  readonly block: number;
-  readonly layer: LayerName | 'prefix';
-  /** Of the layer, the beginning of the group's parameter names. */
-  readonly path: string;
-  readonly group: string;
+export interface PlannedGroup extends Omit<AddedGroup, 'stream' | 'start'> {
+  /** The tokens that use it. */
+  readonly stream: 'image' | 'text' | 'both';
   readonly origin: 'vision' | 'language' | 'bridge';
-  readonly numParamTokens: number;
-  readonly dIn: number;
-  readonly dOut: number;
   readonly parameters: number;
+  /** Of bridges: values 0 or random at the start. */
+  readonly start?: AddedGroup['start'];
 }
 
 /** What a merge will do, known from headers alone. */
@@ -58,7 +54,8 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
   };
   const v = config.vision.backbone.stack;
   const l = config.language.backbone.stack;
-  problems.push(...stackProblems(v, l, recipe, stacksMatch(config)));
+  const method = fusionMethod(recipe.fusion.method);
+  problems.push(...stackProblems(v, l), ...(method.backboneProblems?.(config) ?? []));
   for (const name of vision.header.tensors.keys()) {
     if (language.header.tensors.has(name))
       problems.push(`both backbones hold a tensor '${name}': expected different names`);
@@ -68,10 +65,25 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
     ...missingTensors(vision.header, [...stackTensors(VISION_GROUP, v), positions], recipe.vision),
     ...missingTensors(language.header, stackTensors(LANGUAGE_GROUP, l), recipe.language),
   );
+  const added = addedParameters(config);
+  for (const name of [...added.groups.map(({ path, group }) => `${path}/${group}/tau`), ...added.gates]) {
+    if (vision.header.tensors.has(name) || language.header.tensors.has(name))
+      problems.push(`method '${method.name}': adds '${name}', which a backbone holds; expected a name of its own`);
+  }
   if (problems.length > 0) return { problems };
 
-  const groups = [...backboneGroups(VISION_GROUP, v), ...backboneGroups(LANGUAGE_GROUP, l), ...plannedBridges(config)];
-  const gates = gateNames(recipe.fusion, l.numLayers);
+  const groups = [
+    ...groupsOfBackbone(VISION_GROUP, v, method),
+    ...groupsOfBackbone(LANGUAGE_GROUP, l, method),
+    ...added.groups.map(
+      (group): PlannedGroup => ({
+        ...group,
+        origin: 'bridge',
+        parameters: group.numParamTokens * (group.dIn + group.dOut),
+      }),
+    ),
+  ];
+  const { gates } = added;
   const parameters = {
     vision: countParameters(vision.header),
     language: countParameters(language.header),
@@ -122,39 +134,12 @@ function openBackbone(
   }
 }
 
-function stackProblems(
-  vision: TokenFormerConfig,
-  language: TokenFormerConfig,
-  { fusion }: MergeRecipe,
-  match: boolean,
-): string[] {
-  const problems: string[] = [];
-  const pairs = (keys: readonly (keyof TokenFormerConfig)[]): string =>
-    keys
-      .filter((key) => vision[key] !== language[key])
-      .map((key) => `${key} ${vision[key]} (vision) and ${language[key]} (language)`)
-      .join(', ');
-  const mathDiffers = pairs(['normActivation', 'gelu', 'normEpsilon']);
-  if (mathDiffers) problems.push(`joint layers compute one way: expected equal settings, got ${mathDiffers}`);
-  if (!match && (fusion.method === 'grouped' || fusion.method === 'union')) {
-    const shapes = pairs(['dModel', 'numLayers', 'numHeads']);
-    problems.push(
-      `method '${fusion.method}': expected backbones of one width, depth and head count, got ${shapes}; use 'routed'`,
-    );
-  }
-  if (fusion.method === 'union' && findNormActivation(vision.normActivation).unionTau === undefined) {
-    const names = normActivationNames().filter((name) => findNormActivation(name).unionTau !== undefined);
-    problems.push(
-      `method 'union': expected a normActivation with a τ for groups under one norm (${names.join(', ')}), got ${vision.normActivation}`,
-    );
-  }
-  const reads = fusion.bridge.tokens > 0 && fusion.bridge.parts.includes('imageValue');
-  if (!match && fusion.method === 'routed' && !reads) {
-    problems.push(
-      `bridge: expected the part 'imageValue' with tokens above 0, which alone carries the image when the backbones' shapes differ; got none`,
-    );
-  }
-  return problems;
+function stackProblems(vision: TokenFormerConfig, language: TokenFormerConfig): string[] {
+  const mathDiffers = (['normActivation', 'gelu', 'normEpsilon'] as const)
+    .filter((key) => vision[key] !== language[key])
+    .map((key) => `${key} ${vision[key]} (vision) and ${language[key]} (language)`)
+    .join(', ');
+  return mathDiffers ? [`joint layers compute one way: expected equal settings, got ${mathDiffers}`] : [];
 }
 
 /** Every tensor of a stack with its shape. */
@@ -183,37 +168,23 @@ function missingTensors(header: SafetensorsHeader, needed: [string, number[]][],
   });
 }
 
-function backboneGroups(name: 'vision' | 'language', stack: TokenFormerConfig): PlannedGroup[] {
+function groupsOfBackbone(name: 'vision' | 'language', stack: TokenFormerConfig, method: FusionMethod): PlannedGroup[] {
+  const own = name === 'vision' ? 'image' : 'text';
   return Array.from({ length: stack.numLayers }, (_, block) =>
     LAYER_NAMES.map((layer): PlannedGroup => {
       const numParamTokens = layerParamTokens(stack, layer);
-      const place = { block, layer, path: layerPath(block, layer), group: name, origin: name };
       return {
-        ...place,
+        block,
+        layer,
+        path: layerPath(block, layer),
+        group: name,
         numParamTokens,
         dIn: stack.dModel,
         dOut: stack.dModel,
+        stream: method.backboneGroups === 'separate' ? own : 'both',
+        origin: name,
         parameters: 2 * numParamTokens * stack.dModel,
       };
-    }),
-  ).flat();
-}
-
-/** Bridge parts that read image tokens: they map the vision width to the language width. */
-const READS_IMAGE: ReadonlySet<BridgePart> = new Set(['imageKey', 'imageValue', 'crossKey', 'crossValue', 'prefix']);
-
-/** Bridge groups of every text layer, or the one in front of them. */
-function plannedBridges({ vision, language, fusion }: JointModelConfig): PlannedGroup[] {
-  const { tokens, parts } = fusion.bridge;
-  if (tokens === 0) return [];
-  const { dModel, numLayers } = language.backbone.stack;
-  const blocks = fusion.method === 'prefix' ? 1 : numLayers;
-  return Array.from({ length: blocks }, (_, block) =>
-    parts.map((part): PlannedGroup => {
-      const dIn = READS_IMAGE.has(part) ? vision.backbone.stack.dModel : dModel;
-      const parameters = tokens * (dIn + dModel);
-      const place = { block, path: bridgePath(part, block), ...BRIDGE_PLACES[part] };
-      return { ...place, origin: 'bridge', numParamTokens: tokens, dIn, dOut: dModel, parameters };
     }),
   ).flat();
 }

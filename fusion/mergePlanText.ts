@@ -1,6 +1,7 @@
-import { renderTable } from '#src/cli';
+import { renderTable, wrapText } from '#src/cli';
 import { numImageTokens } from '#vision';
 import type { MergePlan } from './mergePlan.js';
+import { fusionMethod } from './methods/index.js';
 
 /** The plan as lines of at most 80 columns. */
 export function describePlan(plan: MergePlan): string[] {
@@ -9,14 +10,20 @@ export function describePlan(plan: MergePlan): string[] {
   const l = config.language.backbone;
   const count = (n: number): string => n.toLocaleString('en-US');
   const bridges = groups.filter(({ origin }) => origin === 'bridge');
-  const perBlock = bridges.filter(({ block }) => block === 0);
+  const inEachBlock = bridges.length / l.stack.numLayers;
+  const alike = bridges.length > 1 && bridges.filter(({ block }) => block === 0).length === inEachBlock;
+  const method = fusionMethod(config.fusion.method);
   return [
     `method      ${config.fusion.method}, image states ${config.fusion.imageStates}${config.fusion.positionValues ? ', values read positions' : ''}`,
+    ...wrapText(`${method.description}${method.paper ? ` (${method.paper})` : ''}`, 68).map(
+      (line) => `            ${line}`,
+    ),
     `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,
     `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
     `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
-    `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${bridges.length > 1 ? `: ${perBlock.length} in each of ${l.stack.numLayers} blocks` : ''}`,
+    `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${alike ? `: ${inEachBlock} in each of ${l.stack.numLayers} blocks` : ''}`,
     ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
+    ...(method.changesBackbones ? ['changes     text alone and image states differ from those of the backbones'] : []),
     `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,
     `memory      ${(plan.bytes / 2 ** 20).toFixed(1)} MiB`,
   ];
@@ -28,10 +35,9 @@ export function planTable({ groups }: MergePlan): string {
   const rows = keys.map((key) => {
     const own = groups.filter(({ block, layer }) => `${block} ${layer}` === key);
     const parameters = own.reduce((sum, { parameters: count }) => sum + count, 0);
-    const [block, layer] = key.split(' ');
     return [
-      block,
-      layer,
+      String(own[0].block),
+      own[0].layer,
       own.map(({ group, numParamTokens }) => `${group} ${numParamTokens}`).join(', '),
       parameters.toLocaleString('en-US'),
     ];

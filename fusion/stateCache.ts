@@ -1,7 +1,7 @@
 import { tf } from '#src/engine';
 import type { CaptionPairs } from './captionPairs.js';
+import { imageStateShape, imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
-import { imageStateShape, imageStates } from './readImages.js';
 
 /** States beyond this many bytes are computed anew for every batch instead of being kept. */
 const MAX_CACHE_BYTES = 2 * 2 ** 30;

@@ -3,9 +3,16 @@ import type { Tokenizer } from '#language';
 
 /** Words whose tokens weigh more in the alignment loss, by training step. */
 export const TokenWeightRule = z.strictObject({
-  words: z.array(z.string().min(1)).min(1),
-  /** The entry with the largest `fromStep` that has been reached holds; before the first, the weight is 1. */
-  schedule: z.array(z.strictObject({ fromStep: z.int().min(0), weight: z.number().min(0) })).min(1),
+  words: z.array(z.string().min(1)).min(1).describe('the words, whatever their case'),
+  schedule: z
+    .array(
+      z.strictObject({
+        fromStep: z.int().min(0).describe('first step with this weight'),
+        weight: z.number().min(0).describe('factor of the loss on the tokens of these words'),
+      }),
+    )
+    .min(1)
+    .describe('the last entry that has begun holds; before the first, the weight is 1'),
 });
 export type TokenWeightRule = z.output<typeof TokenWeightRule>;
 

@@ -1,30 +1,45 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Output } from '#src/cli';
-import { renamedKey } from '#src/config';
+import { formerKeys, renamedKey } from '#src/config';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
 import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
-import { createLanguageParameters, languageHidden } from './backbone.js';
+import { createLanguageParameters } from './backbone.js';
 import { LanguageConfig } from './config.js';
-import { openTextDataset, type TextBatch, TextDataConfig, type TextDataset } from './data/index.js';
-import { summedTokenLoss, totalWeight } from './loss.js';
+import { LanguageDataConfig, openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
+import { createObjective, ObjectiveConfig } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, TokenizerConfig } from './tokenizer/index.js';
 
+const LanguageModel = formerKeys(
+  z.strictObject({
+    stack: TokenFormerConfig,
+    embeddingStd: z
+      .number()
+      .positive()
+      .default(0.02)
+      .describe('standard deviation of the token embedding at the start; 0.02 in the official code'),
+  }),
+  // A stack's keys once stood in `model` itself.
+  Object.fromEntries(Object.keys(TokenFormerConfig.shape).map((key) => [key, `stack.${key}`])),
+);
+
 /** An experiment file that pretrains a language backbone; paths start at the working root. */
-export const LanguageExperiment = z.strictObject({
-  kind: z.literal('language'),
-  name: z.string().min(1),
-  seed: z.int().default(0),
-  model: TokenFormerConfig,
-  embeddingStd: z.number().positive().default(0.02).describe('of the new token embedding; 0.02 in the official code'),
-  tokenizer: TokenizerConfig,
-  data: TextDataConfig,
-  evaluationBatches: z.int().positive().default(20).describe('at most so many batches at each evaluation'),
-  training: TrainingConfig,
-});
+export const LanguageExperiment = formerKeys(
+  z.strictObject({
+    kind: z.literal('language'),
+    name: z.string().min(1).describe('name of the run, and of its folder under --root'),
+    seed: z.int().default(0).describe('draws the parameters and the order of the text'),
+    model: LanguageModel.describe('the backbone; the output is tied to the token embedding'),
+    tokenizer: TokenizerConfig.describe('how text becomes token ids'),
+    data: LanguageDataConfig.describe('the text, and how it is cut into sequences'),
+    objective: ObjectiveConfig.optional().describe('what is learned; next-token prediction unless given'),
+    training: TrainingConfig,
+  }),
+  { embeddingStd: 'model.embeddingStd', evaluationBatches: 'data.maxValidationBatches' },
+);
 export type LanguageExperiment = z.output<typeof LanguageExperiment>;
 
 /** What a language checkpoint says of itself; a `bpe` tokenizer lies beside it as `tokenizer.json`. */
@@ -50,7 +65,7 @@ export interface TrainLanguageOptions {
   readonly output: Output;
 }
 
-/** Pretrains a language backbone on next-token prediction. */
+/** Pretrains a language backbone. */
 export async function trainLanguage(
   experiment: LanguageExperiment,
   options: TrainLanguageOptions,
@@ -62,13 +77,15 @@ export async function trainLanguage(
     baseDir: options.root,
     seed,
   });
-  if (dataset.heldOut === undefined) {
-    throw new ConfigError('data: expected heldOutFiles or heldOutShare, got neither; perplexity needs held-out text');
+  if (dataset.validation === undefined) {
+    throw new ConfigError(
+      'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
+    );
   }
   const { vocabSize } = tokenizer;
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
-  const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model };
-  const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.embeddingStd));
+  const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model.stack };
+  const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.model.embeddingStd));
   const config: LanguageModelConfig = {
     backbone: language,
     tokenizer: stored,
@@ -104,37 +121,41 @@ function packTokenizer(
   return { tokenizer, assets: new Map([[TOKENIZER_FILE, bytes]]), stored: { kind: 'bpe', path: TOKENIZER_FILE } };
 }
 
-/** Next-token prediction as the training loop sees it. */
+/** An objective over text as the training loop sees it. */
 export function languageTask(
   tree: ParameterTree,
   language: LanguageConfig,
-  dataset: Pick<TextDataset, 'batchAt' | 'evaluationBatches'>,
-  { training, evaluationBatches }: Pick<LanguageExperiment, 'training' | 'evaluationBatches'>,
+  dataset: Pick<TextDataset, 'batchAt' | 'validationBatches'>,
+  {
+    training,
+    data,
+    objective: config,
+  }: Pick<LanguageExperiment, 'training' | 'objective'> & {
+    readonly data: Pick<LanguageExperiment['data'], 'maxValidationBatches'>;
+  },
 ): TrainingTask {
-  const lossOf = ({ tokenIds, labels, batch, seqLen, lengths }: TextBatch): tf.Scalar => {
-    const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-    const { hidden } = languageHidden(tree, language, ids, { lengths });
-    return summedTokenLoss(tree, hidden, labels);
-  };
+  const objective = createObjective(config);
   const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
   return {
     parameters: tree,
     unit: 'tokens',
-    loss: (index) => {
-      const batch = batchAt(index);
-      return { sum: lossOf(batch), weight: totalWeight(batch.labels) };
-    },
+    loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
     unitsIn: (index) => batchAt(index).numTokens,
     describeBatch: (index) => `text batch ${index}`,
     evaluate: async () => {
-      let sum = 0;
-      let tokens = 0;
-      for (const batch of dataset.evaluationBatches(training.batchSize, evaluationBatches)) {
-        sum += await readScalar(tf.tidy(() => lossOf(batch)));
-        tokens += batch.numTokens;
+      let total = 0;
+      let weights = 0;
+      for (const batch of dataset.validationBatches(training.batchSize, data.maxValidationBatches)) {
+        let weight = 0;
+        const sum = tf.tidy(() => {
+          const loss = objective.loss({ tree, language, batch });
+          weight = loss.weight;
+          return loss.sum;
+        });
+        total += await readScalar(sum);
+        weights += weight;
       }
-      const loss = sum / tokens;
-      return { 'validation/loss': loss, 'validation/perplexity': Math.exp(loss) };
+      return objective.metrics(total / weights);
     },
     selectBy: { metric: 'validation/loss', better: 'lower' },
   };

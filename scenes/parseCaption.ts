@@ -26,7 +26,7 @@ const BOUNDARIES: ReadonlySet<string> = new Set(['a', 'an', 'the', 'and', 'with'
 /**
  * Reads any text as a caption: sizes and colours in any order up to a shape make one noun phrase, a phrase cut off
  * before its shape counts with what it has, the first word wins where a phrase contradicts itself, other words are
- * passed over.
+ * ignored.
  */
 export function parseCaption(caption: string): ParsedCaption {
   const phrases: ObjectPhrase[] = [];

@@ -42,6 +42,14 @@ export function relationHolds(relation: Relation, first: SceneObject, second: Sc
   return (first[axis] - second[axis]) * sign > 0;
 }
 
+/** The other relation of the same axis. */
+export function oppositeOf(relation: Relation): Relation {
+  const { axis, sign } = RELATIONS[relation];
+  return (Object.keys(RELATIONS) as Relation[]).find(
+    (other) => RELATIONS[other].axis === axis && RELATIONS[other].sign === -sign,
+  ) as Relation;
+}
+
 /** The relations of first to second that are clear enough to state: one or two, since objects do not overlap. */
 export function clearRelations(scene: Scene, first: SceneObject, second: SceneObject): Relation[] {
   const margin = RELATION_MARGIN * scene.imageSize;

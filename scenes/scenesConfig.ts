@@ -4,37 +4,39 @@ import { COLOURS, COMBINATIONS, DEFAULT_HELD_OUT, SHAPES } from './attributes.js
 
 const COMBINATION_NAMES = COMBINATIONS.map((combination) => combination.name);
 
-const count = (byDefault: number) => z.int().min(0).max(10_000_000).default(byDefault);
+const count = (byDefault: number, meaning: string) =>
+  z.int().min(0).max(10_000_000).default(byDefault).describe(meaning);
 
 const counts = z.strictObject({
-  visionTrain: count(8000),
-  visionVal: count(500),
-  languageTrain: count(40_000),
-  languageVal: count(1000),
-  pairsTrain: count(8000),
-  pairsVal: count(500),
-  testSeen: count(500),
-  testHeldOut: count(500),
-  testDisagreeSeen: count(300),
-  testDisagreeHeldOut: count(300),
+  visionTrain: count(8000, 'labelled images to pretrain vision on (folder vision/train)'),
+  visionVal: count(500, 'the same for validation (vision/val)'),
+  languageTrain: count(40_000, 'sentences to pretrain language on, of no image (language/train.txt)'),
+  languageVal: count(1000, 'the same for validation (language/val.txt)'),
+  pairsTrain: count(8000, 'images with captions to align on (pairs/train)'),
+  pairsVal: count(500, 'the same for validation (pairs/val)'),
+  testSeen: count(500, 'test images without held-out combinations (test_seen)'),
+  testHeldOut: count(500, 'test images with one (test_heldout)'),
+  testDisagreeSeen: count(
+    300,
+    "test images of two objects whose relation the first one's place does not tell (test_disagree_seen)",
+  ),
+  testDisagreeHeldOut: count(300, 'such images with a held-out combination (test_disagree_heldout)'),
 });
 
-/**
- * Settings of the scene generator; everything has a default.
- *
- * `imageSize` and `patchSize` are in pixels (the label grid has imageSize / patchSize cells each way), `texturedShare`
- * is the share of scenes on a noisy ground, `heldOut` lists 'colour shape' names, `counts` are images (sentences for
- * `language*`).
- */
+/** Settings of the scene generator; everything has a default. */
 export const ScenesConfig = z
   .strictObject({
-    seed: z.int().default(0),
-    imageSize: z.int().min(24).max(512).default(48),
-    patchSize: z.int().min(2).default(12),
-    minObjects: z.int().min(1).max(3).default(1),
-    maxObjects: z.int().min(1).max(3).default(3),
-    captionsPerImage: z.int().min(1).max(20).default(4),
-    texturedShare: z.number().min(0).max(1).default(0.5),
+    seed: z.int().default(0).describe('draws the scenes; the same seed gives the same bytes'),
+    imageSize: z.int().min(24).max(512).default(48).describe('height and width in pixels'),
+    patchSize: z
+      .int()
+      .min(2)
+      .default(12)
+      .describe('height and width of a cell of the label grid in pixels; divides imageSize'),
+    minObjects: z.int().min(1).max(3).default(1).describe('fewest objects of a scene'),
+    maxObjects: z.int().min(1).max(3).default(3).describe('most objects of a scene'),
+    captionsPerImage: z.int().min(1).max(20).default(4).describe('captions of each image'),
+    texturedShare: z.number().min(0).max(1).default(0.5).describe('share of the scenes on a noisy background'),
     heldOut: z
       .array(
         z.string().refine((name) => COMBINATION_NAMES.includes(name), {
@@ -43,8 +45,9 @@ export const ScenesConfig = z
             `got '${input}'${didYouMean(String(input), COMBINATION_NAMES)}`,
         }),
       )
-      .default([...DEFAULT_HELD_OUT]),
-    counts: counts.prefault({}),
+      .default([...DEFAULT_HELD_OUT])
+      .describe("combinations, as 'colour shape', that no caption of a training pair has"),
+    counts: counts.prefault({}).describe('how many images or sentences of each part'),
   })
   .superRefine((config, context) => {
     const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });

@@ -4,9 +4,12 @@ import { TokenFormerConfig } from '#src/tokenformer';
 /** A vision TokenFormer: a stack over patch tokens with learned absolute positions. */
 export const VisionConfig = z
   .strictObject({
-    imageSize: z.int().positive().describe('height and width in pixels'),
-    patchSize: z.int().positive().describe('divides imageSize'),
-    pooling: z.enum(['mean', 'classToken']).default('mean'),
+    imageSize: z.int().positive().describe('height and width in pixels, to which every image is brought'),
+    patchSize: z.int().positive().describe('height and width of a patch in pixels; divides imageSize'),
+    pooling: z
+      .enum(['mean', 'classToken'])
+      .default('mean')
+      .describe('what stands for the whole image: the mean of the patch tokens, or a class token before them'),
     stack: TokenFormerConfig,
   })
   .superRefine((config, context) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Output } from '#src/cli';
-import { renamedKey } from '#src/config';
+import { formerKeys, renamedKey } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { HostTensor } from '#src/storage';
@@ -24,16 +24,21 @@ import { createObjective, type Objective, ObjectiveConfig, requiredLabels, type 
 /** An experiment file that pretrains a vision backbone; paths start at the working root. */
 export const VisionExperiment = z.strictObject({
   kind: z.literal('vision'),
-  name: z.string().min(1),
-  seed: z.int().default(0),
-  model: VisionConfig,
-  objectives: z.array(ObjectiveConfig).min(1),
-  data: z.strictObject({
-    train: ImageDataConfig,
-    validation: ImageDataConfig.optional().describe('absent: the validationShare of train'),
-    augment: AugmentConfig.optional(),
-    evaluationImages: z.int().positive().default(1000).describe('at most so many at each evaluation'),
-  }),
+  name: z.string().min(1).describe('name of the run, and of its folder under --root'),
+  seed: z.int().default(0).describe('draws the parameters and the order of the images'),
+  model: VisionConfig.describe('the backbone'),
+  objectives: z.array(ObjectiveConfig).min(1).describe('what the backbone learns to predict; their losses are added'),
+  data: formerKeys(
+    z.strictObject({
+      train: ImageDataConfig.describe('the images to learn from'),
+      validation: ImageDataConfig.optional().describe(
+        "images for validation, labelled as train's; unless given, the validationShare of train",
+      ),
+      augment: AugmentConfig.optional().describe('random changes to training images; none unless given'),
+      maxValidationImages: z.int().positive().default(1000).describe('images read at most in each validation'),
+    }),
+    { evaluationImages: 'maxValidationImages' },
+  ).describe('the images'),
   training: TrainingConfig,
 });
 export type VisionExperiment = z.output<typeof VisionExperiment>;
@@ -145,11 +150,11 @@ export function visionTask(
     training,
     seed,
   }: Pick<VisionExperiment, 'model' | 'training' | 'seed'> & {
-    readonly data: Pick<VisionExperiment['data'], 'augment' | 'evaluationImages'>;
+    readonly data: Pick<VisionExperiment['data'], 'augment' | 'maxValidationImages'>;
   },
   objectives: readonly Objective[],
   train: Pick<ImageDataset, 'batchAt' | 'paths'>,
-  validation: Pick<ImageDataset, 'evaluationBatches'>,
+  validation: Pick<ImageDataset, 'validationBatches'>,
 ): TrainingTask {
   const inputOf = (batch: ImageBatch, streamId: string) => {
     const { imageSize } = model;
@@ -182,7 +187,7 @@ export function visionTask(
     evaluate: async () => {
       const totals = new Map<string, { sum: number; count: number }>();
       let index = 0;
-      for (const batch of validation.evaluationBatches(training.batchSize, data.evaluationImages)) {
+      for (const batch of validation.validationBatches(training.batchSize, data.maxValidationImages)) {
         const names: string[] = [];
         const numbers = tf.tidy(() => {
           const input = inputOf(batch, `validation/${index++}`);

@@ -1,5 +1,5 @@
 import { captionNlls } from '#evaluation/likelihood';
-import { captionCandidates, imageStates, loadJointModel, readImages } from '#fusion';
+import { captionCandidates, imageContexts, imageStates, loadJointModel } from '#fusion';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { findCheckpoint, readCheckpoint } from '#src/training';
@@ -59,7 +59,7 @@ export async function openModel(path: string): Promise<Model> {
       try {
         const options = { bridge: true };
         const { values } = await hostData(() =>
-          tf.neg(captionNlls(joint, text, readImages(joint, states, options), options)),
+          tf.neg(captionNlls(joint, text, imageContexts(joint, states, options), options)),
         );
         return Array.from(values);
       } finally {

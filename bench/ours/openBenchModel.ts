@@ -33,8 +33,8 @@ export function openBenchModel(folder: string): OpenBenchModel {
       lengths: new Int32Array(batch).fill(seqLen),
       numTokens: batch * seqLen,
     });
-    const dataset = { batchAt, evaluationBatches: () => [] };
-    const task = languageTask(tree, model.config, dataset, { training, evaluationBatches: 1 });
+    const dataset = { batchAt, validationBatches: () => [] };
+    const task = languageTask(tree, model.config, dataset, { training, data: { maxValidationBatches: 1 } });
     return { ...file, tree, task, tokenIds: batchAt(0).tokenIds };
   }
   const objective = createObjective(VISION_OBJECTIVE, model.config, { classNames: classNames() }, SEED);
@@ -45,8 +45,8 @@ export function openBenchModel(folder: string): OpenBenchModel {
     labels: numbers('labels', index) as Int32Array,
     indices,
   });
-  const experiment = { model: model.config, training, seed: SEED, data: { evaluationImages: batch } };
-  const none = { *evaluationBatches() {} };
+  const experiment = { model: model.config, training, seed: SEED, data: { maxValidationImages: batch } };
+  const none = { *validationBatches() {} };
   const task = visionTask(tree, experiment, [objective], { batchAt, paths: [] }, none);
   return { ...file, tree, task, tokenIds: new Int32Array() };
 }

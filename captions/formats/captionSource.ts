@@ -8,18 +8,44 @@ export const KARPATHY_SPLITS = ['train', 'restval', 'val', 'test'] as const;
 export const NOCAPS_DOMAINS = ['in-domain', 'near-domain', 'out-domain'] as const;
 
 const path = z.string().min(1);
-const files = { path, images: path.optional().describe('folder of the image files') };
-const splitFile = path.optional().describe('names of the images to take, one a line');
+const files = {
+  path: path.describe('the file'),
+  images: path.optional().describe('folder of the image files; unless given, images beside the file or its own folder'),
+};
+const splitFile = path.optional().describe('file with the names of the images to take, one a line');
 const split = z.enum(KARPATHY_SPLITS);
 
 const FormattedSource = z.discriminatedUnion('format', [
-  z.strictObject({ format: z.literal('coco'), ...files }),
-  z.strictObject({ format: z.literal('nocaps'), ...files, domain: z.enum(NOCAPS_DOMAINS).optional() }),
-  z.strictObject({ format: z.literal('karpathy'), ...files, split: z.union([split, z.array(split).min(1)]) }),
-  z.strictObject({ format: z.literal('flickr8k'), ...files, splitFile }),
-  z.strictObject({ format: z.literal('csv'), ...files, splitFile }),
-  z.strictObject({ format: z.literal('sidecar'), path }),
-  z.strictObject({ format: z.literal('webdataset'), path: z.union([path, z.array(path).min(1)]) }),
+  z.strictObject({ format: z.literal('coco'), ...files }).describe('a COCO captions file'),
+  z
+    .strictObject({
+      format: z.literal('nocaps'),
+      ...files,
+      domain: z.enum(NOCAPS_DOMAINS).optional().describe('take this domain only'),
+    })
+    .describe('a nocaps file'),
+  z
+    .strictObject({
+      format: z.literal('karpathy'),
+      ...files,
+      split: z.union([split, z.array(split).min(1)]).describe('the split to take, or several'),
+    })
+    .describe('one of the Karpathy split files, such as dataset_coco.json'),
+  z
+    .strictObject({ format: z.literal('flickr8k'), ...files, splitFile })
+    .describe('Flickr8k.token.txt, a caption a line'),
+  z
+    .strictObject({ format: z.literal('csv'), ...files, splitFile })
+    .describe('a table with the columns image and caption'),
+  z
+    .strictObject({ format: z.literal('sidecar'), path: path.describe('the folder') })
+    .describe('images with a text file of the same name beside each'),
+  z
+    .strictObject({
+      format: z.literal('webdataset'),
+      path: z.union([path, z.array(path).min(1)]).describe('a shard, a folder of shards, or a list of shards'),
+    })
+    .describe('WebDataset shards'),
 ]);
 export type FormattedSource = z.output<typeof FormattedSource>;
 
@@ -32,7 +58,7 @@ export type CaptionSource = z.output<typeof CaptionSource>;
 
 /** The keys of an experiment that name captions. */
 export const captionKeys = {
-  captions: CaptionSource.describe('a path, or the format and what it needs'),
+  captions: CaptionSource.describe('images and their captions: a path, or the format and what it needs'),
   images: path.optional().describe('folder of the image files, where captions is a path'),
 };
 

@@ -1,14 +1,15 @@
+import { UserError } from '#src/errors';
 import type { ByteSource } from '#src/storage';
 
 /** One image to caption. */
 export interface CaptionImage extends ByteSource {
-  /** A number of its own in its data set. */
+  /** Unique in its data set. */
   readonly id: number;
   /** Its name in its data set. */
   readonly fileName: string;
 }
 
-/** One image with what people said of it: the record that every format is read into. */
+/** One image with its ground-truth captions: the record that every format is read into. */
 export interface CaptionedImage extends CaptionImage {
   /** In the order of the file, without white space at their ends; empty where there is none. */
   readonly captions: readonly string[];
@@ -21,4 +22,16 @@ export interface CaptionedImage extends CaptionImage {
 /** Image id to captions, of the images that have any. */
 export function captionsById(images: readonly CaptionedImage[]): ReadonlyMap<number, readonly string[]> {
   return new Map(images.filter(({ captions }) => captions.length > 0).map(({ id, captions }) => [id, captions]));
+}
+
+/** @throws UserError when an id occurs twice. @param where names the field of an entry */
+export function refuseRepeatedIds(ids: readonly number[], where: (entry: number) => string): void {
+  const firstEntry = new Map<number, number>();
+  for (const [entry, id] of ids.entries()) {
+    const earlier = firstEntry.get(id);
+    if (earlier !== undefined) {
+      throw new UserError(`${where(entry)}: expected an id of its own, got ${id}, that of images[${earlier}]`);
+    }
+    firstEntry.set(id, entry);
+  }
 }

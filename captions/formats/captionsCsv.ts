@@ -34,7 +34,7 @@ export function parseCaptionsCsv(text: string, path: string): NamedCaptions {
   return captions;
 }
 
-/** The records of comma-separated text, each with the number of its first line; blank lines are passed over. */
+/** The records of comma-separated text, each with the number of its first line; blank lines are skipped. */
 function* csvRecords(text: string, path: string): Generator<{ line: number; fields: string[] }> {
   const plain = /[^,\r\n]*/y;
   const lineEnd = /\r\n|\r|\n/y;

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
-import type { CaptionedImage } from './captionedImage.js';
+import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
 import { NOCAPS_DOMAINS } from './captionSource.js';
-import { refuseRepeatedIds } from './refuseRepeatedIds.js';
 
 const image = z.object(
   { id: z.int('an integer'), file_name: z.string('a string').min(1, 'a file name'), domain: z.unknown().optional() },
@@ -31,7 +30,7 @@ const nocapsCaptions = cocoFile(nocapsImage);
 
 /**
  * Images and captions of a COCO captions file (`images` with `id` and `file_name`, `annotations` with `image_id` and
- * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are passed over, but for a
+ * `caption`; https://cocodataset.org/#format-data), in the order of `images`. Other fields are ignored, except for a
  * `domain` of images, as nocaps has it.
  *
  * @param json the parsed file

@@ -13,7 +13,7 @@ export function defaultImageDir(captionsPath: string): string {
   return ['images', 'Images'].map((name) => join(folder, name)).find(isFolder) ?? folder;
 }
 
-/** @throws UserError naming the first few images whose file is not there, and how many they are */
+/** @throws UserError naming the first few images whose file is missing, and their number */
 export function assertImageFiles(images: readonly CaptionImage[], captionsPath: string): void {
   const missing = images.filter(({ path, member }) => member === undefined && !existsSync(path));
   if (missing.length === 0) return;

@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
-import type { CaptionedImage } from './captionedImage.js';
+import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
 import { KARPATHY_SPLITS } from './captionSource.js';
-import { refuseRepeatedIds } from './refuseRepeatedIds.js';
 
 const karpathyFile = z.object(
   {

@@ -16,7 +16,7 @@ const sampleJson = z.object(
 /**
  * Images and captions of WebDataset shards: tar archives in which the members of a sample follow one another and share the
  * name up to its first dot (https://github.com/webdataset/webdataset). Captions are those of `.txt`, one a line, otherwise
- * `caption` or `captions` of `.json`; other members are passed over. Ids are 1, 2, 3, … over all shards. Images are read
+ * `caption` or `captions` of `.json`; other members are skipped. Ids are 1, 2, 3, … over all shards. Images are read
  * from the archive when they are asked for; what is kept is where they lie.
  *
  * @param path a shard, a folder of shards (in name order), or a list of either

@@ -1,9 +1,8 @@
 import type { TokenizeOptions } from '#captions/tokenization';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { type CaptionSet, countReferences } from './captionPairs.js';
 import { constantBleu4, constantCiderD } from './constantScores.js';
-import type { CountedCaption } from './countedCaption.js';
+import { type CaptionSet, type CountedCaption, countReferences } from './pairedCaptions.js';
 
 /** What a constant caption is chosen by. */
 export type ConstantMetric = 'ciderD' | 'bleu4';

@@ -1,5 +1,4 @@
-import type { CaptionPair } from './captionPairs.js';
-import type { CountedCaption } from './countedCaption.js';
+import type { CaptionPair, CountedCaption } from './pairedCaptions.js';
 
 /** Cumulative BLEU-1..4, each in [0, 1]. */
 export type BleuScores = readonly [bleu1: number, bleu2: number, bleu3: number, bleu4: number];

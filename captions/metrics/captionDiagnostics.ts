@@ -1,8 +1,14 @@
 import { type TokenizeOptions, tokenizeCaption } from '#captions/tokenization';
+import { UserError } from '#src/errors';
 import { nearestLength } from './bleu.js';
-import { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
-import { MAX_NGRAM } from './countedCaption.js';
-import { distinctN } from './distinctN.js';
+import {
+  type CaptionPair,
+  type CaptionPredictions,
+  type CaptionSet,
+  countCaption,
+  MAX_NGRAM,
+  pairCaptions,
+} from './pairedCaptions.js';
 
 /** What the scores do not say about a set of predicted captions. */
 export interface CaptionDiagnostics {
@@ -28,7 +34,7 @@ export interface CaptionDiagnostics {
 /**
  * Lengths, variety and novelty of predicted captions, with a warning wherever a score would mislead.
  *
- * @param trainCaptions captions the model may have learned by heart
+ * @param trainCaptions captions the model may have memorised
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  * @example
  * ```ts
@@ -41,7 +47,7 @@ export function captionDiagnostics(
   trainCaptions?: Iterable<string>,
   options: TokenizeOptions = {},
 ): CaptionDiagnostics {
-  const pairs = captionPairs(predictions, references, options);
+  const pairs = pairCaptions(predictions, references, options);
   const captions = pairs.map(({ prediction }) => prediction.text);
   const numWords = pairs.reduce((sum, { prediction }) => sum + prediction.numWords, 0);
   const referenceWords = pairs.reduce(
@@ -63,6 +69,33 @@ export function captionDiagnostics(
     ...(trainCaptions === undefined ? {} : { novelShare: novelShare(captions, trainCaptions, options) }),
     warnings: misleading(pairs, counts),
   };
+}
+
+/**
+ * Distinct n-grams over all n-grams of a set of tokenized captions, in [0, 1]; 0 when there is none. Low means that
+ * the same few phrases are said of everything. Falls with the number of captions: compare sets of one size.
+ *
+ * Source: Li et al. 2016 (arXiv 1510.03055).
+ *
+ * @throws UserError when n is not 1, 2, 3 or 4
+ * @example
+ * ```ts
+ * distinctN(['a red dot', 'a blue dot'], 2); // 1: all four pairs of words differ
+ * ```
+ */
+export function distinctN(captions: Iterable<string>, n: number): number {
+  if (!Number.isInteger(n) || n < 1 || n > MAX_NGRAM) {
+    throw new UserError(`distinctN: expected n from 1 to ${MAX_NGRAM}, got ${n}`);
+  }
+  const seen = new Set<string>();
+  let total = 0;
+  for (const caption of captions) {
+    for (const [ngram, count] of countCaption(caption).ngrams[n - 1]) {
+      seen.add(ngram);
+      total += count;
+    }
+  }
+  return total === 0 ? 0 : seen.size / total;
 }
 
 function novelShare(captions: readonly string[], trainCaptions: Iterable<string>, options: TokenizeOptions): number {

@@ -1,11 +1,10 @@
 import type { TokenizeOptions } from '#captions/tokenization';
 import { bleuOfTotals, bleuTotals } from './bleu.js';
-import { type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
+import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './bootstrap.js';
 import { ciderD } from './ciderD.js';
-import { MAX_NGRAM } from './countedCaption.js';
 import type { DocumentFrequencies } from './documentFrequencies.js';
 import { meteorOfTotals, meteorTotals, rememberedStems } from './meteorExactStem.js';
-import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
+import { type CaptionPredictions, type CaptionSet, MAX_NGRAM, pairCaptions } from './pairedCaptions.js';
 import { rougeL } from './rougeL.js';
 
 /** The caption metrics: BLEU, METEOR-like and ROUGE-L in [0, 1], CIDEr-D in [0, 10]. */
@@ -51,7 +50,7 @@ export function captionStatistics(
   references: CaptionSet,
   options: ScoreOptions = {},
 ): CaptionStatistics {
-  const pairs = captionPairs(predictions, references, options);
+  const pairs = pairCaptions(predictions, references, options);
   const cider = ciderD(pairs, options.documentFrequencies);
   const stemOf = rememberedStems();
   return {
@@ -98,7 +97,7 @@ export function scoresOfSums(sums: Float64Array): CaptionMetrics {
 }
 
 /**
- * The 95 % bootstrap interval of every score of a set, CIDEr's idf held as it is.
+ * The 95 % bootstrap interval of every score of a set, CIDEr's idf fixed.
  *
  * @throws UserError when `samples` is not a positive integer
  * @example

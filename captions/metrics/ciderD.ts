@@ -1,6 +1,5 @@
-import type { CaptionPair } from './captionPairs.js';
-import { type CountedCaption, MAX_NGRAM } from './countedCaption.js';
 import { type DocumentFrequencies, frequenciesOf, inverseFrequency } from './documentFrequencies.js';
+import { type CaptionPair, type CountedCaption, MAX_NGRAM } from './pairedCaptions.js';
 
 /** Width of the penalty on a difference in length. */
 const SIGMA = 6;

@@ -1,8 +1,8 @@
 import { UserError } from '#src/errors';
-import { type CaptionPredictions, type CaptionSet, listIds } from './captionPairs.js';
+import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './bootstrap.js';
 import type { CaptionMetrics, ScoreOptions } from './captionStatistics.js';
 import { captionStatistics, scoresOfSums, sumOf } from './captionStatistics.js';
-import { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
+import { type CaptionPredictions, type CaptionSet, listIds } from './pairedCaptions.js';
 
 /** One score of two sets of captions of the same images. */
 export interface ScoreComparison extends Interval {
@@ -31,8 +31,8 @@ export interface CaptionComparison {
 const TIE = 1e-9;
 
 /**
- * The paired bootstrap between two sets of captions: images are drawn again with replacement, both captions of a drawn
- * image with it, and every score's difference computed anew. CIDEr's idf is held as it is.
+ * The paired bootstrap between two sets of captions: images are resampled with replacement, each with both of
+ * its captions, and the difference of every score is recomputed. CIDEr's idf stays fixed.
  *
  * Source: Efron & Tibshirani 1993, chapters 13 and 15; Koehn 2004 for pairs of systems.
  *

@@ -1,8 +1,7 @@
 import { bleuOfTotals, nearestLength, numPositions } from './bleu.js';
-import type { CaptionPair } from './captionPairs.js';
 import { clippedProduct, lengthPenalty, numBigrams, weightNorms } from './ciderD.js';
-import { type CountedCaption, MAX_NGRAM } from './countedCaption.js';
 import { frequenciesOf, inverseFrequency } from './documentFrequencies.js';
+import { type CaptionPair, type CountedCaption, MAX_NGRAM } from './pairedCaptions.js';
 
 type Images = readonly Pick<CaptionPair, 'references'>[];
 
@@ -15,7 +14,7 @@ const KEY = 2 ** 20;
  *
  *     Σ_r share_r exp(-(l_c - l_r)² / 72) · dot_n(c, r) / (‖c‖ ‖r‖) = 1/‖c‖ Σ_g Σ_l,k exp(…) · clipped(c_g, k) · Σ_r∋(g,l,k) share_r / ‖r‖,
  *
- * so the references are walked through once, whatever the number of candidates.
+ * so one pass over the references serves all candidates.
  */
 export function constantCiderD(candidates: readonly CountedCaption[], images: Images): Float64Array {
   const idf = inverseFrequency(frequenciesOf(images));
@@ -50,7 +49,7 @@ export function constantCiderD(candidates: readonly CountedCaption[], images: Im
   });
 }
 
-/** BLEU-4 of each candidate as the prediction for every image, in one walk over the references. */
+/** BLEU-4 of each candidate as the prediction for every image, in one pass over the references. */
 export function constantBleu4(candidates: readonly CountedCaption[], images: Images): Float64Array {
   // n-gram to the number of images that allow it, by how often they do.
   const allowing = emptyTables(candidates);

@@ -1,6 +1,6 @@
 import type { TokenizeOptions } from '#captions/tokenization';
 import { UserError } from '#src/errors';
-import { type CaptionPair, type CaptionSet, countReferences } from './captionPairs.js';
+import { type CaptionPair, type CaptionSet, countReferences } from './pairedCaptions.js';
 
 /** In how many images of a set each n-gram (n = 1..4) occurs: what CIDEr weighs n-grams by. */
 export interface DocumentFrequencies {

@@ -4,9 +4,23 @@ export {
   type ConstantCaptionOptions,
 } from './bestConstantCaptions.js';
 export type { BleuScores } from './bleu.js';
-export { type BootstrapInterval, bootstrapInterval } from './bootstrapInterval.js';
-export { type CaptionDiagnostics, captionDiagnostics } from './captionDiagnostics.js';
-export { type CaptionPair, type CaptionPredictions, type CaptionSet, captionPairs } from './captionPairs.js';
+export {
+  type BootstrapInterval,
+  bootstrapInterval,
+  type Interval,
+  percentileInterval,
+  type ResampleOptions,
+  resampledSums,
+} from './bootstrap.js';
+export { type CaptionDiagnostics, captionDiagnostics, distinctN } from './captionDiagnostics.js';
+export type {
+  AttributeColumn,
+  CaptionAssessment,
+  CaptionProbe,
+  ChoiceDescription,
+  ProbedImages,
+  StatedOption,
+} from './captionProbe.js';
 export {
   type CaptionMetrics,
   type CaptionStatistics,
@@ -17,8 +31,12 @@ export {
   sumOf,
 } from './captionStatistics.js';
 export { type CaptionComparison, compareCaptions, type ScoreComparison } from './compareCaptions.js';
-export type { CountedCaption } from './countedCaption.js';
-export { distinctN } from './distinctN.js';
 export { type DocumentFrequencies, documentFrequencies } from './documentFrequencies.js';
-export { type Interval, percentileInterval, type ResampleOptions, resampledSums } from './resampledSums.js';
+export {
+  type CaptionPair,
+  type CaptionPredictions,
+  type CaptionSet,
+  type CountedCaption,
+  pairCaptions,
+} from './pairedCaptions.js';
 export { type CaptionScores, scoreCaptions, scoresOf } from './scoreCaptions.js';

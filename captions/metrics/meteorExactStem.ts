@@ -1,5 +1,5 @@
 import { porterStem } from '#captions/tokenization';
-import type { CaptionPair } from './captionPairs.js';
+import type { CaptionPair } from './pairedCaptions.js';
 
 /** METEOR 1.5's parameters for English: weight of precision, power and weight of fragmentation, weight of a stem. */
 const ALPHA = 0.85;
@@ -106,7 +106,7 @@ function align(
     const next: Alignment[] = [];
     for (const alignment of beam) {
       const free = candidates.filter((place) => (alignment.used & (1n << BigInt(place))) === 0n);
-      // A word is passed over only where enough equal ones follow: the number of matches stays the greatest.
+      // A word is skipped only where enough equal ones follow: the number of matches stays maximal.
       if (free.length <= later) next.push({ ...alignment, last: -2 });
       for (const place of free) {
         next.push({

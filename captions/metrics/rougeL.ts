@@ -1,4 +1,4 @@
-import type { CaptionPair } from './captionPairs.js';
+import type { CaptionPair } from './pairedCaptions.js';
 
 /** How much more recall weighs than precision. */
 const BETA = 1.2;

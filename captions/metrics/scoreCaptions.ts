@@ -1,4 +1,3 @@
-import type { CaptionPredictions, CaptionSet } from './captionPairs.js';
 import {
   type CaptionMetrics,
   type CaptionStatistics,
@@ -7,6 +6,7 @@ import {
   scoresOfSums,
   sumOf,
 } from './captionStatistics.js';
+import type { CaptionPredictions, CaptionSet } from './pairedCaptions.js';
 
 /** Scores of a set of captions. BLEU and METEOR of the set are not the means of its images; ROUGE-L and CIDEr-D are. */
 export interface CaptionScores extends CaptionMetrics {
@@ -34,7 +34,7 @@ export function scoreCaptions(
   return scoresOf(captionStatistics(predictions, references, options));
 }
 
-/** The scores of a set whose statistics are at hand. */
+/** The scores of a set, from its statistics. */
 export function scoresOf({ imageIds, perImage }: CaptionStatistics): CaptionScores {
   return {
     ...scoresOfSums(sumOf(perImage)),

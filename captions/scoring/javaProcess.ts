@@ -13,7 +13,7 @@ export interface JarOptions {
   readonly java?: string;
 }
 
-/** A running jar that is spoken to line by line. */
+/** A running jar with line-based input and output. */
 export interface JavaProcess {
   write(line: string): void;
   /** The next line of its output; undefined after the last one, when it ended well. */
@@ -45,7 +45,7 @@ export function startJava(
   child.stderr.on('data', (chunk) => {
     complaint = (complaint + chunk).slice(0, 10_000);
   });
-  // A process that ended early breaks the pipe: how it ended says more.
+  // A process that exits early breaks the pipe; its exit code and stderr say more.
   child.stdin.on('error', () => undefined);
   const ended = new Promise<void>((settle) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
@@ -58,7 +58,7 @@ export function startJava(
         complaint
           .split('\n')
           .find((line) => /\S/.test(line))
-          ?.trim() ?? 'it said nothing';
+          ?.trim() ?? '(no output)';
       if (code !== 0) failure ??= new UserError(`${name}: java ended with ${signal ?? `exit code ${code}`}: ${said}`);
       settle();
     });

@@ -5,9 +5,9 @@ import {
   type CaptionSet,
   captionDiagnostics,
   captionIntervals,
-  captionPairs,
   captionStatistics,
   type Interval,
+  pairCaptions,
   type ResampleOptions,
   type ScoreOptions,
   scoresOf,
@@ -63,7 +63,7 @@ export async function scoreReport(
   const { perImage, ...corpus } = scoresOf(statistics);
   const intervals = captionIntervals(statistics, resampling);
   const diagnostics = captionDiagnostics(predictions, references, trainCaptions, options);
-  const pairs = meteor || spice ? captionPairs(predictions, references, options) : [];
+  const pairs = meteor || spice ? pairCaptions(predictions, references, options) : [];
   const jars = {
     meteor: meteor ? await meteorJar(pairs, meteor) : undefined,
     spice: spice ? await spiceJar(pairs, spice) : undefined,

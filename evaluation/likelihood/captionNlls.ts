@@ -1,5 +1,5 @@
 import type { CaptionPairs, FusionOptions, JointModel, StateCache } from '#fusion';
-import { captionHidden, readImages } from '#fusion';
+import { captionHidden, imageContexts } from '#fusion';
 import { type TextBatch, textBatch, tokenLosses } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
@@ -15,7 +15,7 @@ export interface ImageNlls {
 /**
  * −log p of whole captions, in nats: Σ_t −log p(token_t | image, earlier tokens).
  *
- * @param contexts what `readImages` gave, one image per row; undefined: blind
+ * @param contexts what `imageContexts` gave, one image per row; undefined: blind
  * @returns [batch]
  */
 export function captionNlls(
@@ -39,7 +39,7 @@ export interface PairNllOptions extends FusionOptions {
 
 /**
  * −log p of every reference caption given its image. Images are read in chunks, each once for all of its captions, and
- * captions of like length go together.
+ * captions of similar length are batched together.
  *
  * @param cache undefined: without an image
  * @returns one entry per image, in the order of `pairs`
@@ -58,7 +58,7 @@ export async function pairNlls(
       .flatMap((image) => captions[image].map((caption, c) => ({ image, c, ids: model.tokenizer.encode(caption) })))
       .sort((a, b) => a.ids.length - b.ids.length);
     const read = order ? chunk.map((image) => order[image]) : chunk;
-    const contexts = cache && keepContexts(() => readImages(model, cache.states(read), { bridge }));
+    const contexts = cache && keepContexts(() => imageContexts(model, cache.states(read), { bridge }));
     try {
       for (let start = 0; start < rows.length; start += batchSize) {
         const batch = rows.slice(start, start + batchSize);

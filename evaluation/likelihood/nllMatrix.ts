@@ -1,5 +1,5 @@
 import type { JointModel, StateCache } from '#fusion';
-import { readImages } from '#fusion';
+import { imageContexts } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
@@ -18,7 +18,7 @@ const IMAGES_AT_ONCE = 32;
 
 /**
  * The likelihood of every caption under every image. The states of an image come from the cache, its keys and values for
- * each text layer are computed once, and captions of like length go together, each against all images of a chunk; equal
+ * each text layer are computed once, and captions of similar length are batched together, each against all images of a chunk; equal
  * captions are computed once, so that ties between them are exact.
  *
  * @param positions of the images in the cache
@@ -69,7 +69,7 @@ export async function nllMatrix(
   const given: Float64Array[] = [];
   for (let first = 0; first < positions.length; first += IMAGES_AT_ONCE) {
     const chunk = positions.slice(first, first + IMAGES_AT_ONCE);
-    const contexts = keepContexts(() => readImages(model, cache.states(chunk), { bridge: true }));
+    const contexts = keepContexts(() => imageContexts(model, cache.states(chunk), { bridge: true }));
     try {
       given.push(...(await nllsOf(chunk.length, contexts)).map(spread));
     } finally {

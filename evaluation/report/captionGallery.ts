@@ -36,8 +36,14 @@ function galleryCard({ image, reference, generated, correct, note, marks }: Omit
   });
   const said = words ?? (generated === '' ? html`<span class="muted">(nothing)</span>` : generated);
   return html`<figure class="card"><img src="${uri}" alt="${reference[0] ?? 'image'}"${size && html` width="${size.width}" height="${size.height}"`}${small && html` class="pixelated"`}>
-<figcaption><p class="said">${said}</p><p class="verdict ${correct ? 'right' : 'not-right'}">${correct ? '✓ correct' : '✗ not correct'}${note !== undefined && html` <span class="muted">${note}</span>`}</p>${reference.length > 0 && html`<div class="muted">reference${reference.length > 1 && 's'}</div><ul>${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
+<figcaption><p class="said">${said}</p>${verdict(correct, note)}${reference.length > 0 && html`<div class="muted">reference${reference.length > 1 && 's'}</div><ul>${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
 `;
+}
+
+function verdict(correct: boolean | undefined, note: string | undefined): SafeHtml | undefined {
+  const said = note !== undefined && html`<span class="muted">${note}</span>`;
+  if (correct === undefined) return said ? html`<p class="verdict">${said}</p>` : undefined;
+  return html`<p class="verdict ${correct ? 'right' : 'not-right'}">${correct ? '✓ correct' : '✗ not correct'}${said && html` ${said}`}</p>`;
 }
 
 export const captionGalleryStyles = html`

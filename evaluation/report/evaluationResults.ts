@@ -1,15 +1,24 @@
-import { type EvaluatedSet, type EvaluationRow, ROWS, type ScoreName } from '../evaluation.js';
+import type { CaptionProbe } from '#captions/metrics';
+import { type EvaluatedSet, type EvaluationRow, ROWS, scoresByName } from '../evaluation.js';
 import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
 
-/** The scores of an evaluated set as a report shows them: the model above its controls, then its domains. */
-export function evaluationResults({ name, numImages, rows, domains }: EvaluatedSet): ReportResults {
+/**
+ * The scores of an evaluated set as a report shows them: the model above its controls, then its domains.
+ *
+ * @param probe names the attributes, where the set has any
+ */
+export function evaluationResults(
+  { name, numImages, rows, domains }: EvaluatedSet,
+  probe: CaptionProbe | undefined,
+): ReportResults {
   return {
     testSet: name,
     numImages,
+    attributes: probe?.columns,
     rows: [
       ...rows.map((row) => ({
         name: row.name,
-        kind: row.name === ROWS.model ? ('model' as const) : ('control' as const),
+        kind: row.name === ROWS.model.name ? ('model' as const) : ('control' as const),
         scores: scoresOf(row),
       })),
       ...domains.map(({ domain, numImages: count, row }) => ({
@@ -23,16 +32,10 @@ export function evaluationResults({ name, numImages, rows, domains }: EvaluatedS
 }
 
 function scoresOf(row: EvaluationRow): ReportScores {
-  const { intervals, attributes, captionNll, ciderD, bleu4, meteorExactStem, rougeL } = row;
-  const { object, colour, shape, size, relation, relationDisagree, exactScene } = attributes ?? {};
-  const values = {
-    ...{ object, colour, shape, size, relation, relationDisagree, exactScene },
-    ...{ captionNll, ciderD, bleu4, meteorExactStem, rougeL },
-  };
   return Object.fromEntries(
-    Object.entries(values).map(([score, mean]): [string, ReportScore | undefined] => {
-      const interval = intervals[score as ScoreName];
-      return [score, mean == null || interval === undefined ? mean : { mean, ...interval }];
+    Object.entries(scoresByName(row)).map(([score, mean]): [string, ReportScore] => {
+      const interval = row.intervals[score];
+      return [score, mean === null || interval === undefined ? mean : { mean, ...interval }];
     }),
   );
 }

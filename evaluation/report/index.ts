@@ -1,5 +1,5 @@
 export { evaluationResults } from './evaluationResults.js';
-export type { MergePlanPicture, PictureGroup, PictureLayer } from './mergePlanPicture.js';
+export { type MergePlanPicture, mergePlanPicture, type PictureGroup, type PictureLayer } from './mergePlanPicture.js';
 export { mergePlanSvg } from './mergePlanSvg.js';
 export type {
   GalleryItem,

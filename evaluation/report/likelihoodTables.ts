@@ -1,18 +1,23 @@
+import type { CaptionProbe } from '#captions/metrics';
 import { formatMetric, html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
 import type { EvaluatedSet } from '../evaluation.js';
 import { RECALL_RANKS, type Recall } from '../likelihood/index.js';
 
 type Score = Recall[number];
 
-/** What the likelihood of captions tells, however good or poor generation is: a table of forced choice and one of recall. */
-export function likelihoodTables(sets: readonly EvaluatedSet[]): SafeHtml {
+/**
+ * What the likelihood of captions tells, however good or poor generation is: a table of forced choice and one of recall.
+ *
+ * @param probe names the choice between what captions state and its opposite
+ */
+export function likelihoodTables(sets: readonly EvaluatedSet[], probe: CaptionProbe | undefined): SafeHtml {
   const cell = ({ mean, low, high }: Score, share = true): TableCell => ({
     content: formatMetric(mean),
     note: `${formatMetric(low)}–${formatMetric(high)}`,
     ...(share && { bar: mean }),
   });
   const chosen = sets.flatMap(({ name, likelihood: { relationChoice } }) =>
-    relationChoice ? [{ name, relations: relationChoice }] : [],
+    relationChoice ? [{ name, choice: relationChoice }] : [],
   );
   const searched = sets.flatMap(({ name, likelihood: { retrieval } }) => (retrieval ? [{ name, retrieval }] : []));
   const directions = [
@@ -33,16 +38,12 @@ ${htmlTable(
   })),
 )}
 ${
+  probe &&
   chosen.length > 0 &&
-  html`<h3>Relations by likelihood</h3><p>Led by a reference caption up to its relation, is what it states likelier than the opposite (chance 0.5)? The last column counts the captions whose
-first object’s own side of the image does not give the answer: a model that looks up that object alone gets 0 there.</p>
+  html`<h3>${probe.choice.report.title}</h3><p>${probe.choice.report.text}</p>
 ${htmlTable(
-  [
-    { label: 'test set' },
-    { label: 'relation', note: 'share', numeric: true },
-    { label: 'by comparing', note: 'share', numeric: true },
-  ],
-  chosen.map(({ name, relations: { all, disagree } }) => ({
+  [{ label: 'test set' }, ...probe.choice.report.columns.map((label) => ({ label, note: 'share', numeric: true }))],
+  chosen.map(({ name, choice: { all, disagree } }) => ({
     cells: [{ content: name }, cell(all), disagree ? cell(disagree) : { content: '–' }],
   })),
 )}`

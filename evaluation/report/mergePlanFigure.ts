@@ -5,29 +5,21 @@ import { mergePlanSvg, placeMergePlan, tokensPerStripe } from './mergePlanSvg.js
 const WIDE = 1100;
 const PHONE = 350;
 
-const METHODS: Readonly<Record<MergePlanPicture['method'], string>> = {
-  routed: 'Image tokens use the vision group, text tokens the language group; text attends to both in one softmax.',
-  grouped: 'Every token uses every group; each group is normalised alone, foreign groups stand behind a gate.',
-  union: 'Every token uses all parameter tokens of a layer under one norm (dashed frames).',
-  crossAttention: 'Both backbones keep their own groups; before each text block a gated attention reads the image.',
-  prefix: 'Both backbones keep their own groups; a bridge group makes image tokens into text in front of the text.',
-};
-
-const IMAGE_STATES: Readonly<Record<MergePlanPicture['imageStates'], string>> = {
+const IMAGE_STATES = {
   last: 'Every text layer reads the final vision states.',
   aligned: 'Text layer l reads the states of vision layer l.',
-};
+} as const;
 
 /** The drawing of a merge for wide screens and for phones, with what it says in words below. */
 export function mergePlanFigure(plan: MergePlanPicture): SafeHtml {
-  const { method, imageStates, totals } = plan;
+  const { method, description, paper, imageStates, oneNorm, totals } = plan;
   const layout = placeMergePlan(plan, WIDE);
   const trainedShare = totals.trained / Math.max(1, totals.trained + totals.frozen);
   const origins = new Set(plan.layers.flatMap(({ groups }) => groups.map(({ origin }) => origin)));
   const key = (kind: string, text: string) => html`<li><i class="${kind}"></i>${text}</li>`;
   const perStripe = tokensPerStripe(layout);
   return html`<figure class="card merge">
-<p><b>${method[0].toUpperCase() + method.slice(1)} merge.</b> ${METHODS[method]} ${method === 'routed' && IMAGE_STATES[imageStates]} Alignment trains ${formatCount(totals.trained)} of ${formatCount(totals.trained + totals.frozen)} parameters (${formatShare(trainedShare)}).</p>
+<p><b>${method[0].toUpperCase() + method.slice(1)} merge.</b> ${description}${paper && ` (${paper})`} ${oneNorm && 'A dashed frame stands for one norm.'} ${imageStates && IMAGE_STATES[imageStates]} Alignment trains ${formatCount(totals.trained)} of ${formatCount(totals.trained + totals.frozen)} parameters (${formatShare(trainedShare)}).</p>
 ${mergePlanSvg(plan, WIDE)}${mergePlanSvg(plan, PHONE)}
 <figcaption><ul class="key">${origins.has('vision') && key('vision', 'vision group')}${origins.has('language') && key('language', 'language group')}${origins.has('bridge') && key('bridge', 'bridge group')}${key('frozen', 'tinted: frozen')}${key('trained', 'solid: trained')}${key('image-strip', 'underlined: for image tokens')}${key('text-strip', 'for text tokens')}</ul>
 <p class="muted">Widths are proportional to the number of parameter tokens, which is written in each box${layout.widened && '; the thinnest boxes are drawn wider, for their number to be read'}.<span class="wide"> One stripe is ${perStripe === 1 ? 'one parameter token' : `${perStripe} parameter tokens`}.</span></p></figcaption>

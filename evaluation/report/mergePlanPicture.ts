@@ -1,7 +1,16 @@
+import { fusionMethod, type MergePlan } from '#fusion';
+
 /** What the drawing of a merge shows: which groups of parameter tokens each Pattention layer holds. */
 export interface MergePlanPicture {
-  readonly method: 'routed' | 'grouped' | 'union' | 'crossAttention' | 'prefix';
-  readonly imageStates: 'last' | 'aligned';
+  readonly method: string;
+  /** Which tokens use which groups, in a sentence. */
+  readonly description: string;
+  /** Where the method comes from. */
+  readonly paper?: string;
+  /** Absent where the method has no choice. */
+  readonly imageStates?: 'last' | 'aligned';
+  /** All groups of a layer share one norm. */
+  readonly oneNorm: boolean;
   /** The Pattention layers, block after block. */
   readonly layers: readonly PictureLayer[];
   /** Parameters of the whole merged model, embeddings and norms included. */
@@ -11,7 +20,7 @@ export interface MergePlanPicture {
 export interface PictureLayer {
   /** From 0. */
   readonly block: number;
-  /** query, key, value, output or ffn. */
+  /** query, key, value, output, ffn, or a layer that the method added. */
   readonly layer: string;
   readonly groups: readonly PictureGroup[];
 }
@@ -24,6 +33,40 @@ export interface PictureGroup {
   readonly parameters: number;
   readonly trained: boolean;
   readonly origin: 'vision' | 'language' | 'bridge';
+}
+
+/**
+ * The picture of a plan.
+ *
+ * @param totals parameters of the whole model that alignment trains, and the rest
+ */
+export function mergePlanPicture(plan: MergePlan, totals: MergePlanPicture['totals']): MergePlanPicture {
+  const { fusion } = plan.config;
+  const { name, description, paper, backboneGroups, options } = fusionMethod(fusion.method);
+  const keys = [...new Set(plan.groups.map(({ block, layer }) => `${block}/${layer}`))];
+  return {
+    method: name,
+    description,
+    ...(paper === undefined ? {} : { paper }),
+    ...(options.includes('imageStates') ? { imageStates: fusion.imageStates } : {}),
+    oneNorm: backboneGroups === 'union',
+    layers: keys.map((key) => {
+      const groups = plan.groups.filter(({ block, layer }) => `${block}/${layer}` === key);
+      return {
+        block: groups[0].block,
+        layer: groups[0].layer,
+        groups: groups.map(({ group, origin, stream, numParamTokens, parameters }) => ({
+          name: group,
+          stream,
+          numParamTokens,
+          parameters,
+          trained: origin === 'bridge',
+          origin,
+        })),
+      };
+    }),
+    totals,
+  };
 }
 
 /** A run of equal blocks, or one block. */

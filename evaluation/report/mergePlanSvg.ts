@@ -139,7 +139,7 @@ function drawBlock(plan: MergePlanPicture, block: PlacedBlock, drawing: Drawing)
     : `${sum(true)} trained, ${sum(false)} frozen parameters${each}`;
   const textY = titleY + font;
   return html`<g><text x="0" y="${textY}" font-weight="650" style="fill:${INK}">${title}</text><text x="${width}" y="${textY}" text-anchor="end" style="fill:${MUTED}">${figures}</text>
-${rows.map(({ layer, y, groups: placed }) => html`<text x="0" y="${round(y + rowHeight / 2 - 2 + font * 0.35)}" style="fill:${MUTED}">${layer.layer}</text>${plan.method === 'union' && drawUnion(placed, y, rowHeight)}${placed.map((box) => drawGroup(box, y, drawing))}`)}</g>
+${rows.map(({ layer, y, groups: placed }) => html`<text x="0" y="${round(y + rowHeight / 2 - 2 + font * 0.35)}" style="fill:${MUTED}">${layer.layer}</text>${plan.oneNorm && drawUnion(placed, y, rowHeight)}${placed.map((box) => drawGroup(box, y, drawing))}`)}</g>
 `;
 }
 

@@ -1,4 +1,5 @@
 /** @file What a report shows, in strings and numbers: the pipeline fills it, no tensor and no engine is involved. */
+import type { AttributeColumn } from '#captions/metrics';
 import type { ByteSource } from '#src/storage';
 import type { LineChart } from '#src/tracking';
 import type { MergePlanPicture } from './mergePlanPicture.js';
@@ -60,22 +61,11 @@ export interface ReportCurves extends Pick<LineChart, 'series' | 'yLabel' | 'log
 /** A score, alone or with the 95 % interval of its mean; null where there was nothing to count. */
 export type ReportScore = number | null | { readonly mean: number; readonly low: number; readonly high: number };
 
-/** Shares in [0, 1], captionNll in nats per token, ciderD in [0, 10]. */
-export interface ReportScores {
-  readonly object?: ReportScore;
-  readonly colour?: ReportScore;
-  readonly shape?: ReportScore;
-  readonly size?: ReportScore;
-  readonly relation?: ReportScore;
-  /** `relation` where the first object's own side of the image does not give it away. */
-  readonly relationDisagree?: ReportScore;
-  readonly exactScene?: ReportScore;
-  readonly captionNll?: ReportScore;
-  readonly ciderD?: ReportScore;
-  readonly bleu4?: ReportScore;
-  readonly meteorExactStem?: ReportScore;
-  readonly rougeL?: ReportScore;
-}
+/**
+ * By name: captionNll in nats per token, ciderD in [0, 10], bleu4, meteorExactStem and rougeL in [0, 1], and the attributes of
+ * a probe, shares in [0, 1].
+ */
+export type ReportScores = Readonly<Record<string, ReportScore | undefined>>;
 
 /** The scores of one test set: a column per score that any row has. */
 export interface ReportResults {
@@ -84,6 +74,8 @@ export interface ReportResults {
   readonly numImages: number;
   /** What is in it, in a sentence. */
   readonly note?: string;
+  /** Columns of what is known of the images. */
+  readonly attributes?: readonly AttributeColumn[];
   readonly rows: readonly ReportResultRow[];
 }
 
@@ -102,7 +94,8 @@ export interface GalleryItem {
   readonly image: Uint8Array | string | ByteSource;
   readonly reference: readonly string[];
   readonly generated: string;
-  readonly correct: boolean;
+  /** Whether the caption is true; absent where only references are known, which a true caption need not repeat. */
+  readonly correct?: boolean;
   readonly note?: string;
   /** The words of `generated`, shown in its stead: right, wrong, or neither. */
   readonly marks?: readonly { readonly word: string; readonly ok?: boolean }[];

@@ -8,10 +8,10 @@ import {
   type SafeHtml,
   type TableCell,
 } from '#src/tracking';
-import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
+import type { ReportResults, ReportScore } from './reportData.js';
 
 interface ScoreColumn {
-  readonly key: keyof ReportScores;
+  readonly key: string;
   readonly label: string;
   readonly note: string;
   /** Shares of one are drawn as bars too. */
@@ -20,17 +20,12 @@ interface ScoreColumn {
   readonly format?: (value: number) => string;
 }
 
-const COLUMNS: readonly ScoreColumn[] = [
+const LIKELIHOOD_COLUMNS: readonly ScoreColumn[] = [
   { key: 'captionNll', label: 'caption NLL ↓', note: 'nats/token' },
   { key: 'captionNll', label: 'perplexity ↓', note: 'per token', format: formatPerplexity },
-  { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' },
-  { key: 'object', label: 'object', note: 'share right', share: true },
-  { key: 'colour', label: 'colour', note: 'share right', share: true },
-  { key: 'shape', label: 'shape', note: 'share right', share: true },
-  { key: 'size', label: 'size', note: 'share right', share: true },
-  { key: 'relation', label: 'relation', note: 'share true', share: true },
-  { key: 'relationDisagree', label: 'relation*', note: 'share true', share: true },
-  { key: 'exactScene', label: 'exact scene', note: 'share right', share: true },
+];
+const CIDER_COLUMN: ScoreColumn = { key: 'ciderD', label: 'CIDEr-D', note: '0 to 10' };
+const NGRAM_COLUMNS: readonly ScoreColumn[] = [
   { key: 'bleu4', label: 'BLEU-4', note: '0 to 1' },
   { key: 'meteorExactStem', label: 'METEOR-like', note: 'exact, stem' },
   { key: 'rougeL', label: 'ROUGE-L', note: '0 to 1' },
@@ -38,12 +33,26 @@ const COLUMNS: readonly ScoreColumn[] = [
 
 /** The tables of all test sets, each with the model's row emphasised above its controls. */
 export function resultsTables(results: readonly ReportResults[]): SafeHtml {
-  const hasStar = results.some(({ rows }) => rows.some(({ scores }) => isPresent(scores.relationDisagree)));
-  return html`${results.map(resultsTable)}${hasStar && html`<p class="muted">* where the first object’s own side of the image does not give the relation away.</p>`}`;
+  const footnotes = new Set(
+    results.flatMap(({ attributes = [], rows }) =>
+      attributes
+        .filter(({ attribute }) => rows.some(({ scores }) => isPresent(scores[attribute])))
+        .flatMap(({ footnote }) => footnote ?? []),
+    ),
+  );
+  return html`${results.map(resultsTable)}${[...footnotes].map((footnote) => html`<p class="muted">${footnote}</p>`)}`;
 }
 
-function resultsTable({ testSet, numImages, note, rows }: ReportResults): SafeHtml {
-  const columns = COLUMNS.filter(({ key }) => rows.some(({ scores }) => isPresent(scores[key])));
+function resultsTable({ testSet, numImages, note, attributes = [], rows }: ReportResults): SafeHtml {
+  const known = attributes.map(({ attribute, label, note: unit }) => ({
+    key: attribute,
+    label,
+    note: unit,
+    share: true,
+  }));
+  const columns = [...LIKELIHOOD_COLUMNS, CIDER_COLUMN, ...known, ...NGRAM_COLUMNS].filter(({ key }) =>
+    rows.some(({ scores }) => isPresent(scores[key])),
+  );
   const table = htmlTable(
     [{ label: 'model or control' }, ...columns.map(({ label, note: unit }) => ({ label, note: unit, numeric: true }))],
     rows.map(({ name, note: under, kind, scores }) => ({

@@ -52,9 +52,9 @@ function drawRidge({ name, values, mean, low, high }: Ridge, base: number, end: 
   const tallest = Math.max(...counts);
   const top = (count: number): number => round(base - (count / tallest) * (ROW_HEIGHT - 12));
   const outline = counts.map((count, bin) => `L${x((bin * end) / BINS)} ${top(count)}H${x(((bin + 1) * end) / BINS)}`);
-  const colour = name === ROWS.model ? 'var(--series1)' : 'var(--series6)';
+  const colour = name === ROWS.model.name ? 'var(--series1)' : 'var(--series6)';
   const score = `${formatMetric(mean)}, 95 % interval ${formatMetric(low)} to ${formatMetric(high)}`;
-  return html`<g style="color:${colour}"><title>${`${name}: ${score}`}</title><text x="0" y="${base - 6}" style="fill:var(--ink)"${name === ROWS.model && html` font-weight="650"`}>${name}</text>
+  return html`<g style="color:${colour}"><title>${`${name}: ${score}`}</title><text x="0" y="${base - 6}" style="fill:var(--ink)"${name === ROWS.model.name && html` font-weight="650"`}>${name}</text>
 <path d="M${x(0)} ${base}${outline.join('')}L${x(end)} ${base}Z" fill="currentColor" fill-opacity="0.3"/><path d="M${x(low)} ${base}H${x(high)}" stroke="currentColor" stroke-width="4"/><circle cx="${x(mean)}" cy="${base}" r="4" fill="currentColor"/></g>
 `;
 }

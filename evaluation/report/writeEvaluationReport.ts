@@ -11,7 +11,7 @@ import {
 } from '#src/tracking';
 import type { EvaluationResult } from '../evaluate.js';
 import type { EvaluateExperiment } from '../evaluateConfig.js';
-import { type CaptionSample, type EvaluatedSet, ROW_NOTES } from '../evaluation.js';
+import { type CaptionSample, type EvaluatedSet, ROWS } from '../evaluation.js';
 import { captionGalleryStyles, galleryCards } from './captionGallery.js';
 import { drawnTokensStyles, drawnTokenTables } from './drawnTokens.js';
 import { evaluationResults } from './evaluationResults.js';
@@ -61,9 +61,9 @@ export async function evaluationReportHtml(report: EvaluationReport): Promise<st
       id: 'scores',
       title: 'Scores',
       body: html`<p>Under each score its 95 % interval, by bootstrap over images. A model has shown that it uses its images when it stands clear of every control.</p>
-${rowNotes(sets)}${resultsTables(sets.map(evaluationResults))}${warnings(sets)}`,
+${rowNotes(sets)}${resultsTables(sets.map((set) => evaluationResults(set, result.probe)))}${warnings(sets)}`,
     },
-    { id: 'likelihood', title: 'Likelihood', body: likelihoodTables(sets) },
+    { id: 'likelihood', title: 'Likelihood', body: likelihoodTables(sets, result.probe) },
     {
       id: 'distributions',
       title: 'Distributions',
@@ -104,8 +104,8 @@ ${rowNotes(sets)}${resultsTables(sets.map(evaluationResults))}${warnings(sets)}`
 /** What each row that is there shows. */
 function rowNotes(sets: readonly EvaluatedSet[]): SafeHtml {
   const names = new Set(sets.flatMap(({ rows }) => rows.map(({ name }) => name)));
-  const entries = Object.entries(ROW_NOTES).filter(([name]) => names.has(name));
-  return html`<dl class="card row-notes">${entries.map(([name, note]) => html`<dt>${name}</dt><dd>${note}</dd>`)}</dl>`;
+  const shown = Object.values(ROWS).filter(({ name }) => names.has(name));
+  return html`<dl class="card row-notes">${shown.map(({ name, note }) => html`<dt>${name}</dt><dd>${note}</dd>`)}</dl>`;
 }
 
 /** As many of each set as of the others, in the order in which captions were traced, which is random. */
@@ -144,7 +144,7 @@ async function setGalleries(
           image: await thumbnail(sample.image),
           reference: sample.references.slice(0, 2),
           generated: sample.generated,
-          correct: sample.exact ?? sample.references.includes(sample.generated),
+          correct: sample.exact ?? undefined,
           note: scoreNote(sample),
         })),
       );

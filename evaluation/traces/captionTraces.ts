@@ -1,5 +1,5 @@
-import type { JointModel, StateCache } from '#fusion';
-import { captionLogits, imageReadings, readImages, textBlocks } from '#fusion';
+import type { JointModel, LayerReading, StateCache } from '#fusion';
+import { captionLogits, imageContexts, textBlocks } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import { LAYER_NAMES, LAYER_PATHS, type LayerName } from '#src/tokenformer';
@@ -61,8 +61,8 @@ const TOP_TOKENS = 5;
  *
  * @param positions of the images in the cache, one for each of `captions`
  * @param tally takes what every word drew of every parameter token
- * @returns undefined for methods other than `routed` and `grouped`: groups under one norm have no outputs of their own, and
- *   the rest read the image elsewhere
+ * @returns undefined for a fusion method without `imageReadings`: its groups have no outputs of their own (one norm for all), or
+ *   it reads the image elsewhere
  */
 export async function captionTraces(
   model: JointModel,
@@ -71,17 +71,23 @@ export async function captionTraces(
   captions: readonly string[],
   tally?: DrawTally,
 ): Promise<CaptionTrace[] | undefined> {
-  if (!['routed', 'grouped'].includes(model.config.fusion.method)) return undefined;
+  const { imageReadings } = model.method;
+  if (imageReadings === undefined) return undefined;
+  const readingsOf: ReadingsOf = (states) => imageReadings(model, states, { bridge: true });
   const traces: CaptionTrace[] = [];
   for (let first = 0; first < captions.length; first += BATCH) {
     const chunk = positions.slice(first, first + BATCH);
-    traces.push(...(await traceBatch(model, cache, chunk, captions.slice(first, first + BATCH), tally)));
+    traces.push(...(await traceBatch(model, readingsOf, cache, chunk, captions.slice(first, first + BATCH), tally)));
   }
   return traces;
 }
 
+/** The image as the text layers read it, group by group. */
+type ReadingsOf = (states: tf.Tensor4D) => LayerReading[];
+
 async function traceBatch(
   model: JointModel,
+  readingsOf: ReadingsOf,
   cache: StateCache,
   positions: readonly number[],
   captions: readonly string[],
@@ -104,7 +110,7 @@ async function traceBatch(
   const read = tf.tidy(() => {
     const states = cache.states(positions);
     const seen = new Map<string, tf.Tensor>();
-    const contexts = readImages(model, states, { bridge: true });
+    const contexts = imageContexts(model, states, { bridge: true });
     captionLogits(model, tf.tensor2d(tokenIds, [captions.length, seqLen], 'int32'), {
       bridge: true,
       contexts,
@@ -116,7 +122,7 @@ async function traceBatch(
     const attention = blocks.map(
       (_, l) => tf.mean(seen.get(`block${l}/attention/probabilities`) as tf.Tensor, 1) as tf.Tensor3D, // [batch, seqLen, keyLen]
     );
-    const readings = imageReadings(model, states, { bridge: true });
+    const readings = readingsOf(states);
     const math = model.config.language.backbone.stack;
     const pick = meansOf(places, captions.length * seqLen); // [words, batch · seqLen]
     const drawn: tf.Tensor2D[] = [];

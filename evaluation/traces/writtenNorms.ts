@@ -1,4 +1,4 @@
-import type { GroupReading } from '#fusion';
+import type { GroupReading, LayerReading } from '#fusion';
 import { tf } from '#src/engine';
 import { parameterWeights } from '#src/kernels';
 import {
@@ -25,7 +25,7 @@ export type WrittenByGroup = Readonly<Partial<Record<string, Written>>>;
 export interface BlockReading {
   readonly layers: BlockLayers;
   readonly context: AttentionContext;
-  readonly image: { readonly keys: readonly GroupReading[]; readonly values: readonly GroupReading[] };
+  readonly image: LayerReading;
   /** Mean over heads, [batch, seqLen, imageTokens + seqLen]. */
   readonly attention: tf.Tensor3D;
   /** Θ(x Kᵀ) of a group on text tokens, [batch · seqLen, numParamTokens]. */

@@ -6,12 +6,10 @@ import {
   ENGINES,
   type EngineName,
   type EngineOptions,
-  FUSED_KERNELS,
+  FUSED_KERNEL_NAMES,
   type FusedKernel,
+  type KernelOrigins,
   measureMatmul,
-  type NativeKernels,
-  nativeBf16,
-  nativeKernels,
   tf,
 } from '#src/engine';
 
@@ -26,10 +24,16 @@ interface Working {
   readonly matmulGflops: number;
   /** Bytes, of an engine with a pool: in use, free but kept for the next step, and how many of those at most. */
   readonly pool?: { readonly used: number; readonly free: number; readonly limit: number };
-  /** On native: whether `training.matmulPrecision: bf16` can be asked for, and what does it. */
+  /** Whether `training.matmulPrecision: bf16` can be asked for, and what computes it, of an engine that may have it. */
   readonly bf16?: Bf16Support;
-  /** Fused operations with a kernel of their own; on native also what else is compiled, and what is not. */
-  readonly kernels: { readonly fused: readonly FusedKernel[] } & Partial<NativeKernels>;
+  /**
+   * Fused operations with a kernel of their own, and the Θ that those of Pattention know; also which kernels are compiled, of
+   * an engine that leaves others to JavaScript.
+   */
+  readonly kernels: {
+    readonly fused: readonly FusedKernel[];
+    readonly normActivations: readonly string[];
+  } & Partial<KernelOrigins>;
 }
 
 const COLUMNS = 80;
@@ -81,9 +85,11 @@ async function examine(name: EngineName, options: EngineOptions): Promise<Findin
     const activated = await engine.activate(options);
     const matmulGflops = Number((await measureMatmul()).toPrecision(3));
     const { pool } = tf.memory() as Pick<Working, 'pool'>;
-    const fused = FUSED_KERNELS.filter((kernel) => tf.getKernel(kernel, tf.getBackend()) != null);
-    const kernels = { fused, ...(name === 'native' ? await nativeKernels() : {}) };
-    const bf16 = name === 'native' ? await nativeBf16() : undefined;
+    // What is in place, which is less than what the engine declares where its kernels are not built.
+    const fused = FUSED_KERNEL_NAMES.filter((kernel) => tf.getKernel(kernel, name) != null);
+    const normActivations = fused.includes('Pattention') ? engine.normActivations : [];
+    const kernels = { fused, normActivations, ...engine.kernelOrigins?.() };
+    const bf16 = engine.matmulPrecision?.support();
     return { engine: name, available: true, ...activated, matmulGflops, pool, bf16, kernels };
   } catch (error) {
     const why = `fails: ${(error as Error).message.split('\n')[0]}`;
@@ -121,13 +127,18 @@ function describeBf16(support: Bf16Support): string {
 
 function printKernels(engines: readonly Finding[], output: Output): void {
   const working = engines.filter((finding) => finding.available);
-  const rows = FUSED_KERNELS.map((kernel) => [
+  const rows = FUSED_KERNEL_NAMES.map((kernel) => [
     kernel,
-    ...working.map(({ kernels }) => (kernels.fused.includes(kernel) ? 'fast' : 'plain')),
+    ...working.map(({ kernels }) => (kernels.fused.includes(kernel) ? 'kernel' : 'reference')),
   ]);
   const headers = ['fused operation', ...working.map(({ engine }) => engine)];
   output.line();
   for (const line of renderTable(headers, rows, { maxWidth: COLUMNS }).split('\n')) output.line(line);
+  output.line();
+  for (const { engine, kernels } of working) {
+    const names = kernels.normActivations.join(', ') || 'none, Pattention runs by reference';
+    output.line(`${engine}: kernels for normActivation ${names}`);
+  }
   for (const { engine, kernels } of working) {
     const lists = [
       ['compiled', kernels.compiled],

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { evaluate } from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
+import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { writeProvenance } from '#src/training';
 import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
@@ -21,7 +22,7 @@ export const evaluateCommand: Command = {
     const engine = await startEngine(args, output);
     const outDir = places.out(experiment.name);
     const started = performance.now();
-    const result = await evaluate(experiment, { ...places, outDir, output });
+    const result = await evaluate(experiment, { ...places, outDir, output, probe: sceneProbe });
     const wallSeconds = (performance.now() - started) / 1000;
     const { sets } = result;
     const report = join(outDir, 'report.html');

@@ -13,19 +13,18 @@ const SCORES = [
 ] as const;
 export type StudyScore = (typeof SCORES)[number];
 
-const file = z.string().min(1);
+const stage = (kind: string) => z.string().min(1).describe(`experiment file of kind ${kind}, from this file's folder`);
 /** `key=value` words as `--set` takes them. */
 const overrides = z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).default([]);
 
 /** One way of joining the backbones, to be compared with the others. */
 const StudyRow = z.strictObject({
-  name: z.string().min(1),
-  /** A `random` backbone has the parameters it was drawn with, as many as the trained one. */
-  vision: z.enum(['trained', 'random']).default('trained'),
-  language: z.enum(['trained', 'random']).default('trained'),
-  merge: overrides.describe('changes to the merge recipe'),
+  name: z.string().min(1).describe('name of the row in tables'),
+  vision: z.enum(['trained', 'random']).default('trained').describe('random: the untrained backbone, a control'),
+  language: z.enum(['trained', 'random']).default('trained').describe('likewise'),
+  merge: overrides.describe('changes to the merge recipe, each key=value as --set takes it'),
   align: z.union([z.literal(false), overrides]).describe('changes to the alignment; false: nothing is trained'),
-  pairs: z.array(z.int().positive()).min(1).optional().describe('numbers of training pairs; the study’s unless given'),
+  pairs: z.array(z.int().positive()).min(1).optional().describe("numbers of training pairs; the study's unless given"),
 });
 export type StudyRow = z.output<typeof StudyRow>;
 
@@ -37,20 +36,22 @@ export type StudyRow = z.output<typeof StudyRow>;
 export const StudyExperiment = z
   .strictObject({
     kind: z.literal('study'),
-    name: z.string().min(1),
-    seeds: z.array(z.int().min(0)).min(1),
-    scenes: file.optional().describe('absent: the files name data that are there already'),
-    tokenizer: file,
-    vision: file,
-    language: file,
-    merge: file,
-    align: file,
-    evaluate: file,
+    name: z.string().min(1).describe('name of the study, and of its folder under runs/'),
+    seeds: z.array(z.int().min(0)).min(1).describe('each seed draws backbones, bridges and the order of data anew'),
+    scenes: stage('scenes').optional().describe('experiment file of kind scenes; unless given, the data must exist'),
+    tokenizer: stage('tokenizer'),
+    vision: stage('vision'),
+    language: stage('language'),
+    merge: stage('merge'),
+    align: stage('align'),
+    evaluate: stage('evaluate'),
     pairs: z.array(z.int().positive()).min(1).describe('numbers of training pairs'),
-    /** The row whose controls (blind, shuffled images, constant caption …) the table shows; the others go without. */
-    controlsOf: z.string().min(1),
+    controlsOf: z
+      .string()
+      .min(1)
+      .describe('name of the row whose controls (blind, shuffled images, constant caption …) the table shows'),
     withoutControls: overrides.describe('changes to the evaluation of the other rows'),
-    rows: z.array(StudyRow).min(1),
+    rows: z.array(StudyRow).min(1).describe('the ways of joining the backbones'),
     scores: z.array(z.enum(SCORES)).min(1).describe('columns of the table, for every test set'),
   })
   .superRefine(({ rows, controlsOf }, context) => {

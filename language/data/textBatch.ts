@@ -1,18 +1,17 @@
-/** A label that no loss counts. */
-export const IGNORED_LABEL = -100;
+import { IGNORE_INDEX } from '#src/kernels';
 
 /** Sequences side by side, for next-token prediction. */
 export interface TextBatch {
   /** [batch * seqLen], row by row; padded with the end-of-text id. */
   readonly tokenIds: Int32Array;
-  /** [batch * seqLen]: the token that follows each of tokenIds, or -100 at padding. */
+  /** [batch * seqLen]: the token that follows each of tokenIds, or IGNORE_INDEX at padding. */
   readonly labels: Int32Array;
   readonly batch: number;
   /** Positions of a row of this batch; at most the dataset's seqLen. */
   readonly seqLen: number;
   /** Tokens of each row; behind them is padding. */
   readonly lengths: Int32Array;
-  /** Labels that are not -100. */
+  /** Labels that are not IGNORE_INDEX. */
   readonly numTokens: number;
 }
 
@@ -23,7 +22,7 @@ export interface TextBatch {
  */
 export function textBatch(rows: readonly Int32Array[], seqLen: number, paddingId: number): TextBatch {
   const tokenIds = new Int32Array(rows.length * seqLen).fill(paddingId); // [batch * seqLen]
-  const labels = new Int32Array(rows.length * seqLen).fill(IGNORED_LABEL); // [batch * seqLen]
+  const labels = new Int32Array(rows.length * seqLen).fill(IGNORE_INDEX); // [batch * seqLen]
   const lengths = new Int32Array(rows.length);
   let numTokens = 0;
   for (const [i, row] of rows.entries()) {

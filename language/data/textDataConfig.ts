@@ -1,38 +1,55 @@
 import { z } from 'zod';
+import { formerKeys } from '#src/config';
 import { isJsonlFile } from '../tokenizer/index.js';
 
 const fileList = z.array(z.string().min(1)).min(1);
 
-/**
- * Which text a language model learns from, and how it is cut into sequences. Paths start at the working root.
- *
- * `packed`: one stream of all documents, cut into windows; no position is wasted, a window may span documents.
- * `documents`: one document per row, cut at seqLen, padded; a row never sees another document.
- */
-export const TextDataConfig = z
+const FORMER_KEYS = { heldOutFiles: 'validationFiles', heldOutShare: 'validationShare' };
+
+const Text = z
   .strictObject({
-    /** Text files, and JSONL files (`.jsonl`, `.ndjson`). */
-    files: fileList,
-    /** What a document is in a plain text file; a JSONL file has one per line. */
-    documents: z.enum(['file', 'line']).default('file'),
-    /** The field of a JSONL line that holds the text; `text` unless given. */
-    field: z.string().min(1).optional(),
-    layout: z.enum(['packed', 'documents']).default('packed'),
-    /** Positions of a sequence: the model reads seqLen tokens and predicts the next one at each. */
-    seqLen: z.int().min(1).max(1_048_576),
-    /** Text for evaluation alone, in files of its own … */
-    heldOutFiles: fileList.optional(),
-    /** … or the closing share of `files`: of their tokens when packed, of their documents otherwise. */
-    heldOutShare: z.number().gt(0).lt(1).optional(),
+    files: fileList.describe('text files, and JSONL files (.jsonl, .ndjson); paths start at --root'),
+    documents: z
+      .enum(['file', 'line'])
+      .default('file')
+      .describe('what one document is in a plain text file; a JSONL file has one per line'),
+    field: z.string().min(1).optional().describe("field of a JSONL line that holds the text; 'text' unless given"),
+    layout: z
+      .enum(['packed', 'documents'])
+      .default('packed')
+      .describe(
+        'packed: one stream of all documents, cut into windows that may span documents; documents: one document a row, cut at ' +
+          'seqLen and padded',
+      ),
+    seqLen: z.int().min(1).max(1_048_576).describe('tokens that the model reads; it predicts the next one at each'),
+    validationFiles: fileList.optional().describe('text for validation alone; give these or validationShare'),
+    validationShare: z
+      .number()
+      .gt(0)
+      .lt(1)
+      .optional()
+      .describe(
+        'share kept out of training, taken from the end of the last file: of the tokens when packed, else of the documents',
+      ),
   })
   .superRefine((config, context) => {
-    if (config.heldOutFiles !== undefined && config.heldOutShare !== undefined) {
-      const message = 'expected heldOutFiles or heldOutShare, got both; leave one out';
-      context.addIssue({ code: 'custom', path: ['heldOutShare'], message });
+    if (config.validationFiles !== undefined && config.validationShare !== undefined) {
+      const message = 'expected validationFiles or validationShare, got both; leave one out';
+      context.addIssue({ code: 'custom', path: ['validationShare'], message });
     }
-    if (config.field !== undefined && ![...config.files, ...(config.heldOutFiles ?? [])].some(isJsonlFile)) {
+    if (config.field !== undefined && ![...config.files, ...(config.validationFiles ?? [])].some(isJsonlFile)) {
       const message = 'expected a .jsonl or .ndjson file among the files; plain text has no fields';
       context.addIssue({ code: 'custom', path: ['field'], message });
     }
   });
-export type TextDataConfig = z.infer<typeof TextDataConfig>;
+/** Which text a language model learns from, and how it is cut into sequences. */
+export const TextDataConfig = formerKeys(Text, FORMER_KEYS);
+export type TextDataConfig = z.output<typeof TextDataConfig>;
+
+/** The text that a language backbone is pretrained on. */
+export const LanguageDataConfig = formerKeys(
+  Text.safeExtend({
+    maxValidationBatches: z.int().positive().default(20).describe('batches read at most in each validation'),
+  }),
+  FORMER_KEYS,
+);

@@ -20,8 +20,8 @@ export interface TextPart {
 export interface TextDataset extends TextPart {
   readonly layout: TextDataConfig['layout'];
   readonly seqLen: number;
-  /** The text for evaluation, when the config sets some aside. */
-  readonly heldOut: TextPart | undefined;
+  /** The text kept out of training, when the config sets some aside. */
+  readonly validation: TextPart | undefined;
   /** The folders in the cache, and whether each was there already. */
   readonly caches: readonly { readonly folder: string; readonly reused: boolean }[];
   /** The tokens of the index-th sequence of an epoch: 2 to seqLen + 1, the last one only a label. */
@@ -32,12 +32,12 @@ export interface TextDataset extends TextPart {
    */
   batchAt(step: number, batchSize: number): TextBatch;
   /**
-   * The held-out sequences once, in order, in batches of batchSize (the last may be smaller).
+   * The validation sequences once, in order, in batches of batchSize (the last may be smaller).
    *
    * @param limit at most this many batches
-   * @throws ConfigError when no text is held out
+   * @throws ConfigError when no text is set aside
    */
-  evaluationBatches(batchSize: number, limit?: number): Iterable<TextBatch>;
+  validationBatches(batchSize: number, limit?: number): Iterable<TextBatch>;
   dispose(): void;
 }
 
@@ -53,7 +53,7 @@ export interface TextDatasetOptions {
 /**
  * Opens text for causal language modelling, tokenizing it first unless the cache has it.
  *
- * @throws UserError for files missing, malformed or empty, text too short for seqLen, held-out text that is trained on
+ * @throws UserError for files missing, malformed or empty, text too short for seqLen, validation text that is trained on
  */
 export function openTextDataset(
   config: TextDataConfig,
@@ -74,14 +74,14 @@ export function openTextDataset(
   };
   try {
     const packed = open(config.files);
-    const [trainingRange, heldOutRange] = splitRanges(packed, config);
+    const [trainingRange, validationRange] = splitRanges(packed, config);
     const training = openPart(packed, trainingRange, config, options.seed);
-    const apart = config.heldOutFiles === undefined ? undefined : open(config.heldOutFiles);
+    const apart = config.validationFiles === undefined ? undefined : open(config.validationFiles);
     if (apart !== undefined) refuseOverlap(config, packed, apart);
-    const heldOut =
+    const validation =
       apart !== undefined
         ? openPart(apart, wholeRange(apart, layout), config)
-        : heldOutRange && openPart(packed, heldOutRange, config);
+        : validationRange && openPart(packed, validationRange, config);
 
     const { size } = training;
     const batch = (rows: readonly Int32Array[]): TextBatch => {
@@ -94,7 +94,7 @@ export function openTextDataset(
       layout,
       seqLen,
       ...training.summary,
-      heldOut: heldOut?.summary,
+      validation: validation?.summary,
       caches: opened.map(({ folder, reused }) => ({ folder, reused })),
       sequence: training.sequence,
       batchAt: (step, batchSize) =>
@@ -104,15 +104,15 @@ export function openTextDataset(
             return training.sequence(Math.floor(position / size), position % size);
           }),
         ),
-      evaluationBatches: (batchSize, limit = Number.POSITIVE_INFINITY) => {
-        if (heldOut === undefined) {
-          throw new ConfigError('evaluation: expected held-out text, got none; set heldOutShare or heldOutFiles');
+      validationBatches: (batchSize, limit = Number.POSITIVE_INFINITY) => {
+        if (validation === undefined) {
+          throw new ConfigError('data: expected validation text, got none; set validationFiles or validationShare');
         }
         return (function* () {
-          const end = Math.min(heldOut.size, limit * batchSize);
+          const end = Math.min(validation.size, limit * batchSize);
           for (let start = 0; start < end; start += batchSize) {
             const count = Math.min(batchSize, end - start);
-            yield batch(Array.from({ length: count }, (_, i) => heldOut.sequence(0, start + i)));
+            yield batch(Array.from({ length: count }, (_, i) => validation.sequence(0, start + i)));
           }
         })();
       },
@@ -129,19 +129,19 @@ function wholeRange(packed: PackedText, layout: TextDataConfig['layout']): Span 
   return { start: 0, end: layout === 'packed' ? packed.numTokens : packed.numDocuments };
 }
 
-/** Training range and, when a share is held out, the range of that share. */
+/** Training range and, when a share is kept for validation, the range of that share. */
 function splitRanges(packed: PackedText, config: TextDataConfig): [Span, Span | undefined] {
   const whole = wholeRange(packed, config.layout);
-  if (config.heldOutShare === undefined) return [whole, undefined];
+  if (config.validationShare === undefined) return [whole, undefined];
   const unit = config.layout === 'packed' ? 'tokens' : 'documents';
-  // A held-out part can be scored when it has 2 tokens (one prediction) or one document.
+  // A validation part can be scored when it has 2 tokens (one prediction) or one document.
   const least = config.layout === 'packed' ? 2 : 1;
-  const count = Math.max(least, Math.round(whole.end * config.heldOutShare));
+  const count = Math.max(least, Math.round(whole.end * config.validationShare));
   const cut = whole.end - count;
   if (cut < least) {
     throw new UserError(
-      `heldOutShare ${config.heldOutShare}: expected text left to train on, got ${whole.end} ${unit} in all; ` +
-        'hold out less or add text',
+      `validationShare ${config.validationShare}: expected text left to train on, got ${whole.end} ${unit} in all; ` +
+        'lower it or add text',
     );
   }
   return [
@@ -185,14 +185,14 @@ function openPart(packed: PackedText, range: Span, config: TextDataConfig, seed?
   };
 }
 
-/** A file cannot be both trained on and held out: the perplexity would be that of known text. */
-function refuseOverlap(config: TextDataConfig, training: PackedText, heldOut: PackedText): void {
-  for (const [i, hash] of heldOut.fileHashes.entries()) {
+/** A file cannot be both trained on and validated on: the perplexity would be that of known text. */
+function refuseOverlap(config: TextDataConfig, training: PackedText, validation: PackedText): void {
+  for (const [i, hash] of validation.fileHashes.entries()) {
     const same = training.fileHashes.indexOf(hash);
     if (same === -1) continue;
-    const name = config.heldOutFiles?.[i];
+    const name = config.validationFiles?.[i];
     throw new UserError(
-      `heldOutFiles: expected text that is not trained on, got ${name}, the same as ${config.files[same]}`,
+      `validationFiles: expected text that is not trained on, got ${name}, the same as ${config.files[same]}`,
     );
   }
 }

@@ -11,29 +11,33 @@ const COMMON = {
     .describe('texts of one token each that end a result besides its end'),
 };
 
-const Greedy = z.strictObject({ method: z.literal('greedy'), ...COMMON });
+const Greedy = z.strictObject({ method: z.literal('greedy'), ...COMMON }).describe('the most likely token each time');
 
-const Beam = z.strictObject({
-  method: z.literal('beam'),
-  width: z.int().positive().default(5).describe('unfinished results that go on at each length'),
-  lengthPenalty: z
-    .number()
-    .nonnegative()
-    .default(0)
-    .describe('α of the score log p / tokens^α; 0: the likelihood itself'),
-  nBest: z.int().positive().default(1).describe('results kept, best first'),
-  ...COMMON,
-});
+const Beam = z
+  .strictObject({
+    method: z.literal('beam'),
+    width: z.int().positive().default(5).describe('unfinished results that go on at each length'),
+    lengthPenalty: z
+      .number()
+      .nonnegative()
+      .default(0)
+      .describe('α of the score log p / tokens^α; 0: the likelihood itself'),
+    nBest: z.int().positive().default(1).describe('results kept, best first'),
+    ...COMMON,
+  })
+  .describe('beam search: the most likely continuations of each length');
 
-const Sample = z.strictObject({
-  method: z.literal('sample'),
-  temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
-  topK: z.int().positive().optional().describe('keep so many of the likeliest tokens'),
-  topP: z.number().positive().max(1).optional().describe('keep the fewest likeliest tokens that have this mass'),
-  numSamples: z.int().positive().default(1).describe('results drawn'),
-  seed: z.int().default(0).describe('of the drawing'),
-  ...COMMON,
-});
+const Sample = z
+  .strictObject({
+    method: z.literal('sample'),
+    temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
+    topK: z.int().positive().optional().describe('keep so many of the likeliest tokens'),
+    topP: z.number().positive().max(1).optional().describe('keep the fewest likeliest tokens that have this mass'),
+    numSamples: z.int().positive().default(1).describe('results drawn'),
+    seed: z.int().default(0).describe('of the drawing'),
+    ...COMMON,
+  })
+  .describe('draws each token');
 
 /**
  * How text is decoded. An option that has no effect on a method is not a key of it, and so is refused.

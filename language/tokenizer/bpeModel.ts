@@ -1,5 +1,6 @@
 /** @file The file format of a tokenizer trained here: `tokenizer.json`, one JSON object with everything in it. */
 import { z } from 'zod';
+import { expectation } from '#src/config';
 import { UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { GPT2_PATTERN } from './splitPattern.js';
@@ -54,8 +55,8 @@ export function readBpeModel(path: string): BpeModel {
   };
   const parsed = BpeFile.safeParse(readJson(path, 'tokenizer'));
   if (!parsed.success) {
-    const { path: field, message } = parsed.error.issues[0];
-    return fail(field.length === 0 ? message : `${field.join('.')}: ${message}`);
+    const [issue] = parsed.error.issues;
+    return fail([...(issue.path.length === 0 ? [] : [issue.path.join('.')]), expectation(issue)].join(': '));
   }
   const { ranks, specialTokens, vocabSize, pattern, trainedOn } = parsed.data;
   const tokens = new Array<Buffer | undefined>(ranks.length);

@@ -6,17 +6,23 @@ import { createTokenizer, type Tokenizer } from './tokenizer.js';
 
 /** Which tokenizer: one of tiktoken's encodings, or a `tokenizer.json` that `tokenfuse tokenizer train` wrote. */
 export const TokenizerConfig = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('tiktoken'),
-    encoding: z.enum(['gpt2', 'r50k_base', 'p50k_base', 'p50k_edit', 'cl100k_base', 'o200k_base']),
-  }),
-  z.strictObject({
-    kind: z.literal('bpe'),
-    /** Starts at the working root; inside a checkpoint, at its folder. */
-    path: z.string().min(1),
-  }),
+  z
+    .strictObject({
+      kind: z.literal('tiktoken'),
+      encoding: z
+        .enum(['gpt2', 'r50k_base', 'p50k_base', 'p50k_edit', 'cl100k_base', 'o200k_base'])
+        .describe('name of the encoding'),
+    })
+    .describe("one of tiktoken's encodings"),
+  z
+    .strictObject({
+      kind: z.literal('bpe'),
+      // Inside a checkpoint the path starts at its folder.
+      path: z.string().min(1).describe('the tokenizer.json that tokenfuse tokenizer train wrote'),
+    })
+    .describe('a tokenizer of your own'),
 ]);
-export type TokenizerConfig = z.infer<typeof TokenizerConfig>;
+export type TokenizerConfig = z.output<typeof TokenizerConfig>;
 
 /** An encoding as npm `tiktoken` ships it. */
 interface ShippedEncoding {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
-import type { Arguments, Command, Output } from './command.js';
+import type { Arguments, Command, OptionSpec, Output } from './command.js';
 import { wrapText } from './wrapText.js';
 
 /** Options that every command takes. */
@@ -18,6 +18,10 @@ export interface Program {
   readonly version: string;
   readonly summary: string;
   readonly commands: readonly Command[];
+  /** Options that all its commands take, besides the common ones. */
+  readonly options?: Readonly<Record<string, OptionSpec>>;
+  /** Comes before a command, with its arguments. */
+  prepare?(args: Arguments): Promise<void>;
 }
 
 /** The two streams of a process; tests pass their own. */
@@ -38,7 +42,7 @@ export async function runCli(program: Program, argv: readonly string[], streams:
     const known = error instanceof UserError;
     const message = error instanceof Error ? error.message : String(error);
     for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
-    if (debug && error instanceof Error) streams.stderr.write(`${error.stack}\n`);
+    if (debug) for (let at = error; at instanceof Error; at = at.cause) streams.stderr.write(`${at.stack}\n`);
     else if (!known) streams.stderr.write(`${program.name}: this is a defect; --debug shows where it happened\n`);
     return known ? error.exitCode : 1;
   }
@@ -67,7 +71,7 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     );
   }
   const rest = argv.slice(command.name.split(' ').length);
-  const args = parseCommandArguments(command, rest);
+  const args = parseCommandArguments(program, command, rest);
   if (args.flag('help')) {
     streams.stdout.write(`${commandHelp(program, command)}\n`);
     return 0;
@@ -79,6 +83,7 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     interactive: streams.stderr.isTTY === true && !json,
   };
   const started = performance.now();
+  await program.prepare?.(args);
   const result = await command.run(args, output);
   if (json) {
     const seconds = (performance.now() - started) / 1000;
@@ -89,8 +94,8 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
   return result.passed === false ? 1 : 0;
 }
 
-function parseCommandArguments(command: Command, words: readonly string[]): Arguments {
-  const specs = { ...command.options, ...COMMON_OPTIONS };
+function parseCommandArguments(program: Program, command: Command, words: readonly string[]): Arguments {
+  const specs = { ...command.options, ...program.options, ...COMMON_OPTIONS };
   const options = Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [
       name,
@@ -148,10 +153,12 @@ function commandHelp(program: Program, command: Command): string {
   });
   const entries = [
     ...command.positionals.map(({ name, description }) => [`<${name}>`, description] as const),
-    ...Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, spec]): [string, string] => [
-      'placeholder' in spec && spec.placeholder !== undefined ? `--${name} <${spec.placeholder}>` : `--${name}`,
-      spec.description,
-    ]),
+    ...Object.entries({ ...command.options, ...program.options, ...COMMON_OPTIONS }).map(
+      ([name, spec]): [string, string] => [
+        'placeholder' in spec && spec.placeholder !== undefined ? `--${name} <${spec.placeholder}>` : `--${name}`,
+        spec.description,
+      ],
+    ),
   ];
   return [
     ...wrapText(`usage: ${program.name} ${command.name} ${[...words, '[options]'].join(' ')}`, COLUMNS),

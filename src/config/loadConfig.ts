@@ -1,9 +1,9 @@
 import { dirname, resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument, YAMLMap } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, parseDocument, YAMLMap } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError, didYouMean } from '#src/errors';
+import { ConfigError, UserError } from '#src/errors';
 import { readBytes } from '#src/storage';
-import { describeValue } from './parseFile.js';
+import { type ConfigProblem, configProblems } from './configProblems.js';
 
 /** A parsed configuration and the folder that its relative paths start from. */
 export interface LoadedConfig<T> {
@@ -14,55 +14,77 @@ export interface LoadedConfig<T> {
 
 /**
  * Reads a YAML file, applies `--set a.b=value` overrides and checks the whole against a strict schema.
- * Every problem is reported at once, with its line; an unknown key says which key was probably meant.
+ * Every problem is reported at once, with its line or the `--set` it came from; an unknown key says which key was probably
+ * meant.
  *
- * @throws ConfigError with one line per problem
+ * @throws ConfigError with one line per problem; a file that cannot be read is one too
  */
 export function loadConfig<S extends z.ZodType>(
-  path: string,
+  file: string,
   schema: S,
   overrides: readonly string[] = [],
 ): LoadedConfig<z.output<S>> {
-  const text = readBytes(path, 'configuration').toString('utf8');
+  const text = readText(file);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, uniqueKeys: true });
   if (document.errors.length > 0) {
-    throw new ConfigError(document.errors.map((error) => `${path}: ${error.message.split('\n')[0]}`));
+    throw new ConfigError(document.errors.map((error) => `${file}: ${error.message.split('\n')[0]}`));
   }
   for (const override of overrides) applyOverride(document, override);
-  const lineOf = (keys: readonly PropertyKey[]): string => {
-    for (let length = keys.length; length > 0; length--) {
-      const parent = document.getIn(keys.slice(0, length - 1), true);
-      const key = String(keys[length - 1]);
-      const pair = isMap(parent)
-        ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
-        : undefined;
-      const range = isScalar(pair?.key) ? pair.key.range : undefined;
-      if (range) return `:${lineCounter.linePos(range[0]).line}`;
-    }
-    return '';
-  };
-  const value = toValue(document, path);
+  const value = toValue(document, file);
   const result = schema.safeParse(value);
   if (!result.success) {
+    const lineOf = (keys: readonly PropertyKey[]) => lineOfKey(document, lineCounter, keys);
+    const origin = ({ keys }: ConfigProblem): string => {
+      const path = keys.map(String);
+      const override = overrides.findLast((words) => {
+        const given = keyPath(words);
+        // An override that goes deeper has made the keys on its way, unless the file has them.
+        const hasMade = path.length > 0 && given.length > path.length && lineOf(keys) === undefined;
+        const [shorter, longer] = hasMade ? [path, given] : [given, path];
+        return shorter.every((key, i) => key === longer[i]);
+      });
+      if (override !== undefined) return `--set ${override}`;
+      const lines = keys.map((_, i) => lineOf(keys.slice(0, keys.length - i)));
+      const nearest = lines.find((line) => line !== undefined);
+      return nearest === undefined ? file : `${file}:${nearest}`;
+    };
     throw new ConfigError(
-      describeIssues(result.error.issues, schema, value).map(({ keys, text }) => `${path}${lineOf(keys)}: ${text}`),
+      configProblems(result.error, schema, value).map((problem) => `${origin(problem)}: ${problem.text}`),
     );
   }
-  return { config: result.data, path, baseDir: dirname(resolve(path)) };
+  return { config: result.data, path: file, baseDir: dirname(resolve(file)) };
 }
 
 /** Checks a value that did not come from a file (a checkpoint's own config, say). */
 export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (!result.success) {
-    throw new ConfigError(describeIssues(result.error.issues, schema, value).map(({ text }) => `${what}: ${text}`));
+    throw new ConfigError(configProblems(result.error, schema, value).map(({ text }) => `${what}: ${text}`));
   }
   return result.data;
 }
 
+function readText(path: string): string {
+  try {
+    return readBytes(path, 'configuration').toString('utf8');
+  } catch (error) {
+    throw error instanceof UserError ? new ConfigError(error.message) : error;
+  }
+}
+
+/** The line of a key that the file itself has, from 1. */
+function lineOfKey(document: Document, lineCounter: LineCounter, keys: readonly PropertyKey[]): number | undefined {
+  const parent = document.getIn(keys.slice(0, -1), true);
+  const pair = isMap(parent)
+    ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(keys[keys.length - 1]))
+    : undefined;
+  const range = isScalar(pair?.key) ? pair.key.range : undefined;
+  return range ? lineCounter.linePos(range[0]).line : undefined;
+}
+
 /** The document as plain values; aliases without an anchor, or too many of them, show only here. */
-function toValue(document: ReturnType<typeof parseDocument>, path: string): unknown {
+function toValue(document: Document, path: string): unknown {
   try {
     return document.toJS() ?? {};
   } catch (error) {
@@ -70,115 +92,15 @@ function toValue(document: ReturnType<typeof parseDocument>, path: string): unkn
   }
 }
 
-interface Problem {
-  readonly keys: readonly PropertyKey[];
-  readonly text: string;
+/** The keys before the `=` of an override. */
+function keyPath(override: string): string[] {
+  return override.slice(0, override.indexOf('=')).split('.');
 }
 
-function describeIssues(
-  issues: readonly z.core.$ZodIssue[],
-  schema: z.ZodType,
-  value: unknown,
-  prefix: readonly PropertyKey[] = [],
-): Problem[] {
-  return issues.flatMap((issue): Problem[] => {
-    const keys = [...prefix, ...issue.path];
-    const where = keys.length === 0 ? 'the whole file' : `'${keys.map(String).join('.')}'`;
-    const found = keys.reduce<unknown>((level, key) => (level as Record<PropertyKey, unknown> | null)?.[key], value);
-    const got = (hint = ''): string =>
-      `; got ${typeof found === 'string' ? `'${found}'` : describeValue(found)}${hint}`;
-    if (issue.code === 'unrecognized_keys') {
-      const known = knownKeys(schema, keys, value);
-      return issue.keys.map((key) => {
-        const name = [...keys, key].map(String).join('.');
-        const list = known.length > 0 ? `; known here: ${known.join(', ')}` : '';
-        return { keys: [...keys, key], text: `unknown key '${name}'${didYouMean(key, known)}${list}` };
-      });
-    }
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-      // Of the branches that fit from the outside, the one with the fewest problems is the one that was meant.
-      const near = issue.errors
-        .filter((branch) => branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
-        .sort((a, b) => a.length - b.length);
-      if (near.length > 0) return describeIssues(near[0], schema, value, keys);
-      const wanted = issue.errors.map(([first]) => plainMessage(first)).join(' or ');
-      return [{ keys, text: found === undefined ? `${where} is missing: ${wanted}` : `${where}: ${wanted}${got()}` }];
-    }
-    const choices = choicesOf(issue);
-    if (choices.length > 0) {
-      const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
-      return [{ keys, text: `${where}: expected ${choices.join(', ')}${got(hint)}` }];
-    }
-    // Our own checks see defaults too, and say themselves what came.
-    if (issue.code === 'custom') return [{ keys, text: `${where}: ${issue.message}` }];
-    if (found === undefined) return [{ keys, text: `${where} is missing: ${plainMessage(issue)}` }];
-    return [{ keys, text: `${where}: ${plainMessage(issue)}${got()}` }];
-  });
-}
-
-/** What was expected, in a few words. */
-function plainMessage({ message }: z.core.$ZodIssue): string {
-  return message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
-}
-
-/** The values that an issue would have accepted, when they can be listed. */
-function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
-  if (issue.code === 'invalid_value') return issue.values;
-  return issue.code === 'invalid_union' && 'options' in issue ? (issue.options as readonly unknown[]) : [];
-}
-
-/** The keys that the schema knows at a path, over all branches on the way that the value's discriminators allow. */
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[], value: unknown): string[] {
-  let level = unwrap(schema, value);
-  let inside = value;
-  for (const key of path) {
-    inside = (inside as Record<PropertyKey, unknown> | null | undefined)?.[key];
-    const below = level.flatMap((type): z.core.$ZodType[] => {
-      const definition = type._zod.def as {
-        type: string;
-        shape?: Record<string, z.core.$ZodType>;
-        element?: z.core.$ZodType;
-      };
-      if (definition.type === 'object') return definition.shape?.[String(key)] ? [definition.shape[String(key)]] : [];
-      if (definition.type === 'array' && definition.element) return [definition.element];
-      return [];
-    });
-    level = below.flatMap((type) => unwrap(type, inside));
-  }
-  const keys = level.flatMap((type) => {
-    const definition = type._zod.def as { type: string; shape?: object };
-    return definition.type === 'object' ? Object.keys(definition.shape ?? {}) : [];
-  });
-  return [...new Set(keys)];
-}
-
-/** Sees through optional, default, pipe, lazy and union wrappers; of a discriminated union, to the branch of the value. */
-function unwrap(type: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
-  const definition = type._zod.def as {
-    innerType?: z.core.$ZodType;
-    in?: z.core.$ZodType;
-    options?: z.core.$ZodType[];
-    discriminator?: string;
-    getter?: () => z.core.$ZodType;
-  };
-  if (definition.innerType) return unwrap(definition.innerType, value);
-  if (definition.in) return unwrap(definition.in, value);
-  if (definition.options) {
-    const { discriminator } = definition;
-    const kind = discriminator && (value as Record<string, unknown> | null | undefined)?.[discriminator];
-    const own = definition.options.filter(
-      (option) => kind !== undefined && option._zod.propValues?.[discriminator as string]?.has(kind as string),
-    );
-    return (own.length > 0 ? own : definition.options).flatMap((option) => unwrap(option, value));
-  }
-  if (definition.getter) return unwrap(definition.getter(), value);
-  return [type];
-}
-
-function applyOverride(document: ReturnType<typeof parseDocument>, override: string): void {
+function applyOverride(document: Document, override: string): void {
   const equals = override.indexOf('=');
   if (equals <= 0) throw new ConfigError(`--set: expected key.path=value, got '${override}'`);
-  const keys = override.slice(0, equals).split('.');
+  const keys = keyPath(override);
   const value = parseDocument(override.slice(equals + 1));
   if (value.errors.length > 0) throw new ConfigError(`--set ${override}: the value is not YAML`);
   try {

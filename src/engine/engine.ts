@@ -1,4 +1,5 @@
-/** @file What an engine is: a TensorFlow.js backend, how to find out whether it can work here, and how to start it. */
+/** @file What an engine is: a TensorFlow.js backend, how to find out whether it can work here, how to start it, and what it can do. */
+import type { FusedKernelDeclarations } from './kernelContract.js';
 
 /** Every engine, fastest first; `auto` tries them in this order. */
 export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const;
@@ -6,8 +7,8 @@ export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /**
- * What the operands of large products are rounded to in training steps: not at all, or to bf16, which only native has, on a
- * processor with AVX512-BF16. Sums, and everything that is stored, are float32 in both.
+ * What the operands of large products are rounded to in training steps: not at all, or to bf16, where the engine and the
+ * machine have it. Sums, and everything that is stored, are float32 in both.
  */
 export const MATMUL_PRECISIONS = ['highest', 'bf16'] as const;
 
@@ -16,7 +17,7 @@ export type MatmulPrecision = (typeof MATMUL_PRECISIONS)[number];
 export interface EngineOptions {
   /** Accept an accelerator that is emulated on the CPU: slow, for checks on machines without a GPU. Default false. */
   readonly allowSoftwareAdapter?: boolean;
-  /** Worker threads of `native`, at least 1; by default one per physical core. The other engines have no such choice. */
+  /** Worker threads, at least 1, of an engine with a choice of them; by default one per physical core. */
   readonly threads?: number;
   /** What training will ask for; an engine that does not have it is refused. Default 'highest'. */
   readonly matmulPrecision?: MatmulPrecision;
@@ -36,13 +37,42 @@ export interface EngineInfo {
   /** Worker threads, of an engine that has a choice of them. */
   readonly threads?: number;
   /** Of products in training steps, where it is not 'highest'. */
-  readonly matmulPrecision?: 'bf16 by AMX' | 'bf16 by AVX512-BF16' | 'bf16 emulated';
+  readonly matmulPrecision?: 'bf16 emulated' | `bf16 by ${string}`;
+}
+
+/** What multiplies bf16 ('emulation': float32 instructions in its place, slow, for tests), or what is missing for it. */
+export type Bf16Support = { readonly by: string } | { readonly missing: string };
+
+/** An engine whose large products may take operands in bf16. */
+export interface MatmulPrecisionControl {
+  /** What a machine needs for it, as 'a processor with AVX512-BF16'. */
+  readonly needs: string;
+  /** Whether this machine can, and how fastest, whether the engine is started or not. */
+  support(): Bf16Support;
+  /** Takes the products of a precision from now on; throws where there are none in bf16. */
+  set(precision: MatmulPrecision): void;
+}
+
+/** Names of a running backend's kernels: those in compiled code, and those left to plain JavaScript. */
+export interface KernelOrigins {
+  readonly compiled: readonly string[];
+  readonly javaScript: readonly string[];
 }
 
 export interface Engine {
+  /** Also the name of its TensorFlow.js backend. */
   readonly name: EngineName;
+  /** The fused operations it has kernels for; the others run by reference. */
+  readonly fusedKernels: FusedKernelDeclarations;
+  /** The Θ (`normActivation`) that its Pattention kernels have code for; empty without such kernels. */
+  readonly normActivations: readonly string[];
   /** Looks without changing anything that later tensors depend on; never throws. */
   probe(options?: EngineOptions): Promise<EngineProbe>;
   /** Makes the backend the current one; throws when it cannot work. Repeating it is cheap. */
   activate(options?: EngineOptions): Promise<Omit<EngineInfo, 'name' | 'why'>>;
+  readonly matmulPrecision?: MatmulPrecisionControl;
+  /** Changes the number of worker threads while the engine is at work; results do not depend on it. */
+  readonly changeThreads?: (threads: number) => void;
+  /** The kernels of the running backend, of an engine that leaves some to plain JavaScript; none before it was started. */
+  readonly kernelOrigins?: () => KernelOrigins;
 }

@@ -1,37 +1,40 @@
 import { ConfigError } from '#src/errors';
-import type { EngineInfo, EngineName, MatmulPrecision } from './engine.js';
-import { type Bf16Support, nativeAtWork, nativeBf16 } from './native/index.js';
+import type { Bf16Support, EngineInfo, EngineName, MatmulPrecision } from './engine.js';
+import { ENGINES, engineAtWork } from './engines.js';
 
 /**
- * Whose products in bf16 an engine would train with.
+ * What an engine's products in bf16 would be computed by.
  *
  * @throws ConfigError where it has none: training would go on in another precision than asked for
  */
-export async function requireBf16(engine: EngineName): Promise<NonNullable<EngineInfo['matmulPrecision']>> {
-  return bf16Or(engine === 'native' ? await nativeBf16() : { missing: `engine ${engine}` });
+export function requireBf16(engine: EngineName): NonNullable<EngineInfo['matmulPrecision']> {
+  return bf16Or(ENGINES[engine].matmulPrecision?.support() ?? { missing: `engine ${engine}` });
 }
 
 /**
  * Runs `work`, which must not wait for anything, with the large products of that precision; afterwards they are float32 again.
  *
- * @throws ConfigError for bf16 on an engine or a processor without it
+ * @throws ConfigError for bf16 on an engine or a machine without it
  */
 export function atMatmulPrecision<T>(precision: MatmulPrecision, work: () => T): T {
   if (precision === 'highest') return work();
-  const native = nativeAtWork();
-  bf16Or(native?.bf16Support() ?? { missing: 'another engine' });
-  native?.setNativeMatmulPrecision(precision);
+  const control = engineAtWork()?.matmulPrecision;
+  bf16Or(control?.support() ?? { missing: 'another engine' });
+  control?.set(precision);
   try {
     return work();
   } finally {
-    native?.setNativeMatmulPrecision('highest');
+    control?.set('highest');
   }
 }
 
 function bf16Or(support: Bf16Support): NonNullable<EngineInfo['matmulPrecision']> {
   if ('by' in support) return support.by === 'emulation' ? 'bf16 emulated' : `bf16 by ${support.by}`;
+  const engines = Object.values(ENGINES).flatMap(({ name, matmulPrecision: control }) =>
+    control === undefined ? [] : [`engine ${name} on ${control.needs}`],
+  );
   throw new ConfigError(
-    `matmulPrecision 'bf16': expected engine native on a processor with AVX512-BF16, got: ${support.missing}; ` +
+    `matmulPrecision 'bf16': expected ${engines.join(' or ')}, got: ${support.missing}; ` +
       "set training.matmulPrecision to 'highest', or train on a machine where `tokenfuse doctor` shows bf16",
   );
 }

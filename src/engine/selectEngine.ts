@@ -1,14 +1,7 @@
 import { ConfigError, didYouMean } from '#src/errors';
-import { cpu } from './cpu/index.js';
 import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './engine.js';
+import { ENGINES } from './engines.js';
 import { requireBf16 } from './matmulPrecision.js';
-import { native } from './native/index.js';
-import { tensorflow } from './tensorflow/index.js';
-import { wasm } from './wasm/index.js';
-import { webgpu } from './webgpu/index.js';
-
-/** Every engine by name, in the order in which `auto` tries them. */
-export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };
 
 /**
  * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the
@@ -19,7 +12,7 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgp
  */
 export async function selectEngine(request: 'auto' | EngineName, options: EngineOptions = {}): Promise<EngineInfo> {
   const info = request === 'auto' ? await firstThatWorks(options) : await named(request, options);
-  return options.matmulPrecision === 'bf16' ? { ...info, matmulPrecision: await requireBf16(info.name) } : info;
+  return options.matmulPrecision === 'bf16' ? { ...info, matmulPrecision: requireBf16(info.name) } : info;
 }
 
 async function named(request: EngineName, options: EngineOptions): Promise<EngineInfo> {

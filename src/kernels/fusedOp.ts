@@ -1,4 +1,4 @@
-import { type FusedKernel, tf } from '#src/engine';
+import { tf } from '#src/engine';
 
 /** A fused operation with a closed-form gradient; `forward` and `backward` run outside the tape. */
 export interface FusedOp {
@@ -30,26 +30,4 @@ export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tens
     };
   });
   return differentiable(...(differentiated as tf.Tensor[]));
-}
-
-/** Whether the current engine has a kernel of that name. */
-export function hasFastKernel(name: FusedKernel): boolean {
-  return tf.getKernel(name, tf.getBackend()) != null;
-}
-
-/** Runs the current engine's kernel of that name on inputs by name or in order; undefined when it has none. */
-export function runFastKernel(
-  name: FusedKernel,
-  inputs: Record<string, tf.Tensor> | readonly tf.Tensor[],
-  attributes: Record<string, unknown>,
-): tf.Tensor[] | undefined {
-  if (!hasFastKernel(name)) return undefined;
-  const result = tf
-    .engine()
-    .runKernel(
-      name,
-      inputs as unknown as tf.NamedTensorMap,
-      attributes as Parameters<ReturnType<typeof tf.engine>['runKernel']>[2],
-    );
-  return (Array.isArray(result) ? result : [result]) as tf.Tensor[];
 }

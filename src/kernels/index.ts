@@ -1,6 +1,6 @@
-export * from './adamWStep/index.js';
-export * from './adamWUpdate/index.js';
-export { fusedOp, hasFastKernel, runFastKernel } from './fusedOp.js';
+export * from './adamW/index.js';
+export { hasFastKernel, requireResult, runFastKernel } from './fastKernel.js';
+export { fusedOp } from './fusedOp.js';
 export * from './gelu.js';
 export * from './layerNormalize/index.js';
 export * from './linearCrossEntropy/index.js';

@@ -6,7 +6,8 @@ import {
   tokenAttention,
   tokenAttentionReference,
 } from '#src/kernels';
-import { rotaryDims, type TokenFormerConfig } from './config.js';
+import { blockMath } from './blockAttributes.js';
+import type { TokenFormerConfig } from './config.js';
 import { groupSettings, type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
@@ -89,7 +90,7 @@ export function block(
   { mask, keyMask, context: read, cache, capture }: BlockOptions,
 ): { hidden: tf.Tensor3D; cache: KeyValueCache } {
   const [batch, seqLen, dModel] = x.shape;
-  const { numHeads } = config;
+  const { numHeads, rotaryDims, rotaryBase } = blockMath(config);
   const past = cache?.length ?? 0;
   const context = read?.separate ? undefined : read;
   const contextLen = context?.keys.shape[1] ?? 0;
@@ -98,7 +99,7 @@ export function block(
 
   const state = (read?.separate ? tf.add(flat(x), crossAttention(x, read, config)) : flat(x)) as tf.Tensor2D; // [batch · seqLen, dModel]
   const h = layerNormalize(state);
-  const rotary = { numHeads, rotaryDims: rotaryDims(config), startPosition: past, base: config.rotaryBase };
+  const rotary = { numHeads, rotaryDims, startPosition: past, base: rotaryBase };
   const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
   const newKeys = rotaryPositions(sequence(pattentionLayer(h, layers.key, config)), rotary);
   const newValues = sequence(pattentionLayer(h, layers.value, config));

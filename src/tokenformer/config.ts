@@ -21,14 +21,14 @@ export const TokenFormerConfig = z
     normActivation: NormActivationName.default('l2NormGelu').describe(
       'Θ, how scores become weights: l2NormGelu, geluL2Norm, softmax or a registered one',
     ),
-    gelu: z.enum(['erf', 'tanh']).default('erf'),
+    gelu: z.enum(['erf', 'tanh']).default('erf').describe('the exact GELU, or its tanh approximation'),
     normEpsilon: z
       .number()
       .min(0)
       .default(1e-5)
       .describe('added to the norm of the scores; 0 in the official GPU code'),
     rotaryShare: z.number().min(0).max(1).default(0).describe('share of each head that carries rotary positions'),
-    rotaryBase: z.number().positive().default(10_000),
+    rotaryBase: z.number().positive().default(10_000).describe('base of the rotary wavelengths'),
   })
   .superRefine((config, context) => {
     if (config.dModel % config.numHeads !== 0) {
@@ -38,7 +38,8 @@ export const TokenFormerConfig = z
         message: `expected a divisor of dModel ${config.dModel}, got ${config.numHeads}`,
       });
     }
-  });
+  })
+  .describe('the TokenFormer blocks');
 
 export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
 

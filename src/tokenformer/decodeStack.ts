@@ -1,11 +1,11 @@
 import { tf } from '#src/engine';
-import { hasFastKernel, LAYER_NORM_EPSILON, runFastKernel } from '#src/kernels';
+import { hasFastKernel, requireResult, runFastKernel } from '#src/kernels';
 import type { AttentionContext, BlockLayers, KeyValueCache } from './block.js';
-import { rotaryDims, type TokenFormerConfig } from './config.js';
-import type { ActiveGroup } from './pattentionLayer.js';
+import { blockAttributes, kernelLayers } from './blockAttributes.js';
+import type { TokenFormerConfig } from './config.js';
 
 /** Rows beyond which blocks one after the other are faster: their products pack the weights once for all rows. */
-const MOST_ROWS = 32;
+const MAX_ROWS = 32;
 
 export interface DecodeOptions {
   /** One per block. */
@@ -14,78 +14,44 @@ export interface DecodeOptions {
 }
 
 /**
- * Whether `decodeStack` can take a pass: one new token a row, few rows, no gradient, groups with norms of their own, and
- * an engine with the kernel `DecodeBlocks`.
- */
-export function canDecode(x: tf.Tensor3D, blocks: readonly BlockLayers[], { contexts = [] }: DecodeOptions): boolean {
-  const [rows, seqLen] = x.shape;
-  return (
-    seqLen === 1 &&
-    rows <= MOST_ROWS &&
-    hasFastKernel('DecodeBlocks') &&
-    tf.engine().state.gradientDepth === 0 &&
-    contexts.every(({ separate }) => separate === undefined) &&
-    blocks.every((layers) =>
-      Object.values(layers)
-        .flat()
-        .every(({ norm }: ActiveGroup) => norm !== 'union'),
-    )
-  );
-}
-
-/**
- * One new token of every row through all blocks in one call: what `block` computes, block by block.
+ * One new token of every row through all blocks in one call: what `block` computes, block by block. Kernel: `DecodeBlocks`.
  *
  * The new keys and values are written into the caches where these have room; those that have none are replaced by larger
- * ones. Only the holder of the caches may pass them on, since what was passed in is no longer what it was.
- *
- * An engine's kernel `DecodeBlocks` takes x, then keys and values of every group, the blocks' layers in the order query,
- * key, value, output, output groups of the context, ffn; then contexts' keys and values, caches' keys and values.
+ * ones. The caches that were passed in must not be used again.
  *
  * @param x [rows, 1, dModel]
- * @returns hidden [rows, 1, dModel] and caches with one more token
+ * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
+ * more than one token or many rows, inside a gradient, for groups that share a norm, and for contexts with an attention of
+ * their own
  */
 export function decodeStack(
   x: tf.Tensor3D,
   blocks: readonly BlockLayers[],
   config: TokenFormerConfig,
   { caches, contexts = [] }: DecodeOptions,
-): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
-  const past = caches[0].length;
-  const roomy = caches.map(withRoom);
-  const layers = blocks.flatMap(({ query, key, value, output, ffn }, b) => [
-    query,
-    key,
-    value,
-    output,
-    contexts[b]?.outputGroups ?? [],
-    ffn,
-  ]);
+): { hidden: tf.Tensor3D; caches: KeyValueCache[] } | undefined {
+  const [rows, seqLen] = x.shape;
+  if (seqLen !== 1 || rows > MAX_ROWS || tf.engine().state.gradientDepth > 0) return undefined;
+  const layers = blocks.flatMap((block, b) => kernelLayers(block, contexts[b]));
   const groups = layers.flat();
-  const inputs = [
+  const isUnion = groups.some(({ norm }) => norm === 'union');
+  if (isUnion || contexts.some(({ separate }) => separate !== undefined)) return undefined;
+  const past = caches[0].length;
+  const linear = groups.map(({ norm }) => norm === 'linear');
+  const attributes = { ...blockAttributes(layers, config), linear, past };
+  if (!hasFastKernel('DecodeBlocks', attributes)) return undefined;
+  const roomy = caches.map(withRoom);
+  const inputs = {
     x,
-    ...groups.map(({ group }) => group.keyParamTokens),
-    ...groups.map(({ group }) => group.valueParamTokens),
-    ...contexts.map(({ keys }) => keys),
-    ...contexts.map(({ values }) => values),
-    ...roomy.map(({ keys }) => keys),
-    ...roomy.map(({ values }) => values),
-  ];
-  const [hidden] = runFastKernel('DecodeBlocks', inputs, {
-    groupsOfLayers: layers.map(({ length }) => length),
-    taus: groups.map(({ group }) => group.tau),
-    factors: groups.map(({ gate }) => (gate === undefined ? 1 : Math.tanh(gate.dataSync()[0]))),
-    linear: groups.map(({ norm }) => norm === 'linear'),
-    numContexts: contexts.length,
-    numHeads: config.numHeads,
-    rotaryDims: rotaryDims(config),
-    rotaryBase: config.rotaryBase,
-    past,
-    normActivation: config.normActivation,
-    gelu: config.gelu,
-    normEpsilon: config.normEpsilon,
-    layerNormEpsilon: LAYER_NORM_EPSILON,
-  }) as tf.Tensor[];
+    keys: groups.map(({ group }) => group.keyParamTokens),
+    values: groups.map(({ group }) => group.valueParamTokens),
+    gates: groups.map(({ gate }) => gate),
+    contextKeys: contexts.map(({ keys }) => keys),
+    contextValues: contexts.map(({ values }) => values),
+    cacheKeys: roomy.map(({ keys }) => keys),
+    cacheValues: roomy.map(({ values }) => values),
+  };
+  const [hidden] = requireResult(runFastKernel('DecodeBlocks', inputs, attributes));
   return { hidden: hidden as tf.Tensor3D, caches: roomy.map((cache) => ({ ...cache, length: past + 1 })) };
 }
 

@@ -13,8 +13,8 @@ import {
   type LayerName,
 } from './block.js';
 import type { TokenFormerConfig } from './config.js';
-import { canDecode, decodeStack } from './decodeStack.js';
-import { canFuse, fusedBlock } from './fusedBlock.js';
+import { decodeStack } from './decodeStack.js';
+import { fusedBlock } from './fusedBlock.js';
 import type { ParameterTree } from './parameterTree.js';
 import { constantTensor, createGroup, readGroup } from './paramTokens.js';
 import type { PattentionLayer } from './pattentionLayer.js';
@@ -119,16 +119,17 @@ export function runStack(
   if (lengths && lengths.length !== x.shape[0])
     throw new Error(`runStack: expected a length for each of ${x.shape[0]} sequences, got ${lengths.length}`);
   if (caches && !capture && !keyMask && mask.kind === 'causal') {
-    const decoding = { caches, ...(contexts ? { contexts } : {}) };
-    if (canDecode(x, blocks, decoding)) return decodeStack(x, blocks, config, decoding);
+    const decoded = decodeStack(x, blocks, config, { caches, contexts });
+    if (decoded) return decoded;
   }
   let hidden = x;
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
-    if (!keepCaches && !capture && !keyMask && canFuse(layers, contexts?.[l])) {
-      const reads = { ...(lengths ? { lengths } : {}), ...(contexts ? { context: contexts[l] } : {}) };
-      hidden = fusedBlock(hidden, layers, config, { mask, ...reads });
+    const isOpaque = !keepCaches && !capture && !keyMask;
+    const fused = isOpaque ? fusedBlock(hidden, layers, config, { mask, lengths, context: contexts?.[l] }) : undefined;
+    if (fused) {
+      hidden = fused;
       continue;
     }
     const result = block(hidden, layers, config, {

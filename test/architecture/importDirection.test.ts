@@ -98,6 +98,8 @@ describe('a planted import is reported:', () => {
       "import { a } from '#evaluation/traces';",
       'fusion must not import evaluation',
     ],
+    ['fusion to scenes', 'fusion/x.ts', "import type { A } from '#scenes';", 'fusion must not import scenes'],
+    ['evaluation to scenes', 'evaluation/x.ts', "import { a } from '#scenes';", 'evaluation must not import scenes'],
     ['fusion to experiments', 'fusion/x.ts', "import { a } from '#experiments';", 'fusion must not import experiments'],
     ['api to experiments', 'api/x.ts', "import { a } from '#experiments';", 'api must not import experiments'],
     [

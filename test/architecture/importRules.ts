@@ -21,8 +21,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   language: ['src'],
   captions: ['src'],
   scenes: ['src', 'captions'],
-  fusion: ['src', 'captions', 'vision', 'language', 'scenes'],
-  evaluation: ['src', 'captions', 'vision', 'language', 'fusion', 'scenes'],
+  fusion: ['src', 'captions', 'vision', 'language'],
+  evaluation: ['src', 'captions', 'vision', 'language', 'fusion'],
   api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
   experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
 };

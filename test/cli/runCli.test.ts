@@ -211,3 +211,35 @@ describe('help', () => {
     expect(await run([merge], '--version')).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
   });
 });
+
+describe('a program with options of its own', () => {
+  const prepared: (readonly string[])[] = [];
+  const program = (fails = false): Program => ({
+    ...{ name: 'tokenfuse', version: '1', summary: 'merges', commands: [train] },
+    options: { plugin: { description: 'a module', placeholder: 'file', multiple: true } },
+    prepare: async (args) => {
+      if (fails) throw new UserError('cannot load it');
+      prepared.push(args.texts('plugin'));
+    },
+  });
+
+  it('takes them with every command, before the command runs', async () => {
+    const streams = recordedStreams();
+    const words = ['tokenizer', 'train', '--plugin', 'a.ts', '--plugin', 'b.ts', '--json'];
+    expect(await runCli(program(), words, streams)).toBe(0);
+    expect(prepared).toEqual([['a.ts', 'b.ts']]);
+    expect(JSON.parse(streams.text.stdout)).toMatchObject({ trained: true });
+  });
+
+  it('does not run the command when they cannot be used', async () => {
+    const streams = recordedStreams();
+    expect(await runCli(program(true), ['tokenizer', 'train', '--json'], streams)).toBe(1);
+    expect(streams.text).toMatchObject({ stdout: '', stderr: 'tokenfuse: cannot load it\n' });
+  });
+
+  it('shows them in the help of its commands', async () => {
+    const streams = recordedStreams();
+    await runCli(program(), ['tokenizer', 'train', '--help'], streams);
+    expect(streams.text.stdout).toMatch(/--plugin <file> +a module/);
+  });
+});

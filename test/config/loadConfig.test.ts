@@ -85,6 +85,25 @@ describe('an unknown key', () => {
     ]);
   });
 
+  it('inside an object that a plain value could stand for', () => {
+    const source = z.union([
+      z.string(),
+      z.discriminatedUnion('format', [
+        z.strictObject({ format: z.literal('coco'), path: z.string(), images: z.string().optional() }),
+        z.strictObject({ format: z.literal('csv'), path: z.string() }),
+      ]),
+    ]);
+    const schema = z.strictObject({ train: z.strictObject({ captions: source }) });
+    const line = (captions: unknown): string => userErrorLine(() => parseConfig({ train: { captions } }, schema, 'X'));
+    expect(line({ format: 'coco', path: 'a', imges: 'b' })).toBe(
+      "X: unknown key 'train.captions.imges' (did you mean 'images'?); known here: format, path, images",
+    );
+    expect(line({ format: 'coca', path: 'a' })).toBe(
+      "X: 'train.captions.format': expected coco, csv; got 'coca' (did you mean 'coco'?)",
+    );
+    expect(line(3)).toBe("X: 'train.captions': expected text or a group of keys; got 3");
+  });
+
   it('far from every known one gets no suggestion', () => {
     expect(problems(`${good}xylophone: 3\n`)[0]).not.toContain('did you mean');
   });
@@ -101,12 +120,12 @@ describe('problems', () => {
 
   it('a missing key points at the group it is missing from', () => {
     expect(problems('name: a\nmodel:\n  numHeads: 2\n')).toEqual([
-      "FILE:2: 'model.dModel' is missing: expected number",
+      "FILE:2: 'model.dModel' is missing: expected a number",
     ]);
   });
 
   it('a missing top-level key has no line', () => {
-    expect(problems('model:\n  dModel: 8\n')).toEqual(["FILE: 'name' is missing: expected string"]);
+    expect(problems('model:\n  dModel: 8\n')).toEqual(["FILE: 'name' is missing: expected text"]);
   });
 
   it('a cross-check names the key it is about', () => {
@@ -139,8 +158,8 @@ describe('problems', () => {
   it('of a value that may be of several types names the type that is nearest', () => {
     const either = z.strictObject({ train: z.union([z.literal('all'), z.array(z.string()).min(1)]) });
     const line = (train: unknown): string => userErrorLine(() => parseConfig({ train }, either, 'X'));
-    expect(line(['a', 3])).toBe("X: 'train.1': expected string; got 3");
-    expect(line(3)).toBe(`X: 'train': expected "all" or expected array; got 3`);
+    expect(line(['a', 3])).toBe("X: 'train.1': expected text; got 3");
+    expect(line(3)).toBe(`X: 'train': expected all or a list; got 3`);
   });
 
   it.each([
@@ -149,6 +168,29 @@ describe('problems', () => {
     ['a list', '- 1\n'],
   ])('%s is refused by its own line', (_, text) => {
     expect(problems(text).length).toBeGreaterThan(0);
+  });
+});
+
+describe('what was expected is said in plain words:', () => {
+  it.each([
+    [z.boolean(), 'yes', "expected true or false; got 'yes'"],
+    [z.number(), null, 'expected a number; got nothing'],
+    [z.array(z.int()), { a: 1 }, 'expected a list; got a group of keys'],
+    [z.strictObject({}), [1], 'expected a group of keys; got a list'],
+    [z.int().positive(), 0, 'expected a number above 0; got 0'],
+    [z.number().min(0).max(1), 2, 'expected a number of at most 1; got 2'],
+    [z.number().min(0).lt(1), 1, 'expected a number below 1; got 1'],
+    [z.int().min(5), 3, 'expected a number of at least 5; got 3'],
+    [z.string().min(1), '', "expected text, not an empty one; got ''"],
+    [z.array(z.string()).min(1), [], 'expected a list of at least 1 entry; got an empty list'],
+    [z.tuple([z.int(), z.int()]), [1], 'expected a list of at least 2 entries; got a list'],
+    [z.literal('all'), 'al', "expected all; got 'al' (did you mean 'all'?)"],
+    [z.union([z.literal(false), z.array(z.string())]), 3, 'expected false or a list; got 3'],
+    [z.string().regex(/=/, 'expected key=value'), 'x', "expected key=value; got 'x'"],
+  ])('case %#', (schema, value, expected) => {
+    expect(userErrorLine(() => parseConfig({ key: value }, z.strictObject({ key: schema }), 'X'))).toBe(
+      `X: 'key': ${expected}`,
+    );
   });
 });
 
@@ -247,8 +289,28 @@ describe('--set', () => {
     expect(load('name=a=b').name).toBe('a=b');
   });
 
-  it('of a wrong type is told as in a file', () => {
-    expect(problems(good, ['model.dModel=wide'])[0]).toContain("'model.dModel': expected number; got 'wide'");
+  it('is cited for what is wrong with its value', () => {
+    expect(problems(good, ['model.dModel=wide'])).toEqual([
+      "--set model.dModel=wide: 'model.dModel': expected a number; got 'wide'",
+    ]);
+    expect(problems(good, ['model={dModel: wide}'])).toEqual([
+      "--set model={dModel: wide}: 'model.dModel': expected a number; got 'wide'",
+    ]);
+  });
+
+  it('is cited for a group of keys that it alone makes', () => {
+    expect(problems(good, ['modle.dModel=4'])).toEqual([
+      "--set modle.dModel=4: unknown key 'modle' (did you mean 'model'?); known here: name, steps, model, objectives",
+    ]);
+  });
+
+  it('is not cited for what is wrong in the file', () => {
+    expect(problems(`${good}steps: x\n`, ['model.dModel=4', 'name=b'])).toEqual([
+      "FILE:4: 'steps': expected a number; got 'x'",
+    ]);
+    expect(problems('name: a\nmodel:\n  numHeads: 2\n', ['model.numHeads=1'])).toEqual([
+      "FILE:2: 'model.dModel' is missing: expected a number",
+    ]);
   });
 
   it('of an unknown key says what was probably meant', () => {

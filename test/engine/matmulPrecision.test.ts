@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { atMatmulPrecision, describeEngine, requireBf16, selectEngine, tf } from '#src/engine';
+import { atMatmulPrecision, describeEngine, ENGINES, requireBf16, selectEngine, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { doctorCommand } from '../../experiments/commands/doctor.js';
-import { ENGINES } from '../../src/engine/selectEngine.js';
 import { addon } from '../support/kernelComparison.js';
 
 const EMULATE = 'TOKENFUSE_EMULATE_BF16';
@@ -63,7 +62,7 @@ describe('bf16 is refused, never left out in silence,', () => {
 describe.skipIf(!canEmulate)('bf16 emulated', () => {
   it('says that it is', async () => {
     vi.stubEnv(EMULATE, '1');
-    expect(await requireBf16('native')).toBe('bf16 emulated');
+    expect(requireBf16('native')).toBe('bf16 emulated');
     const info = await selectEngine('native', { matmulPrecision: 'bf16' });
     expect(info.matmulPrecision).toBe('bf16 emulated');
     expect(describeEngine(info)).toBe(`engine native on ${info.device}, training in bf16 emulated (asked for)`);

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { describeEngine, ENGINE_NAMES, type EngineName, selectEngine, tf } from '#src/engine';
+import { describeEngine, ENGINE_NAMES, ENGINES, type EngineName, selectEngine, tf } from '#src/engine';
 import { ConfigError, UserError } from '#src/errors';
 import { activateBackend } from '../../src/engine/activateBackend.js';
-import { ENGINES } from '../../src/engine/selectEngine.js';
 
 describe('selectEngine', () => {
   afterEach(() => {

@@ -3,17 +3,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { captionsById, loadCaptions, readPredictions } from '#captions/formats';
-import { bestConstantCaptions } from '#captions/metrics';
-import {
-  ATTRIBUTE_NAMES,
-  type EvaluatedSet,
-  EvaluateExperiment,
-  type EvaluationResult,
-  evaluate,
-  ROWS,
-} from '#evaluation';
+import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
+import { type EvaluatedSet, EvaluateExperiment, type EvaluationResult, evaluate, ROWS } from '#evaluation';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
-import { generateScenes, RELATION_OF_WORD, ScenesConfig } from '#scenes';
+import { generateScenes, RELATION_OF_WORD, ScenesConfig, sceneProbe } from '#scenes';
 import { selectEngine, tf } from '#src/engine';
 import { readJson } from '#src/storage';
 import { writeCheckpoint } from '#src/training';
@@ -51,6 +44,7 @@ const SEEN = { name: 'seen', captions: 'captions.json' };
 async function evaluateTiny(
   folder: string,
   overrides: Partial<z.input<typeof EvaluateExperiment>> = {},
+  probe: CaptionProbe | undefined = sceneProbe,
 ): Promise<EvaluationResult & { outDir: string; lines: readonly string[] }> {
   const output = recordedOutput();
   const outDir = join(folder, 'evaluation');
@@ -65,11 +59,35 @@ async function evaluateTiny(
     bootstrapSamples: 100,
     ...overrides,
   });
-  const evaluation = await evaluate(experiment, { root: folder, cacheDir: join(folder, 'cache'), outDir, output });
+  const evaluation = await evaluate(experiment, {
+    root: folder,
+    cacheDir: join(folder, 'cache'),
+    outDir,
+    output,
+    probe,
+  });
   return { ...evaluation, outDir, lines: output.lines };
 }
 
-function row({ rows }: EvaluatedSet, name: string): EvaluatedSet['rows'][number] {
+/** Knows the colour of every image of `writeTinyCaptions`. */
+const colourProbe: CaptionProbe = {
+  attributes: ['colourNamed'],
+  columns: [{ attribute: 'colourNamed', label: 'colour', note: 'share right', shortLabel: 'colour' }],
+  choice: {
+    ...sceneProbe.choice,
+    words: ['red', 'blue'],
+    options: { red: ['red'], blue: ['blue'] },
+  },
+  open: (_, imageIds) => ({
+    assess: (caption, image) => {
+      const right = caption.split(' ').includes(COLOUR_NAMES[imageIds[image] - 10]);
+      return { shares: { colourNamed: [Number(right), 1] }, counts: { images: 1 }, exact: right };
+    },
+    stated: () => undefined,
+  }),
+};
+
+function row({ rows }: EvaluatedSet, { name }: { readonly name: string }): EvaluatedSet['rows'][number] {
   return rows.find((entry) => entry.name === name)!;
 }
 
@@ -77,11 +95,13 @@ describe('evaluate', () => {
   it('scores the model, its controls and the best constant caption', async () => {
     const folder = await prepared();
     const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
-    const names = Object.values(ROWS).filter((name) => name !== ROWS.upperBound);
+    const names = Object.values(ROWS).flatMap((way) => (way === ROWS.upperBound ? [] : [way.name]));
     expect(sets[0].rows.map(({ name }) => name)).toEqual(names);
     expect(sets[0].numImages).toBe(COLOUR_NAMES.length);
     for (const { name, captionNll, bleu1, ciderD, attributes } of sets[0].rows) {
-      const unweighed: string[] = [ROWS.neighbour, ROWS.constant, ROWS.constantBleu4, ROWS.human];
+      const unweighed: string[] = [ROWS.neighbour, ROWS.constant, ROWS.constantBleu4, ROWS.human].map(
+        (way) => way.name,
+      );
       expect(captionNll === null).toBe(unweighed.includes(name));
       expect([bleu1, ciderD].every(Number.isFinite)).toBe(true);
       expect(attributes).toBeNull();
@@ -162,7 +182,7 @@ describe('evaluate', () => {
     const folder = await prepared();
     const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
     // A reference of the image itself.
-    expect(Math.min(...sets[0].perImage[ROWS.neighbour].ciderD)).toBeGreaterThan(3);
+    expect(Math.min(...sets[0].perImage[ROWS.neighbour.name].ciderD)).toBeGreaterThan(3);
   });
 
   it('leaves expensive controls out when told, and the others in', async () => {
@@ -173,9 +193,9 @@ describe('evaluate', () => {
       retrieval: { poolSize: 0 },
     });
     const names = sets[0].rows.map(({ name }) => name);
-    expect(names).not.toContain(ROWS.randomVision);
-    expect(names).not.toContain(ROWS.neighbour);
-    expect(names).toEqual(expect.arrayContaining([ROWS.blank, ROWS.constant, ROWS.human]));
+    expect(names).not.toContain(ROWS.randomVision.name);
+    expect(names).not.toContain(ROWS.neighbour.name);
+    expect(names).toEqual(expect.arrayContaining([ROWS.blank.name, ROWS.constant.name, ROWS.human.name]));
     expect(sets[0].likelihood.retrieval).toBeNull();
   });
 
@@ -203,7 +223,7 @@ describe('evaluate', () => {
       ['in-domain', 3],
       ['out-domain', COLOUR_NAMES.length - 3],
     ]);
-    const own = sets[0].perImage[ROWS.model].ciderD.slice(0, 3);
+    const own = sets[0].perImage[ROWS.model.name].ciderD.slice(0, 3);
     expect(sets[0].domains[0].row.ciderD).toBeCloseTo(own.reduce((sum, value) => sum + value, 0) / 3, 9);
   });
 
@@ -235,14 +255,46 @@ describe('evaluate', () => {
     expect(lines.join('\n')).toContain(`stated relation likelier than its opposite: ${all.mean.toFixed(3)}`);
     for (const { rows, samples } of sets) {
       for (const { attributes } of rows) {
-        expect(Object.keys(attributes!)).toEqual(expect.arrayContaining([...ATTRIBUTE_NAMES]));
-        expect(attributes).not.toHaveProperty('perImage');
+        expect(Object.keys(attributes!)).toEqual([...sceneProbe.attributes, 'counts']);
       }
       expect(samples.every(({ exact }) => typeof exact === 'boolean')).toBe(true);
     }
     expect(lines.join('\n')).toMatch(/object +relation +exact/);
     expect(lines.join('\n')).toMatch(/perplexity +BLEU-1 +BLEU-4 +METEOR-like +ROUGE-L/);
     for (const line of lines.join('\n').split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it('asks any probe, one that knows no scenes among them, and shows what it found by its names', async () => {
+    const folder = await prepared();
+    const { sets, lines } = await evaluateTiny(
+      folder,
+      { sets: [{ ...SEEN, scenes: 'colours.json' }], train: { captions: 'captions.json' } },
+      colourProbe,
+    );
+    const human = row(sets[0], ROWS.human);
+    expect(human.attributes).toEqual({ colourNamed: 1, counts: { images: COLOUR_NAMES.length } });
+    expect(human.intervals.colourNamed).toEqual({ low: 1, high: 1 });
+    // Trained on the test set, the nearest neighbour is the image itself; one caption for all names one colour at most.
+    expect(row(sets[0], ROWS.neighbour).attributes?.colourNamed).toBe(1);
+    expect(row(sets[0], ROWS.constant).attributes?.colourNamed).toBeLessThanOrEqual(1 / COLOUR_NAMES.length);
+    expect(sets[0].samples.every(({ exact }) => exact === false)).toBe(true);
+    expect(sets[0].likelihood.relationChoice).toBeNull();
+    expect(lines.join('\n')).toMatch(/NLL +CIDEr-D +colour\n/);
+  });
+
+  it('refuses ground truth when there is no probe to read it', async () => {
+    const folder = await prepared();
+    const sets = [{ ...SEEN, scenes: 'scenes.json' }];
+    const experiment = EvaluateExperiment.parse({ kind: 'evaluate', name: 'e', model: 'aligned', sets });
+    const options = {
+      root: folder,
+      cacheDir: join(folder, 'cache'),
+      outDir: join(folder, 'e'),
+      output: recordedOutput(),
+    };
+    expect(await rejectedLine(evaluate(experiment, options))).toMatch(
+      /^scenes: expected a probe that reads .*, got none/,
+    );
   });
 
   it('keeps what it found in evaluation.json', async () => {

@@ -26,9 +26,9 @@ const visionExperiment = {
 const languageExperiment = {
   kind: 'language',
   name: 'language-run',
-  model: stack,
+  model: { stack },
   tokenizer: { kind: 'bpe', path: 'tokenizer.json' },
-  data: { files: ['text.txt'], documents: 'line', seqLen: 8, heldOutShare: 0.3 },
+  data: { files: ['text.txt'], documents: 'line', seqLen: 8, validationShare: 0.3 },
   training,
 };
 
@@ -88,7 +88,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
 
   it('an experiment file that is not there', async () => {
     const folder = temporaryFolder();
-    expect(await refusal(['train', 'nothing.yaml'], folder, 1)).toContain('nothing.yaml: no such file');
+    expect(await refusal(['train', 'nothing.yaml'], folder, 2)).toContain('nothing.yaml: no such file');
   });
 
   it('an experiment of another kind', async () => {
@@ -238,7 +238,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const stages = ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'];
     const files = Object.fromEntries(stages.map((stage) => [stage, `${stage}.yaml`]));
     const path = writeExperiment(folder, { kind: 'pipeline', name: 'whole', ...files });
-    expect(await refusal(['run', path, '--out', 'out'], folder, 1)).toContain('scenes.yaml');
+    expect(await refusal(['run', path, '--out', 'out'], folder, 2)).toContain('scenes.yaml');
     expect(existsSync(join(folder, 'out'))).toBe(false);
   });
 

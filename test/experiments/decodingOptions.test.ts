@@ -49,9 +49,9 @@ describe('decodingOf', () => {
     ],
     [{ width: 'three' }, "--width: expected a number, got 'three'"],
     [{ temperature: '' }, "--temperature: expected a number, got ''"],
-    [{ width: '2.5' }, '--width: expected int'],
-    [{ 'max-tokens': '0' }, '--max-tokens: expected number to be >0, got 0'],
-    [{ 'top-p': '1.5' }, '--top-p: expected number to be <=1, got 1.5'],
+    [{ width: '2.5' }, '--width: expected an integer'],
+    [{ 'max-tokens': '0' }, '--max-tokens: expected a number above 0, got 0'],
+    [{ 'top-p': '1.5' }, '--top-p: expected a number of at most 1, got 1.5'],
     [{ width: '2', 'n-best': '3' }, '--n-best: expected at most width, 2; got 3'],
   ])('refuses %o', (options, message) => {
     expect(() => decodingOf(argumentsOf(options))).toThrow(ConfigError);

@@ -1,8 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Arguments } from '#src/cli';
-import { ENGINE_NAMES, FUSED_KERNELS, measureMatmul, selectEngine, tf } from '#src/engine';
+import { ENGINE_NAMES, ENGINES, FUSED_KERNEL_NAMES, measureMatmul, selectEngine, tf } from '#src/engine';
 import { doctorCommand } from '../../experiments/commands/doctor.js';
-import { ENGINES } from '../../src/engine/selectEngine.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -55,9 +54,11 @@ it('lists the kernels of every engine within 80 columns under --kernels', async 
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   const engines = result.engines as { engine: string; available: boolean; kernels: Record<string, string[]> }[];
   const kernelsOf = (name: string) => engines.find(({ engine }) => engine === name)!.kernels;
-  expect(kernelsOf('cpu')).toEqual({ fused: [] });
+  expect(kernelsOf('cpu')).toEqual({ fused: [], normActivations: [] });
   expect(kernelsOf('wasm').fused).toEqual(expect.arrayContaining(['Pattention', 'TokenAttentionGrad']));
-  expect(lines.find((line) => line.startsWith('Pattention '))).toMatch(/ fast +plain$/);
+  expect(lines.find((line) => line.startsWith('Pattention '))).toMatch(/ kernel +reference$/);
+  expect(lines).toContain('wasm: kernels for normActivation l2NormGelu, geluL2Norm, softmax');
+  expect(lines).toContain('cpu: kernels for normActivation none, Pattention runs by reference');
   if (engines[2].available) {
     const { fused, compiled, javaScript } = kernelsOf('native');
     expect(compiled).toEqual(expect.arrayContaining([...fused, 'BatchMatMul']));
@@ -76,8 +77,8 @@ it('every kernel that an engine has beyond those of TensorFlow.js is a fused ope
   // Of TensorFlow.js, and on wasm only.
   const stock = new Set([...names('cpu'), 'LogicalXor']);
   const own = new Set([...names('wasm'), ...names('native')].filter((name) => !stock.has(name)));
-  expect([...own].filter((name) => !FUSED_KERNELS.some((known) => known === name))).toEqual([]);
-  expect(FUSED_KERNELS.filter((name) => stock.has(name))).toEqual([]);
+  expect([...own].filter((name) => !FUSED_KERNEL_NAMES.some((known) => known === name))).toEqual([]);
+  expect(FUSED_KERNEL_NAMES.filter((name) => stock.has(name))).toEqual([]);
 });
 
 it('measures without leaving tensors behind', async () => {

@@ -112,7 +112,8 @@ describe('tokenfuse run', () => {
       ['seen', 6],
       ['held-out', 5],
     ]);
-    for (const { rows } of sets) expect(rows.map(({ name }) => name)).toEqual(Object.values(ROWS));
+    for (const { rows } of sets)
+      expect(rows.map(({ name }) => name)).toEqual(Object.values(ROWS).map(({ name }) => name));
   });
 
   it('gives the same again elsewhere, killed twice on the way', { timeout: 120_000 }, async () => {
@@ -182,7 +183,7 @@ describe('tokenfuse run', () => {
     const sources = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, source]) => source);
     expect(sources.filter((source) => !/^(data:|#)/.test(source))).toEqual([]);
     expect(sources.filter((source) => source.startsWith('data:image/')).length).toBeGreaterThan(10);
-    const missing = ['mini', 'held-out', ROWS.blind, 'imageBridge'].filter((text) => !html.includes(text));
+    const missing = ['mini', 'held-out', ROWS.blind.name, 'imageBridge'].filter((text) => !html.includes(text));
     expect(missing).toEqual([]);
     // The page may be sent to others: beyond the command itself it names no folder of this machine.
     expect(html.includes(whole)).toBe(false);

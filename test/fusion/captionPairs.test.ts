@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CaptionSource } from '#captions/formats';
 import { type CaptionPairs, createTokenWeights, openCaptionPairs, type TokenWeightRule } from '#fusion';
-import { IGNORED_LABEL, loadTokenizer, type Tokenizer } from '#language';
+import { loadTokenizer, type Tokenizer } from '#language';
+import { IGNORE_INDEX } from '#src/kernels';
 import type { Preprocessing } from '#vision';
 import { writeEveryFormat } from '../support/captionFormats.js';
 import { tarBytes } from '../support/tarBytes.js';
@@ -94,7 +95,7 @@ describe('openCaptionPairs', () => {
     const ids = [...tokenizer.encode('a red square')];
     const end = tokenizer.endOfTextId;
     expect([...text.tokenIds].slice(0, ids.length + 1)).toEqual([end, ...ids]);
-    expect([...text.labels].slice(0, ids.length + 2)).toEqual([...ids, end, IGNORED_LABEL]);
+    expect([...text.labels].slice(0, ids.length + 2)).toEqual([...ids, end, IGNORE_INDEX]);
     expect(text.numTokens).toBe(ids.length + 1);
   });
 
@@ -118,7 +119,7 @@ describe('openCaptionPairs', () => {
       const weights = batch.weights(step);
       const heavy = [...batch.text.labels].filter((_, i) => weights[i] === weight);
       expect(tokenizer.decode(heavy)).toBe(' red red');
-      const light = [...batch.text.labels].filter((label, i) => label !== IGNORED_LABEL && weights[i] === 1);
+      const light = [...batch.text.labels].filter((label, i) => label !== IGNORE_INDEX && weights[i] === 1);
       expect(heavy.length + light.length).toBe(batch.text.numTokens);
     }
   });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { captionCandidates, captionImages, captionLogits, imageStates, type JointModel, readImages } from '#fusion';
+import { captionCandidates, captionImages, captionLogits, imageContexts, imageStates, type JointModel } from '#fusion';
 import { Decoding, generateText, greedyToken, loadLanguageModel } from '#language';
 import { tf } from '#src/engine';
 import { describeEachEngine } from '../engine/eachEngine.js';
@@ -17,7 +17,7 @@ function captionWithoutCache(model: JointModel, states: tf.Tensor4D): string {
   const ids = [end];
   while (ids.length <= MAX_TOKENS) {
     const next = tf.tidy(() => {
-      const contexts = readImages(model, states, { bridge: true });
+      const contexts = imageContexts(model, states, { bridge: true });
       const input = tf.tensor2d([ids], [1, ids.length], 'int32');
       const { logits } = captionLogits(model, input, { bridge: true, contexts });
       return greedyToken(tf.slice(logits, [ids.length - 1, 0], [1, -1]).dataSync() as Float32Array);

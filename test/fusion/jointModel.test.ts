@@ -3,10 +3,10 @@ import {
   BRIDGE_PARTS,
   captionLogits,
   captionLoss,
+  fusionParameters,
+  imageContexts,
   imageStates,
-  isFusionParameter,
   type JointModel,
-  readImages,
 } from '#fusion';
 import { languageBlocks, languageLogits, textBatch } from '#language';
 import { tf } from '#src/engine';
@@ -32,7 +32,7 @@ function logitsOf(
   change: (contexts: AttentionContext[]) => AttentionContext[] = (contexts) => contexts,
 ): Float32Array {
   return tf.tidy(() => {
-    const contexts = change(readImages(model, imageStates(model, noisePixels(BATCH)), { bridge }));
+    const contexts = change(imageContexts(model, imageStates(model, noisePixels(BATCH)), { bridge }));
     return captionLogits(model, someTokenIds(BATCH), { bridge, contexts }).logits.dataSync() as Float32Array;
   });
 }
@@ -45,7 +45,7 @@ function gradients(model: JointModel): Map<string, Float32Array> {
   tf.tidy(() => {
     const { grads } = tf.variableGrads(
       () => {
-        const contexts = readImages(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
+        const contexts = imageContexts(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
         return captionLoss(model, textBatch([row, row, row], 8, 256), contexts);
       },
       names.map((name) => model.tree.variable(name)),
@@ -106,7 +106,7 @@ describeEachEngine('a joint model', () => {
       const flat = tf.reshape(tf.slice(hidden, [0, prefix.shape[1] as number, 0]), [3, stack.dModel]) as tf.Tensor2D;
       const expected = languageLogits(model.tree, finalNorm(flat, model.tree, 'language')).dataSync();
       const ids = tf.tensor2d([[256, 5, 9]], [1, 3], 'int32');
-      const contexts = readImages(model, states, { bridge: true });
+      const contexts = imageContexts(model, states, { bridge: true });
       const got = captionLogits(model, ids, { bridge: true, contexts }).logits.dataSync();
       // Measured: at most 1.3e-6, over cpu, wasm and native.
       expect(relativeError(got, expected)).toBeLessThan(1e-5);
@@ -119,7 +119,7 @@ describeEachEngine('a joint model', () => {
       const model = tinyJointModel(temporaryFolder(), { method });
       stirFusion(model, 0.5);
       tf.tidy(() => {
-        const contexts = readImages(model, imageStates(model, noisePixels(2)), { bridge: true });
+        const contexts = imageContexts(model, imageStates(model, noisePixels(2)), { bridge: true });
         const ids = someTokenIds(2);
         const seqLen = ids.shape[1];
         const all = captionLogits(model, ids, { bridge: true, contexts }).logits;
@@ -166,7 +166,7 @@ describeEachEngine('a joint model', () => {
     const effect = (): Float32Array =>
       tf.tidy(() => {
         const states = imageStates(model, noisePixels(2));
-        const keys = (bridge: boolean): tf.Tensor => readImages(model, states, { bridge })[0].keys;
+        const keys = (bridge: boolean): tf.Tensor => imageContexts(model, states, { bridge })[0].keys;
         return tf.sub(keys(true), keys(false)).dataSync() as Float32Array;
       });
     const once = effect();
@@ -225,7 +225,7 @@ describeEachEngine('a joint model', () => {
     stirFusion(model);
     const bridged = (pixels: tf.Tensor4D): Float32Array => {
       const states = imageStates(model, pixels);
-      const values = (bridge: boolean): tf.Tensor => readImages(model, states, { bridge })[0].values;
+      const values = (bridge: boolean): tf.Tensor => imageContexts(model, states, { bridge })[0].values;
       return tf.sub(values(true), values(false)).dataSync() as Float32Array;
     };
     tf.tidy(() => {
@@ -258,7 +258,7 @@ describeEachEngine('a joint model', () => {
     stirFusion(model);
     const logits = (last: number): Float32Array =>
       tf.tidy(() => {
-        const contexts = readImages(model, imageStates(model, noisePixels(1)), { bridge: true });
+        const contexts = imageContexts(model, imageStates(model, noisePixels(1)), { bridge: true });
         const ids = tf.tensor2d([[256, 5, 9, last]], [1, 4], 'int32');
         return captionLogits(model, ids, { bridge: true, contexts }).logits.dataSync() as Float32Array;
       });
@@ -272,9 +272,9 @@ describeEachEngine('a joint model', () => {
     it(`has gradients for its bridge and gates and for nothing else when these alone are free, ${method}`, () => {
       const model = tinyJointModel(temporaryFolder(), { method });
       stirFusion(model, 0.3);
-      model.tree.setTrainable(isFusionParameter);
+      model.tree.setTrainable(fusionParameters(model.config));
       const found = gradients(model);
-      expect([...found.keys()]).toEqual(model.tree.names().filter(isFusionParameter));
+      expect([...found.keys()]).toEqual(model.tree.names().filter(fusionParameters(model.config)));
       // Every one of them moves: none is a parameter that does nothing.
       for (const [name, gradient] of found) {
         expect(
@@ -290,7 +290,7 @@ describeEachEngine('a joint model', () => {
   it('has the same bridge gradients whether or not the backbones are free', () => {
     const model = tinyJointModel(temporaryFolder());
     stirFusion(model, 0.3);
-    model.tree.setTrainable(isFusionParameter);
+    model.tree.setTrainable(fusionParameters(model.config));
     const frozen = gradients(model);
     model.tree.setTrainable(() => true);
     const free = gradients(model);
@@ -308,7 +308,7 @@ describeEachEngine('a joint model', () => {
     tf.tidy(() => {
       const { grads } = tf.variableGrads(
         () => {
-          const contexts = readImages(model, imageStates(model, noisePixels(1)), { bridge: true }, true);
+          const contexts = imageContexts(model, imageStates(model, noisePixels(1)), { bridge: true }, true);
           return captionLoss(model, textBatch([row], 8, 256), contexts);
         },
         tree.names().map((name) => tree.variable(name)),

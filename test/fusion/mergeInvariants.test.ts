@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { captionLogits, type FusionConfig, imageStates, type JointModel, loadJointModel } from '#fusion';
+import { captionLogits, type FusionConfig, fusionMethods, imageStates, type JointModel, loadJointModel } from '#fusion';
 import { languageHidden, languageLogits, loadLanguageModel } from '#language';
 import { tf } from '#src/engine';
 import { layerNormalize } from '#src/kernels';
@@ -52,8 +52,8 @@ function mergedStates(model: JointModel): Float32Array {
 }
 
 describeEachEngine('a merged model', () => {
-  for (const method of ['routed', 'grouped', 'crossAttention', 'prefix'] as const) {
-    for (const reading of method === 'prefix' ? (['last'] as const) : (['last', 'aligned'] as const)) {
+  for (const { name: method, options } of fusionMethods().filter(({ changesBackbones }) => !changesBackbones)) {
+    for (const reading of ['last', ...(options.includes('imageStates') ? ['aligned' as const] : [])] as const) {
       it(`keeps both backbones to the bit, ${method}, image states ${reading}, before and after alignment`, async () => {
         const folder = temporaryFolder();
         writeTinyBackbones(folder);

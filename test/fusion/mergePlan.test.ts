@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BRIDGE_PARTS, describePlan, type FusionInput, planMerge } from '#fusion';
+import { BRIDGE_PARTS, describePlan, type FusionInput, fusionMethods, planMerge } from '#fusion';
 import { LAYER_NAMES } from '#src/tokenformer';
 import { fileOf } from '../support/safetensorsBytes.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -30,6 +30,7 @@ describe('planMerge', () => {
         layer: 'ffn',
         group: name,
         origin: name,
+        stream: name === 'vision' ? 'image' : 'text',
         numParamTokens: ffnParamTokens,
         path: 'block1/ffn',
         dIn: dModel,
@@ -43,8 +44,13 @@ describe('planMerge', () => {
   it('says in lines of at most 80 columns what the merge will be', () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
+    for (const { name, description, changesBackbones } of fusionMethods()) {
+      const lines = describePlan(planMerge(tinyRecipe({ method: name }), folder).plan!);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+      expect(lines.map((line) => line.trim()).join(' ')).toContain(description.slice(0, -1));
+      expect(lines.some((line) => line.startsWith('changes'))).toBe(changesBackbones);
+    }
     const lines = describePlan(planMerge(tinyRecipe({ method: 'grouped' }), folder).plan!);
-    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     for (const word of ['grouped', 'tokenizer', '16 px', 'memory', 'bridge', 'gates'])
       expect(lines.join('\n')).toContain(word);
   });

@@ -33,3 +33,46 @@ describe('positionValues', () => {
     }
   });
 });
+
+describe('method', () => {
+  const refusals = (fusion: object): string =>
+    userErrorLine(() =>
+      parseConfig({ kind: 'merge', name: 'm', vision: 'v', language: 'l', fusion }, MergeRecipe, 'm'),
+    );
+
+  it('takes the options that it uses and no other', () => {
+    expect(refusals({ method: 'crossAttention', recalibrate: true })).toBe(
+      "m: 'fusion.recalibrate': expected false with method 'crossAttention', got true; methods that use it: union",
+    );
+    expect(refusals({ method: 'prefix', imageStates: 'aligned' })).toContain(
+      "'fusion.imageStates': expected last with",
+    );
+    expect(refusals({ method: 'prefix', positionValues: true })).toContain(
+      'methods that use it: routed, grouped, union',
+    );
+    expect(FusionConfig.parse({ method: 'union', recalibrate: true, imageStates: 'aligned' }).recalibrate).toBe(true);
+  });
+
+  it('takes the bridge parts that it has and no other', () => {
+    expect(refusals({ method: 'prefix', bridge: { parts: ['imageKey'] } })).toBe(
+      "m: 'fusion.bridge.parts': expected parts of method 'prefix' (prefix), got imageKey",
+    );
+    expect(refusals({ method: 'crossAttention', bridge: { parts: ['crossQuery', 'crossValue'] } })).toBe(
+      "m: 'fusion.bridge.parts': expected crossOutput among them: attention needs it",
+    );
+    expect(refusals({ method: 'prefix', bridge: { tokens: 0 } })).toContain("expected 1 or more: method 'prefix' is");
+  });
+
+  it('is refused in one line when nothing of the name is registered', () => {
+    expect(refusals({ method: 'route' })).toBe(
+      "m: 'fusion.method': expected routed, grouped, union, crossAttention, prefix; got 'route' (did you mean 'routed'?); --plugin <file> registers a method of your own",
+    );
+    expect(refusals({ method: 3 })).toContain("'fusion.method': expected string; got 3");
+  });
+
+  it('leaves a parsed recipe with its keys in one order, whose hash names a study', () => {
+    expect(JSON.stringify(FusionConfig.parse({ bridge: { parts: ['imageKey'], tokens: 4 }, method: 'grouped' }))).toBe(
+      '{"method":"grouped","imageStates":"last","recalibrate":false,"positionValues":false,"bridge":{"tokens":4,"kind":"pattention","parts":["imageKey"]}}',
+    );
+  });
+});

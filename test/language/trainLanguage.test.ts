@@ -38,23 +38,25 @@ function experiment(given: Record<string, unknown> = {}): LanguageExperiment {
     name: 'tiny',
     seed: 2,
     model: {
-      dModel: 16,
-      numLayers: 1,
-      numHeads: 2,
-      qkvParamTokens: 16,
-      outputParamTokens: 16,
-      ffnParamTokens: 32,
-      rotaryShare: 0.25,
+      stack: {
+        dModel: 16,
+        numLayers: 1,
+        numHeads: 2,
+        qkvParamTokens: 16,
+        outputParamTokens: 16,
+        ffnParamTokens: 32,
+        rotaryShare: 0.25,
+      },
     },
     tokenizer: { kind: 'bpe', path: 'bpe.json' },
-    data: { files: ['text.txt'], seqLen: 16, heldOutShare: 0.1 },
+    data: { files: ['text.txt'], seqLen: 16, validationShare: 0.1 },
     training: { steps: 40, batchSize: 4, learningRate: 0.03, logEvery: 1, evaluateEvery: 20 },
     ...given,
   });
 }
 
-function run(root: string, given?: Record<string, unknown>) {
-  const runDir = join(root, 'run');
+function run(root: string, given?: Record<string, unknown>, runName = 'run') {
+  const runDir = join(root, runName);
   const options = { runDir, root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() };
   return { runDir, output: options.output, result: trainLanguage(experiment(given), options) };
 }
@@ -79,6 +81,20 @@ describe('trainLanguage', () => {
     expect(continued.text.length).toBeGreaterThan(0);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('predicts the next token, whether its objective is named or not', async () => {
+    const root = folderWithText();
+    const training = { steps: 4, batchSize: 4, learningRate: 0.03, logEvery: 1, evaluateEvery: 2 };
+    const metrics: string[] = [];
+    for (const given of [{}, { objective: { kind: 'nextToken' } }]) {
+      const { runDir, result } = run(root, { training, ...given }, `run${metrics.length}`);
+      await result;
+      metrics.push(readFileSync(join(runDir, 'metrics.jsonl'), 'utf8'));
+    }
+    expect(metrics[1]).toBe(metrics[0]);
+    // A record of a study is compared with the parsed file: an objective that nobody named must not come into it.
+    expect(experiment()).not.toHaveProperty('objective');
   });
 
   it('carries its tokenizer, so that the run can be moved', async () => {
@@ -107,12 +123,12 @@ describe('trainLanguage', () => {
 
   it('refuses text of which nothing is held out', async () => {
     const { result } = run(folderWithText(), { data: { files: ['text.txt'], seqLen: 16 } });
-    expect(await rejectedLine(result)).toContain('expected heldOutFiles or heldOutShare');
+    expect(await rejectedLine(result)).toContain('expected validationFiles or validationShare');
   });
 
   it('names a text file that is missing, and leaves no run behind', async () => {
     const root = folderWithText();
-    const { runDir, result } = run(root, { data: { files: ['none.txt'], seqLen: 16, heldOutShare: 0.1 } });
+    const { runDir, result } = run(root, { data: { files: ['none.txt'], seqLen: 16, validationShare: 0.1 } });
     expect(await rejectedLine(result)).toContain('none.txt');
     expect(() => readMetrics(runDir)).toThrow('metrics.jsonl');
   });

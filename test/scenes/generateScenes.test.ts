@@ -10,10 +10,10 @@ import {
   IMAGE_SPLITS,
   type SceneRecord,
   ScenesConfig,
-  sceneAccuracy,
   type VisionLabels,
 } from '#scenes';
 import { sha256 } from '#src/storage';
+import { sceneScores } from './sceneScores.js';
 
 const config = ScenesConfig.parse({
   seed: 4,
@@ -124,11 +124,11 @@ describe('generateScenes', () => {
       expect(images.map(({ id, file_name }) => [id, file_name])).toEqual(scenes.map((s) => [s.id, s.fileName]));
       expect(annotations).toHaveLength(3 * images.length);
       expect(new Set(annotations.map(({ id }) => id)).size).toBe(annotations.length);
-      const result = sceneAccuracy(
+      const result = sceneScores(
         annotations.map(({ caption }) => caption),
         annotations.map(({ image_id }) => scenes[image_id - 1]),
       );
-      expect(result.exactScene).toBe(1);
+      expect(result.shares.exactScene).toBe(1);
     }
   });
 
@@ -140,12 +140,12 @@ describe('generateScenes', () => {
         expect(scene.objects).toHaveLength(2);
         expect(disagreements(scene)).toContainEqual(scene.disagreement);
       }
-      const result = sceneAccuracy(
+      const result = sceneScores(
         annotations.map(({ caption }) => caption),
         annotations.map(({ image_id }) => scenes[image_id - 1]),
       );
       expect(result.counts.relationsDisagree).toBe(annotations.length);
-      expect(result.relationDisagree).toBe(1);
+      expect(result.shares.relationDisagree).toBe(1);
     }
   });
 

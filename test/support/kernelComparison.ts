@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { type Addon, loadAddon } from '../../src/engine/native/addon.js';
-import { nativeKernels } from '../../src/engine/native/installKernels.js';
-import { installWasmKernels } from '../../src/engine/wasm/installKernels.js';
+import { nativeKernels } from '../../src/engine/native/kernels/index.js';
+import { installWasmKernels } from '../../src/engine/wasm/kernels/index.js';
 import { prepareWasmMemory } from '../../src/engine/wasm/wasmMemory.js';
 
 const loaded = loadAddon();
@@ -56,7 +56,7 @@ export function describeKernels(name: string, kernels: readonly string[], suite:
   describeWasm(name, kernels, suite);
   describeNative(`${name}, native`, () => {
     beforeAll(() => {
-      expect(nativeKernels(tf).compiled).toEqual(expect.arrayContaining([...kernels]));
+      expect(nativeKernels().compiled).toEqual(expect.arrayContaining([...kernels]));
     });
     suite();
   });

@@ -63,11 +63,11 @@ export function writeMiniPipeline(folder: string, backboneSteps = 20): string {
     kind: 'language',
     name: 'language',
     seed: 2,
-    model: { ...stack, rotaryShare: 0.5 },
+    model: { stack: { ...stack, rotaryShare: 0.5 } },
     tokenizer: { kind: 'bpe', path: 'tokenizer/tokenizer.json' },
     data: {
       files: ['data/language/train.txt'],
-      heldOutFiles: ['data/language/val.txt'],
+      validationFiles: ['data/language/val.txt'],
       documents: 'line',
       layout: 'documents',
       seqLen: 64,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AlignExperiment, type AlignResult, align } from '#fusion';
+import { sceneProbe } from '#scenes';
 import { recordedOutput } from './streams.js';
 
 type Overrides = Partial<Omit<AlignExperiment, 'training'>> & { training?: Partial<AlignExperiment['training']> };
@@ -35,6 +36,6 @@ export async function alignTiny(
   const output = recordedOutput();
   const runDir = join(folder, runName);
   const cacheDir = join(folder, 'cache');
-  const result = await align(experiment, { runDir, root: folder, cacheDir, resume: false, output });
+  const result = await align(experiment, { runDir, root: folder, cacheDir, resume: false, output, probe: sceneProbe });
   return { ...result, runDir, lines: output.lines };
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import {
   FusionConfig,
   type FusionInput,
-  isFusionParameter,
+  fusionParameters,
   type JointModel,
   loadJointModel,
   MergeRecipe,
@@ -45,8 +45,8 @@ export function tinyJointModel(
 }
 
 /** Gives every bridge value and gate a random number, as if an alignment had trained them hard. */
-export function stirFusion({ tree }: JointModel, scale = 1): void {
-  for (const name of tree.names().filter(isFusionParameter)) {
+export function stirFusion({ tree, config }: JointModel, scale = 1): void {
+  for (const name of tree.names().filter(fusionParameters(config))) {
     if (name.endsWith('/keyParamTokens')) continue;
     const { size, shape } = tree.variable(name);
     const value = tf.tensor(

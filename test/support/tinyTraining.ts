@@ -1,5 +1,6 @@
-import { IGNORED_LABEL, languageHidden, summedTokenLoss, totalWeight } from '#language';
+import { languageHidden, summedTokenLoss, totalWeight } from '#language';
 import { tf } from '#src/engine';
+import { IGNORE_INDEX } from '#src/kernels';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
 import { runTraining, TrainingConfig, type TrainingResult, type TrainingRun, type TrainingTask } from '#src/training';
@@ -85,7 +86,7 @@ export function tinyLanguageTask(tree: ParameterTree, batchSize = 4): TrainingTa
       const at = (t: number): number => (start + t * stride) % vocabSize;
       for (let t = 0; t < seqLen; t++) {
         ids.push(at(t));
-        labels.push(t === 0 ? IGNORED_LABEL : at(t + 1));
+        labels.push(t === 0 ? IGNORE_INDEX : at(t + 1));
       }
     }
     const { hidden } = languageHidden(tree, tinyLanguageConfig, tf.tensor2d(ids, [batchSize, seqLen], 'int32'));

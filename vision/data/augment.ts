@@ -5,17 +5,28 @@ import type { LabelGrid } from './labelledImages.js';
 
 /** Random changes to training images; each is off unless it is named. */
 export const AugmentConfig = z.strictObject({
-  /** Probability of mirroring an image left to right; grid labels are mirrored with it. */
-  horizontalFlip: z.number().min(0).max(1).default(0),
-  /** Shifts the image by up to `padding` pixels each way; its border pixels fill what the shift uncovers. */
-  randomCrop: z.strictObject({ padding: z.int().positive() }).optional(),
-  /** Factors drawn from [1 - x, 1 + x]: brightness on the values, then contrast about mid-grey. */
+  horizontalFlip: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('probability of mirroring an image left to right, grid labels with it'),
+  randomCrop: z
+    .strictObject({ padding: z.int().positive().describe('largest shift each way in pixels, below imageSize') })
+    .optional()
+    .describe('shifts the image; border pixels fill what is uncovered; not for grid labels'),
   colorJitter: z
     .strictObject({
-      brightness: z.number().min(0).max(1).default(0),
-      contrast: z.number().min(0).max(1).default(0),
+      brightness: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe('x: values are multiplied by a factor in [1 − x, 1 + x]'),
+      contrast: z.number().min(0).max(1).default(0).describe('x: so are distances from mid-grey'),
     })
-    .optional(),
+    .optional()
+    .describe('random brightness, then contrast'),
 });
 export type AugmentConfig = z.output<typeof AugmentConfig>;
 

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { expectation } from '#src/config';
 import { UserError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { assertFolder } from './imageFolder.js';
@@ -121,7 +122,7 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, path: string, prefix: re
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')
     .replace(/^\./, '');
-  throw new UserError(`${path}: ${field === '' ? 'the file' : field}: ${issue.message}`);
+  throw new UserError(`${path}: ${field === '' ? 'the file' : field}: ${expectation(issue)}`);
 }
 
 function show(value: unknown): string {

@@ -3,49 +3,75 @@ import { LabelGridConfig } from './labelGrid.js';
 
 /** How images become squares of one size. */
 export const Preprocessing = z.strictObject({
-  /**
-   * How an image of another shape becomes a square: `stretch` changes its proportions, `cover` cuts the longer side,
-   * `contain` keeps everything and fills the rest with `background`.
-   */
-  resize: z.enum(['stretch', 'cover', 'contain']).default('stretch'),
-  /** Red, green, blue in 0..255: what shows through transparent pixels and around a `contain`ed image. */
+  resize: z
+    .enum(['stretch', 'cover', 'contain'])
+    .default('stretch')
+    .describe(
+      'how an image becomes a square: stretch changes its proportions, cover crops the longer side, contain keeps all and fills ' +
+        'the rest with background',
+    ),
   background: z
     .tuple([z.int().min(0).max(255), z.int().min(0).max(255), z.int().min(0).max(255)])
-    .default([255, 255, 255]),
+    .default([255, 255, 255])
+    .describe('red, green, blue behind transparent pixels and around contained images'),
 });
 export type Preprocessing = z.output<typeof Preprocessing>;
 
 /** Fields that every kind of image data shares. */
 const shared = {
   ...Preprocessing.shape,
-  /** Share of the images, in 0..1, that may be unreadable; they are skipped, counted and reported. */
-  maxBrokenShare: z.number().min(0).max(1).default(0),
-  /** Share of the images, in [0, 1), kept out of training for data that has no validation set of its own. */
-  validationShare: z.number().min(0).lt(1).default(0),
-  /** Another seed gives another split; an image keeps its side however many are added around it. */
-  validationSeed: z.int().default(0),
+  maxBrokenShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('share of the images that may be unreadable; they are skipped and reported'),
+  validationShare: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe('share of the images kept out of training, where there are no validation images'),
+  validationSeed: z.int().default(0).describe('draws that share; an image stays on its side when others are added'),
 };
 
 /** Image data by `kind`; paths are relative to the folder given when it is opened. */
 export const ImageDataConfig = z.discriminatedUnion('kind', [
-  /** A folder per class; classes are numbered in name order. */
-  z.strictObject({ kind: z.literal('classFolders'), path: z.string().min(1), ...shared }),
-  /** A COCO-style JSON file; `images` is by default the `images` folder beside it, else the file's own folder. */
-  z.strictObject({
-    kind: z.literal('coco'),
-    annotations: z.string().min(1),
-    images: z.string().min(1).optional(),
-    ...shared,
-  }),
-  /** Every image below a folder, without labels. */
-  z.strictObject({ kind: z.literal('folder'), path: z.string().min(1), ...shared }),
-  /** WebDataset shards: one, a folder of them, or a list; labels are in `.cls` and `.json` beside an image. */
-  z.strictObject({
-    kind: z.literal('webdataset'),
-    path: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
-    /** What the numbers in `cells` mean, for labels on a grid. */
-    grid: LabelGridConfig.optional(),
-    ...shared,
-  }),
+  z
+    .strictObject({
+      kind: z.literal('classFolders'),
+      path: z.string().min(1).describe('the folder that holds a folder per class'),
+      ...shared,
+    })
+    .describe('a folder per class, numbered in name order'),
+  z
+    .strictObject({
+      kind: z.literal('coco'),
+      annotations: z.string().min(1).describe('the JSON file'),
+      images: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("folder of the image files; unless given, images beside the JSON file, else that file's folder"),
+      ...shared,
+    })
+    .describe('a COCO-style JSON file with classes, attributes or a label grid'),
+  z
+    .strictObject({
+      kind: z.literal('folder'),
+      path: z.string().min(1).describe('the folder; those below it are searched too'),
+      ...shared,
+    })
+    .describe('every image below a folder, without labels'),
+  z
+    .strictObject({
+      kind: z.literal('webdataset'),
+      path: z
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .describe('a shard, a folder of shards, or a list of shards'),
+      grid: LabelGridConfig.optional().describe('what the numbers in cells mean, for labels on a grid'),
+      ...shared,
+    })
+    .describe('WebDataset shards, with labels in .cls and .json beside an image'),
 ]);
 export type ImageDataConfig = z.output<typeof ImageDataConfig>;

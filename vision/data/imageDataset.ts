@@ -55,7 +55,7 @@ export interface ImageDataset extends LabelNames {
    *
    * @param limit at most so many images: the same sample of the whole data set at every call
    */
-  evaluationBatches(batchSize: number, limit?: number): Generator<ImageBatch>;
+  validationBatches(batchSize: number, limit?: number): Generator<ImageBatch>;
   close(): void;
 }
 
@@ -206,7 +206,7 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
       return assemble(chosen, options, step);
     },
     batchOf: (chosen) => assemble(Int32Array.from(chosen)),
-    *evaluationBatches(batchSize, limit = rows.length) {
+    *validationBatches(batchSize, limit = rows.length) {
       const everything = Int32Array.from(rows.keys());
       const sample =
         limit < rows.length

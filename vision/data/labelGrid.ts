@@ -4,9 +4,17 @@ import type { LabelGrid } from './labelledImages.js';
 
 /** The grid that labels lie on, and the values of its attributes. */
 export const LabelGridConfig = z.object({
-  rows: z.int().positive(),
-  cols: z.int().positive(),
-  attributes: z.array(z.object({ name: z.string().min(1), values: z.array(z.string()).min(2) })).min(1),
+  rows: z.int().positive().describe('cells from top to bottom'),
+  cols: z.int().positive().describe('cells from left to right'),
+  attributes: z
+    .array(
+      z.object({
+        name: z.string().min(1).describe('such as colour'),
+        values: z.array(z.string()).min(2).describe('names of its values, of which the first means: nothing here'),
+      }),
+    )
+    .min(1)
+    .describe('the attributes of a cell, in the order of its numbers'),
 });
 
 /**

@@ -7,11 +7,15 @@ import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput, Tally } from './objective.js';
 
 /** Attributes that are present or absent in the whole image, or one value per attribute for each cell of a grid. */
-export const AttributesConfig = z.strictObject({
-  kind: z.literal('attributes'),
-  scope: z.enum(['image', 'grid']),
-  weight: z.number().positive().default(1),
-});
+export const AttributesConfig = z
+  .strictObject({
+    kind: z.literal('attributes'),
+    scope: z
+      .enum(['image', 'grid'])
+      .describe('image: which attributes the image has; grid: the value of each attribute in each patch'),
+    weight: z.number().positive().default(1).describe('factor of this loss in the sum'),
+  })
+  .describe('attributes of the image or of each patch');
 
 type AttributesConfig = z.output<typeof AttributesConfig>;
 

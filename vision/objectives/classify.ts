@@ -7,7 +7,12 @@ import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
 
 /** One class per image. */
-export const ClassifyConfig = z.strictObject({ kind: z.literal('classify'), weight: z.number().positive().default(1) });
+export const ClassifyConfig = z
+  .strictObject({
+    kind: z.literal('classify'),
+    weight: z.number().positive().default(1).describe('factor of this loss in the sum'),
+  })
+  .describe('the class of the image');
 
 const HEAD = `${VISION_GROUP}/head/classify`;
 

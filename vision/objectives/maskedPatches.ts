@@ -20,18 +20,19 @@ import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
 export const MaskedPatchesConfig = z
   .strictObject({
     kind: z.literal('maskedPatches'),
-    maskShare: z.number().gt(0).lt(1).default(0.75),
-    decoderLayers: z.int().positive().default(1),
+    maskShare: z.number().gt(0).lt(1).default(0.75).describe('share of the patches that are hidden'),
+    decoderLayers: z.int().positive().default(1).describe('blocks of the decoder'),
     decoderModel: z.int().positive().default(64).describe('width of the decoder; a multiple of its heads'),
-    decoderHeads: z.int().positive().default(4),
-    weight: z.number().positive().default(1),
+    decoderHeads: z.int().positive().default(4).describe('attention heads of the decoder'),
+    weight: z.number().positive().default(1).describe('factor of this loss in the sum'),
   })
   .superRefine(({ decoderModel, decoderHeads }, context) => {
     if (decoderModel % decoderHeads !== 0) {
       const message = `expected a divisor of decoderModel ${decoderModel}, got ${decoderHeads}`;
       context.addIssue({ code: 'custom', path: ['decoderHeads'], message });
     }
-  });
+  })
+  .describe('the pixels of hidden patches; needs no labels');
 
 const DECODER_GROUP = 'visionDecoder';
 const HEAD = `${DECODER_GROUP}/pixels`;

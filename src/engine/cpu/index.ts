@@ -7,6 +7,8 @@ const device = 'CPU, 1 thread, plain JavaScript';
 /** The reference: plain JavaScript loops, always there, slow, untouched by this project. */
 export const cpu: Engine = {
   name: 'cpu',
+  fusedKernels: {},
+  normActivations: [],
   async probe() {
     return { available: true, device };
   },

@@ -48,8 +48,6 @@ export const KERNELS = [
   'unpackRows',
 ] as const;
 
-/** What the operands of large products are rounded to: not at all, or to bf16; sums are float32 in both. */
-export type MatmulPrecision = 'highest' | 'bf16';
 /** What multiplies bf16: matrix registers, a vector instruction, or float32 instructions in its place (slow, for tests). */
 export type Bf16By = 'AMX' | 'AVX512-BF16' | 'emulation';
 

@@ -1,13 +1,13 @@
+import { tf } from '../tf.js';
 import type { NumberArray } from './addon.js';
 import type { MemoryPool, PoolBlock } from './memoryPool.js';
-import type { BackendValues, DataType, KernelBackend, TensorInfo, Tf } from './tensorFlow.js';
 
 /** What the cpu backend keeps of a tensor; `block` is set where its numbers lie in the pool. */
 export interface TensorData {
-  values?: BackendValues;
-  readonly dtype: DataType;
+  values?: tf.BackendValues;
+  readonly dtype: tf.DataType;
   refCount: number;
-  readonly complexTensorInfos?: { readonly real: TensorInfo; readonly imag: TensorInfo };
+  readonly complexTensorInfos?: { readonly real: tf.TensorInfo; readonly imag: tf.TensorInfo };
   block?: PoolBlock;
 }
 
@@ -18,17 +18,17 @@ interface Storage {
 }
 
 /** The parts of TensorFlow.js's cpu backend that are relied on: its kernels run on this one too. */
-export interface NativeBackend extends KernelBackend {
+export interface NativeBackend extends tf.KernelBackend {
   readonly data: Storage;
-  makeTensorInfo(shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo;
+  makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.BackendValues | string[]): tf.TensorInfo;
   /** A new tensor with undefined contents. */
-  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorInfo;
+  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
   /** A tensor of another shape that shares the numbers of this one. */
-  sameNumbers(tensor: TensorInfo, shape: number[]): TensorInfo;
+  sameNumbers(tensor: tf.TensorInfo, shape: number[]): tf.TensorInfo;
   /** The numbers of a tensor where they lie; not to be kept, and not to be handed out. */
-  numbers(tensor: TensorInfo): NumberArray;
+  numbers(tensor: tf.TensorInfo): NumberArray;
   /** The same, to be written to: throws where another tensor has them too. */
-  ownNumbers(tensor: TensorInfo): NumberArray;
+  ownNumbers(tensor: tf.TensorInfo): NumberArray;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -37,7 +37,7 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as
  * A backend whose tensors lie in pooled memory and that every kernel of the cpu backend can work with: it is a cpu
  * backend with other storage. Numbers are copied on the way in and on the way out, so user code never holds the pool's.
  */
-export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
+export function createNativeBackend(pool: MemoryPool): NativeBackend {
   const cpu = tf.findBackend('cpu');
   if (cpu == null) throw new Error('native backend: expected the cpu backend to be there, got none');
   const backend = new (cpu.constructor as new () => NativeBackend)();
@@ -47,7 +47,7 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   let nextId = 0;
 
   /** Copies numbers into the pool; what is not numbers stays as it is. */
-  function store(values: BackendValues | undefined, dtype: DataType) {
+  function store(values: tf.BackendValues | undefined, dtype: tf.DataType) {
     if (values == null || dtype === 'string' || dtype === 'complex64') return { values };
     const block = pool.allocate(values.length * tf.util.bytesPerElement(dtype));
     const view = viewOf(block, values.length, dtype);
@@ -62,30 +62,30 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   }
 
   const methods = {
-    write: (values: BackendValues, _shape: number[], dtype: DataType): object =>
+    write: (values: tf.BackendValues, _shape: number[], dtype: tf.DataType): object =>
       add({ ...store(values, dtype), dtype, refCount: 1 }),
-    move: (dataId: object, values: BackendValues, _shape: number[], dtype: DataType, refCount: number): void =>
+    move: (dataId: object, values: tf.BackendValues, _shape: number[], dtype: tf.DataType, refCount: number): void =>
       backend.data.set(dataId, { ...store(values, dtype), dtype, refCount }),
     /** Of a cpu kernel's result: numbers of its own are taken as they are, a view of another tensor's is copied. */
-    makeTensorInfo: (shape: number[], dtype: DataType, values?: BackendValues | string[]): TensorInfo => {
+    makeTensorInfo: (shape: number[], dtype: tf.DataType, values?: tf.BackendValues | string[]): tf.TensorInfo => {
       const encoded =
         dtype === 'string' && typeof values?.[0] === 'string'
           ? (values as string[]).map((text) => tf.util.encodeString(text))
-          : (values as BackendValues | undefined);
+          : (values as tf.BackendValues | undefined);
       const borrowed = ArrayBuffer.isView(encoded) && pool.owns(encoded.buffer);
       const kept = borrowed ? store(encoded, dtype) : { values: encoded };
       return { dataId: add({ ...kept, dtype, refCount: 1 }), shape, dtype };
     },
-    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): TensorInfo => {
+    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo => {
       const count = shape.reduce((product, size) => product * size, 1);
       const block = pool.allocate(count * tf.util.bytesPerElement(dtype));
       return { dataId: add({ values: viewOf(block, count, dtype), block, dtype, refCount: 1 }), shape, dtype };
     },
-    sameNumbers: ({ dataId, dtype }: TensorInfo, shape: number[]): TensorInfo => {
+    sameNumbers: ({ dataId, dtype }: tf.TensorInfo, shape: number[]): tf.TensorInfo => {
       backend.data.get(dataId).refCount++;
       return { dataId, shape, dtype };
     },
-    numbers: (tensor: TensorInfo): NumberArray => {
+    numbers: (tensor: tf.TensorInfo): NumberArray => {
       const { values } = backend.data.get(tensor.dataId);
       if (values == null || tensor.dtype === 'string' || tensor.dtype === 'complex64') {
         throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
@@ -94,19 +94,19 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
       // The cpu kernels leave other arrays behind here and there: a cast that loses nothing only renames the dtype.
       return values instanceof kind ? (values as NumberArray) : kind.from(values as unknown as ArrayLike<number>);
     },
-    ownNumbers: (tensor: TensorInfo): NumberArray => {
+    ownNumbers: (tensor: tf.TensorInfo): NumberArray => {
       const { values, block, refCount } = backend.data.get(tensor.dataId);
       if (refCount !== 1 || block === undefined) {
         throw new Error(`native backend: expected numbers that one tensor alone has, got ${refCount} tensors`);
       }
       return values as NumberArray;
     },
-    readSync: (dataId: object): BackendValues => {
+    readSync: (dataId: object): tf.BackendValues => {
       const values = inherited.readSync(dataId);
       const kept = values === backend.data.get(dataId).values && ArrayBuffer.isView(values);
       return kept ? (values as unknown as NumberArray).slice() : values;
     },
-    read: async (dataId: object): Promise<BackendValues> => backend.readSync(dataId),
+    read: async (dataId: object): Promise<tf.BackendValues> => backend.readSync(dataId),
     disposeData: (dataId: object, force = false): boolean => {
       if (!backend.data.has(dataId)) return true;
       const { block } = backend.data.get(dataId);
@@ -119,7 +119,7 @@ export function createNativeBackend(tf: Tf, pool: MemoryPool): NativeBackend {
   return Object.assign(backend, methods);
 }
 
-function viewOf(block: PoolBlock, count: number, dtype: DataType): NumberArray {
+function viewOf(block: PoolBlock, count: number, dtype: tf.DataType): NumberArray {
   if (dtype === 'float32') return new Float32Array(block.buffer, block.offset, count);
   if (dtype === 'int32') return new Int32Array(block.buffer, block.offset, count);
   return new Uint8Array(block.buffer, block.offset, count);

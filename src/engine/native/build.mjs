@@ -62,8 +62,8 @@ const INSTRUCTION_SETS =
 /** As in a clone, or where this package is another one's dependency. */
 const again = here.includes(`${sep}node_modules${sep}`) ? 'npm rebuild tokenfuse' : 'npm run build';
 
-function absent(why, mend) {
-  process.stdout.write(`native engine: absent, ${why}; ${mend}\n`);
+function absent(why, remedy) {
+  process.stdout.write(`native engine: absent, ${why}; ${remedy}\n`);
   if (options.check) process.exitCode = 1;
 }
 

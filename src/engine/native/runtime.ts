@@ -1,16 +1,16 @@
 import os from 'node:os';
-import { type Addon, type Bf16By, KERNELS, loadAddon, type MatmulPrecision } from './addon.js';
+import type { EngineProbe, MatmulPrecision } from '../engine.js';
+import { tf } from '../tf.js';
+import { type Addon, type Bf16By, KERNELS, loadAddon } from './addon.js';
 import { createNativeBackend } from './backend.js';
-import { installKernels } from './installKernels.js';
+import { installNativeKernels } from './kernels/index.js';
 import { createMemoryPool } from './memoryPool.js';
-import type { Tf } from './tensorFlow.js';
 
 /** Free memory kept for the next step, at most: a quarter of the machine's, and no more than 4 GiB. */
 const KEPT_BYTES = Math.min(os.totalmem() / 4, (process.constrainedMemory() || os.totalmem()) / 4, 4 * 2 ** 30);
 
-export type NativeProbe =
-  | { readonly available: true; readonly device: string }
-  | { readonly available: false; readonly why: string };
+const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
+const INSTALL = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then wasm serves`;
 
 let loaded: ReturnType<typeof loadAddon> | undefined;
 /** The processor's instruction set that the kernels use. */
@@ -39,9 +39,11 @@ function addonOrThrow(): Addon {
 }
 
 /** Whether the native engine can work here, and on what. */
-export function probeNative(): NativeProbe {
+export function probeNative(): EngineProbe {
   const addon = addonOrReason();
-  return 'reason' in addon ? { available: false, why: addon.reason } : { available: true, device: deviceOf(addon) };
+  return 'reason' in addon
+    ? { available: false, why: addon.reason, install: INSTALL }
+    : { available: true, device: deviceOf(addon) };
 }
 
 /** The processor's instruction set that is used, and the threads. */
@@ -64,11 +66,8 @@ export function nativeThreads(): number {
   return addonOrThrow().threads();
 }
 
-/** Products in bf16: by the processor, in a slow imitation (for tests and loss curves), or what is missing for them. */
-export type Bf16Support = { readonly by: Bf16By } | { readonly missing: string };
-
-/** Whether products can be done in bf16 here, and how fastest. TOKENFUSE_EMULATE_BF16=1 asks for the imitation, wherever it runs. */
-export function bf16Support(): Bf16Support {
+/** Whether products can be done in bf16 here, and how fastest. TOKENFUSE_EMULATE_BF16=1 asks for emulation by float32 instructions. */
+export function bf16Support(): { readonly by: Bf16By } | { readonly missing: string } {
   const addon = addonOrReason();
   if ('reason' in addon) return { missing: `native is ${addon.reason}` };
   if (process.env.TOKENFUSE_EMULATE_BF16 !== '1' && addon.whyNoBf16('AMX') === '') return { by: 'AMX' };
@@ -99,12 +98,12 @@ export function setNativeMatmulPrecision(precision: MatmulPrecision): void {
  *
  * @throws Error when the compiled kernels are not there
  */
-export function registerNative(tf: Tf): void {
+export function registerNative(): void {
   const addon = addonOrThrow();
   if (tf.findBackendFactory('native') != null) return;
   tf.registerBackend('native', () => {
-    const backend = createNativeBackend(tf, createMemoryPool(addon, KEPT_BYTES));
-    installKernels(tf, addon, backend);
+    const backend = createNativeBackend(createMemoryPool(addon, KEPT_BYTES));
+    installNativeKernels(addon, backend);
     return backend;
   });
 }
@@ -121,5 +120,3 @@ export function timeNativeCalls(report: (name: string, milliseconds: number) => 
     };
   }
 }
-
-export { nativeKernels } from './installKernels.js';

@@ -23,6 +23,8 @@ const PROBE = `
 /** TensorFlow's C library through tfjs-node-gpu, an optional dependency; a CUDA device only, unless told otherwise. */
 export const tensorflow: Engine = {
   name: 'tensorflow',
+  fusedKernels: {},
+  normActivations: [],
   async probe({ allowSoftwareAdapter = false }: EngineOptions = {}) {
     const found = findPackage(PACKAGE);
     if (found === undefined) return { available: false, why: 'tfjs-node-gpu is not installed', install: INSTALL };

@@ -5,7 +5,8 @@ import { activateBackend } from '../activateBackend.js';
 import type { Engine } from '../engine.js';
 import { findPackage } from '../optionalPackage.js';
 import { tf } from '../tf.js';
-import { installWasmKernels } from './installKernels.js';
+import { NORM_ACTIVATIONS, WASM_FUSED_KERNELS } from './fusedKernels.js';
+import { installWasmKernels } from './kernels/index.js';
 import { repairWasmKernels } from './repairs.js';
 import { prepareWasmMemory } from './wasmMemory.js';
 
@@ -19,6 +20,8 @@ let started: Promise<string> | undefined;
 /** WebAssembly with SIMD on one thread (TensorFlow.js has no wasm threads in Node), repaired so that models train. */
 export const wasm: Engine = {
   name: 'wasm',
+  fusedKernels: WASM_FUSED_KERNELS,
+  normActivations: NORM_ACTIVATIONS,
   async probe() {
     if (findPackage(PACKAGE) === undefined) {
       return { available: false, why: `${PACKAGE} is not installed`, install: 'run npm ci' };

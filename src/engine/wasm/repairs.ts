@@ -1,5 +1,5 @@
 /**
- * @file What training needs and TensorFlow.js 4.22 lacks or gets wrong on wasm, mended under the same kernel names.
+ * @file What training needs and TensorFlow.js 4.22 lacks or gets wrong on wasm, corrected under the same kernel names.
  *
  * Kernels registered for cpu and not for wasm: Complex, ComplexAbs, Real, Imag, FFT, IFFT, Einsum, Draw, Ragged*,
  * StaticRegexReplace, Conv2DBackpropFilter, DepthwiseConv2dNativeBackprop{Filter,Input}, UnsortedSegmentSum. Only the
@@ -9,23 +9,19 @@
  * Left as they are: ClipByValue, IsNan, IsFinite and Reciprocal of int32, and arithmetic of bool, give wrong numbers.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { callOne, repairKernels, type ShippedKernel, type Tensors } from '../shared/index.js';
 import { tf } from '../tf.js';
 
-interface KernelArguments {
-  inputs: Record<string, tf.TensorInfo>;
-  backend: BackendWasm;
-  attrs: Record<string, unknown>;
-}
-type Kernel = (args: KernelArguments) => tf.TensorInfo;
+/** A repaired kernel, whatever its attributes. */
+type Kernel = (inputs: Tensors, attributes: object, backend: BackendWasm) => tf.TensorInfo;
 
-/** From the shipped kernel (undefined where there is none) to the one that takes its place. */
-const repairs: Readonly<Record<string, (shipped: Kernel) => Kernel>> = {
-  [tf.BatchMatMul]: transposeFirst,
-  [tf.UnsortedSegmentSum]: () => unsortedSegmentSum,
-  [tf.Cast]: castToTruth,
-  [tf.Reverse]: (shipped) => widenBool('x', shipped),
-  [tf.Select]: (shipped) => widenBool('t', shipped),
-  [tf.StridedSlice]: (shipped) => widenBool('x', keepDtype(shipped)),
+const repairs = {
+  BatchMatMul: transposeFirst,
+  UnsortedSegmentSum: () => unsortedSegmentSum,
+  Cast: castToTruth,
+  Reverse: (shipped: ShippedKernel) => widenBool('x', shipped),
+  Select: (shipped: ShippedKernel) => widenBool('t', shipped),
+  StridedSlice: (shipped: ShippedKernel) => widenBool('x', keepDtype(shipped)),
 };
 
 /**
@@ -34,40 +30,33 @@ const repairs: Readonly<Record<string, (shipped: Kernel) => Kernel>> = {
  * @param except kernels that something faster has replaced already
  */
 export function repairWasmKernels(except: readonly string[] = []): void {
-  for (const [kernelName, repair] of Object.entries(repairs)) {
-    if (except.includes(kernelName)) continue;
-    const shipped = tf.getKernel(kernelName, 'wasm') as tf.KernelConfig | undefined;
-    // Registering over a kernel warns, so the old one goes first.
-    if (shipped !== undefined) tf.unregisterKernel(kernelName, 'wasm');
-    const kernelFunc = repair(shipped?.kernelFunc as unknown as Kernel) as unknown as tf.KernelFunc;
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
-  }
+  repairKernels('wasm', Object.fromEntries(Object.entries(repairs).filter(([name]) => !except.includes(name))));
 }
 
-function runKernel(kernelName: string, args: KernelArguments): tf.TensorInfo {
-  return (tf.getKernel(kernelName, 'wasm').kernelFunc as unknown as Kernel)(args);
+function runKernel(kernelName: string, inputs: Tensors, attributes: object, backend: BackendWasm): tf.TensorInfo {
+  return callOne(tf.getKernel(kernelName, 'wasm'), inputs, attributes, backend);
 }
 
 /**
  * `BatchMatMul` that transposes operands before the product: the fast XNNPACK path takes only one untransposed
  * [m, k] · [k, n], and every backward pass has a transposed operand. Batched products have no fast path to gain.
  */
-function transposeFirst(shipped: Kernel): Kernel {
-  return ({ inputs: { a, b }, backend, attrs }) => {
+function transposeFirst(shipped: ShippedKernel) {
+  return ({ a, b }: Tensors, attrs: tf.BatchMatMulAttrs, backend: BackendWasm): tf.TensorInfo => {
     const single = (x: tf.TensorInfo): boolean => x.shape.slice(0, -2).every((size) => size === 1);
     if (!(attrs.transposeA || attrs.transposeB) || !single(a) || !single(b)) {
-      return shipped({ inputs: { a, b }, backend, attrs });
+      return shipped({ a, b }, attrs, backend);
     }
-    const untransposed = (x: tf.TensorInfo, transposed: unknown): tf.TensorInfo => {
+    const untransposed = (x: tf.TensorInfo, transposed: boolean): tf.TensorInfo => {
       if (!transposed) return x;
       const axes = x.shape.map((_, axis) => axis);
       const perm = [...axes.slice(0, -2), ...axes.slice(-2).reverse()];
-      return runKernel(tf.Transpose, { inputs: { x }, backend, attrs: { perm } });
+      return runKernel(tf.Transpose, { x }, { perm }, backend);
     };
     const left = untransposed(a, attrs.transposeA); // [..., m, k]
     const right = untransposed(b, attrs.transposeB); // [..., k, n]
     const flags = { ...attrs, transposeA: false, transposeB: false };
-    const result = shipped({ inputs: { a: left, b: right }, backend, attrs: flags });
+    const result = shipped({ a: left, b: right }, flags, backend);
     if (left !== a) backend.disposeData(left.dataId);
     if (right !== b) backend.disposeData(right.dataId);
     return result; // [..., m, n]
@@ -80,8 +69,11 @@ function transposeFirst(shipped: Kernel): Kernel {
  *
  * - x `[...idShape, ...inner]`, float32 or int32; segmentIds `[...idShape]`, int32; y `[numSegments, ...inner]`
  */
-function unsortedSegmentSum({ inputs: { x, segmentIds }, backend, attrs }: KernelArguments): tf.TensorInfo {
-  const numSegments = attrs.numSegments as number;
+function unsortedSegmentSum(
+  { x, segmentIds }: Tensors,
+  { numSegments }: tf.UnsortedSegmentSumAttrs,
+  backend: BackendWasm,
+): tf.TensorInfo {
   const innerShape = x.shape.slice(segmentIds.shape.length);
   const width = tf.util.sizeFromShape(innerShape);
   const result = backend.makeOutput([numSegments, ...innerShape], x.dtype);
@@ -102,14 +94,12 @@ function unsortedSegmentSum({ inputs: { x, segmentIds }, backend, attrs }: Kerne
 }
 
 /** `Cast` to bool as `x ≠ 0`; the shipped kernel keeps the lowest byte of the whole part, so that 0.5 and 256 are false. */
-function castToTruth(shipped: Kernel): Kernel {
-  return (args) => {
-    const { inputs, backend, attrs } = args;
-    const { x } = inputs;
-    if (attrs.dtype !== 'bool' || x.dtype === 'bool') return shipped(args);
+function castToTruth(shipped: ShippedKernel) {
+  return ({ x }: Tensors, attrs: tf.CastAttrs, backend: BackendWasm): tf.TensorInfo => {
+    if (attrs.dtype !== 'bool' || x.dtype === 'bool') return shipped({ x }, attrs, backend);
     const values = x.dtype === 'int32' ? new Int32Array(1) : new Float32Array(1);
     const zero = backend.makeOutput([], x.dtype, undefined, values);
-    const result = runKernel(tf.NotEqual, { inputs: { a: x, b: zero }, backend, attrs: {} });
+    const result = runKernel(tf.NotEqual, { a: x, b: zero }, {}, backend);
     backend.disposeData(zero.dataId);
     return result;
   };
@@ -117,15 +107,13 @@ function castToTruth(shipped: Kernel): Kernel {
 
 /** A kernel that moves values of four bytes, made safe for bool: as shipped it writes past the end of a bool tensor. */
 function widenBool(valueName: string, shipped: Kernel): Kernel {
-  return (args) => {
-    const { inputs, backend, attrs } = args;
-    if (inputs[valueName].dtype !== 'bool') return shipped(args);
-    const cast = (x: tf.TensorInfo, dtype: tf.DataType): tf.TensorInfo =>
-      runKernel(tf.Cast, { inputs: { x }, backend, attrs: { dtype } });
+  return (inputs, attrs, backend) => {
+    if (inputs[valueName].dtype !== 'bool') return shipped(inputs, attrs, backend);
+    const cast = (x: tf.TensorInfo, dtype: tf.DataType): tf.TensorInfo => runKernel(tf.Cast, { x }, { dtype }, backend);
     // The condition of a Select stays bool: it is read byte by byte.
     const names = Object.keys(inputs).filter((name) => name !== 'condition');
     const widened = Object.fromEntries(names.map((name) => [name, cast(inputs[name], 'int32')]));
-    const wide = shipped({ inputs: { ...inputs, ...widened }, backend, attrs });
+    const wide = shipped({ ...inputs, ...widened }, attrs, backend);
     const result = cast(wide, 'bool');
     for (const info of [...Object.values(widened), wide]) backend.disposeData(info.dataId);
     return result;
@@ -134,10 +122,10 @@ function widenBool(valueName: string, shipped: Kernel): Kernel {
 
 /** A kernel that copies the bits of int32 rightly and then calls them float32. */
 function keepDtype(shipped: Kernel): Kernel {
-  return (args) => {
-    const { dtype } = args.inputs.x;
-    const result = shipped(args);
-    args.backend.dataIdMap.get(result.dataId).dtype = dtype;
+  return (inputs, attrs, backend) => {
+    const { dtype } = inputs.x;
+    const result = shipped(inputs, attrs, backend);
+    backend.dataIdMap.get(result.dataId).dtype = dtype;
     return { ...result, dtype };
   };
 }

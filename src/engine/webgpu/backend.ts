@@ -82,10 +82,3 @@ export interface GpuDevice {
     listener: (event: { readonly error: GpuError; preventDefault(): void }) => void,
   ): void;
 }
-
-/** How TensorFlow.js calls a kernel; `inputs` by name, or a list for kernels of any number of tensors. */
-export interface KernelCall<Inputs = Readonly<Record<string, tf.TensorInfo>>> {
-  readonly inputs: Inputs;
-  readonly backend: WebgpuBackend;
-  readonly attrs: Readonly<Record<string, unknown>>;
-}

@@ -7,6 +7,7 @@ import { tf } from '../tf.js';
 import type { GpuBuffer, GpuDevice, WebgpuBackend } from './backend.js';
 import { boundBufferPool } from './bufferPool.js';
 import { DeviceErrors, raiseErrors } from './deviceErrors.js';
+import { NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './fusedKernels.js';
 import { installWebgpuKernels } from './kernels/index.js';
 import { repairWebgpuKernels } from './repairs.js';
 import { allowSynchronousReads, catchTicksOf } from './synchronousRead.js';
@@ -56,6 +57,8 @@ let started: Promise<AdapterInfo> | undefined;
 /** Any GPU, through Dawn (npm `webgpu`) and TensorFlow.js' WebGPU backend; both are optional dependencies. */
 export const webgpu: Engine = {
   name: 'webgpu',
+  fusedKernels: WEBGPU_FUSED_KERNELS,
+  normActivations: NORM_ACTIVATIONS,
   async probe(options: EngineOptions = {}) {
     const dawn = findPackage(DAWN);
     if (dawn === undefined || findPackage(BACKEND) === undefined) {
@@ -65,7 +68,7 @@ export const webgpu: Engine = {
     // In a child: loading Dawn without Vulkan writes a warning, and a broken driver takes its process down.
     const result = await runInChild(PROBE, pathToFileURL(dawn.main).href);
     if ('failure' in result) return { available: false, why: `Dawn ${result.failure}`, install: DRIVER };
-    return judge(result.value as AdapterInfo | null, options);
+    return probeOf(result.value as AdapterInfo | null, options);
   },
   async activate(options: EngineOptions = {}) {
     started ??= start(options);
@@ -73,15 +76,16 @@ export const webgpu: Engine = {
       started = undefined;
       throw error;
     });
-    const verdict = judge(info, options);
-    if (!verdict.available) throw new Error(verdict.why);
+    const probe = probeOf(info, options);
+    if (!probe.available) throw new Error(probe.why);
     await activateBackend('webgpu');
     const version = [BACKEND, DAWN].map((name) => `${name} ${findPackage(name)?.version}`).join(', ');
-    return { device: verdict.device, version };
+    return { device: probe.device, version };
   },
 };
 
-function judge(info: AdapterInfo | null, { allowSoftwareAdapter = false }: EngineOptions): EngineProbe {
+/** Whether the engine can work on an adapter. */
+function probeOf(info: AdapterInfo | null, { allowSoftwareAdapter = false }: EngineOptions): EngineProbe {
   if (info === null) return { available: false, why: 'Dawn finds no GPU adapter', install: DRIVER };
   if (info.isFallbackAdapter && !allowSoftwareAdapter) {
     return { available: false, why: 'software only (use --allow-software-adapter)', install: DRIVER };
@@ -92,7 +96,7 @@ function judge(info: AdapterInfo | null, { allowSoftwareAdapter = false }: Engin
 }
 
 /**
- * Brings WebGPU into the process and starts the backend on the adapter that was judged. `navigator.gpu` must be there
+ * Brings WebGPU into the process and starts the backend on the adapter that was probed. `navigator.gpu` must be there
  * before the backend is imported, which registers itself only then.
  */
 async function start(options: EngineOptions): Promise<AdapterInfo> {
@@ -106,8 +110,8 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async () => {
     const adapter = await requestAdapter(REQUEST);
-    const verdict = judge(adapter?.info ?? null, options);
-    if (!verdict.available) throw new Error(verdict.why);
+    const probe = probeOf(adapter?.info ?? null, options);
+    if (!probe.available) throw new Error(probe.why);
     info = adapter?.info;
     watchDevice(adapter!, errors);
     return adapter;

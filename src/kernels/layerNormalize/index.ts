@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
-import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { layerNormalizeGradient } from './gradient.js';
 import { layerNormalizeReference } from './reference.js';
 
@@ -9,10 +10,8 @@ export { layerNormalizeReference } from './reference.js';
 export const LAYER_NORM_EPSILON = 1e-5;
 
 /**
- * Non-parametric layer normalisation, as every TokenFormer block uses it (ε = 1e-5 in the official code).
- *
- * An engine may bring kernels `LayerNormalize` (x → output, inverseDeviation [tokens, 1]) and `LayerNormalizeGrad`
- * (dOutput, output, inverseDeviation → dx).
+ * Non-parametric layer normalization, as every TokenFormer block uses it (ε = 1e-5 in the official code). Kernels:
+ * `LayerNormalize` and `LayerNormalizeGrad`; inverseDeviation is [tokens, 1].
  *
  * @param x [tokens, dModel]
  * @returns [tokens, dModel]

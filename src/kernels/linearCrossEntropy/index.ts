@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
-import { fusedOp, hasFastKernel, runFastKernel } from '../fusedOp.js';
+import { hasFastKernel, requireResult, runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { linearCrossEntropyReference } from './reference.js';
 
 export { linearCrossEntropyReference } from './reference.js';
@@ -16,9 +17,8 @@ export interface LinearCrossEntropyGradients {
  *   loss_t = w_t ( log Σ_c exp(s_t·e_c) − s_t·e_label ),   p_t = softmax(s_t Eᵀ)
  *   ds_t = w_t dloss_t (p_t − onehot_t) E,   dE = Σ_t w_t dloss_t (p_t − onehot_t)ᵀ s_t
  *
- * An engine may bring kernels `LinearCrossEntropy` (states, embedding, labels, weights → losses and the wanted gradients
- * of their sum, while the logits are at hand) and `LinearCrossEntropyGrad` (dLosses, all of these → the wanted gradients
- * for any dLosses); without them the reference is differentiated.
+ * Kernels: `LinearCrossEntropy`, which also gives the wanted gradients of the losses' sum while the logits are at hand, and
+ * `LinearCrossEntropyGrad`, which makes them those of any dLosses. Without them the reference is differentiated.
  *
  * @param states [rows, dModel]
  * @param embedding [vocabSize, dModel]
@@ -40,20 +40,29 @@ export function linearCrossEntropy(
       `linearCrossEntropy: expected states [rows, dModel], embedding [vocabSize, dModel], labels and weights [rows]; got states [${states.shape}], embedding [${embedding.shape}], labels [${labels.shape}], weights [${weights.shape}]`,
     );
   }
-  if (!hasFastKernel('LinearCrossEntropy')) return linearCrossEntropyReference(states, embedding, labels, weights);
+  const wanted = { wantStates: want.states, wantEmbedding: want.embedding };
+  if (!hasFastKernel('LinearCrossEntropy', wanted)) {
+    return linearCrossEntropyReference(states, embedding, labels, weights);
+  }
   const inputs = { states, embedding, labels, weights };
   return fusedOp({
     inputs: [states, embedding],
     wanted: [want.states, want.embedding],
     forward: (recording) => {
-      const attributes = { wantStates: recording && want.states, wantEmbedding: recording && want.embedding };
-      const [losses, ...gradients] = runFastKernel('LinearCrossEntropy', inputs, attributes) as tf.Tensor[];
+      const attributes = recording ? wanted : { wantStates: false, wantEmbedding: false };
+      const [losses, ...gradients] = requireResult(runFastKernel('LinearCrossEntropy', inputs, attributes));
       return { output: losses, saved: [...Object.values(inputs), ...gradients] };
     },
     backward: (dLosses, saved) => {
-      const names = [...Object.keys(inputs), ...(want.states ? ['dStates'] : []), 'dEmbedding'];
-      const named = Object.fromEntries(saved.map((tensor, i) => [names[i], tensor]));
-      return runFastKernel('LinearCrossEntropyGrad', { dLosses, ...named }, {}) as tf.Tensor[];
+      const [savedStates, savedEmbedding, savedLabels, savedWeights, ...gradients] = saved;
+      const operands = {
+        ...{ states: savedStates, embedding: savedEmbedding, labels: savedLabels, weights: savedWeights },
+        ...{
+          dStates: want.states ? gradients[0] : undefined,
+          dEmbedding: want.embedding ? gradients.at(-1) : undefined,
+        },
+      };
+      return requireResult(runFastKernel('LinearCrossEntropyGrad', { dLosses, ...operands }, {}));
     },
   }) as tf.Tensor1D;
 }

@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
-import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { pattentionGradient } from './gradient.js';
 import { type PattentionSettings, pattentionReference } from './reference.js';
 
@@ -14,8 +15,7 @@ export interface PattentionGradients {
  *
  *   Y = Θ(X Kᵀ) V,   Θ one of `normActivations.ts`
  *
- * An engine may bring kernels `Pattention` (x, keyParamTokens, valueParamTokens → output, scores) and `PattentionGrad`
- * (dOutput, x, keyParamTokens, valueParamTokens, scores → the wanted gradients); without them the reference runs.
+ * Kernels: `Pattention` and `PattentionGrad`.
  *
  * @param x [tokens, dIn]
  * @param keyParamTokens [numParamTokens, dIn]
@@ -35,7 +35,7 @@ export function pattention(
     inputs: [x, keyParamTokens, valueParamTokens],
     wanted: [want.input, want.params, want.params],
     forward: () => {
-      const fast = runFastKernel('Pattention', { x, keyParamTokens, valueParamTokens }, { ...settings });
+      const fast = runFastKernel('Pattention', { x, keyParamTokens, valueParamTokens }, settings);
       const [output, scores] =
         fast ?? Object.values(pattentionReference(x, keyParamTokens, valueParamTokens, settings));
       return { output, saved: [x, keyParamTokens, valueParamTokens, scores] };

@@ -1,5 +1,6 @@
 import { tf } from '#src/engine';
-import { fusedOp, hasFastKernel, runFastKernel } from '../fusedOp.js';
+import { hasFastKernel, requireResult, runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { expectPattentionShapes, pattention } from './pattention.js';
 import type { PattentionSettings } from './reference.js';
 
@@ -35,9 +36,7 @@ export function pattentionGroupsReference(
 /**
  * Token-parameter attention of several groups of one layer that read the same tokens.
  *
- * An engine may bring kernels `PattentionGroups` (x, keys of every group, values of every group → output, scores of
- * every group) and `PattentionGroupsGrad` (dOutput, these and the scores → dX if wanted, dKeys of the trainable groups,
- * dValues of the trainable groups); without them each group is a `pattention` of its own.
+ * Kernels: `PattentionGroups` and `PattentionGroupsGrad`; without them each group is a `pattention` of its own.
  *
  * @param x [tokens, dIn]
  * @param groups at least one, all with the same dIn and dOut
@@ -50,7 +49,8 @@ export function pattentionGroups(
   settings: Omit<PattentionSettings, 'tau'>,
   inputNeedsGradient = true,
 ): tf.Tensor2D {
-  if (groups.length === 1 || !hasFastKernel('PattentionGroups')) {
+  const attributes = { ...settings, taus: groups.map(({ tau }) => tau) };
+  if (groups.length === 1 || !hasFastKernel('PattentionGroups', attributes)) {
     return pattentionGroupsReference(x, groups, settings, inputNeedsGradient);
   }
   const widths = groups.map(({ valueParamTokens }) => valueParamTokens.shape[1]);
@@ -59,23 +59,21 @@ export function pattentionGroups(
   if (widths.some((width) => width !== widths[0])) {
     throw new Error(`pattentionGroups: expected values of one width dOut, got ${widths.join(', ')}`);
   }
-  const inputs = [
-    x,
-    ...groups.map(({ keyParamTokens }) => keyParamTokens),
-    ...groups.map(({ valueParamTokens }) => valueParamTokens),
-  ];
+  const keys = groups.map(({ keyParamTokens }) => keyParamTokens);
+  const values = groups.map(({ valueParamTokens }) => valueParamTokens);
   const trainable = groups.map((group) => group.trainable);
-  const attributes = { ...settings, taus: groups.map(({ tau }) => tau) };
   return fusedOp({
-    inputs,
+    inputs: [x, ...keys, ...values],
     wanted: [inputNeedsGradient, ...trainable, ...trainable],
     forward: () => {
-      const [output, ...scores] = runFastKernel('PattentionGroups', inputs, attributes) as tf.Tensor[];
-      return { output, saved: [...inputs, ...scores] };
+      const [output, ...scores] = requireResult(runFastKernel('PattentionGroups', { x, keys, values }, attributes));
+      return { output, saved: [x, ...keys, ...values, ...scores] };
     },
-    backward: (dOutput, saved) => {
+    backward: (dOutput, [savedX, ...saved]) => {
+      const part = (index: number): tf.Tensor[] => saved.slice(index * groups.length, (index + 1) * groups.length);
+      const inputs = { dOutput, x: savedX, keys: part(0), values: part(1), scores: part(2) };
       const wanted = { wantInput: inputNeedsGradient, trainable };
-      return runFastKernel('PattentionGroupsGrad', [dOutput, ...saved], { ...attributes, ...wanted }) as tf.Tensor[];
+      return requireResult(runFastKernel('PattentionGroupsGrad', inputs, { ...attributes, ...wanted }));
     },
   }) as tf.Tensor2D;
 }

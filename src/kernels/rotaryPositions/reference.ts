@@ -26,7 +26,7 @@ export function rotaryAngles(seqLen: number, { rotaryDims, startPosition, base }
  *
  *   [a cos − b sin, b cos + a sin, rest]
  *
- * Source: RoFormer, arXiv 2104.09864, in the half-split form of GPT-NeoX. `direction` −1 turns back: the gradient.
+ * Source: RoFormer, arXiv 2104.09864, in the half-split form of GPT-NeoX. `direction` −1 rotates back: the gradient.
  *
  * @param x [batch, seqLen, numHeads · headDim]
  */
@@ -40,10 +40,10 @@ export function rotaryPositionsReference(x: tf.Tensor3D, settings: RotarySetting
     const [a, b, rest] = tf.split(heads, [half, half, headDim - rotaryDims], 3);
     // Not by tf.cos and tf.sin: those of a GPU may be off by 1e-4.
     const angles = rotaryAngles(seqLen, settings);
-    const [cos, sin] = [Math.cos, (angle: number) => direction * Math.sin(angle)].map((turn) =>
-      tf.tensor(angles.map(turn), [1, seqLen, 1, half]),
+    const [cos, sin] = [Math.cos, (angle: number) => direction * Math.sin(angle)].map((component) =>
+      tf.tensor(angles.map(component), [1, seqLen, 1, half]),
     );
-    const turned = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin)), rest];
-    return tf.reshape(tf.concat(headDim > rotaryDims ? turned : turned.slice(0, 2), 3), [batch, seqLen, width]);
+    const rotated = [tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin)), rest];
+    return tf.reshape(tf.concat(headDim > rotaryDims ? rotated : rotated.slice(0, 2), 3), [batch, seqLen, width]);
   });
 }

@@ -1,5 +1,6 @@
 import { tf } from '#src/engine';
-import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { requireResult, runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { softmaxCrossEntropyReference } from './reference.js';
 
 export { softmaxCrossEntropyReference } from './reference.js';
@@ -10,9 +11,8 @@ export const IGNORE_INDEX = -100;
 /**
  * Weighted cross-entropy of every row, in nats: loss_t = w_t ( log Σ_c exp(z_tc) − z_t,label ), dz = w_t (p − onehot) dloss.
  *
- * Rows labelled `IGNORE_INDEX` must come with weight 0; their label is read as 0. An engine may bring kernels
- * `SoftmaxCrossEntropy` (logits, labels, weights → losses, logSumExp) and `SoftmaxCrossEntropyGrad` (dLosses, logits,
- * labels, weights, logSumExp → dLogits).
+ * Rows labelled `IGNORE_INDEX` must come with weight 0; their label is read as 0. Kernels:
+ * `SoftmaxCrossEntropy` and `SoftmaxCrossEntropyGrad`; without them the log-probabilities are kept for the gradient.
  *
  * @param logits [rows, classes]
  * @param labels [rows], int32, in [0, classes) or IGNORE_INDEX
@@ -33,9 +33,7 @@ export function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D, we
     backward: (dLosses, [first, savedLabels, savedWeights, logSumExp]) => {
       if (logSumExp !== undefined) {
         const inputs = { dLosses, logits: first, labels: savedLabels, weights: savedWeights, logSumExp };
-        const gradient = runFastKernel('SoftmaxCrossEntropyGrad', inputs, {});
-        if (gradient === undefined) throw new Error('softmaxCrossEntropy: the engine lacks SoftmaxCrossEntropyGrad');
-        return gradient;
+        return requireResult(runFastKernel('SoftmaxCrossEntropyGrad', inputs, {}));
       }
       return [
         tf.tidy(() => {

@@ -1,12 +1,11 @@
 import { tf } from '#src/engine';
-import { runFastKernel } from '../fusedOp.js';
+import { runFastKernel } from '../fastKernel.js';
 
 /**
- * Σ x² over all numbers of all tensors: the square of the global norm. At least one tensor; no gradient.
- *
- * An engine may bring a kernel `SquaredNorm` (the tensors, numbered → the scalar).
+ * Σ x² over all numbers of all tensors: the square of the global norm. At least one tensor; no gradient. Kernel:
+ * `SquaredNorm`.
  */
 export function squaredNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
-  const fast = runFastKernel('SquaredNorm', tensors, {});
+  const fast = runFastKernel('SquaredNorm', { tensors }, {});
   return (fast?.[0] ?? tf.tidy(() => tf.addN(tensors.map((x) => tf.sum(tf.square(x)))))) as tf.Scalar;
 }

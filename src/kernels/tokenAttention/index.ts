@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
-import { fusedOp, runFastKernel } from '../fusedOp.js';
+import { requireResult, runFastKernel } from '../fastKernel.js';
+import { fusedOp } from '../fusedOp.js';
 import { tokenAttentionGradient } from './gradient.js';
 import { type TokenAttentionSettings, tokenAttentionReference } from './reference.js';
 
@@ -11,8 +12,7 @@ export { type TokenAttentionSettings, tokenAttentionReference, visibilityMask } 
  * With `contextLen` > 0 the first keys are another stream's tokens, in the same softmax, and the result is stacked:
  * [0] the whole output, [1] the part of it that was read from the context.
  *
- * An engine may bring kernels `TokenAttention` (q, k, v, keyMask? → output, saved) and `TokenAttentionGrad` (dOutput, q,
- * k, v, output, saved, keyMask? → dq, dk, dv), `saved` being whatever the first leaves for the second.
+ * Kernels: `TokenAttention` and `TokenAttentionGrad`.
  *
  * @param q [batch, queryLen, dModel]
  * @param k [batch, keyLen, dModel]
@@ -27,29 +27,20 @@ export function tokenAttention(
   settings: TokenAttentionSettings,
   keyMask?: tf.Tensor2D,
 ): tf.Tensor {
-  const attributes = { ...settings };
-  const mask: Record<string, tf.Tensor> = keyMask ? { keyMask } : {};
   return fusedOp({
     inputs: [q, k, v],
     wanted: [true, true, true],
     forward: () => {
-      const fast = runFastKernel('TokenAttention', { q, k, v, ...mask }, attributes);
-      if (fast) return { output: fast[0], saved: [q, k, v, ...fast, ...Object.values(mask)] };
+      const fast = runFastKernel('TokenAttention', { q, k, v, keyMask }, settings);
+      if (fast) return { output: fast[0], saved: [q, k, v, ...fast, ...(keyMask ? [keyMask] : [])] };
       const { output, probabilities } = tokenAttentionReference(q, k, v, keyMask, settings);
       return { output, saved: [q, k, v, probabilities] };
     },
     backward: (dOutput, savedTensors) => {
       const [savedQ, savedK, savedV, output, saved, savedMask] = savedTensors;
       if (saved === undefined) return tokenAttentionGradient(dOutput, savedTensors, settings);
-      const inputs = { dOutput, q: savedQ, k: savedK, v: savedV, output, saved };
-      const gradients = runFastKernel(
-        'TokenAttentionGrad',
-        savedMask ? { ...inputs, keyMask: savedMask } : inputs,
-        attributes,
-      );
-      if (gradients === undefined)
-        throw new Error('tokenAttention: the engine has TokenAttention but no TokenAttentionGrad');
-      return gradients;
+      const inputs = { dOutput, q: savedQ, k: savedK, v: savedV, output, saved, keyMask: savedMask };
+      return requireResult(runFastKernel('TokenAttentionGrad', inputs, settings));
     },
   });
 }

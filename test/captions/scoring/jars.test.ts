@@ -1,12 +1,12 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { captionPairs } from '#captions/metrics';
+import { pairCaptions } from '#captions/metrics';
 import { meteorJar, spiceJar } from '#captions/scoring';
 import { UserError } from '#src/errors';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 
-const pairs = captionPairs(
+const pairs = pairCaptions(
   new Map([
     [9, 'a ||| dog  runs'],
     [4, ''],

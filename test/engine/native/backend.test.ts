@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { nativeKernels } from '../../../src/engine/native/installKernels.js';
+import { nativeKernels } from '../../../src/engine/native/kernels/index.js';
 import { createMemoryPool } from '../../../src/engine/native/memoryPool.js';
 import { addon, normalNumbers } from '../../support/kernelComparison.js';
 
@@ -90,7 +90,7 @@ describe.skipIf(addon === undefined)('the native backend', () => {
   });
 
   it('says which kernels are compiled and which run as JavaScript', () => {
-    const { compiled, javaScript } = nativeKernels(tf);
+    const { compiled, javaScript } = nativeKernels();
     expect(compiled).toEqual(
       expect.arrayContaining(['AdamWUpdate', 'BatchMatMul', 'Pattention', 'TokenAttentionGrad']),
     );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
 import { rotaryPositions } from '#src/kernels';
-import { installWasmKernels } from '../../../src/engine/wasm/installKernels.js';
+import { installWasmKernels } from '../../../src/engine/wasm/kernels/index.js';
 import { prepareWasmMemory } from '../../../src/engine/wasm/wasmMemory.js';
 
 describe('installWasmKernels', () => {

@@ -3,7 +3,7 @@ import { selectEngine, tf } from '#src/engine';
 import { createRandom } from '#src/random';
 
 // The repairs must do without the fused kernels, whether those are built or not.
-vi.mock('../../../src/engine/wasm/installKernels.js', () => ({
+vi.mock('../../../src/engine/wasm/kernels/index.js', () => ({
   prepareWasmMemory: () => () => undefined,
   installWasmKernels: async () => ({ installed: [], reason: 'left out by the test' }),
 }));

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { captionNlls, nllMatrix } from '#evaluation/likelihood';
-import { imageStateShape, imageStates, type JointModel, readImages, type StateCache } from '#fusion';
+import { nllMatrix } from '#evaluation/likelihood';
+import { captionLoss, imageContexts, imageStateShape, imageStates, type JointModel, type StateCache } from '#fusion';
 import { textBatch } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
@@ -40,8 +40,8 @@ async function nllOf(
   const end = model.tokenizer.endOfTextId;
   const row = Int32Array.from([end, ...model.tokenizer.encode(caption), end]);
   const nll = tf.tidy(() => {
-    const contexts = image === undefined ? undefined : readImages(model, cache.states([image]), { bridge: true });
-    return captionNlls(model, textBatch([row], row.length - 1, end), contexts, { bridge: true });
+    const contexts = image === undefined ? undefined : imageContexts(model, cache.states([image]), { bridge: true });
+    return captionLoss(model, textBatch([row], row.length - 1, end), contexts);
   });
   const [value] = await nll.data();
   nll.dispose();

@@ -1,6 +1,6 @@
 /** @file A report of made-up numbers in the shape of a real pipeline's, over real scenes: to look at, and for tests. */
 import type { GalleryItem, MergePlanPicture, PictureGroup, PictureLayer, ReportData } from '#evaluation/report';
-import { captionScene, encodePng, renderScenes, ScenesConfig, sampleScene } from '#scenes';
+import { captionScene, encodePng, renderScenes, ScenesConfig, sampleScene, sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 
 export interface DemoPlanSize {
@@ -42,7 +42,14 @@ export function demoPlan({ numBlocks, qkv, ffn, bridge, width }: DemoPlanSize = 
   const groups = layers.flatMap((layer) => layer.groups);
   const sum = (trained: boolean) =>
     groups.reduce((total, each) => total + (each.trained === trained ? each.parameters : 0), 0);
-  return { method: 'routed', imageStates: 'last', layers, totals: { trained: sum(true), frozen: sum(false) + 31_488 } };
+  return {
+    method: 'routed',
+    description: 'Image tokens use the vision group, text tokens the language group.',
+    imageStates: 'last',
+    oneNorm: false,
+    layers,
+    totals: { trained: sum(true), frozen: sum(false) + 31_488 },
+  };
 }
 
 /** A noisy curve from `start` to `end`. */
@@ -194,10 +201,17 @@ export async function demoReport(imagesPerGroup = 6): Promise<ReportData> {
     ],
     mergePlan: plan,
     results: [
-      { testSet: 'seen', numImages: 500, note: 'Fresh scenes of pairs that alignment saw.', rows: rows(0.861, 0.508) },
+      {
+        testSet: 'seen',
+        numImages: 500,
+        attributes: sceneProbe.columns,
+        note: 'Fresh scenes of pairs that alignment saw.',
+        rows: rows(0.861, 0.508),
+      },
       {
         testSet: 'held-out',
         numImages: 500,
+        attributes: sceneProbe.columns,
         note: 'Every scene shows a (colour, shape) pair that no caption of alignment names.',
         rows: rows(0.779, 0.561),
       },

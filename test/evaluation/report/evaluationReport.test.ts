@@ -6,6 +6,7 @@ import { type CaptionSample, type EvaluatedSet, type EvaluationResult, ROWS } fr
 import { type EvaluationReport, evaluationReportHtml, thumbnail } from '#evaluation/report';
 import { type CaptionTrace, GROUP_NAMES, type GroupShares } from '#evaluation/traces';
 import { Decoding } from '#language';
+import { sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 import { LAYER_NAMES } from '#src/tokenformer';
 import { VisionModelConfig } from '#vision';
@@ -55,7 +56,7 @@ function resultOf(path: string, text = 'a red square'): EvaluationResult {
       captionNll: 1.5,
     }),
   );
-  const rows = [ROWS.model, ROWS.blind].map((name) => ({
+  const rows = [ROWS.model, ROWS.blind].map(({ name }) => ({
     name,
     ...{ captionNll: 0.5, bleu1: 0.5, bleu4: 0.5, meteorExactStem: 0.5, rougeL: 0.5, ciderD: 1.5 },
     attributes: null,
@@ -81,7 +82,7 @@ function resultOf(path: string, text = 'a red square'): EvaluationResult {
       ...{ vocabularySize: 7, numEmpty: 0, numDuplicates: 1, novelShare: 0.25, warnings: [text] },
     },
     samples,
-    perImage: { [ROWS.model]: { ciderD: [0, 1, 2, 3], captionNll: [1, 1, 2, 2] } },
+    perImage: { [ROWS.model.name]: { ciderD: [0, 1, 2, 3], captionNll: [1, 1, 2, 2] } },
   };
   return {
     decoding: Decoding.parse({ method: 'greedy' }),
@@ -101,6 +102,7 @@ function resultOf(path: string, text = 'a red square'): EvaluationResult {
       objectives: [{ kind: 'classify', weight: 1 }],
       labels: {},
     }),
+    probe: sceneProbe,
   };
 }
 
@@ -146,6 +148,16 @@ describe('the report of an evaluation', () => {
     const [set] = result.sets;
     const sets = [{ ...set, likelihood: { ...set.likelihood, relationChoice: null } }];
     expect(await evaluationReportHtml(reportOf({ ...result, sets }))).not.toContain('Relations by likelihood');
+  });
+
+  it('calls captions right or wrong where the truth is known, and no others', async () => {
+    const result = resultOf(await writeImage(temporaryFolder()));
+    expect(await evaluationReportHtml(reportOf(result))).not.toMatch(/✓ correct|✗ not correct/);
+    const [set] = result.sets;
+    const samples = set.samples.map((sample, i) => ({ ...sample, exact: i > 0 }));
+    const page = await evaluationReportHtml(reportOf({ ...result, sets: [{ ...set, samples }] }));
+    expect(page.match(/✗ not correct/g)!.length).toBeGreaterThan(0);
+    expect(page.match(/✓ correct/g)!.length).toBeGreaterThan(page.match(/✗ not correct/g)!.length);
   });
 
   it('runs one script, the one whose hash its policy names', async () => {

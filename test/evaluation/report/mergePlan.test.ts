@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type MergePlanPicture, mergePlanSvg } from '#evaluation/report';
+import { type MergePlanPicture, mergePlanPicture, mergePlanSvg } from '#evaluation/report';
+import { type FusionInput, planMerge } from '#fusion';
 import type { PlacedGroup, PlanLayout } from '../../../evaluation/report/mergePlanLayout.js';
 import { placeMergePlan } from '../../../evaluation/report/mergePlanSvg.js';
+import { temporaryFolder } from '../../support/temporaryFolder.js';
+import { writeTinyBackbones } from '../../support/tinyBackbones.js';
+import { tinyRecipe } from '../../support/tinyJointModel.js';
 import { demoPlan } from './demoReport.js';
 
 const LARGE = { numBlocks: 12, qkv: 768, ffn: 3072, bridge: 32, width: 768 };
@@ -70,7 +74,7 @@ describe('the drawing of a merge', () => {
 
   it('frames the layers of a union, whose groups share one norm', () => {
     const frames = (plan: MergePlanPicture) => mergePlanSvg(plan).markup.match(/stroke-dasharray/g)?.length ?? 0;
-    expect(frames({ ...demoPlan(), method: 'union' })).toBe(4 * 5);
+    expect(frames({ ...demoPlan(), oneNorm: true })).toBe(4 * 5);
     expect(frames(demoPlan())).toBe(0);
   });
 
@@ -83,5 +87,37 @@ describe('the drawing of a merge', () => {
     const { markup } = mergePlanSvg({ ...plan, layers });
     expect(markup).not.toMatch(/NaN|undefined|bridges/);
     expect(mergePlanSvg({ ...plan, layers: [] }).markup).not.toMatch(/NaN|Infinity/);
+  });
+});
+
+describe('mergePlanPicture', () => {
+  const pictureOf = (fusion: FusionInput): MergePlanPicture => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    return mergePlanPicture(planMerge(tinyRecipe(fusion), folder).plan!, { trained: 1, frozen: 2 });
+  };
+  /** `group stream` of the groups in a layer of the first block. */
+  const groupsOf = ({ layers }: MergePlanPicture, wanted: string) =>
+    layers
+      .find(({ block, layer }) => block === 0 && layer === wanted)!
+      .groups.map(({ name, stream }) => `${name} ${stream}`);
+
+  it('tells which tokens use a group', () => {
+    const routed = pictureOf({});
+    expect(groupsOf(routed, 'key')).toEqual(['vision image', 'language text', 'textBridge text', 'imageBridge image']);
+    expect(groupsOf(routed, 'output')).toEqual(['vision image', 'language text', 'imageBridge image']);
+    expect(groupsOf(pictureOf({ method: 'grouped' }), 'ffn')).toEqual(['vision both', 'language both']);
+    const cross = pictureOf({ method: 'crossAttention' });
+    expect(groupsOf(cross, 'value')).toContain('crossAttention image');
+    expect(groupsOf(cross, 'output')).toContain('crossAttention text');
+    expect(groupsOf(pictureOf({ method: 'prefix' }), 'prefix')).toEqual(['imagePrefix image']);
+  });
+
+  it('takes from the method what it says in words, and whether a layer has one norm', () => {
+    const union = pictureOf({ method: 'union', imageStates: 'aligned' });
+    expect(union).toMatchObject({ method: 'union', imageStates: 'aligned', oneNorm: true });
+    expect(union.description).toContain('under one norm');
+    expect(pictureOf({ method: 'prefix' })).not.toHaveProperty('imageStates');
+    expect(pictureOf({}).oneNorm).toBe(false);
   });
 });

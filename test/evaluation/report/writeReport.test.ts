@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ReportData, reportHtml, writeReport } from '#evaluation/report';
+import { sceneProbe } from '#scenes';
 import { UserError } from '#src/errors';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 import { demoReport } from './demoReport.js';
@@ -103,6 +104,7 @@ describe('the sections of a report', () => {
         {
           testSet: 'held-out',
           numImages: 1500,
+          attributes: sceneProbe.columns,
           rows: [
             {
               name: 'merged',

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { captionTraces, type DrawTally, GROUP_NAMES } from '#evaluation/traces';
-import { captionLogits, imageStateShape, imageStates, type JointModel, readImages, type StateCache } from '#fusion';
+import { captionLogits, imageContexts, imageStateShape, imageStates, type JointModel, type StateCache } from '#fusion';
 import { selectEngine, tf } from '#src/engine';
 import { LAYER_NAMES } from '#src/tokenformer';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
@@ -107,7 +107,7 @@ describe('captionTraces', () => {
     const cache = cacheOf(model);
     await captionTraces(model, cache, [0], ['a'], tally);
     const expected = tf.tidy(() => {
-      const contexts = readImages(model, cache.states([0]), { bridge: true });
+      const contexts = imageContexts(model, cache.states([0]), { bridge: true });
       let weights: number[] = [];
       const ids = [model.tokenizer.endOfTextId, ...model.tokenizer.encode('a')];
       expect(ids).toHaveLength(2);

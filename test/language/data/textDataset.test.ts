@@ -42,7 +42,7 @@ describe('packed layout', () => {
     folder.write('one.txt', 'ab');
     folder.write('two.txt', 'cde');
     const dataset = folder.open({ files: ['one.txt', 'two.txt'], seqLen: 7 });
-    expect(dataset).toMatchObject({ numTokens: 8, numDocuments: 2, size: 1, numTruncated: 0, heldOut: undefined });
+    expect(dataset).toMatchObject({ numTokens: 8, numDocuments: 2, size: 1, numTruncated: 0, validation: undefined });
     expect([...dataset.sequence(0, 0)]).toEqual([END, 97, 98, END, 99, 100, 101, END]);
   });
 
@@ -118,8 +118,8 @@ describe('documents layout', () => {
     expect(widths(64)).toBe(24);
     expect(widths(20)).toBe(20);
     expect(widths(10)).toBe(10);
-    const short = folder.open({ ...config, files: ['trim.txt'], seqLen: 64, heldOutShare: 0.25 });
-    expect([...short.evaluationBatches(4)].map(({ seqLen }) => seqLen)).toEqual([8]);
+    const short = folder.open({ ...config, files: ['trim.txt'], seqLen: 64, validationShare: 0.25 });
+    expect([...short.validationBatches(4)].map(({ seqLen }) => seqLen)).toEqual([8]);
   });
 
   it('counts what it cuts', () => {
@@ -134,17 +134,17 @@ describe('held-out text', () => {
   it('packed: the closing share of the tokens, each predicted once, in order', () => {
     const text = ascii(398);
     folder.write('held.txt', text);
-    const dataset = folder.open({ files: ['held.txt'], seqLen: 16, heldOutShare: 0.25 });
+    const dataset = folder.open({ files: ['held.txt'], seqLen: 16, validationShare: 0.25 });
     const stream = [END, ...Buffer.from(text), END];
     expect(dataset.numTokens).toBe(300);
-    expect(dataset.heldOut).toMatchObject({ numTokens: 100, size: 7 });
-    const batches = [...dataset.evaluationBatches(2)];
+    expect(dataset.validation).toMatchObject({ numTokens: 100, size: 7 });
+    const batches = [...dataset.validationBatches(2)];
     expect(batches.map(({ batch }) => batch)).toEqual([2, 2, 2, 1]);
     const labels = batches.flatMap((batch) => [...batch.labels].filter((label) => label !== -100));
     expect(labels).toEqual(stream.slice(301));
     expect(batches.reduce((sum, { numTokens }) => sum + numTokens, 0)).toBe(99);
-    expect([...dataset.evaluationBatches(2)]).toEqual(batches);
-    expect([...dataset.evaluationBatches(2, 2)]).toEqual(batches.slice(0, 2));
+    expect([...dataset.validationBatches(2)]).toEqual(batches);
+    expect([...dataset.validationBatches(2, 2)]).toEqual(batches.slice(0, 2));
     const trained = Array.from({ length: 30 }, (_, step) => [...dataset.batchAt(step, 4).labels]).flat();
     expect(Math.max(...trained.filter((id) => id !== END))).toBeLessThan(256);
     expect(trained).not.toContain(END);
@@ -157,10 +157,10 @@ describe('held-out text', () => {
       documents: 'line',
       layout: 'documents',
       seqLen: 8,
-      heldOutShare: 0.4,
+      validationShare: 0.4,
     });
-    expect([dataset.size, dataset.heldOut?.size]).toEqual([3, 2]);
-    const [batch] = dataset.evaluationBatches(8);
+    expect([dataset.size, dataset.validation?.size]).toEqual([3, 2]);
+    const [batch] = dataset.validationBatches(8);
     expect(rowsOf(batch).map(({ labels }) => labels[0])).toEqual([100, 101]);
     const trained = rowsOf(dataset.batchAt(0, 3)).map(({ labels }) => labels[0]);
     expect(trained.sort()).toEqual([97, 98, 99]);
@@ -171,12 +171,12 @@ describe('held-out text', () => {
     folder.write('validation.txt', 'xyz');
     folder.write('copy.txt', ascii(100));
     const config = { files: ['train.txt'], seqLen: 8 };
-    const dataset = folder.open({ ...config, heldOutFiles: ['validation.txt'] });
-    const [batch] = dataset.evaluationBatches(4);
+    const dataset = folder.open({ ...config, validationFiles: ['validation.txt'] });
+    const [batch] = dataset.validationBatches(4);
     expect(rowsOf(batch)).toEqual([
       { tokenIds: [END, 120, 121, 122, END, END, END, END], labels: [120, 121, 122, END, -100, -100, -100, -100] },
     ]);
-    expect(() => folder.open({ ...config, heldOutFiles: ['copy.txt'] })).toThrow(
+    expect(() => folder.open({ ...config, validationFiles: ['copy.txt'] })).toThrow(
       /got copy\.txt, the same as train\.txt/,
     );
   });
@@ -184,9 +184,9 @@ describe('held-out text', () => {
   it('is asked for in vain when none is set aside, or would leave nothing', () => {
     folder.write('all.txt', 'abcdef');
     const dataset = folder.open({ files: ['all.txt'], seqLen: 2 });
-    expect(() => dataset.evaluationBatches(1)).toThrow(ConfigError);
-    const greedy = { files: ['all.txt'], layout: 'documents', seqLen: 2, heldOutShare: 0.5 };
-    expect(() => folder.open(greedy)).toThrow(/heldOutShare 0\.5: expected text left to train on, got 1 documents/);
+    expect(() => dataset.validationBatches(1)).toThrow(ConfigError);
+    const greedy = { files: ['all.txt'], layout: 'documents', seqLen: 2, validationShare: 0.5 };
+    expect(() => folder.open(greedy)).toThrow(/validationShare 0\.5: expected text left to train on, got 1 documents/);
     expect(() => folder.open(greedy)).toThrow(UserError);
   });
 });
@@ -205,8 +205,8 @@ describe('TextDataConfig', () => {
       );
     expect(problems({ field: 'body' })).toEqual(['field']);
     expect(problems({ field: 'body', files: ['a.jsonl'] })).toBeUndefined();
-    expect(problems({ heldOutShare: 0.1, heldOutFiles: ['b.txt'] })).toEqual(['heldOutShare']);
-    expect(problems({ heldOutShare: 1 })).toEqual(['heldOutShare']);
+    expect(problems({ validationShare: 0.1, validationFiles: ['b.txt'] })).toEqual(['validationShare']);
+    expect(problems({ validationShare: 1 })).toEqual(['validationShare']);
     expect(problems({ files: [] })).toEqual(['files']);
     expect(problems({ seqLength: 8 })).toEqual(['']);
   });

@@ -100,7 +100,9 @@ describe('readCocoFile', () => {
     expect(failure((json) => void Reflect.deleteProperty(json.images[0], 'id'))).toMatch(
       /^labels\.json: images\[0\]\.id: /,
     );
-    expect(failure((json) => Reflect.deleteProperty(json, 'images'), 'none')).toMatch(/^labels\.json: images: /);
+    expect(failure((json) => Reflect.deleteProperty(json, 'images'), 'none')).toMatch(
+      /^labels\.json: images: expected a list$/,
+    );
     expect(
       failure((json) => {
         json.images = [];

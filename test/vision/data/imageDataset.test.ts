@@ -72,7 +72,7 @@ describe('openImageDataset', () => {
     const dataset = await openClasses();
     expect(dataset.classNames).toEqual(['cat', 'dog', 'owl']);
     expect(dataset.size).toBe(7);
-    const [batch] = dataset.evaluationBatches(7);
+    const [batch] = dataset.validationBatches(7);
     expect([...(batch.labels ?? [])]).toEqual([0, 0, 0, 1, 1, 2, 2]);
     expect(reds(batch)).toEqual([10, 20, 30, 110, 120, 210, 220]);
     expect(dataset.paths[3]).toBe(join(root, 'animals', 'dog', '110.png'));
@@ -118,7 +118,7 @@ describe('openImageDataset', () => {
     const dataset = await open({ kind: 'classFolders', path: 'damaged', maxBrokenShare: 0.2 });
     expect(dataset.broken.map((image) => image.path)).toEqual([join(root, 'damaged', 'cat', '20.png')]);
     expect(dataset.indices).toEqual([0, 2, 3, 4, 5, 6]);
-    const [batch] = dataset.evaluationBatches(10);
+    const [batch] = dataset.validationBatches(10);
     expect(reds(batch)).toEqual([10, 30, 110, 120, 210, 220]);
     expect([...(batch.labels ?? [])]).toEqual([0, 0, 1, 1, 2, 2]);
     dataset.close();
@@ -178,10 +178,10 @@ describe('batchAt', () => {
   });
 });
 
-describe('evaluationBatches', () => {
+describe('validationBatches', () => {
   it('gives every image once, the last batch smaller', async () => {
     const dataset = await openClasses();
-    const batches = [...dataset.evaluationBatches(3)];
+    const batches = [...dataset.validationBatches(3)];
     expect(batches.map((batch) => batch.batch)).toEqual([3, 3, 1]);
     expect(batches.flatMap((batch) => [...batch.indices])).toEqual([0, 1, 2, 3, 4, 5, 6]);
     dataset.close();
@@ -189,7 +189,7 @@ describe('evaluationBatches', () => {
 
   it('limits itself to the same sample of the whole set', async () => {
     const dataset = await openClasses();
-    const sample = () => [...dataset.evaluationBatches(2, 4)].flatMap((batch) => [...batch.indices]);
+    const sample = () => [...dataset.validationBatches(2, 4)].flatMap((batch) => [...batch.indices]);
     expect(sample()).toHaveLength(4);
     expect(new Set(sample()).size).toBe(4);
     expect(sample()).toEqual(sample());

@@ -30,7 +30,7 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
   f.past = in.size("past");
   f.capacity = in.size("capacity");
   f.contextLen = in.size("contextLen");
-  f.mode = static_cast<WeightMode>(in.size("normActivation", 2));
+  f.mode = static_cast<WeightMode>(in.size("normActivation", kLastWeightMode));
   f.tanhForm = in.flag("gelu");
   f.epsilon = in.number("epsilon");
   f.layerEpsilon = in.number("layerNormEpsilon");

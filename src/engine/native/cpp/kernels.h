@@ -15,6 +15,7 @@ struct Product {
 };
 
 enum class WeightMode : int { l2NormGelu = 0, geluL2Norm = 1, softmax = 2 };
+constexpr long kLastWeightMode = static_cast<long>(WeightMode::softmax);
 
 struct Pattention {
   long tokens, dIn, n, dOut;

@@ -30,7 +30,7 @@ Pattention pattentionSettings(Arguments& in) {
   f.dIn = in.size("dIn");
   f.n = in.size("numParamTokens");
   f.dOut = in.size("dOut");
-  f.mode = static_cast<WeightMode>(in.size("normActivation", 2));
+  f.mode = static_cast<WeightMode>(in.size("normActivation", kLastWeightMode));
   f.tanhForm = in.flag("gelu");
   f.epsilon = in.number("epsilon");
   f.tau = in.number("tau");

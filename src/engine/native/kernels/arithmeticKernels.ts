@@ -1,7 +1,8 @@
-import type { TensorInfo } from '../tensorFlow.js';
-import { allFloat, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import type { PlainKernel, StockKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import { allFloat, type KernelContext, sizeOf } from './kernelContext.js';
 
-/** As src/kernels.h numbers them. */
+/** As cpp/kernels.h numbers them. */
 const UNARY = 'Square Sqrt Rsqrt Exp Erf Tanh Neg Abs Relu Sigmoid Reciprocal Log Log1p'.split(' ');
 /** With 0 up to 0; the next is with −1. */
 const STEP = UNARY.length;
@@ -13,25 +14,23 @@ const WHOLE_BINARY = ['Add', 'Sub', 'Maximum', 'Minimum'];
 /** Axes that the compiled kernel goes through, at most. */
 const MAX_RANK = 6;
 
-/** Element-wise arithmetic of float32 and some of int32; other dtypes go to the cpu kernels. */
-export function arithmeticKernels(context: KernelContext): Record<string, NativeKernel> {
-  const { tf, addon, backend, numbers, output, stock } = context;
-
-  function unary(operation: number, x: TensorInfo): TensorInfo {
-    const result = output(x.shape);
-    addon.unary(operation, sizeOf(x.shape), numbers(x), numbers(result));
-    return result;
-  }
-
-  const kernels: Record<string, NativeKernel> = {
-    Step: ({ x }, attributes) => {
-      const { alpha } = attributes;
+/** `Step`, the derivative of `Relu` and `Relu6`. */
+export function stepKernel(context: KernelContext): StockKernels<'Step'> {
+  return {
+    Step: ({ x }, { alpha }) => {
       const compiled = allFloat(x) && (alpha === 0 || alpha === -1);
-      return compiled ? unary(STEP - (alpha as number), x) : stock('Step', { x }, attributes);
+      return compiled ? unary(context, STEP - alpha, x) : context.stock('Step', { x }, { alpha });
     },
-    AddN: (inputs, attributes) => {
+  };
+}
+
+/** Element-wise arithmetic of float32 and some of int32; other dtypes go to the cpu kernels. */
+export function arithmeticKernels(context: KernelContext): Readonly<Record<string, PlainKernel>> {
+  const { addon, backend, numbers, output, stockPlain } = context;
+  const kernels: Record<string, PlainKernel> = {
+    AddN: (inputs) => {
       const [first, ...others] = Object.values(inputs);
-      if (!allFloat(first, ...others)) return stock('AddN', inputs, attributes);
+      if (!allFloat(first, ...others)) return stockPlain('AddN', inputs);
       if (others.length === 0) return backend.sameNumbers(first, first.shape);
       const sum = output(first.shape);
       const count = sizeOf(first.shape);
@@ -42,18 +41,16 @@ export function arithmeticKernels(context: KernelContext): Record<string, Native
     },
   };
   for (const [operation, name] of UNARY.entries()) {
-    kernels[name] = ({ x }, attributes) => {
-      return allFloat(x) ? unary(operation, x) : stock(name, { x }, attributes);
-    };
+    kernels[name] = ({ x }) => (allFloat(x) ? unary(context, operation, x) : stockPlain(name, { x }));
   }
   for (const [operation, name] of BINARY.entries()) {
     const whole = WHOLE_BINARY.indexOf(name);
-    kernels[name] = ({ a, b }, attributes) => {
+    kernels[name] = ({ a, b }) => {
       const ints = whole >= 0 && a.dtype === 'int32' && b.dtype === 'int32';
-      if (!ints && !allFloat(a, b)) return stock(name, { a, b }, attributes);
+      if (!ints && !allFloat(a, b)) return stockPlain(name, { a, b });
       const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
       const axes = broadcastAxes(shape, a.shape, b.shape);
-      if (axes.length > MAX_RANK) return stock(name, { a, b }, attributes);
+      if (axes.length > MAX_RANK) return stockPlain(name, { a, b });
       const result = output(shape, ints ? 'int32' : 'float32');
       const code = ints ? BINARY.length + whole : operation;
       addon.binary(code, axes.length, ...axes.flat(), numbers(a), numbers(b), numbers(result));
@@ -61,6 +58,12 @@ export function arithmeticKernels(context: KernelContext): Record<string, Native
     };
   }
   return kernels;
+}
+
+function unary({ addon, numbers, output }: KernelContext, operation: number, x: tf.TensorInfo): tf.TensorInfo {
+  const result = output(x.shape);
+  addon.unary(operation, sizeOf(x.shape), numbers(x), numbers(result));
+  return result;
 }
 
 /** A size and how far the two operands move along it. */

@@ -1,8 +1,9 @@
+import type { FusedBlockAttributes, FusedKernelFunctions } from '../../kernelContract.js';
+import { rotaryTables } from '../../shared/index.js';
+import type { tf } from '../../tf.js';
 import type { NumberArray } from '../addon.js';
-import type { Attributes, TensorInfo } from '../tensorFlow.js';
-import type { KernelContext, NativeKernel } from './kernelContext.js';
+import type { KernelContext } from './kernelContext.js';
 import { type ParamTokens, pattentionCalls } from './pattentionKernels.js';
-import { rotaryTables } from './rotaryKernel.js';
 
 /** A group and its place among all groups of the block. */
 interface Group extends ParamTokens {
@@ -22,28 +23,26 @@ const WORTH_MOVING = 1 / 8;
  * its inverse deviation, and the scores of every group. Where enough of the tokens are padding, all but attention works on the
  * others alone, moved together.
  */
-export function blockKernels(context: KernelContext): Record<string, NativeKernel> {
+export function blockKernels(
+  context: KernelContext,
+): FusedKernelFunctions<'TokenFormerBlock' | 'TokenFormerBlockGrad'> {
   const { addon, backend, numbers, output } = context;
   const tables = rotaryTables();
 
-  /** The sizes of a pass, the groups of each layer, and the tensors after those of the groups. */
-  function read(tensors: readonly TensorInfo[], [batch, seqLen, width]: readonly number[], attributes: Attributes) {
-    const { taus, groupsOfLayers } = attributes as Record<string, readonly number[]>;
-    const { numHeads, prefixLen, contextLen, rotaryDims, rotaryBase } = attributes as Record<string, number>;
-    const groups = taus.map(
-      (tau, place): Group => ({
-        place,
-        tau,
-        keys: tensors[place],
-        values: tensors[taus.length + place],
-      }),
-    );
+  /** The sizes of a pass, and the groups of each layer. */
+  function read(
+    keys: readonly tf.TensorInfo[],
+    values: readonly tf.TensorInfo[],
+    [batch, seqLen, width]: readonly number[],
+    attributes: FusedBlockAttributes,
+  ) {
+    const { taus, groupsOfLayers, numHeads, prefixLen, contextLen, rotaryDims, rotaryBase, lengths } = attributes;
+    const groups = taus.map((tau, place): Group => ({ place, tau, keys: keys[place], values: values[place] }));
     let first = 0;
     const layers = groupsOfLayers.map((count) => {
       first += count;
       return groups.slice(first - count, first);
     });
-    const lengths = attributes.lengths as Int32Array | undefined;
     const counted = lengths?.reduce((sum, length) => sum + length, 0) ?? batch * seqLen;
     const isRagged = counted <= batch * seqLen * (1 - WORTH_MOVING);
     /** Rows of all but attention. */
@@ -51,7 +50,7 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
     const places = batch * seqLen;
     const keyLen = contextLen + seqLen;
     const half = rotaryDims / 2;
-    const turn = (rows: NumberArray, direction: 1 | -1): void => {
+    const rotate = (rows: NumberArray, direction: 1 | -1): void => {
       if (half === 0) return;
       const table = tables(seqLen, half, 0, rotaryBase, direction);
       addon.rotary(batch, seqLen, numHeads, width / numHeads, half, rows, rows, table);
@@ -67,17 +66,17 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       ...groups.map(({ keys }) => tokens * keys.shape[0]),
     ];
     return {
-      ...{ groups, layers, others: tensors.slice(2 * taus.length), turn, savedSizes },
+      ...{ groups, layers, rotate, savedSizes },
       ...{ batch, seqLen, width, tokens, places, keyLen, contextLen, isRagged, move },
       attention: [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, contextLen, false],
     };
   }
 
   const roundUp = (size: number): number => Math.ceil(size / LINE) * LINE;
-  const memoryFor = (sizes: readonly number[]): TensorInfo =>
+  const memoryFor = (sizes: readonly number[]): tf.TensorInfo =>
     output([sizes.reduce((sum, size) => sum + roundUp(size), 0)]);
   /** Arrays of those sizes that share the memory of one tensor. */
-  const arraysIn = (memory: TensorInfo, sizes: readonly number[]): NumberArray[] => {
+  const arraysIn = (memory: tf.TensorInfo, sizes: readonly number[]): NumberArray[] => {
     const all = numbers(memory);
     let place = 0;
     return sizes.map((size) => {
@@ -86,7 +85,7 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       return all.subarray(start, start + size);
     });
   };
-  const release = (memory: TensorInfo): void => void backend.disposeData(memory.dataId);
+  const release = (memory: tf.TensorInfo): void => void backend.disposeData(memory.dataId);
 
   /** Copies `rows` runs of `width` numbers; `[place, stride]` of the runs in each array. */
   const copyRuns = (
@@ -101,10 +100,9 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
   };
 
   return {
-    TokenFormerBlock: (inputs, attributes) => {
-      const [x, ...tensors] = Object.values(inputs);
-      const sizes = read(tensors, x.shape, attributes);
-      const { batch, seqLen, width, tokens, places, keyLen, contextLen, others, turn, isRagged, move } = sizes;
+    TokenFormerBlock: ({ x, keys: groupKeys, values: groupValues, contextKeys, contextValues }, attributes) => {
+      const sizes = read(groupKeys, groupValues, x.shape, attributes);
+      const { batch, seqLen, width, tokens, places, keyLen, contextLen, rotate, isRagged, move } = sizes;
       const [query, key, value, out, contextOut, ffn] = sizes.layers;
       const hidden = output(x.shape);
       const saved = memoryFor(sizes.savedSizes);
@@ -123,17 +121,22 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
           calls.forward(group, { tokens, dIn: width, x: from, scores: scores[group.place] }, to, add || i > 0);
       };
       const normalize = (from: NumberArray, to: NumberArray, inverse: NumberArray): void =>
-        addon.layerNormalize(tokens, width, attributes.layerNormEpsilon as number, from, to, inverse);
+        addon.layerNormalize(tokens, width, attributes.layerNormEpsilon, from, to, inverse);
       /** A layer of h, at all places. */
       const project = (groups: readonly Group[], to: NumberArray): void => {
         layer(groups, h, isRagged ? moved : to, false);
         if (isRagged) move('unpackRows', to, moved);
       };
       /** The same, behind the context's rows in every batch. */
-      const projectOwn = (groups: readonly Group[], turned: boolean, all: NumberArray, before?: TensorInfo): void => {
+      const projectOwn = (
+        groups: readonly Group[],
+        rotated: boolean,
+        all: NumberArray,
+        before?: tf.TensorInfo,
+      ): void => {
         const to = before ? own : all;
         project(groups, to);
-        if (turned) turn(to, 1);
+        if (rotated) rotate(to, 1);
         if (before === undefined) return;
         const [contextRun, ownRun, stride] = [contextLen * width, seqLen * width, keyLen * width];
         copyRuns([batch, contextRun], numbers(before), [0, contextRun], all, [0, stride]);
@@ -150,9 +153,9 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       else stream.set(numbers(x));
       normalize(stream, h, deviation);
       project(query, q);
-      turn(q, 1);
-      projectOwn(key, true, keys, others[0]);
-      projectOwn(value, false, values, others[1]);
+      rotate(q, 1);
+      projectOwn(key, true, keys, contextKeys);
+      projectOwn(value, false, values, contextValues);
       addon.attention(...sizes.attention, q, keys, values, undefined, attended, logSumExp);
       addAttended(out, attended.subarray(0, placeSize));
       addAttended(contextOut, attended.subarray(placeSize));
@@ -165,16 +168,15 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       return [hidden];
     },
 
-    TokenFormerBlockGrad: (inputs, attributes) => {
-      const [dHidden, ...tensors] = Object.values(inputs);
-      const sizes = read(tensors, dHidden.shape, attributes);
-      const { batch, seqLen, width, tokens, places, keyLen, contextLen, turn, groups, isRagged, move } = sizes;
+    TokenFormerBlockGrad: ({ dHidden, keys: groupKeys, values: groupValues, saved }, attributes) => {
+      const sizes = read(groupKeys, groupValues, dHidden.shape, attributes);
+      const { batch, seqLen, width, tokens, places, keyLen, contextLen, rotate, groups, isRagged, move } = sizes;
       const [query, key, value, out, contextOut, ffn] = sizes.layers;
       const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...scores] = arraysIn(
-        sizes.others[0],
+        saved,
         sizes.savedSizes,
       );
-      const trainable = attributes.trainable as readonly boolean[];
+      const { trainable } = attributes;
       const dX = output(dHidden.shape);
       const dKeyParams = groups.map((group, i) => (trainable[i] ? output(group.keys.shape) : undefined));
       const dValueParams = groups.map((group, i) => (trainable[i] ? output(group.values.shape) : undefined));
@@ -197,7 +199,7 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       const addNormGradient = (y: NumberArray, inverse: NumberArray): void =>
         addon.layerNormalizeGradient(tokens, width, true, dH, y, inverse, stream);
       /** The own rows of a gradient of all keys or values, and a tensor of the context's. */
-      const part = (all: NumberArray): [own: NumberArray, ofContext: TensorInfo | undefined] => {
+      const part = (all: NumberArray): [own: NumberArray, ofContext: tf.TensorInfo | undefined] => {
         if (contextLen === 0) return [all, undefined];
         const ofContext = output([batch, contextLen, width]);
         const [context, ownRun, stride] = [contextLen * width, seqLen * width, keyLen * width];
@@ -228,10 +230,10 @@ export function blockKernels(context: KernelContext): Record<string, NativeKerne
       if (contextLen > 0) attendedGradient(contextOut, attended.subarray(placeSize), dAttended.subarray(placeSize));
       const results = [attended, logSumExp, dAttended, dQ, dKeys, dValues];
       addon.attentionGradient(...sizes.attention, q, keys, values, undefined, ...results);
-      turn(dQ, -1);
+      rotate(dQ, -1);
       layer(query, rowsOf(dQ), h, dH, false);
       const [dOwnKeys, dContextKeys] = part(dKeys);
-      turn(dOwnKeys, -1);
+      rotate(dOwnKeys, -1);
       layer(key, rowsOf(dOwnKeys), h, dH, true);
       const [dOwnValues, dContextValues] = part(dValues);
       layer(value, rowsOf(dOwnValues), h, dH, true);

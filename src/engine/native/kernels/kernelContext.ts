@@ -1,31 +1,36 @@
+import { callKernel, type KernelResult, type StockAttributes, type Tensors } from '../../shared/index.js';
+import { tf } from '../../tf.js';
 import type { Addon, NumberArray } from '../addon.js';
 import type { NativeBackend } from '../backend.js';
-import type { Attributes, TensorInfo, Tensors, Tf } from '../tensorFlow.js';
-
-export type { Attributes, TensorInfo, Tensors } from '../tensorFlow.js';
-
-/** A kernel as it is written here; `inputs` and `attributes` as TensorFlow.js names them. */
-export type NativeKernel = (inputs: Tensors, attributes: Attributes) => TensorInfo | TensorInfo[];
 
 /** What a kernel works with: the compiled functions and the backend in whose memory they run. */
 export interface KernelContext {
-  readonly tf: Tf;
   readonly addon: Addon;
   readonly backend: NativeBackend;
   /** The numbers of a tensor where they lie; the compiled functions check their kind and length. */
-  numbers(tensor: TensorInfo): NumberArray;
+  numbers(tensor: tf.TensorInfo): NumberArray;
   /** A new tensor with undefined contents, float32 unless said otherwise. */
-  output(shape: number[], dtype?: 'float32' | 'int32' | 'bool'): TensorInfo;
+  output(shape: number[], dtype?: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
   /** Runs a kernel; when it throws, what it had made by then is disposed. */
-  run(kernel: NativeKernel, inputs: Tensors, attributes: Attributes): TensorInfo | TensorInfo[];
+  run(kernel: () => KernelResult): KernelResult;
   /** Runs the cpu backend's kernel. */
-  stock(kernelName: string, inputs: Tensors, attributes: Attributes): TensorInfo | TensorInfo[];
+  stock<Name extends keyof StockAttributes>(
+    kernelName: Name,
+    inputs: Tensors,
+    attributes: StockAttributes[Name],
+  ): KernelResult;
+  /** Runs the cpu backend's kernel of an operation without attributes. */
+  stockPlain(kernelName: string, inputs: Tensors): KernelResult;
 }
 
-export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend): KernelContext {
-  const made: TensorInfo[] = [];
+export function createKernelContext(addon: Addon, backend: NativeBackend): KernelContext {
+  const made: tf.TensorInfo[] = [];
+  const stock = (kernelName: string, inputs: Tensors, attributes: object): KernelResult => {
+    const kernel = tf.getKernel(kernelName, 'cpu');
+    if (kernel == null) throw new Error(`native kernels: expected a cpu kernel ${kernelName}, got none`);
+    return callKernel(kernel, inputs, attributes, backend);
+  };
   return {
-    tf,
     addon,
     backend,
     numbers: (tensor) => backend.numbers(tensor),
@@ -34,9 +39,9 @@ export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend
       made.push(tensor);
       return tensor;
     },
-    run: (kernel, inputs, attributes) => {
+    run: (kernel) => {
       try {
-        return kernel(inputs, attributes);
+        return kernel();
       } catch (error) {
         for (const { dataId } of made) backend.disposeData(dataId, true);
         throw error;
@@ -44,11 +49,8 @@ export function createKernelContext(tf: Tf, addon: Addon, backend: NativeBackend
         made.length = 0;
       }
     },
-    stock: (kernelName, inputs, attributes) => {
-      const kernel = tf.getKernel(kernelName, 'cpu');
-      if (kernel == null) throw new Error(`native kernels: expected a cpu kernel ${kernelName}, got none`);
-      return kernel.kernelFunc({ inputs, backend, attrs: attributes });
-    },
+    stock,
+    stockPlain: (kernelName, inputs) => stock(kernelName, inputs, {}),
   };
 }
 
@@ -58,12 +60,12 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /** Whether every tensor is float32, which is what the compiled arithmetic is for. */
-export function allFloat(...tensors: TensorInfo[]): boolean {
+export function allFloat(...tensors: tf.TensorInfo[]): boolean {
   return tensors.every(({ dtype }) => dtype === 'float32');
 }
 
 /** Throws unless a tensor has that many axes. */
-export function expectRank(kernelName: string, name: string, tensor: TensorInfo, rank: number): void {
+export function expectRank(kernelName: string, name: string, tensor: tf.TensorInfo, rank: number): void {
   if (tensor.shape.length !== rank) {
     throw new Error(`${kernelName}: expected ${name} with ${rank} axes, got [${tensor.shape}]`);
   }

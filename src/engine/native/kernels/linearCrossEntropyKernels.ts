@@ -1,17 +1,27 @@
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { tf } from '../../tf.js';
 import type { NumberArray } from '../addon.js';
-import type { TensorInfo, Tensors } from '../tensorFlow.js';
-import { expectRank, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import { expectRank, type KernelContext, sizeOf } from './kernelContext.js';
+
+/** What both kernels read, beside the weights. */
+interface Operands {
+  readonly states: tf.TensorInfo;
+  readonly embedding: tf.TensorInfo;
+  readonly labels: tf.TensorInfo;
+}
 
 /**
  * `LinearCrossEntropy` and `LinearCrossEntropyGrad`, as src/kernels/linearCrossEntropy defines them. The gradients that
  * come with the losses are those of their sum; the second kernel scales them where all losses have one factor, as in a
  * sum or a mean, and computes everything again where they have not.
  */
-export function linearCrossEntropyKernels(context: KernelContext): Record<string, NativeKernel> {
-  const { addon, backend, numbers, output, stock } = context;
+export function linearCrossEntropyKernels(
+  context: KernelContext,
+): FusedKernelFunctions<'LinearCrossEntropy' | 'LinearCrossEntropyGrad'> {
+  const { addon, backend, numbers, output } = context;
 
   /** Losses and the wanted gradients of their sum. */
-  function compute({ states, embedding, labels }: Tensors, weights: NumberArray, wanted: [boolean, boolean]) {
+  function compute({ states, embedding, labels }: Operands, weights: NumberArray, wanted: [boolean, boolean]) {
     const [rows, dModel] = states.shape;
     const losses = output([rows]);
     const gradients = [states, embedding].map(({ shape }, i) => (wanted[i] ? output(shape) : undefined));
@@ -21,8 +31,8 @@ export function linearCrossEntropyKernels(context: KernelContext): Record<string
     return { losses, gradients: gradients.filter((tensor) => tensor !== undefined) };
   }
 
-  function scaled(x: TensorInfo, factor: number): TensorInfo {
-    if (factor === 1) return stock('Identity', { x }, {}) as TensorInfo;
+  function scaled(x: tf.TensorInfo, factor: number): tf.TensorInfo {
+    if (factor === 1) return backend.sameNumbers(x, x.shape);
     const result = output(x.shape);
     // The sum of one row, times the factor.
     addon.sumColumns(1, 1, sizeOf(x.shape), factor, numbers(x), numbers(result));
@@ -33,8 +43,7 @@ export function linearCrossEntropyKernels(context: KernelContext): Record<string
     LinearCrossEntropy: (inputs, { wantStates, wantEmbedding }) => {
       expectRank('LinearCrossEntropy', 'states', inputs.states, 2);
       expectRank('LinearCrossEntropy', 'embedding', inputs.embedding, 2);
-      const wanted: [boolean, boolean] = [wantStates === true, wantEmbedding === true];
-      const { losses, gradients } = compute(inputs, numbers(inputs.weights), wanted);
+      const { losses, gradients } = compute(inputs, numbers(inputs.weights), [wantStates, wantEmbedding]);
       return [losses, ...gradients];
     },
     LinearCrossEntropyGrad: (inputs) => {

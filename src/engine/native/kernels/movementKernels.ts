@@ -1,6 +1,6 @@
-import type { TensorInfo } from '../tensorFlow.js';
-import { axisSwap } from './axisSwap.js';
-import { type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import { axisSwap, type PlainKernel, type StockKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import { type KernelContext, sizeOf } from './kernelContext.js';
 
 type NumberType = 'float32' | 'int32' | 'bool';
 
@@ -11,14 +11,19 @@ function isNumbers(dtype: string): dtype is NumberType {
 }
 
 /** TensorFlow.js's own kernels that only move numbers; strings go to the cpu kernels. */
-export function movementKernels(context: KernelContext): Record<string, NativeKernel> {
-  const { tf, addon, backend, numbers, output, stock } = context;
+export function movementKernels(
+  context: KernelContext,
+): StockKernels<
+  'Slice' | 'PadV2' | 'SplitV' | 'Unpack' | 'Concat' | 'Pack' | 'GatherV2' | 'Transpose' | 'Cast' | 'Fill'
+> &
+  Record<'ZerosLike' | 'OnesLike', PlainKernel> {
+  const { addon, backend, numbers, output, stock, stockPlain } = context;
 
   /** Copies a box of `size` from `fromBegin` in one tensor to `toBegin` in another of the same dtype and rank. */
   function copyBox(
-    from: TensorInfo,
+    from: tf.TensorInfo,
     fromBegin: readonly number[],
-    to: TensorInfo,
+    to: tf.TensorInfo,
     toBegin: readonly number[],
     size: readonly number[],
   ): void {
@@ -48,14 +53,14 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
     }
   }
 
-  function slice(x: TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): TensorInfo {
+  function slice(x: tf.TensorInfo, begin: readonly number[], size: number[], dtype: NumberType): tf.TensorInfo {
     const result = output(size, dtype);
     copyBox(x, begin, result, Array(size.length).fill(0), size);
     return result;
   }
 
   /** Consecutive parts of x along an axis. */
-  function split(x: TensorInfo, sizes: readonly number[], axis: number, dtype: NumberType): TensorInfo[] {
+  function split(x: tf.TensorInfo, sizes: readonly number[], axis: number, dtype: NumberType): tf.TensorInfo[] {
     let place = 0;
     return sizes.map((part) => {
       const begin = x.shape.map((_, i) => (i === axis ? place : 0));
@@ -65,7 +70,7 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
   }
 
   /** Puts parts with those shapes one after the other along an axis. */
-  function join(parts: readonly TensorInfo[], shapes: number[][], axis: number, dtype: NumberType): TensorInfo {
+  function join(parts: readonly tf.TensorInfo[], shapes: number[][], axis: number, dtype: NumberType): tf.TensorInfo {
     const result = output(tf.backend_util.computeOutShape(shapes, axis), dtype);
     const rows = sizeOf(result.shape.slice(0, axis));
     const stride = sizeOf(result.shape.slice(axis)) * BYTES[dtype];
@@ -78,7 +83,7 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
     return result;
   }
 
-  const sameNumbers = (tensors: readonly TensorInfo[]): NumberType | undefined => {
+  const sameNumbers = (tensors: readonly tf.TensorInfo[]): NumberType | undefined => {
     const { dtype } = tensors[0];
     return isNumbers(dtype) && tensors.every((tensor) => tensor.dtype === dtype) ? dtype : undefined;
   };
@@ -86,31 +91,30 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
   return {
     Slice: ({ x }, { begin, size }) => {
       if (!isNumbers(x.dtype)) return stock('Slice', { x }, { begin, size });
-      const [from, extent] = tf.slice_util.parseSliceParams(x, begin as number[], size as number[]);
+      const [from, extent] = tf.slice_util.parseSliceParams(x, begin, size);
       tf.slice_util.assertParamsValid(x, from, extent);
       return slice(x, from, extent, x.dtype);
     },
     PadV2: ({ x }, { paddings, constantValue }) => {
       if (!isNumbers(x.dtype)) return stock('PadV2', { x }, { paddings, constantValue });
-      const sides = paddings as [before: number, after: number][];
       const result = output(
-        x.shape.map((size, axis) => sides[axis][0] + size + sides[axis][1]),
+        x.shape.map((size, axis) => paddings[axis][0] + size + paddings[axis][1]),
         x.dtype,
       );
-      numbers(result).fill(constantValue as number);
-      const begin = sides.map(([before]) => before);
+      numbers(result).fill(constantValue);
+      const begin = paddings.map(([before]) => before);
       copyBox(x, Array(begin.length).fill(0), result, begin, x.shape);
       return result;
     },
     SplitV: ({ x }, { numOrSizeSplits, axis }) => {
       if (!isNumbers(x.dtype)) return stock('SplitV', { x }, { numOrSizeSplits, axis });
-      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
-      const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits as number[] | number, along);
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
+      const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
       return split(x, sizes, along, x.dtype);
     },
     Unpack: ({ value }, { axis }) => {
       if (!isNumbers(value.dtype)) return stock('Unpack', { value }, { axis });
-      const [along] = tf.util.parseAxisParam(axis as number, value.shape);
+      const [along] = tf.util.parseAxisParam(axis, value.shape);
       const shape = value.shape.filter((_, i) => i !== along);
       const parts = split(value, Array(value.shape[along]).fill(1), along, value.dtype);
       return parts.map((part) => ({ ...part, shape }));
@@ -120,7 +124,7 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
       const dtype = sameNumbers(parts);
       if (dtype === undefined) return stock('Concat', inputs, { axis });
       const shapes = parts.map(({ shape }) => shape);
-      const [along] = tf.util.parseAxisParam(axis as number, shapes[0]);
+      const [along] = tf.util.parseAxisParam(axis, shapes[0]);
       tf.backend_util.assertParamsConsistent(shapes, along);
       return join(parts, shapes, along, dtype);
     },
@@ -128,7 +132,7 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
       const parts = Object.values(inputs);
       const dtype = sameNumbers(parts);
       const { shape } = parts[0];
-      const along = (axis as number) < 0 ? (axis as number) + shape.length + 1 : (axis as number);
+      const along = axis < 0 ? axis + shape.length + 1 : axis;
       const alike = parts.every((part) => part.shape.join() === shape.join());
       if (dtype === undefined || !alike) return stock('Pack', inputs, { axis });
       const widened = [...shape.slice(0, along), 1, ...shape.slice(along)];
@@ -138,9 +142,9 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
       if (!isNumbers(x.dtype) || indices.dtype !== 'int32') {
         return stock('GatherV2', { x, indices }, { axis, batchDims });
       }
-      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
       const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
-        tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, (batchDims ?? 0) as number);
+        tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, batchDims ?? 0);
       const result = output(outputShape, x.dtype);
       const count = sizeOf(indices.shape) / Math.max(1, batchSize);
       const sizes = [batchSize * outerSize, Math.max(1, outerSize), count, dimSize, sliceSize * BYTES[x.dtype]];
@@ -148,42 +152,40 @@ export function movementKernels(context: KernelContext): Record<string, NativeKe
       return result;
     },
     Transpose: ({ x }, { perm }) => {
-      const axes = perm as number[];
       // The gradient of a gather asks for the order that is there.
-      if (axes.every((axis, i) => axis === i)) return backend.sameNumbers(x, x.shape);
-      const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
-      if (swap === undefined) return stock('Transpose', { x }, { perm });
-      const shape = axes.map((axis) => x.shape[axis]);
-      const result = output(shape, x.dtype as NumberType);
+      if (perm.every((axis, i) => axis === i)) return backend.sameNumbers(x, x.shape);
+      const { dtype } = x;
+      const swap = dtype === 'float32' || dtype === 'int32' ? axisSwap(x.shape, perm) : undefined;
+      if (swap === undefined || !isNumbers(dtype)) return stock('Transpose', { x }, { perm });
+      const shape = perm.map((axis) => x.shape[axis]);
+      const result = output(shape, dtype);
       addon.swapAxes(...swap, numbers(x), numbers(result));
       return result;
     },
     Cast: ({ x }, { dtype }) => {
       const widens = (x.dtype === 'int32' && dtype === 'float32') || (x.dtype === 'bool' && dtype !== 'complex64');
       // The cpu kernel only renames what a wider dtype holds as well; here the numbers are of the dtype's kind.
-      if (!widens || !isNumbers(dtype as string) || dtype === x.dtype) return stock('Cast', { x }, { dtype });
-      const result = output(x.shape, dtype as NumberType);
+      if (!widens || !isNumbers(dtype) || dtype === x.dtype) return stock('Cast', { x }, { dtype });
+      const result = output(x.shape, dtype);
       numbers(result).set(numbers(x));
       return result;
     },
     ZerosLike: ({ x }) => {
-      if (!isNumbers(x.dtype)) return stock('ZerosLike', { x }, {});
+      if (!isNumbers(x.dtype)) return stockPlain('ZerosLike', { x });
       const result = output(x.shape, x.dtype);
       numbers(result).fill(0);
       return result;
     },
     OnesLike: ({ x }) => {
-      if (!isNumbers(x.dtype)) return stock('OnesLike', { x }, {});
+      if (!isNumbers(x.dtype)) return stockPlain('OnesLike', { x });
       const result = output(x.shape, x.dtype);
       numbers(result).fill(1);
       return result;
     },
     Fill: (inputs, attributes) => {
-      const { shape, value, dtype } = attributes;
-      if (typeof value !== 'number' || !isNumbers((dtype ?? 'float32') as string)) {
-        return stock('Fill', inputs, attributes);
-      }
-      const result = output(shape as number[], (dtype ?? 'float32') as NumberType);
+      const { shape, value, dtype = 'float32' } = attributes;
+      if (typeof value !== 'number' || !isNumbers(dtype)) return stock('Fill', inputs, attributes);
+      const result = output(shape, dtype);
       numbers(result).fill(value);
       return result;
     },

@@ -1,14 +1,16 @@
-import type { KernelContext, NativeKernel } from './kernelContext.js';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { KernelContext } from './kernelContext.js';
 
 /** `AdamWUpdate` and `SquaredNorm`, as src/kernels defines them: all tensors of a model in one pass. */
-export function optimizerKernels({ addon, backend, numbers, output }: KernelContext): Record<string, NativeKernel> {
+export function optimizerKernels({
+  addon,
+  backend,
+  numbers,
+  output,
+}: KernelContext): FusedKernelFunctions<'AdamWUpdate' | 'SquaredNorm'> {
   return {
-    AdamWUpdate: (inputs, attributes) => {
-      const { learningRate, beta1, beta2, epsilon, step, gradientScale } = attributes as Record<string, number>;
-      const weightDecays = attributes.weightDecays as readonly number[];
-      const count = weightDecays.length;
-      const tensors = Object.values(inputs);
-      const [params, gradients, ms, vs] = [0, 1, 2, 3].map((part) => tensors.slice(part * count, (part + 1) * count));
+    AdamWUpdate: ({ params, gradients, m, v }, attributes) => {
+      const { learningRate, beta1, beta2, epsilon, step, gradientScale, weightDecays } = attributes;
       addon.adamW(
         gradientScale,
         beta1,
@@ -20,16 +22,16 @@ export function optimizerKernels({ addon, backend, numbers, output }: KernelCont
         epsilon,
         params.map(backend.ownNumbers),
         gradients.map(numbers),
-        ms.map(backend.ownNumbers),
-        vs.map(backend.ownNumbers),
+        m.map(backend.ownNumbers),
+        v.map(backend.ownNumbers),
         Float32Array.from(weightDecays, (weightDecay) => 1 - learningRate * weightDecay),
       );
       return [];
     },
-    SquaredNorm: (tensors) => {
+    SquaredNorm: ({ tensors }) => {
       const sum = output([]);
-      addon.squaredNorm(Object.values(tensors).map(numbers), numbers(sum));
-      return sum;
+      addon.squaredNorm(tensors.map(numbers), numbers(sum));
+      return [sum];
     },
   };
 }

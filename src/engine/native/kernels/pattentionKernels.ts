@@ -1,14 +1,13 @@
+import type { FusedKernelFunctions, NormActivationAttributes } from '../../kernelContract.js';
+import type { tf } from '../../tf.js';
 import type { NumberArray } from '../addon.js';
-import type { Attributes, TensorInfo } from '../tensorFlow.js';
-import { expectRank, type KernelContext, type NativeKernel } from './kernelContext.js';
-
-/** As src/kernels.h numbers them. */
-export const WEIGHT_MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+import { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import { expectRank, type KernelContext } from './kernelContext.js';
 
 /** A group of parameter tokens: keys [n, dIn], values [n, dOut]. */
 export interface ParamTokens {
-  readonly keys: TensorInfo;
-  readonly values: TensorInfo;
+  readonly keys: tf.TensorInfo;
+  readonly values: tf.TensorInfo;
   readonly tau: number;
 }
 
@@ -23,8 +22,8 @@ interface Read {
 /** The gradients that are wanted. */
 interface Wanted {
   readonly dX: NumberArray | undefined;
-  readonly dKeys: TensorInfo | undefined;
-  readonly dValues: TensorInfo | undefined;
+  readonly dKeys: tf.TensorInfo | undefined;
+  readonly dValues: tf.TensorInfo | undefined;
 }
 
 /** The compiled functions for one group, under one setting; with `add` they add to Y, and to dX. */
@@ -35,12 +34,9 @@ export interface PattentionCalls {
 
 export function pattentionCalls(
   { addon, numbers }: Pick<KernelContext, 'addon' | 'numbers'>,
-  { normActivation, gelu, epsilon }: Attributes,
+  { normActivation, gelu, epsilon }: NormActivationAttributes,
 ): PattentionCalls {
-  const mode = WEIGHT_MODES.indexOf(normActivation as string);
-  if (mode < 0)
-    throw new Error(`Pattention: expected normActivation ${WEIGHT_MODES.join(', ')}; got ${normActivation}`);
-  const math = [mode, gelu === 'tanh', epsilon as number];
+  const math = [NORM_ACTIVATIONS.indexOf(normActivation), gelu === 'tanh', epsilon];
   const settings = ({ keys, values, tau }: ParamTokens, { tokens, dIn }: Read, add: boolean) =>
     [tokens, dIn, keys.shape[0], values.shape[1], ...math, tau, add] as const;
   return {
@@ -64,16 +60,18 @@ export function pattentionCalls(
 
 /** A group with its scores, [tokens, n]. */
 interface Group extends ParamTokens {
-  readonly scores: TensorInfo;
+  readonly scores: tf.TensorInfo;
 }
 
 /**
  * `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, and the same of several groups, as
  * src/kernels/pattentionGroups does: every group after the first adds to what the ones before it made.
  */
-export function pattentionKernels(context: KernelContext): Record<string, NativeKernel> {
+export function pattentionKernels(
+  context: KernelContext,
+): FusedKernelFunctions<'Pattention' | 'PattentionGrad' | 'PattentionGroups' | 'PattentionGroupsGrad'> {
   const { numbers, output } = context;
-  const readOf = (x: TensorInfo, { scores }: Group): Read => ({
+  const readOf = (x: tf.TensorInfo, { scores }: Group): Read => ({
     tokens: x.shape[0],
     dIn: x.shape[1],
     x: numbers(x),
@@ -81,7 +79,7 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
   });
 
   /** The output, [tokens, dOut]; writes the scores. */
-  function forward(x: TensorInfo, groups: readonly Group[], attributes: Attributes): TensorInfo {
+  function forward(x: tf.TensorInfo, groups: readonly Group[], attributes: NormActivationAttributes): tf.TensorInfo {
     const [tokens] = x.shape;
     const result = output([tokens, groups[0].values.shape[1]]);
     const calls = pattentionCalls(context, attributes);
@@ -91,11 +89,11 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
 
   /** dX if wanted, then dKeys, then dValues of the trainable groups. */
   function backward(
-    dOutput: TensorInfo,
-    x: TensorInfo,
+    dOutput: tf.TensorInfo,
+    x: tf.TensorInfo,
     groups: readonly (Group & { readonly trainable: boolean })[],
-    attributes: Attributes,
-  ): TensorInfo[] {
+    attributes: NormActivationAttributes & { readonly wantInput: boolean },
+  ): tf.TensorInfo[] {
     const dX = attributes.wantInput ? output(x.shape) : undefined;
     const dKeys = groups.map(({ keys, trainable }) => (trainable ? output(keys.shape) : undefined));
     const dValues = groups.map(({ values, trainable }) => (trainable ? output(values.shape) : undefined));
@@ -107,7 +105,7 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
     return [dX, ...dKeys, ...dValues].filter((tensor) => tensor !== undefined);
   }
 
-  function expectMatrices(tensors: Record<string, TensorInfo>): void {
+  function expectMatrices(tensors: Record<string, tf.TensorInfo>): void {
     for (const [name, tensor] of Object.entries(tensors)) expectRank('Pattention', name, tensor, 2);
   }
 
@@ -115,31 +113,26 @@ export function pattentionKernels(context: KernelContext): Record<string, Native
     Pattention: ({ x, keyParamTokens, valueParamTokens }, attributes) => {
       expectMatrices({ x, keyParamTokens, valueParamTokens });
       const scores = output([x.shape[0], keyParamTokens.shape[0]]);
-      const group = { keys: keyParamTokens, values: valueParamTokens, scores, tau: attributes.tau as number };
+      const group = { keys: keyParamTokens, values: valueParamTokens, scores, tau: attributes.tau };
       return [forward(x, [group], attributes), scores];
     },
     PattentionGrad: ({ dOutput, x, keyParamTokens, valueParamTokens, scores }, attributes) => {
       expectMatrices({ x, keyParamTokens, valueParamTokens });
-      const [tau, trainable] = [attributes.tau as number, attributes.wantParams === true];
+      const { tau, wantParams: trainable } = attributes;
       const group = { keys: keyParamTokens, values: valueParamTokens, scores, tau, trainable };
       return backward(dOutput, x, [group], attributes);
     },
-    PattentionGroups: (inputs, attributes) => {
-      const [x, ...rest] = Object.values(inputs);
-      const taus = attributes.taus as readonly number[];
-      const groups = taus.map((tau, i) => {
-        const [keys, values] = [rest[i], rest[taus.length + i]];
-        return { keys, values, tau, scores: output([x.shape[0], keys.shape[0]]) };
+    PattentionGroups: ({ x, keys, values }, attributes) => {
+      const groups = attributes.taus.map((tau, i) => {
+        const scores = output([x.shape[0], keys[i].shape[0]]);
+        return { keys: keys[i], values: values[i], tau, scores };
       });
       return [forward(x, groups, attributes), ...groups.map(({ scores }) => scores)];
     },
-    PattentionGroupsGrad: (inputs, attributes) => {
-      const [dOutput, x, ...rest] = Object.values(inputs);
-      const taus = attributes.taus as readonly number[];
-      const trainable = attributes.trainable as readonly boolean[];
-      const groups = taus.map((tau, i) => {
-        const [keys, values, scores] = [0, 1, 2].map((part) => rest[part * taus.length + i]);
-        return { keys, values, scores, tau, trainable: trainable[i] };
+    PattentionGroupsGrad: ({ dOutput, x, keys, values, scores }, attributes) => {
+      const groups = attributes.taus.map((tau, i) => {
+        const trainable = attributes.trainable[i];
+        return { keys: keys[i], values: values[i], scores: scores[i], tau, trainable };
       });
       return backward(dOutput, x, groups, attributes);
     },

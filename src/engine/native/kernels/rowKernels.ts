@@ -1,28 +1,37 @@
-import { allFloat, expectRank, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { StockKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import { allFloat, expectRank, type KernelContext, sizeOf } from './kernelContext.js';
 
-/** Kernels that go row by row: layer normalisation, cross-entropy, softmax and the place of the largest number. */
-export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext): Record<string, NativeKernel> {
+/** Layer normalization and cross-entropy, row by row. */
+export function rowKernels({
+  addon,
+  numbers,
+  output,
+}: KernelContext): FusedKernelFunctions<
+  'LayerNormalize' | 'LayerNormalizeGrad' | 'SoftmaxCrossEntropy' | 'SoftmaxCrossEntropyGrad'
+> {
   return {
     LayerNormalize: ({ x }, { epsilon }) => {
       expectRank('LayerNormalize', 'x', x, 2);
       const [rows, width] = x.shape;
-      const results = [output([rows, width]), output([rows, 1])]; // output, inverseDeviation
-      addon.layerNormalize(rows, width, epsilon as number, ...[x, ...results].map(numbers));
-      return results;
+      const [result, inverseDeviation] = [output([rows, width]), output([rows, 1])];
+      addon.layerNormalize(rows, width, epsilon, ...[x, result, inverseDeviation].map(numbers));
+      return [result, inverseDeviation];
     },
     LayerNormalizeGrad: ({ dOutput, output: normalized, inverseDeviation }) => {
       expectRank('LayerNormalizeGrad', 'output', normalized, 2);
       const [rows, width] = normalized.shape;
       const dX = output([rows, width]);
       addon.layerNormalizeGradient(rows, width, false, ...[dOutput, normalized, inverseDeviation, dX].map(numbers));
-      return dX;
+      return [dX];
     },
     SoftmaxCrossEntropy: ({ logits, labels, weights }) => {
       expectRank('SoftmaxCrossEntropy', 'logits', logits, 2);
       const [rows, classes] = logits.shape;
-      const results = [output([rows]), output([rows])]; // losses, logSumExp
-      addon.crossEntropy(rows, classes, ...[logits, labels, weights, ...results].map(numbers));
-      return results;
+      const [losses, logSumExp] = [output([rows]), output([rows])];
+      addon.crossEntropy(rows, classes, ...[logits, labels, weights, losses, logSumExp].map(numbers));
+      return [losses, logSumExp];
     },
     SoftmaxCrossEntropyGrad: ({ dLosses, logits, labels, weights, logSumExp }) => {
       expectRank('SoftmaxCrossEntropyGrad', 'logits', logits, 2);
@@ -30,10 +39,16 @@ export function rowKernels({ tf, addon, numbers, output, stock }: KernelContext)
       const dLogits = output([rows, classes]);
       const tensors = [dLosses, logits, labels, weights, logSumExp, dLogits].map(numbers);
       addon.crossEntropyGradient(rows, classes, ...tensors);
-      return dLogits;
+      return [dLogits];
     },
+  };
+}
+
+/** TensorFlow.js' kernels that go row by row: softmax and the place of the largest number. */
+export function stockRowKernels({ addon, numbers, output, stock }: KernelContext): StockKernels<'ArgMax' | 'Softmax'> {
+  return {
     ArgMax: ({ x }, { axis }) => {
-      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
       const width = x.shape[along];
       if (!allFloat(x) || along !== x.shape.length - 1 || width === 0) return stock('ArgMax', { x }, { axis });
       const result = output(x.shape.slice(0, -1), 'int32');

@@ -1,12 +1,13 @@
-import type { Attributes, TensorInfo } from '../tensorFlow.js';
-import { allFloat, type KernelContext, type NativeKernel, sizeOf } from './kernelContext.js';
+import type { StockKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import { allFloat, type KernelContext, sizeOf } from './kernelContext.js';
 
 /** `Sum`, `Mean` and `UnsortedSegmentSum` of float32. */
-export function sumKernels(context: KernelContext): Record<string, NativeKernel> {
-  const { tf, addon, numbers, output, stock, backend } = context;
+export function sumKernels(context: KernelContext): StockKernels<'Sum' | 'Mean' | 'UnsortedSegmentSum'> {
+  const { addon, numbers, output, stock, backend } = context;
 
   /** Sums along some axes, last first, times `factor`. */
-  function sum(x: TensorInfo, axes: readonly number[], keepDims: boolean, factor: number): TensorInfo {
+  function sum(x: tf.TensorInfo, axes: readonly number[], keepDims: boolean, factor: number): tf.TensorInfo {
     let sizes = [...x.shape];
     let from = x;
     let rest = [...axes].sort((a, b) => a - b);
@@ -31,9 +32,9 @@ export function sumKernels(context: KernelContext): Record<string, NativeKernel>
   }
 
   const reduction =
-    (name: 'Sum' | 'Mean'): NativeKernel =>
-    ({ x }, attributes: Attributes) => {
-      const axes = tf.util.parseAxisParam(attributes.axis as number[], x.shape);
+    (name: 'Sum' | 'Mean'): StockKernels<'Sum' | 'Mean'>[typeof name] =>
+    ({ x }, attributes) => {
+      const axes = tf.util.parseAxisParam(attributes.axis, x.shape);
       const count = sizeOf(axes.map((axis) => x.shape[axis]));
       if (!allFloat(x) || axes.length === 0 || sizeOf(x.shape) === 0) return stock(name, { x }, attributes);
       return sum(x, axes, attributes.keepDims === true, name === 'Mean' ? 1 / count : 1);
@@ -46,7 +47,7 @@ export function sumKernels(context: KernelContext): Record<string, NativeKernel>
       if (!allFloat(x) || segmentIds.dtype !== 'int32') {
         return stock('UnsortedSegmentSum', { x, segmentIds }, attributes);
       }
-      const numSegments = attributes.numSegments as number;
+      const { numSegments } = attributes;
       const inner = x.shape.slice(segmentIds.shape.length);
       const result = output([numSegments, ...inner]);
       const rows = sizeOf(segmentIds.shape);

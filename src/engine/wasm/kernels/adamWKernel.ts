@@ -1,17 +1,15 @@
-import type { KernelContext, WasmKernel } from './kernelContext.js';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { KernelContext } from './kernelContext.js';
 
-/** `AdamWStep`, as src/kernels/adamWStep defines it, in one pass over the parameter. */
-export function adamWKernel(context: KernelContext): Record<string, WasmKernel> {
+/** `AdamWStep`, as src/kernels/adamW defines it, in one pass over the parameter. */
+export function adamWKernel(context: KernelContext): FusedKernelFunctions<'AdamWStep'> {
   return {
     AdamWStep: ({ param, gradient, m, v }, attributes) => {
-      const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = attributes as Record<
-        string,
-        number
-      >;
-      const results = [param, m, v].map(({ shape }) => context.output(shape));
+      const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = attributes;
+      const [newParam, newM, newV] = [param, m, v].map(({ shape }) => context.output(shape));
       const count = param.shape.reduce((product, size) => product * size, 1);
       context.module.adamWStep(
-        ...[param, gradient, m, v, ...results].map(context.address),
+        ...[param, gradient, m, v, newParam, newM, newV].map(context.address),
         count,
         gradientScale,
         beta1,
@@ -23,7 +21,7 @@ export function adamWKernel(context: KernelContext): Record<string, WasmKernel> 
         1 - beta2 ** step,
         epsilon,
       );
-      return results;
+      return [newParam, newM, newV];
     },
   };
 }

@@ -1,22 +1,23 @@
+import type { FusedKernelFunctions } from '../../kernelContract.js';
 import type { tf } from '../../tf.js';
-import type { KernelContext, WasmKernel } from './kernelContext.js';
+import type { KernelContext } from './kernelContext.js';
 
 /**
  * `TokenAttention` and `TokenAttentionGrad`, as src/kernels/tokenAttention defines them, without an array of
  * [queryLen, keyLen]; what the first saves for the second is the log-sum-exp of every row, [batch, numHeads, queryLen].
  */
-export function attentionKernels(context: KernelContext): Record<string, WasmKernel> {
+export function attentionKernels(
+  context: KernelContext,
+): FusedKernelFunctions<'TokenAttention' | 'TokenAttentionGrad'> {
   const { module, address } = context;
   return {
     TokenAttention: ({ q, k, v, keyMask }, { numHeads, prefixLen, contextLen }) => {
       const [batch, queryLen, width] = q.shape;
       const keyLen = k.shape[1];
-      const headDim = width / (numHeads as number);
-      const output = context.output(
-        (contextLen as number) > 0 ? [2, batch, queryLen, width] : [batch, queryLen, width],
-      );
-      const logSumExp = context.output([batch, numHeads as number, queryLen]);
-      const settings = [batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen] as number[];
+      const headDim = width / numHeads;
+      const output = context.output(contextLen > 0 ? [2, batch, queryLen, width] : [batch, queryLen, width]);
+      const logSumExp = context.output([batch, numHeads, queryLen]);
+      const settings = [batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen];
       context.scratch(module.tokenAttentionScratch(keyLen, headDim), (scratch) => {
         const inputs = [...[q, k, v].map(address), ...mask(keyMask)];
         module.tokenAttention(...inputs, address(output), address(logSumExp), ...settings, scratch);
@@ -27,18 +28,18 @@ export function attentionKernels(context: KernelContext): Record<string, WasmKer
       const { dOutput, q, k, v, output, saved, keyMask } = inputs;
       const [batch, queryLen, width] = q.shape;
       const keyLen = k.shape[1];
-      const headDim = width / (numHeads as number);
-      const gradients = [q, k, v].map(({ shape }) => context.output(shape)); // dQ, dK, dV
-      const settings = [batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen] as number[];
+      const headDim = width / numHeads;
+      const [dQ, dK, dV] = [q, k, v].map(({ shape }) => context.output(shape));
+      const settings = [batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen];
       context.scratch(module.tokenAttentionGradientScratch(keyLen, headDim), (scratch) => {
         const tensors = [
           ...[dOutput, q, k, v, output, saved].map(address),
           ...mask(keyMask),
-          ...gradients.map(address),
+          ...[dQ, dK, dV].map(address),
         ];
         module.tokenAttentionGradient(...tensors, ...settings, scratch);
       });
-      return gradients;
+      return [dQ, dK, dV];
     },
   };
 

@@ -1,11 +1,7 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { callKernel, type KernelResult, type StockAttributes, type Tensors } from '../../shared/index.js';
 import { tf } from '../../tf.js';
 import type { KernelModule } from '../kernelModule.js';
-
-export type Tensors = Record<string, tf.TensorInfo>;
-
-/** A kernel as it is written here; `inputs` and `attributes` as TensorFlow.js names them. */
-export type WasmKernel = (inputs: Tensors, attributes: Record<string, unknown>) => tf.TensorInfo | tf.TensorInfo[];
 
 /** What a kernel works with: the compiled functions and the backend in whose memory they run. */
 export interface KernelContext {
@@ -20,11 +16,17 @@ export interface KernelContext {
   /** Runs `use` with the address of that many bytes, 16-byte aligned, which are free again afterwards. */
   scratch(bytes: number, use: (address: number) => void): void;
   /** Runs the kernel the backend came with. */
-  stock(kernelName: string, inputs: Tensors, attributes: Record<string, unknown>): tf.TensorInfo | tf.TensorInfo[];
+  stock<Name extends keyof StockAttributes>(
+    kernelName: Name,
+    inputs: Tensors,
+    attributes: StockAttributes[Name],
+  ): KernelResult;
+  /** Runs the kernel that the backend came with, of an operation without attributes. */
+  stockPlain(kernelName: string, inputs: Tensors): KernelResult;
 }
 
 /** Kernels of the backend as it was shipped, kept from before the first time they were replaced. */
-const stockKernels = new Map<string, tf.KernelFunc>();
+const stockKernels = new Map<string, tf.KernelConfig>();
 
 interface Heap {
   readonly HEAPU8: Uint8Array<ArrayBuffer>;
@@ -37,6 +39,11 @@ const MARGIN = 32;
 
 export function createKernelContext(module: KernelModule, backend: BackendWasm): KernelContext {
   const { wasm } = backend as unknown as { wasm: Heap };
+  const stock = (kernelName: string, inputs: Tensors, attributes: object): KernelResult => {
+    const kept = stockKernels.get(kernelName);
+    if (kept === undefined) throw new Error(`wasm kernels: expected a stock kernel ${kernelName}, got none`);
+    return callKernel(kept, inputs, attributes, backend);
+  };
   return {
     module,
     backend,
@@ -51,27 +58,15 @@ export function createKernelContext(module: KernelModule, backend: BackendWasm):
         wasm._free(start);
       }
     },
-    stock: (kernelName, inputs, attrs) => {
-      const kept = stockKernels.get(kernelName);
-      if (kept === undefined) throw new Error(`wasm kernels: expected a stock kernel ${kernelName}, got none`);
-      return kept({ inputs, backend, attrs: attrs as tf.NamedAttrMap });
-    },
+    stock,
+    stockPlain: (kernelName, inputs) => stock(kernelName, inputs, {}),
   };
 }
 
-/** Puts kernels in the place of the backend's own. */
-export function registerWasmKernels(context: KernelContext, kernels: Record<string, WasmKernel>): void {
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
-    const present = tf.getKernel(kernelName, 'wasm');
-    if (present != null) {
-      if (!stockKernels.has(kernelName)) stockKernels.set(kernelName, present.kernelFunc);
-      tf.unregisterKernel(kernelName, 'wasm');
-    }
-    const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-      // Another instance of the backend has another memory, and the addresses would mean nothing there.
-      if (backend !== context.backend) throw new Error(`${kernelName}: expected the wasm backend it was installed for`);
-      return kernel(inputs as Tensors, (attrs ?? {}) as Record<string, unknown>);
-    };
-    tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
+/** Remembers the backend's own kernels of those names before something takes their place. */
+export function keepStockKernels(names: readonly string[]): void {
+  for (const name of names) {
+    const present = tf.getKernel(name, 'wasm');
+    if (present != null && !stockKernels.has(name)) stockKernels.set(name, present);
   }
 }

@@ -1,8 +1,11 @@
+import { axisSwap, type StockKernels } from '../../shared/index.js';
 import { tf } from '../../tf.js';
-import type { KernelContext, WasmKernel } from './kernelContext.js';
+import type { KernelContext } from './kernelContext.js';
 
 /** TensorFlow.js's own kernels that only move numbers; what is not covered here goes to the stock ones. */
-export function movementKernels(context: KernelContext): Record<string, WasmKernel> {
+export function movementKernels(
+  context: KernelContext,
+): StockKernels<'Slice' | 'SplitV' | 'Unpack' | 'GatherV2' | 'Transpose'> {
   const { module, address } = context;
 
   /** The stock kernel copies all of x before it takes a part of it. */
@@ -42,44 +45,29 @@ export function movementKernels(context: KernelContext): Record<string, WasmKern
   }
 
   return {
-    [tf.Slice]: ({ x }, { begin, size }) => {
-      if (x.dtype === 'string') return context.stock(tf.Slice, { x }, { begin, size });
-      return slice(
-        x,
-        ...(tf.slice_util.parseSliceParams(x as tf.Tensor, begin as number[], size as number[]) as [
-          number[],
-          number[],
-        ]),
-      );
+    Slice: ({ x }, { begin, size }) => {
+      if (x.dtype === 'string') return context.stock('Slice', { x }, { begin, size });
+      const [from, extent] = tf.slice_util.parseSliceParams(x, begin, size);
+      return slice(x, from, extent);
     },
-    [tf.SplitV]: ({ x }, { numOrSizeSplits, axis }) => {
-      if (x.dtype === 'string') return context.stock(tf.SplitV, { x }, { numOrSizeSplits, axis });
-      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
-      return split(
-        x,
-        tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits as number[] | number, along),
-        along,
-      );
+    SplitV: ({ x }, { numOrSizeSplits, axis }) => {
+      if (x.dtype === 'string') return context.stock('SplitV', { x }, { numOrSizeSplits, axis });
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
+      return split(x, tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along), along);
     },
-    [tf.Unpack]: ({ value }, { axis }) => {
-      if (value.dtype === 'string') return context.stock(tf.Unpack, { value }, { axis });
-      const [along] = tf.util.parseAxisParam(axis as number, value.shape);
+    Unpack: ({ value }, { axis }) => {
+      if (value.dtype === 'string') return context.stock('Unpack', { value }, { axis });
+      const [along] = tf.util.parseAxisParam(axis, value.shape);
       const shape = value.shape.filter((_, i) => i !== along);
       return split(value, Array(value.shape[along]).fill(1), along).map((part) => ({ ...part, shape }));
     },
-    [tf.GatherV2]: ({ x, indices }, { axis, batchDims }) => {
+    GatherV2: ({ x, indices }, { axis, batchDims }) => {
       if (x.dtype === 'string' || indices.dtype !== 'int32') {
-        return context.stock(tf.GatherV2, { x, indices }, { axis, batchDims });
+        return context.stock('GatherV2', { x, indices }, { axis, batchDims });
       }
-      const [along] = tf.util.parseAxisParam(axis as number, x.shape);
-      const { segment_util } = tf.backend_util;
-      const tensors = [x, indices] as tf.Tensor[];
-      const { batchSize, outerSize, dimSize, sliceSize, outputShape } = segment_util.collectGatherOpShapeInfo(
-        tensors[0],
-        tensors[1],
-        along,
-        batchDims as number,
-      );
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
+      const { batchSize, outerSize, dimSize, sliceSize, outputShape } =
+        tf.backend_util.segment_util.collectGatherOpShapeInfo(x, indices, along, batchDims);
       const output = context.output(outputShape, x.dtype);
       const bytes = sliceSize * tf.util.bytesPerElement(x.dtype);
       const count = tf.util.sizeFromShape(indices.shape) / batchSize;
@@ -91,13 +79,12 @@ export function movementKernels(context: KernelContext): Record<string, WasmKern
       }
       return output;
     },
-    [tf.Transpose]: ({ x }, { perm }) => {
-      const axes = perm as number[];
-      const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, axes) : undefined;
-      if (swap === undefined) return context.stock(tf.Transpose, { x }, { perm });
+    Transpose: ({ x }, { perm }) => {
+      const swap = x.dtype === 'float32' || x.dtype === 'int32' ? axisSwap(x.shape, perm) : undefined;
+      if (swap === undefined) return context.stock('Transpose', { x }, { perm });
       const [batch, rows, columns, width] = swap;
       const output = context.output(
-        axes.map((axis) => x.shape[axis]),
+        perm.map((axis) => x.shape[axis]),
         x.dtype,
       );
       if (width === 1) module.transposeMatrices(address(x), address(output), batch, rows, columns);
@@ -105,25 +92,4 @@ export function movementKernels(context: KernelContext): Record<string, WasmKern
       return output;
     },
   };
-}
-
-/**
- * A permutation that swaps two neighbouring (groups of) axes, as [batch, rows, columns, width] → [batch, columns, rows,
- * width]; undefined for any other, the identity among them.
- */
-function axisSwap(shape: readonly number[], perm: readonly number[]): [number, number, number, number] | undefined {
-  const order = perm.filter((axis) => shape[axis] !== 1); // axes of size 1 move nothing
-  const sorted = [...order].sort((a, b) => a - b);
-  const size = (axes: readonly number[]): number => axes.reduce((product, axis) => product * shape[axis], 1);
-  let first = 0;
-  while (first < order.length && order[first] === sorted[first]) first++;
-  if (first === order.length) return undefined;
-  let last = order.length;
-  while (order[last - 1] === sorted[last - 1]) last--;
-  const moved = order.slice(first, last);
-  const inPlace = sorted.slice(first, last);
-  const turn = moved.indexOf(inPlace[0]);
-  const swapped = [...moved.slice(turn), ...moved.slice(0, turn)];
-  if (swapped.some((axis, i) => axis !== inPlace[i])) return undefined;
-  return [size(order.slice(0, first)), size(moved.slice(turn)), size(moved.slice(0, turn)), size(order.slice(last))];
 }

@@ -1,16 +1,16 @@
-import type { KernelContext, WasmKernel } from './kernelContext.js';
-
-/** As assembly/parameterWeights.ts numbers them. */
-const MODES = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+import type { FusedKernelFunctions, KernelAttributes } from '../../kernelContract.js';
+import { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import type { KernelContext } from './kernelContext.js';
 
 /** `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, in one pass over blocks of tokens. */
-export function pattentionKernels(context: KernelContext): Record<string, WasmKernel> {
+export function pattentionKernels(context: KernelContext): FusedKernelFunctions<'Pattention' | 'PattentionGrad'> {
   const { module, address } = context;
-  const settings = ({ normActivation, gelu, epsilon, tau }: Record<string, unknown>): number[] => {
-    const mode = MODES.indexOf(normActivation as string);
-    if (mode < 0) throw new Error(`Pattention: expected normActivation ${MODES.join(', ')}; got ${normActivation}`);
-    return [mode, gelu === 'tanh' ? 1 : 0, epsilon as number, tau as number];
-  };
+  const settings = ({ normActivation, gelu, epsilon, tau }: KernelAttributes<'Pattention'>): number[] => [
+    NORM_ACTIVATIONS.indexOf(normActivation),
+    gelu === 'tanh' ? 1 : 0,
+    epsilon,
+    tau,
+  ];
   return {
     Pattention: ({ x, keyParamTokens, valueParamTokens }, attributes) => {
       const [tokens, dIn] = x.shape;

@@ -1,6 +1,6 @@
 import { tf } from '../../tf.js';
-import type { KernelCall, WebgpuBackend } from '../backend.js';
-import { floats, integers, matMul, release, rowsOf, runKernel, viewAs, type WebgpuKernel } from './kernelContext.js';
+import type { WebgpuBackend } from '../backend.js';
+import { floats, integers, matMul, release, rowsOf, runKernel, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { rowProgram } from './rowProgram.js';
 
 /** Added to hidden scores, as in the reference: finite, so that a row with every key hidden stays a number. */
@@ -10,13 +10,11 @@ const HIDDEN = '-1e9';
  * `TokenAttention` without a context, and `TokenAttentionGrad`, as src/kernels/tokenAttention defines them; what the first
  * saves for the second are the probabilities, [batch, numHeads, queryLen, keyLen].
  */
-export const attentionKernels: Record<string, WebgpuKernel> = {
-  TokenAttention: ({ inputs, backend, attrs }) => {
-    const { q, k, v, keyMask } = inputs;
-    const { numHeads, contextLen } = attrs as Record<string, number>;
+export const attentionKernels: WebgpuKernels<'TokenAttention' | 'TokenAttentionGrad'> = {
+  TokenAttention: ({ q, k, v, keyMask }, { numHeads, prefixLen, contextLen }, backend) => {
     const [queries, keys, values] = [q, k, v].map((t) => splitHeads(backend, t, numHeads));
     const scores = matMul(backend, queries, keys, false, true); // [batch, numHeads, queryLen, keyLen]
-    const probabilities = softmax(backend, scores, queries.shape[3], keyMask, attrs);
+    const probabilities = softmax(backend, scores, queries.shape[3], keyMask, prefixLen);
     const results = [mergeHeads(backend, matMul(backend, probabilities, values))]; // [batch, queryLen, dModel]
     if (contextLen > 0) {
       const [seen, read] = [
@@ -29,9 +27,7 @@ export const attentionKernels: Record<string, WebgpuKernel> = {
     release(backend, queries, keys, values, scores);
     return [contextLen > 0 ? stack(backend, results) : results[0], probabilities];
   },
-  TokenAttentionGrad: ({ inputs, backend, attrs }) => {
-    const { dOutput, q, k, v, saved: p } = inputs;
-    const { numHeads, contextLen } = attrs as Record<string, number>;
+  TokenAttentionGrad: ({ dOutput, q, k, v, saved: p }, { numHeads, contextLen }, backend) => {
     const [queries, keys, values] = [q, k, v].map((t) => splitHeads(backend, t, numHeads));
     const [dWhole, dContext] = (contextLen > 0 ? unstack(backend, dOutput) : [dOutput]).map((part) => {
       const heads = splitHeads(backend, part, numHeads); // [batch, numHeads, queryLen, headDim]
@@ -50,7 +46,7 @@ export const attentionKernels: Record<string, WebgpuKernel> = {
     const dQueries = matMul(backend, dScores, keys); // [batch, numHeads, queryLen, headDim]
     const dKeys = matMul(backend, dScores, queries, true, false); // [batch, numHeads, keyLen, headDim]
     release(backend, queries, keys, values, dWhole, dP, dScores);
-    return [dQueries, dKeys, dValues].map((t) => mergeHeads(backend, t));
+    return [mergeHeads(backend, dQueries), mergeHeads(backend, dKeys), mergeHeads(backend, dValues)];
   },
 };
 
@@ -60,7 +56,7 @@ function softmax(
   scores: tf.TensorInfo,
   headDim: number,
   keyMask: tf.TensorInfo | undefined,
-  { prefixLen }: KernelCall['attrs'],
+  prefixLen: number,
 ): tf.TensorInfo {
   const { rows, width, matrix } = rowsOf(scores);
   const [, numHeads, queryLen] = scores.shape;
@@ -92,10 +88,7 @@ function softmax(
       for (var c = first; c < end; c += THREADS) { result[start + c] = exp(scoreAt(row, c) - largest) / total; }
     `,
   });
-  const uniforms = [
-    ...integers(rows, width, queryLen, prefixLen as number, rowsPerMask),
-    ...floats(1 / Math.sqrt(headDim)),
-  ];
+  const uniforms = [...integers(rows, width, queryLen, prefixLen, rowsPerMask), ...floats(1 / Math.sqrt(headDim))];
   const probabilities = backend.runWebGPUProgram(program, [matrix, ...masks], 'float32', uniforms);
   return { ...probabilities, shape: scores.shape };
 }
@@ -155,7 +148,7 @@ function addPadded(backend: WebgpuBackend, whole: tf.TensorInfo, part: tf.Tensor
 
 /** Both results in one tensor, in the place of both. */
 function stack(backend: WebgpuBackend, parts: readonly tf.TensorInfo[]): tf.TensorInfo {
-  const stacked = runKernel(backend, tf.Pack, parts as unknown as Record<string, tf.TensorInfo>, { axis: 0 });
+  const stacked = runKernel(backend, tf.Pack, parts, { axis: 0 });
   release(backend, ...parts);
   return stacked;
 }

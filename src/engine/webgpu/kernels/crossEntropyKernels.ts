@@ -1,9 +1,9 @@
-import { integers, rowsOf, sizeOf, viewAs, type WebgpuKernel } from './kernelContext.js';
+import { integers, rowsOf, sizeOf, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { flatProgram, rowProgram } from './rowProgram.js';
 
 /** `SoftmaxCrossEntropy` and `SoftmaxCrossEntropyGrad`: of the logits, nothing but their gradient is ever stored again. */
-export const crossEntropyKernels: Record<string, WebgpuKernel> = {
-  SoftmaxCrossEntropy: ({ inputs: { logits, labels, weights }, backend }) => {
+export const crossEntropyKernels: WebgpuKernels<'SoftmaxCrossEntropy' | 'SoftmaxCrossEntropyGrad'> = {
+  SoftmaxCrossEntropy: ({ logits, labels, weights }, _attributes, backend) => {
     const { rows, width } = rowsOf(logits);
     const sums = rowProgram({
       name: 'logSumExp',
@@ -35,7 +35,7 @@ export const crossEntropyKernels: Record<string, WebgpuKernel> = {
     const inputs = [logits, labels, weights, logSumExp];
     return [backend.runWebGPUProgram(losses, inputs, 'float32', integers(width)), viewAs(logSumExp, [rows])];
   },
-  SoftmaxCrossEntropyGrad: ({ inputs: { dLosses, logits, labels, weights, logSumExp }, backend }) => {
+  SoftmaxCrossEntropyGrad: ({ dLosses, logits, labels, weights, logSumExp }, _attributes, backend) => {
     const size = sizeOf(logits);
     const program = flatProgram({
       name: 'crossEntropyGradient',

@@ -1,8 +1,10 @@
 /** @file This project's own operations as shaders: fewer starts and less memory traffic than as plain operations. */
-import { tf } from '../../tf.js';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import { registerKernels } from '../../shared/index.js';
+import type { WebgpuBackend } from '../backend.js';
+import type { WEBGPU_FUSED_KERNELS } from '../fusedKernels.js';
 import { attentionKernels } from './attentionKernels.js';
 import { crossEntropyKernels } from './crossEntropyKernels.js';
-import type { WebgpuKernel } from './kernelContext.js';
 import { optimizerKernels } from './optimizerKernels.js';
 import { pattentionKernels } from './pattentionKernels.js';
 import { rotaryKernel } from './rotaryKernel.js';
@@ -10,7 +12,7 @@ import { rowKernels } from './rowKernels.js';
 
 /** Registers the kernels for the webgpu backend; this must run once. */
 export function installWebgpuKernels(): void {
-  const kernels: Record<string, WebgpuKernel> = {
+  const kernels: FusedKernelFunctions<keyof typeof WEBGPU_FUSED_KERNELS, WebgpuBackend> = {
     ...attentionKernels,
     ...crossEntropyKernels,
     ...optimizerKernels,
@@ -18,8 +20,5 @@ export function installWebgpuKernels(): void {
     ...rotaryKernel,
     ...rowKernels,
   };
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
-    const kernelFunc = kernel as unknown as tf.KernelFunc;
-    tf.registerKernel({ kernelName, backendName: 'webgpu', kernelFunc });
-  }
+  registerKernels('webgpu', kernels);
 }

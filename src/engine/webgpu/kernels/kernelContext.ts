@@ -1,8 +1,10 @@
+import type { FusedKernel, FusedKernelFunctions } from '../../kernelContract.js';
+import { callOne, type Tensors } from '../../shared/index.js';
 import { tf } from '../../tf.js';
-import type { KernelCall, UniformValue, WebgpuBackend } from '../backend.js';
+import type { UniformValue, WebgpuBackend } from '../backend.js';
 
-/** A kernel of this project; inputs and attributes are as src/kernels describes them. */
-export type WebgpuKernel = (call: KernelCall) => tf.TensorInfo | tf.TensorInfo[];
+/** Kernels of this project, which take the backend as their third argument. */
+export type WebgpuKernels<Names extends FusedKernel> = FusedKernelFunctions<Names, WebgpuBackend>;
 
 export function floats(...values: readonly number[]): UniformValue[] {
   return values.map((value) => ({ type: 'float32', data: [value] }));
@@ -28,7 +30,7 @@ export function rowsOf(tensor: tf.TensorInfo): { rows: number; width: number; ma
   return { rows, width, matrix: viewAs(tensor, [rows, width]) };
 }
 
-/** a · b of matrices, or of stacks of them, either turned over. */
+/** a · b of matrices, or of stacks of them, either transposed. */
 export function matMul(
   backend: WebgpuBackend,
   a: tf.TensorInfo,
@@ -42,11 +44,10 @@ export function matMul(
 export function runKernel(
   backend: WebgpuBackend,
   name: string,
-  inputs: Record<string, tf.TensorInfo>,
-  attrs: Record<string, unknown>,
+  inputs: Tensors | readonly tf.TensorInfo[],
+  attributes: object,
 ): tf.TensorInfo {
-  const kernel = tf.getKernel(name, 'webgpu').kernelFunc as unknown as (call: KernelCall) => tf.TensorInfo;
-  return kernel({ inputs, backend, attrs });
+  return callOne(tf.getKernel(name, 'webgpu'), inputs, attributes, backend);
 }
 
 export function release(backend: WebgpuBackend, ...tensors: readonly tf.TensorInfo[]): void {

@@ -1,20 +1,17 @@
 import type { tf } from '../../tf.js';
 import type { WebgpuBackend } from '../backend.js';
-import { floats, integers, release, sizeOf, viewAs, type WebgpuKernel } from './kernelContext.js';
+import { floats, integers, release, sizeOf, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { flatProgram, rowProgram } from './rowProgram.js';
 
 /** Numbers that one workgroup of `SquaredNorm` adds up. */
 const PIECE = 4096;
 
 /** `AdamWUpdate` and `SquaredNorm`, three shaders and one per parameter. */
-export const optimizerKernels: Record<string, WebgpuKernel> = {
-  AdamWUpdate: ({ inputs, backend, attrs }) => {
-    const { learningRate, beta1, beta2, epsilon, step, gradientScale } = attrs as Record<string, number>;
-    const weightDecays = attrs.weightDecays as readonly number[];
-    const tensors = Object.values(inputs);
-    const count = weightDecays.length;
+export const optimizerKernels: WebgpuKernels<'AdamWUpdate' | 'SquaredNorm'> = {
+  AdamWUpdate: (inputs, attributes, backend) => {
+    const { learningRate, beta1, beta2, epsilon, step, gradientScale, weightDecays } = attributes;
     for (const [i, weightDecay] of weightDecays.entries()) {
-      const [param, gradient, m, v] = [0, 1, 2, 3].map((part) => tensors[part * count + i]);
+      const [param, gradient, m, v] = [inputs.params[i], inputs.gradients[i], inputs.m[i], inputs.v[i]];
       if (sizeOf(param) === 0) continue;
       const moment = 'scale : f32, kept : f32, added : f32,';
       writeInto(
@@ -63,11 +60,11 @@ export const optimizerKernels: Record<string, WebgpuKernel> = {
     }
     return [];
   },
-  SquaredNorm: ({ inputs, backend }) => {
-    const tensors = Object.values(inputs).filter((tensor) => sizeOf(tensor) > 0);
+  SquaredNorm: (inputs, _attributes, backend) => {
+    const tensors = inputs.tensors.filter((tensor) => sizeOf(tensor) > 0);
     const pieces = tensors.map((tensor) => Math.ceil(sizeOf(tensor) / PIECE));
     const total = pieces.reduce((sum, count) => sum + count, 0);
-    if (total === 0) return backend.makeTensorInfo([], 'float32', new Float32Array(1));
+    if (total === 0) return [backend.makeTensorInfo([], 'float32', new Float32Array(1))];
     const sums = backend.makeTensorInfo([total, 1], 'float32');
     let offset = 0;
     for (const [i, tensor] of tensors.entries()) {
@@ -80,7 +77,7 @@ export const optimizerKernels: Record<string, WebgpuKernel> = {
     const whole = sumProgram('sum', 'x[start + c]', 1);
     const norm = backend.runWebGPUProgram(whole, [viewAs(sums, [total])], 'float32', integers(1, total, total, 0));
     release(backend, sums);
-    return { ...norm, shape: [] };
+    return [{ ...norm, shape: [] }];
   },
 };
 

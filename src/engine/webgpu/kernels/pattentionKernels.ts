@@ -1,10 +1,13 @@
+import type { KernelAttributes } from '../../kernelContract.js';
+import type { Tensors } from '../../shared/index.js';
 import type { tf } from '../../tf.js';
-import type { KernelCall, WebgpuBackend } from '../backend.js';
+import type { WebgpuBackend } from '../backend.js';
+import type { NORM_ACTIVATIONS } from '../fusedKernels.js';
 import { geluSource } from './geluSource.js';
-import { floats, integers, matMul, release, rowsOf, type WebgpuKernel } from './kernelContext.js';
+import { floats, integers, matMul, release, rowsOf, type WebgpuKernels } from './kernelContext.js';
 import { rowProgram } from './rowProgram.js';
 
-type NormActivation = 'l2NormGelu' | 'geluL2Norm' | 'softmax';
+type NormActivation = (typeof NORM_ACTIVATIONS)[number];
 
 /** The scale τ/(‖·‖ + ε) of a row, 0 for a row of zeros. */
 const SCALE = `
@@ -84,23 +87,21 @@ const WEIGHTS_GRADIENT: Record<NormActivation, string> = {
 };
 
 /** `Pattention` and `PattentionGrad`: TensorFlow.js' products with all that lies between them as one shader. */
-export const pattentionKernels: Record<string, WebgpuKernel> = {
-  Pattention: ({ inputs, backend, attrs }) => {
-    const { x, keyParamTokens, valueParamTokens } = inputs;
+export const pattentionKernels: WebgpuKernels<'Pattention' | 'PattentionGrad'> = {
+  Pattention: ({ x, keyParamTokens, valueParamTokens }, attributes, backend) => {
     const scores = matMul(backend, x, keyParamTokens, false, true); // [tokens, numParamTokens]
-    const weights = runRows(backend, 'parameterWeights', WEIGHTS, { scores }, attrs);
+    const weights = runRows(backend, 'parameterWeights', WEIGHTS, { scores }, attributes);
     const result = matMul(backend, weights, valueParamTokens); // [tokens, dOut]
     release(backend, weights);
     return [result, scores];
   },
-  PattentionGrad: ({ inputs, backend, attrs }) => {
-    const { dOutput, x, keyParamTokens, valueParamTokens, scores } = inputs;
+  PattentionGrad: ({ dOutput, x, keyParamTokens, valueParamTokens, scores }, attributes, backend) => {
     const dWeights = matMul(backend, dOutput, valueParamTokens, false, true); // [tokens, numParamTokens]
-    const dScores = runRows(backend, 'parameterWeightsGradient', WEIGHTS_GRADIENT, { scores, dWeights }, attrs);
+    const dScores = runRows(backend, 'parameterWeightsGradient', WEIGHTS_GRADIENT, { scores, dWeights }, attributes);
     const gradients: tf.TensorInfo[] = [];
-    if (attrs.wantInput) gradients.push(matMul(backend, dScores, keyParamTokens)); // [tokens, dIn]
-    if (attrs.wantParams) {
-      const weights = runRows(backend, 'parameterWeights', WEIGHTS, { scores }, attrs);
+    if (attributes.wantInput) gradients.push(matMul(backend, dScores, keyParamTokens)); // [tokens, dIn]
+    if (attributes.wantParams) {
+      const weights = runRows(backend, 'parameterWeights', WEIGHTS, { scores }, attributes);
       gradients.push(matMul(backend, dScores, x, true, false)); // [numParamTokens, dIn]
       gradients.push(matMul(backend, weights, dOutput, true, false)); // [numParamTokens, dOut]
       release(backend, weights);
@@ -114,21 +115,19 @@ function runRows(
   backend: WebgpuBackend,
   name: string,
   code: Record<NormActivation, string>,
-  inputs: Record<string, tf.TensorInfo>,
-  attrs: KernelCall['attrs'],
+  inputs: Tensors,
+  { normActivation, gelu, tau, epsilon }: KernelAttributes<'Pattention'>,
 ): tf.TensorInfo {
-  const normActivation = attrs.normActivation as NormActivation;
-  const kind = attrs.gelu as 'erf' | 'tanh';
   const { rows, width } = rowsOf(inputs.scores);
   const program = rowProgram({
-    name: `${name}_${normActivation}_${kind}`,
+    name: `${name}_${normActivation}_${gelu}`,
     variableNames: Object.keys(inputs),
     rows,
     width,
     uniforms: 'tau : f32, epsilon : f32,',
-    functions: geluSource(kind) + SCALE,
-    code: code[normActivation],
+    functions: geluSource(gelu) + SCALE,
+    code: code[normActivation as NormActivation], // others are declined
   });
-  const uniforms = [...integers(rows, width), ...floats(attrs.tau as number, attrs.epsilon as number)];
+  const uniforms = [...integers(rows, width), ...floats(tau, epsilon)];
   return backend.runWebGPUProgram(program, Object.values(inputs), 'float32', uniforms);
 }

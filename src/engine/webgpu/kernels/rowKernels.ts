@@ -1,4 +1,4 @@
-import { floats, integers, rowsOf, type WebgpuKernel } from './kernelContext.js';
+import { floats, integers, rowsOf, type WebgpuKernels } from './kernelContext.js';
 import { rowProgram } from './rowProgram.js';
 
 const MEAN = `
@@ -8,8 +8,8 @@ const MEAN = `
 `;
 
 /** `LayerNormalize` and `LayerNormalizeGrad`. A shader has one result, so the deviation is computed first. */
-export const rowKernels: Record<string, WebgpuKernel> = {
-  LayerNormalize: ({ inputs: { x }, backend, attrs }) => {
+export const rowKernels: WebgpuKernels<'LayerNormalize' | 'LayerNormalizeGrad'> = {
+  LayerNormalize: ({ x }, { epsilon }, backend) => {
     const { rows, width, matrix } = rowsOf(x);
     const deviation = rowProgram({
       name: 'inverseDeviation',
@@ -26,7 +26,7 @@ export const rowKernels: Record<string, WebgpuKernel> = {
         if (first == 0 && isRow) { result[row] = inverseSqrt(variance + uniforms.epsilon); }
       `,
     });
-    const uniforms = [...integers(rows, width), ...floats(attrs.epsilon as number)];
+    const uniforms = [...integers(rows, width), ...floats(epsilon)];
     const inverseDeviation = backend.runWebGPUProgram(deviation, [matrix], 'float32', uniforms); // [tokens, 1]
     const program = rowProgram({
       name: 'layerNormalize',
@@ -43,7 +43,7 @@ export const rowKernels: Record<string, WebgpuKernel> = {
     const normalized = backend.runWebGPUProgram(program, [matrix, inverseDeviation], 'float32', integers(rows, width));
     return [{ ...normalized, shape: x.shape }, inverseDeviation];
   },
-  LayerNormalizeGrad: ({ inputs: { dOutput, output, inverseDeviation }, backend }) => {
+  LayerNormalizeGrad: ({ dOutput, output, inverseDeviation }, _attributes, backend) => {
     const { rows, width, matrix } = rowsOf(output);
     const program = rowProgram({
       name: 'layerNormalizeGradient',

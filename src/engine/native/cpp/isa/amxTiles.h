@@ -51,9 +51,9 @@ static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float*
   for (long p = 0; p < kc; p += W * kStepDepth) {
     float* tile = scratch + p / kStepDepth;
     for (long top = 0; top < m; top += tall, tile += kLeftTile) {
-      const long rows = least(tall, m - top);
+      const long rows = min(tall, m - top);
       for (long half = 0; half < rows; half += W) {
-        const long lanes = least<long>(W, rows - half);
+        const long lanes = min<long>(W, rows - half);
         V square[2][W];
         for (long step = 0; step < W; step++) {
           const long depth = p + step * kStepDepth;
@@ -130,7 +130,7 @@ static void tileBlock(const LeftTile& left, long rows, long steps, const float* 
 static void tileRow(const LeftTile& left, long rows, long steps, const float* b, long n, long j0, long j1, float* c,
                     long ldc, bool add) {
   for (long j = j0; j < j1; j += NR) {
-    tileBlock(left, rows, steps, b + j * steps, c + j, ldc, least<long>(NR, n - j), add);
+    tileBlock(left, rows, steps, b + j * steps, c + j, ldc, min<long>(NR, n - j), add);
   }
 }
 

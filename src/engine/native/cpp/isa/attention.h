@@ -15,7 +15,7 @@ namespace TOKENFUSE_ISA {
 
 /** Queries of a block: about 128 KiB of scores. */
 INLINE long blockQueries(long queryLen, long keyLen) {
-  return least(queryLen, most<long>(MR, (1L << 15) / most(keyLen, 1L) / MR * MR));
+  return min(queryLen, max<long>(MR, (1L << 15) / max(keyLen, 1L) / MR * MR));
 }
 
 /** One head of one batch item. */
@@ -66,13 +66,13 @@ static void attention(const Attention& f) {
       multiply({p + from, f.keyLen, false}, packedValues, f.headDim, to - from, out, h.row, rows, add, scratch);
     };
     for (long i = 0; i < f.queryLen; i += block) {
-      const long rows = least(block, f.queryLen - i);
+      const long rows = min(block, f.queryLen - i);
       const long extent = h.sight.extent(i, rows);
       const float* q = f.q + h.queryPlace(i);
       float* out = f.output + h.queryPlace(i);
       if (thin) multiplyThin(q, h.row, h.keys, h.row, true, f.headDim, scores, f.keyLen, rows, false, 0, extent);
       else multiply({q, h.row, false}, packedKeys, f.keyLen, f.headDim, scores, f.keyLen, rows, false, 0,
-                    least(roundUp(extent, NR), f.keyLen), scratch);
+                    min(roundUp(extent, NR), f.keyLen), scratch);
       for (long r = 0; r < rows; r++) {
         float* s = scores + r * f.keyLen;
         const bool plain = h.sight.plain(h.mask, i + r);
@@ -92,7 +92,7 @@ static void attention(const Attention& f) {
         float* to = f.logSumExp + h.rowPlace(i) + r;
         store(to, load(to, lanes) + logarithm(load(sums + r, lanes, 1)), lanes);
       });
-      const long context = least(f.contextLen, extent);
+      const long context = min(f.contextLen, extent);
       if (context > 0) {
         float* fromContext = out + f.batch * f.queryLen * h.row;
         weighted(scores, fromContext, rows, 0, context, false);
@@ -168,10 +168,10 @@ static void attentionGradient(const Attention& f) {
       __builtin_memset(f.dQ + h.queryPlace(i), 0, static_cast<size_t>(f.headDim) * sizeof(float));
     }
     for (long i = 0; i < queries; i += block) {
-      const long rows = least(block, queries - i);
+      const long rows = min(block, queries - i);
       const long extent = h.sight.extent(i, rows);
-      const long columns = least(roundUp(extent, NR), f.keyLen);
-      const long context = least(f.contextLen, extent);
+      const long columns = min(roundUp(extent, NR), f.keyLen);
+      const long context = min(f.contextLen, extent);
       const float* q = f.q + h.queryPlace(i);
       const float* o = f.output + h.queryPlace(i);
       const float* dO = f.dOutput + h.queryPlace(i);

@@ -26,7 +26,7 @@ struct Visibility {
 
   /** Number of keys query i sees by its position: all up to its own place, and the prefix. */
   long visible(long i) const {
-    return least(keyLen, most(0L, most(keyLen - queryLen + i + 1, prefixLen)));
+    return min(keyLen, max(0L, max(keyLen - queryLen + i + 1, prefixLen)));
   }
   bool blind(long i) const { return visible(i) <= firstSeen; }
   /** Whether query i sees the first `visible(i)` keys, none of them hidden by `mask`. */
@@ -52,7 +52,7 @@ INLINE long maskRow(float* row, const float* mask, const Visibility& sight, long
     return visible;
   }
   int fewest = 2;
-  for (long j = 0; j < sight.keyLen; j++) fewest = least(fewest, hidingCauses(mask, j, visible));
+  for (long j = 0; j < sight.keyLen; j++) fewest = min(fewest, hidingCauses(mask, j, visible));
   for (long j = 0; j < sight.keyLen; j++) row[j] = hidingCauses(mask, j, visible) == fewest ? 0 : kHidden;
   return sight.keyLen;
 }

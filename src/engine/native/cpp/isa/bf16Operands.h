@@ -123,7 +123,7 @@ static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float*
     const float* from = a.at + (p0 + p) * a.stride + i;
     float* to = scratch + p / kStepDepth * kLeftStride;
     for (long r = 0; r < m; r += tall, to += kLeftTile) {
-      const Part lanes{least(tall, m - r)};
+      const Part lanes{min(tall, m - r)};
       store(to, stepAcross(from + r, a.stride, kc - p, lanes), lanes);
     }
   }

@@ -9,7 +9,7 @@
 #pragma once
 #include "../kernels.h"
 #include "parameterWeights.h"
-#include "team.h"
+#include "phases.h"
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
@@ -17,7 +17,7 @@ namespace TOKENFUSE_ISA {
 /** A step under way: where its intermediates are. */
 struct DecodeStep {
   const Decode& f;
-  Member& team;
+  PhaseThread& phases;
   float* const shared;
   float* const attentionScores;  // [contextLen + past + 1], of this thread
 
@@ -28,19 +28,19 @@ struct DecodeStep {
   /** C[rows, j0 … j1) = A B, a few rows at a time. */
   void product(const float* a, long k, const float* b, bool transposed, float* c, long n, long j0, long j1) const {
     for (long r = 0; r < f.rows; r += kThinRows) {
-      multiplyThin(a + r * k, k, b, f.dModel, transposed, k, c + r * n, n, least(kThinRows, f.rows - r), false, j0, j1);
+      multiplyThin(a + r * k, k, b, f.dModel, transposed, k, c + r * n, n, min(kThinRows, f.rows - r), false, j0, j1);
     }
   }
 
   /** Of every group: scores, weights, and the weighted sums of its values, run by run. */
   void run(const DecodeStage& stage) const {
     const long d = f.dModel;
-    team.share(stage.numKeyTasks, [&](long i) {
+    phases.forEach(stage.numKeyTasks, [&](long i) {
       const DecodeTask& task = stage.keyTasks[i];
       const DecodeGroup& g = *task.group;
       product(matrix(g.input), d, g.keys, true, shared + g.scores, g.n, task.from, task.to);
     });
-    team.share(stage.numGroups * f.rows, [&](long i) {
+    phases.forEach(stage.numGroups * f.rows, [&](long i) {
       const DecodeGroup& g = stage.groups[i / f.rows];
       if (g.linear) return;
       Pattention settings{};
@@ -52,13 +52,13 @@ struct DecodeStep {
       float* scores = shared + g.scores + i % f.rows * g.n;
       weightsRows(scores, scores, 1, settings);
     });
-    team.share(stage.numValueTasks, [&](long i) {
+    phases.forEach(stage.numValueTasks, [&](long i) {
       const DecodeTask& task = stage.valueTasks[i];
       const DecodeGroup& g = *task.group;
       float* partial = shared + task.partial;
       for (long r = 0; r < f.rows; r += kThinRows) {
         multiplyThin(shared + g.scores + r * g.n + task.from, g.n, g.values + task.from * d, d, false,
-                     task.to - task.from, partial + r * d, d, least(kThinRows, f.rows - r), false, 0, d);
+                     task.to - task.from, partial + r * d, d, min(kThinRows, f.rows - r), false, 0, d);
       }
     });
   }
@@ -79,7 +79,7 @@ struct DecodeStep {
     });
   }
 
-  /** Queries of a row, turned; its keys, turned, and values into the cache. */
+  /** Queries of a row, rotated; its keys, rotated, and values into the cache. */
   void project(const DecodeBlock& block, long r) const {
     const long headDim = f.dModel / f.numHeads;
     const long place = (r * f.capacity + f.past) * f.dModel;
@@ -88,8 +88,8 @@ struct DecodeStep {
     gather(block.project, 0, r, query, false);
     gather(block.project, 1, r, key, false);
     gather(block.project, 2, r, block.cacheValues + place, false);
-    float* const turned[] = {query, key};
-    for (float* each : turned) rotateRow(each, each, f.cosines, f.sines, f.numHeads, headDim, f.half);
+    float* const rotated[] = {query, key};
+    for (float* each : rotated) rotateRow(each, each, f.cosines, f.sines, f.numHeads, headDim, f.half);
   }
 
   /** softmax(q [context, cache]ᵀ/√headDim) [context, cache] of one head of one row, and the context's part of it. */
@@ -126,19 +126,19 @@ struct DecodeStep {
   void all() const {
     const long d = f.dModel;
     const auto normalize = [&](long r) { normalizeRow(state(r), row(kDecodeNormed, r), d, f.layerEpsilon); };
-    team.share(f.rows, [&](long r) {
+    phases.forEach(f.rows, [&](long r) {
       __builtin_memcpy(state(r), f.x + r * d, static_cast<size_t>(d) * sizeof(float));
       normalize(r);
     });
     for (long b = 0; b < f.numBlocks; b++) {
       const DecodeBlock& block = f.blocks[b];
       run(block.project);
-      team.share(f.rows, [&](long r) { project(block, r); });
-      team.share(f.rows * f.numHeads, [&](long i) { attend(block, i / f.numHeads, i % f.numHeads); });
+      phases.forEach(f.rows, [&](long r) { project(block, r); });
+      phases.forEach(f.rows * f.numHeads, [&](long i) { attend(block, i / f.numHeads, i % f.numHeads); });
       const DecodeStage* const rest[] = {&block.output, &block.ffn};
       for (const DecodeStage* stage : rest) {
         run(*stage);
-        team.share(f.rows, [&](long r) {
+        phases.forEach(f.rows, [&](long r) {
           gather(*stage, 0, r, state(r), true);
           normalize(r);
         });
@@ -149,7 +149,7 @@ struct DecodeStep {
 
 static void decode(const Decode& f) {
   reserveScratch(static_cast<size_t>(f.contextLen + f.past + 1), static_cast<size_t>(f.sharedFloats));
-  together([&](Member& team, int thread) { DecodeStep{f, team, sharedScratch(), threadScratch(thread)}.all(); });
+  runPhases([&](PhaseThread& phases, int thread) { DecodeStep{f, phases, sharedScratch(), threadScratch(thread)}.all(); });
 }
 
 }  // namespace TOKENFUSE_ISA

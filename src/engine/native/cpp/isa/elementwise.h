@@ -11,7 +11,7 @@ template <class F>
 INLINE void eachPiece(long count, const F& f) {
   parallel((count + kTaskNumbers - 1) / kTaskNumbers, [&](long task, int) {
     const long from = task * kTaskNumbers;
-    eachVector(least(kTaskNumbers, count - from), [&](long i, auto lanes) { f(from + i, lanes); });
+    eachVector(min(kTaskNumbers, count - from), [&](long i, auto lanes) { f(from + i, lanes); });
   });
 }
 
@@ -63,11 +63,11 @@ INLINE void combine(const Binary& g, const F& f) {
   const long stepA = g.strideA[last];
   const long stepB = g.strideB[last];
   // A row that is long is cut, short ones go together.
-  const long piece = least(width, kTaskNumbers);
+  const long piece = min(width, kTaskNumbers);
   const long pieces = (width + piece - 1) / piece;
-  const long each = most<long>(1, kTaskNumbers / piece);
+  const long each = max<long>(1, kTaskNumbers / piece);
   parallel((rows * pieces + each - 1) / each, [&](long task, int) {
-    for (long unit = task * each; unit < least((task + 1) * each, rows * pieces); unit++) {
+    for (long unit = task * each; unit < min((task + 1) * each, rows * pieces); unit++) {
       const long row = unit / pieces;
       const long from = unit % pieces * piece;
       long placeA = from * stepA;
@@ -81,7 +81,7 @@ INLINE void combine(const Binary& g, const F& f) {
       const float* a = g.a + placeA;
       const float* b = g.b + placeB;
       float* out = g.out + row * width + from;
-      const long count = least(piece, width - from);
+      const long count = min(piece, width - from);
       if (stepA == 1 && stepB == 1) {
         eachVector(count, [&](long i, auto lanes) { store(out + i, f(load(a + i, lanes), load(b + i, lanes)), lanes); });
       } else if (stepA == 1) {
@@ -148,9 +148,9 @@ static void swapAxes(const float* x, float* out, long batch, long rows, long col
     const float* from = x + task / down * rows * columns;
     float* to = out + task / down * rows * columns;
     const long r0 = task % down * side;
-    const long r1 = least(r0 + side, rows);
+    const long r1 = min(r0 + side, rows);
     for (long block = 0; block < across; block++) {
-      const long c1 = least((block + 1) * side, columns);
+      const long c1 = min((block + 1) * side, columns);
       for (long c = block * side; c < c1; c++) {
         for (long r = r0; r < r1; r++) to[c * rows + r] = from[r * columns + c];
       }

@@ -37,7 +37,7 @@ INLINE LeftTile leftTile(Left a, long i, long rows, long p0, long kc, long colum
   if (a.stride < kFarRows || columns < 4 * NR) return {from, a.stride, true};
   if constexpr (MR <= W) {
     for (long p = 0; p < kc; p += W) {
-      packSquare<kLeftStride>(from + p, a.stride, rows, kc - p, least<long>(W, kc - p), scratch + p * kLeftStride);
+      packSquare<kLeftStride>(from + p, a.stride, rows, kc - p, min<long>(W, kc - p), scratch + p * kLeftStride);
     }
   } else {
     for (long r = 0; r < rows; r++) {
@@ -53,7 +53,7 @@ static long packLeft(Left a, long i, long m, long tall, long p0, long kc, float*
   for (long p = 0; p < kc; p++, from += a.stride) {
     float* to = scratch + p * kLeftStride;
     for (long r = 0; r < m; r += tall, to += kLeftTile) {
-      const long rows = least(tall, m - r);
+      const long rows = min(tall, m - r);
       if constexpr (MR <= W) {
         store(to, load(from + r, Part{rows}));
       } else {

@@ -14,7 +14,7 @@ namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
 /** Rows of a chunk: about 8 MiB of logits, one block of depth at most. */
-INLINE long lossChunk(long classes) { return most<long>(16, least<long>(KC, (1L << 21) / most(classes, 1L))); }
+INLINE long lossChunk(long classes) { return max<long>(16, min<long>(KC, (1L << 21) / max(classes, 1L))); }
 
 /** Writes a row's loss and, for a gradient, w (softmax(z) − onehot) in place of its logits z. */
 INLINE float lossRow(float* z, long classes, long label, float weight, bool gradient) {
@@ -34,7 +34,7 @@ INLINE float lossRow(float* z, long classes, long label, float weight, bool grad
 static void linearCrossEntropy(const LinearCrossEntropy& f) {
   const long d = f.dModel;
   const bool gradient = f.dStates != nullptr || f.dEmbedding != nullptr;
-  const long chunk = least(lossChunk(f.classes), f.rows);
+  const long chunk = min(lossChunk(f.classes), f.rows);
   // Rows a power of two apart would share a few sets of the caches when they are read by columns.
   const long stride = roundUp(f.classes, 16) + 16;
   const long sizes[] = {packedSize(d, f.classes), f.dStates != nullptr ? packedSize(f.classes, d) : 0, chunk * d,
@@ -84,7 +84,7 @@ static void linearCrossEntropy(const LinearCrossEntropy& f) {
       float* scratch = threadScratch(thread);
       if (task < blocks) {
         const long i = task * block;
-        const long height = least(block, count - i);
+        const long height = min(block, count - i);
         float* result = scratch + kLeftScratch;  // [height, d]
         multiply({logits + i * stride, stride, false}, at[1], d, f.classes, result, d, height, false, scratch);
         for (long r = 0; r < height; r++) {
@@ -93,7 +93,7 @@ static void linearCrossEntropy(const LinearCrossEntropy& f) {
         return;
       }
       const long i = (task - blocks) * block;
-      multiply({logits + i, stride, true}, at[3], d, count, f.dEmbedding + i * d, d, least(block, f.classes - i), !first,
+      multiply({logits + i, stride, true}, at[3], d, count, f.dEmbedding + i * d, d, min(block, f.classes - i), !first,
                scratch);
     });
     first = false;

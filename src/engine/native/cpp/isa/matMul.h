@@ -24,12 +24,12 @@ struct PackedProduct {
   PackedProduct(Left left, const float* right, long width, long depth, float* to, long stride, long height, bool adding)
       : a(left), packed(right), n(width), k(depth), c(to), ldc(stride), m(height), add(adding) {
     // Rows of a transposed A are copied once a task: fewer rows, where there are few, rather than fewer columns.
-    const long fewer = most<long>(1, least<long>(kLeftTiles, m / (MR * 4 * threadCount())));
+    const long fewer = max<long>(1, min<long>(kLeftTiles, m / (MR * 4 * threadCount())));
     rows = MR * (a.transposed ? fewer : kLeftTiles);
     rowBlocks = (m + rows - 1) / rows;
     // As many columns per task as leave enough tasks, and stay in the second-level cache.
-    const long wanted = most<long>(1, 8 * threadCount() / most(rowBlocks, 1L));
-    columns = least(NC, most<long>(2 * NR, roundUp((n + wanted - 1) / wanted, NR)));
+    const long wanted = max<long>(1, 8 * threadCount() / max(rowBlocks, 1L));
+    columns = min(NC, max<long>(2 * NR, roundUp((n + wanted - 1) / wanted, NR)));
   }
 
   long tasks() const { return rowBlocks * ((n + columns - 1) / columns); }
@@ -39,7 +39,7 @@ struct PackedProduct {
     const long i = task % rowBlocks * rows;
     const long j = task / rowBlocks * columns;
     const Left part{a.at + (a.transposed ? i : i * a.stride), a.stride, a.transposed};
-    multiply(part, packed, n, k, c + i * ldc, ldc, least(rows, m - i), add, j, least(j + columns, n),
+    multiply(part, packed, n, k, c + i * ldc, ldc, min(rows, m - i), add, j, min(j + columns, n),
              threadScratch(thread));
   }
 };
@@ -58,15 +58,15 @@ constexpr long kDeepFloats = 1L << 17;
  * what is being multiplied is in the second-level cache; the blocks are those of `multiply`, and so are the sums.
  */
 static void multiplyShared(const Product& f, const float* a, const float* b, float* c) {
-  const long columnsAtOnce = most<long>(NR, least(roundUp(f.n, NR), kPackedFloats / most(f.k, 1L) / NR * NR));
+  const long columnsAtOnce = max<long>(NR, min(roundUp(f.n, NR), kPackedFloats / max(f.k, 1L) / NR * NR));
   const long lda = f.transposeA ? f.m : f.k;
   const long ldb = f.transposeB ? f.k : f.n;
   for (long jc = 0; jc < f.n; jc += columnsAtOnce) {
-    const long n = least(columnsAtOnce, f.n - jc);
-    const long depth = f.k * n > kDeepFloats ? blockDepth(f.k) : most(f.k, 1L);
+    const long n = min(columnsAtOnce, f.n - jc);
+    const long depth = f.k * n > kDeepFloats ? blockDepth(f.k) : max(f.k, 1L);
     const auto packing = [&](long p0) {
       const float* from = b + (f.transposeB ? jc * f.k + p0 : jc + p0 * f.n);
-      return Packing{from, ldb, f.transposeB, least(depth, f.k - p0), n, sharedScratch() + stepsOf(p0) * roundUp(n, NR)};
+      return Packing{from, ldb, f.transposeB, min(depth, f.k - p0), n, sharedScratch() + stepsOf(p0) * roundUp(n, NR)};
     };
     Packing current = packing(0);
     packAll(&current, 1);
@@ -89,19 +89,19 @@ static void matMul(const Product& f) {
   if (f.batch == 0 || f.m == 0 || f.n == 0) return;
   const bool thin = f.m <= kThinRows && !f.transposeA;
   if (thin) {
-    const long columns = most<long>(NR, roundUp((1L << 16) / most(f.k, 1L), NR));
+    const long columns = max<long>(NR, roundUp((1L << 16) / max(f.k, 1L), NR));
     const long blocks = (f.n + columns - 1) / columns;
     parallel(f.batch * blocks, [&](long task, int) {
       const long i = task / blocks;
       const long j = task % blocks * columns;
       multiplyThin(f.a + i * f.strideA, f.k, f.b + i * f.strideB, f.transposeB ? f.k : f.n, f.transposeB, f.k,
-                   f.c + i * f.m * f.n, f.n, f.m, false, j, least(j + columns, f.n));
+                   f.c + i * f.m * f.n, f.n, f.m, false, j, min(j + columns, f.n));
     });
     return;
   }
   const long packed = packedSize(f.k, f.n);
   if (f.batch == 1 || (f.m * f.n * f.k > kSharedWork && f.batch < 2 * threadCount()) || packed > kPackedFloats) {
-    reserveScratch(kLeftScratch, static_cast<size_t>(least(packed, most(kPackedFloats, f.k * NR))));
+    reserveScratch(kLeftScratch, static_cast<size_t>(min(packed, max(kPackedFloats, f.k * NR))));
     for (long i = 0; i < f.batch; i++) {
       multiplyShared(f, f.a + i * f.strideA, f.b + i * f.strideB, f.c + i * f.m * f.n);
     }
@@ -109,10 +109,10 @@ static void matMul(const Product& f) {
   }
   reserveScratch(kLeftScratch + packed, 0);
   // Small products by the handful, so that a task is worth handing out.
-  const long each = most<long>(1, (1L << 16) / most(f.m * f.n * f.k, 1L));
+  const long each = max<long>(1, (1L << 16) / max(f.m * f.n * f.k, 1L));
   parallel((f.batch + each - 1) / each, [&](long task, int thread) {
     float* scratch = threadScratch(thread);
-    for (long i = task * each; i < least((task + 1) * each, f.batch); i++) {
+    for (long i = task * each; i < min((task + 1) * each, f.batch); i++) {
       pack(f.b + i * f.strideB, f.transposeB ? f.k : f.n, f.transposeB, f.k, f.n, scratch + kLeftScratch);
       const Left left{f.a + i * f.strideA, f.transposeA ? f.m : f.k, f.transposeA};
       multiply(left, scratch + kLeftScratch, f.n, f.k, f.c + i * f.m * f.n, f.n, f.m, false, scratch);

@@ -81,10 +81,10 @@ static void packSquare(const float* b, long ldb, long rows, long depth, long ste
 static void packPanel(const float* b, long ldb, bool transposed, long k, long n, long panel, float* packed) {
   const long width = roundUp(n, NR);
   const long j0 = panel * NR;
-  const long columns = least<long>(NR, n - j0);
+  const long columns = min<long>(NR, n - j0);
   const long depth = blockDepth(k);
   for (long p0 = 0; p0 < k; p0 += depth) {
-    const long kc = least(depth, k - p0);
+    const long kc = min(depth, k - p0);
     const long steps = stepsOf(kc);
     float* out = packed + stepsOf(p0) * width + j0 * steps;
     if (!transposed) {
@@ -104,9 +104,9 @@ static void packPanel(const float* b, long ldb, bool transposed, long k, long n,
     }
     const float* from = b + j0 * ldb + p0;
     for (long j = 0; j < NR; j += W) {
-      const long rows = least<long>(W, columns - j);
+      const long rows = min<long>(W, columns - j);
       for (long p = 0; p < steps; p += W) {
-        const long square = least<long>(W, steps - p);
+        const long square = min<long>(W, steps - p);
         if (rows > 0) {
           packSquare<NR>(from + j * ldb + p * kStepDepth, ldb, rows, kc - p * kStepDepth, square, out + p * NR + j);
         } else {

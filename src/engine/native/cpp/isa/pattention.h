@@ -29,10 +29,10 @@ static void pattentionThin(const Pattention& f) {
   float* weights = sharedScratch();
   const auto shared = [&](const float* x, const float* b, long ldb, bool transposed, long k, float* c, long n,
                           bool add) {
-    const long columns = most<long>(NR, roundUp((1L << 16) / most(k, 1L), NR));
+    const long columns = max<long>(NR, roundUp((1L << 16) / max(k, 1L), NR));
     parallel((n + columns - 1) / columns, [&](long task, int) {
       const long j = task * columns;
-      multiplyThin(x, k, b, ldb, transposed, k, c, n, f.tokens, add, j, least(j + columns, n));
+      multiplyThin(x, k, b, ldb, transposed, k, c, n, f.tokens, add, j, min(j + columns, n));
     });
   };
   shared(f.x, f.keys, f.dIn, true, f.dIn, f.scores, f.n, false);
@@ -52,7 +52,7 @@ static void pattention(const Pattention& f) {
   packAll(right, 2);
   parallel((f.tokens + block - 1) / block, [&](long task, int thread) {
     const long i = task * block;
-    const long rows = least(block, f.tokens - i);
+    const long rows = min(block, f.tokens - i);
     float* scratch = threadScratch(thread);
     float* weights = scratch + kLeftScratch;  // [rows, n]
     float* scores = f.scores + i * f.n;

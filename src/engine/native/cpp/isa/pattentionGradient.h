@@ -13,7 +13,7 @@ namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
 /** Tokens of a chunk of the backward pass: about 2 MiB of scores, rounded to whole blocks of depth. */
-INLINE long chunkTokens(long n) { return most<long>(64, least<long>(2 * KC, (1L << 19) / most(n, 1L) / 16 * 16)); }
+INLINE long chunkTokens(long n) { return max<long>(64, min<long>(2 * KC, (1L << 19) / max(n, 1L) / 16 * 16)); }
 
 INLINE bool allZero(const float* x, long n) {
   for (long i = 0; i < n; i++) {
@@ -47,8 +47,8 @@ static long tokensWithGradient(const Pattention& f, int32_t* list) {
 /** dV = Sᵀ dY, dS = dY Vᵀ, dA from dS by Θ's gradient, dK = dAᵀ X, dX = dA K. */
 static void pattentionGradient(const Pattention& f) {
   const bool params = f.dKeys != nullptr;
-  const long chunk = least(chunkTokens(f.n), f.tokens);
-  const long block = least(blockTokens(f.tokens), most(chunk, 1L));
+  const long chunk = min(chunkTokens(f.n), f.tokens);
+  const long block = min(blockTokens(f.tokens), max(chunk, 1L));
   const long sizes[] = {packedSize(f.dOut, f.n), packedSize(f.n, f.dIn), params ? packedSize(chunk, f.dIn) : 0,
                         params ? packedSize(chunk, f.dOut) : 0, chunk * f.n, chunk * f.n, chunk * f.n, chunk * f.dIn,
                         chunk * f.dOut, f.tokens};
@@ -76,7 +76,7 @@ static void pattentionGradient(const Pattention& f) {
   const Packing right[] = {{f.values, f.dOut, true, f.dOut, f.n, at[0]}, {f.keys, f.dIn, false, f.n, f.dIn, at[1]}};
   packAll(right, f.dX == nullptr ? 1 : 2);
   for (long start = 0; start < total; start += chunk) {
-    const long tokens = least(chunk, total - start);
+    const long tokens = min(chunk, total - start);
     const float* scores = all ? f.scores + start * f.n : at[6];
     const float* x = all ? f.x + start * f.dIn : at[7];
     const float* dOutput = all ? f.dOutput + start * f.dOut : at[8];
@@ -98,7 +98,7 @@ static void pattentionGradient(const Pattention& f) {
       }
       float* scratch = threadScratch(thread);
       const long i = task * block;
-      const long count = least(block, tokens - i);
+      const long count = min(block, tokens - i);
       float* d = dScores + i * f.n;
       blockProduct(dOutput + i * f.dOut, right[0], d, count, false, scratch);
       weightsGradientRows(scores + i * f.n, weights + i * f.n, d, count, f);
@@ -116,7 +116,7 @@ static void pattentionGradient(const Pattention& f) {
       }
     });
     if (!params) continue;
-    const long tall = MR * most<long>(1, least<long>(4, f.n / (MR * 3 * threadCount())));
+    const long tall = MR * max<long>(1, min<long>(4, f.n / (MR * 3 * threadCount())));
     const long tasks = (f.n + tall - 1) / tall;
     parallel(2 * tasks, [&](long task, int thread) {
       const bool keys = task < tasks;
@@ -124,7 +124,7 @@ static void pattentionGradient(const Pattention& f) {
       const long width = keys ? f.dIn : f.dOut;
       float* gradient = (keys ? f.dKeys : f.dValues) + i * width;
       const Left left{(keys ? dScores : weights) + i, f.n, true};
-      multiply(left, at[keys ? 2 : 3], width, tokens, gradient, width, least(tall, f.n - i), start > 0,
+      multiply(left, at[keys ? 2 : 3], width, tokens, gradient, width, min(tall, f.n - i), start > 0,
                threadScratch(thread));
     });
   }

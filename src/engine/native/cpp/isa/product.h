@@ -129,17 +129,17 @@ INLINE void tileRow(LeftTile left, long rows, long steps, const float* b, long n
                     bool add) {
   const Tile wide = left.rowMajor ? tileOf<true, NV>(rows) : tileOf<false, NV>(rows);
   for (long j = j0; j < j1; j += NR) {
-    const long columns = least<long>(NR, n - j);
+    const long columns = min<long>(NR, n - j);
     const Tile run = columns > W ? wide : left.rowMajor ? tileOf<true, 1>(rows) : tileOf<false, 1>(rows);
     run(steps, left.at, left.stride, b + j * steps, c + j, ldc, columns, add);
   }
 }
 #endif
 
-/** The size of equal parts, of at most `most` each, that `whole` is cut into; at least 1. */
-INLINE long evenPart(long whole, long most) {
-  const long parts = (whole + most - 1) / most;
-  return parts <= 1 ? least(most, whole < 1 ? 1 : whole) : (whole + parts - 1) / parts;
+/** The size of equal parts, of at most `limit` each, that `whole` is cut into; at least 1. */
+INLINE long evenPart(long whole, long limit) {
+  const long parts = (whole + limit - 1) / limit;
+  return parts <= 1 ? min(limit, whole < 1 ? 1 : whole) : (whole + parts - 1) / parts;
 }
 
 /**
@@ -160,27 +160,27 @@ static void multiply(Left a, const float* packed, long n, long k, float* c, long
     }
   }
   for (long p0 = 0; p0 < k; p0 += depth) {
-    const long kc = least(depth, k - p0);
+    const long kc = min(depth, k - p0);
     const long steps = stepsOf(kc);
     const bool adding = add || p0 > 0;
     const float* const b = packed + stepsOf(p0) * width;
     if (a.transposed) {
       for (long i0 = 0; i0 < m; i0 += kLeftTiles * tall) {
-        const long end = least(i0 + kLeftTiles * tall, m);
+        const long end = min(i0 + kLeftTiles * tall, m);
         const long stride = packLeft(a, i0, end - i0, tall, p0, kc, scratch);
         for (long jc = j0; jc < j1; jc += NC) {
           for (long i = i0; i < end; i += tall) {
             const LeftTile left{scratch + (i - i0) / tall * kLeftTile, stride, false};
-            tileRow(left, least(tall, end - i), steps, b, n, jc, least(jc + NC, j1), c + i * ldc, ldc, adding);
+            tileRow(left, min(tall, end - i), steps, b, n, jc, min(jc + NC, j1), c + i * ldc, ldc, adding);
           }
         }
       }
       continue;
     }
     for (long jc = j0; jc < j1; jc += NC) {
-      const long end = least(jc + NC, j1);
+      const long end = min(jc + NC, j1);
       for (long i = 0; i < m; i += tall) {
-        const long rows = least(tall, m - i);
+        const long rows = min(tall, m - i);
         const LeftTile left = leftTile(a, i, rows, p0, kc, end - jc, scratch);
         tileRow(left, rows, steps, b, n, jc, end, c + i * ldc, ldc, adding);
       }

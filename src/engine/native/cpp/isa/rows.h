@@ -12,9 +12,9 @@ constexpr long kTaskNumbers = 1L << 14;
 /** Runs f(row) for all rows, several to a task. */
 template <class F>
 INLINE void eachRow(long rows, long width, const F& f) {
-  const long each = most<long>(1, kTaskNumbers / most(width, 1L));
+  const long each = max<long>(1, kTaskNumbers / max(width, 1L));
   parallel((rows + each - 1) / each, [&](long task, int) {
-    const long end = least((task + 1) * each, rows);
+    const long end = min((task + 1) * each, rows);
     for (long i = task * each; i < end; i++) f(i);
   });
 }
@@ -34,9 +34,9 @@ INLINE float rowDot(const float* x, const float* y, long n) {
 /** The largest of x[0 … n); NaN may be passed over, and shows in the sum. */
 INLINE float rowMax(const float* x, long n) {
   const float low = -__builtin_inff();
-  V most = splat(low);
-  eachVector(n, [&](long i, auto lanes) { most = larger(most, load(x + i, lanes, low)); });
-  return maxLane(most);
+  V largest = splat(low);
+  eachVector(n, [&](long i, auto lanes) { largest = larger(largest, load(x + i, lanes, low)); });
+  return maxLane(largest);
 }
 
 /** out = exp(scale · x − shift); returns the sum. */
@@ -58,7 +58,7 @@ INLINE void rowScale(float* x, long n, float factor) {
 INLINE float softmaxShortRow(float* x, long n, long extent, float scale, float* largest) {
   const float low = -__builtin_inff();
   const bool two = n > W;
-  const Part first{least<long>(n, W)}, second{most<long>(n - W, 0)};
+  const Part first{min<long>(n, W)}, second{max<long>(n - W, 0)};
   const V a = load(x, first, low);
   const V b = two ? load(x + W, second, low) : splat(low);
   const float shift = maxLane(larger(a, b)) * scale;
@@ -66,8 +66,8 @@ INLINE float softmaxShortRow(float* x, long n, long extent, float scale, float* 
   const V q = two ? only(exponential(b * scale - shift), second) : V{};
   const float sum = sumLanes(p + q);
   const float inverse = 1 / sum;
-  store(x, p * inverse, Part{least<long>(extent, W)});
-  if (extent > W) store(x + W, q * inverse, Part{least<long>(extent - W, W)});
+  store(x, p * inverse, Part{min<long>(extent, W)});
+  if (extent > W) store(x + W, q * inverse, Part{min<long>(extent - W, W)});
   for (long j = 2 * W; j < extent; j++) x[j] = 0;
   *largest = shift;
   return sum;
@@ -172,7 +172,7 @@ static void sumRows(const float* x, float* out, long rows, long width, float fac
   for (long i = 0; i < rows; i++) {
     parallel(pieces, [&](long piece, int) {
       const long from = piece * kTaskNumbers;
-      sums[piece] = rowSum(x + i * width + from, least(kTaskNumbers, width - from));
+      sums[piece] = rowSum(x + i * width + from, min(kTaskNumbers, width - from));
     });
     out[i] = rowSum(sums, pieces) * factor;
   }
@@ -180,11 +180,11 @@ static void sumRows(const float* x, float* out, long rows, long width, float fac
 
 static void sumColumns(const float* x, float* out, long outer, long rows, long width, float factor) {
   // Columns are shared out, a cache line at least; each is added up from the first row to the last.
-  const long columns = roundUp(most<long>(16, least(width, (1L << 16) / most(rows, 1L))), 16);
+  const long columns = roundUp(max<long>(16, min(width, (1L << 16) / max(rows, 1L))), 16);
   const long blocks = (width + columns - 1) / columns;
   parallel(outer * blocks, [&](long task, int) {
     const long from = task % blocks * columns;
-    const long count = least(columns, width - from);
+    const long count = min(columns, width - from);
     const float* in = x + task / blocks * rows * width + from;
     float* sum = out + task / blocks * width + from;
     eachVector(count, [&](long j, auto lanes) {
@@ -197,10 +197,10 @@ static void sumColumns(const float* x, float* out, long outer, long rows, long w
 
 /** out[ids[i]] += x[i], rows in order; ids outside [0, segments) are left out. */
 static void segmentSum(const float* x, const int32_t* ids, float* out, long rows, long width, long segments) {
-  const long columns = roundUp(most<long>(16, (width + threadCount() - 1) / threadCount()), 16);
+  const long columns = roundUp(max<long>(16, (width + threadCount() - 1) / threadCount()), 16);
   parallel((width + columns - 1) / columns, [&](long task, int) {
     const long from = task * columns;
-    const long count = least(columns, width - from);
+    const long count = min(columns, width - from);
     for (long s = 0; s < segments; s++) __builtin_memset(out + s * width + from, 0, static_cast<size_t>(count) * 4);
     for (long i = 0; i < rows; i++) {
       if (ids[i] < 0 || ids[i] >= segments) continue;

@@ -181,9 +181,9 @@ INLINE V larger(V x, V y) { return x < y ? y : x; }
 INLINE V smaller(V x, V y) { return x > y ? y : x; }
 
 template <class T>
-INLINE T least(T a, T b) { return a < b ? a : b; }
+INLINE T min(T a, T b) { return a < b ? a : b; }
 template <class T>
-INLINE T most(T a, T b) { return a > b ? a : b; }
+INLINE T max(T a, T b) { return a > b ? a : b; }
 INLINE long roundUp(long x, long to) { return (x + to - 1) / to * to; }
 
 }  // namespace TOKENFUSE_ISA

@@ -1,0 +1,142 @@
+import type { CaptionPairs, JointModel, StateCache } from '#fusion';
+import { cacheImageStates, captionImages } from '#fusion';
+import {
+  blankImage,
+  derangement,
+  type ImageFeatures,
+  imageFeatures,
+  leaveOneOut,
+  nearestNeighbours,
+} from './controls.js';
+import type { EvaluateExperiment } from './evaluateConfig.js';
+import { ROWS } from './evaluation.js';
+import { type ImageNlls, pairNlls } from './likelihood/index.js';
+
+/** The evaluated model and those beside it. */
+export interface EvaluatedModels {
+  readonly model: JointModel;
+  /** Aligned with `train: all`. */
+  readonly bound: JointModel | undefined;
+  /** The model over random vision. */
+  readonly random: JointModel | undefined;
+}
+
+/** Captions that come from the training set alone. */
+export interface TrainingControls {
+  /** The best constant caption by each metric. */
+  readonly ciderD: string;
+  readonly bleu4: string;
+  /** All of them: what is not among them is novel. */
+  readonly captions: readonly string[];
+  /** Images to look up, with a caption each. */
+  readonly neighbours?: { readonly features: ImageFeatures; readonly captions: readonly string[] };
+}
+
+/** One way of captioning a test set; a row of its tables. Arrays are in the order of the set's images. */
+export interface CaptionRow {
+  readonly name: string;
+  readonly captions: readonly string[];
+  /** Of the references, as this row's model and images give them; absent for captions that come from no model. */
+  readonly nlls?: readonly ImageNlls[];
+  /** Captions with what each is scored by, where that is not simply all references; pooled. */
+  readonly rounds?: readonly {
+    readonly predictions: readonly string[];
+    readonly references: readonly (readonly string[])[];
+  }[];
+}
+
+/** Captions a test set in every way (`ROWS`); the model's own row comes first. */
+export async function captionRows(
+  { model, bound, random }: EvaluatedModels,
+  training: TrainingControls | undefined,
+  { name: setName, pairs }: { readonly name: string; readonly pairs: CaptionPairs },
+  cache: StateCache,
+  experiment: EvaluateExperiment,
+): Promise<CaptionRow[]> {
+  const { decoding, batchSize, seed } = experiment;
+  const { imageIds, captions: references } = pairs;
+  const same = (caption: string): string[] => imageIds.map(() => caption);
+
+  const byModel = async (
+    { name }: { readonly name: string },
+    from: JointModel,
+    states: StateCache,
+    bridge = true,
+  ): Promise<CaptionRow> => ({
+    name,
+    captions: await captionAll(from, states, pairs, experiment, bridge),
+    nlls: await pairNlls(from, states, pairs, { batchSize, bridge }),
+  });
+  const byOther = async (row: { readonly name: string }, other: JointModel): Promise<CaptionRow> =>
+    byModel(row, other, await cacheImageStates(other, pairs, batchSize));
+
+  const own = await byModel(ROWS.model, model, cache);
+
+  const shuffled = async (): Promise<CaptionRow> => {
+    const order = derangement(imageIds.length, seed, setName);
+    return {
+      name: ROWS.shuffled.name,
+      // A caption is a function of its image, so the caption of a shuffled image is that image's caption.
+      captions: order.map((position) => own.captions[position]),
+      nlls: await pairNlls(model, cache, pairs, { batchSize, bridge: true, order }),
+    };
+  };
+  /** One image in the place of all, or none. */
+  const constantImage = async (
+    { name }: { readonly name: string },
+    image: StateCache | undefined,
+  ): Promise<CaptionRow> => {
+    const states = image?.states([0]);
+    const [caption] = await captionImages(model, states, { decoding, bridge: true });
+    states?.dispose();
+    return {
+      name,
+      captions: same(caption),
+      nlls: await pairNlls(model, image, pairs, { batchSize, bridge: true }),
+    };
+  };
+  const neighbour = async ({ features, captions }: Required<TrainingControls>['neighbours']): Promise<CaptionRow> => {
+    const queries = await imageFeatures(model, pairs, [...imageIds.keys()], batchSize);
+    const nearest = nearestNeighbours(queries, features);
+    return { name: ROWS.neighbour.name, captions: Array.from(nearest, (row) => captions[row]) };
+  };
+  const human = (): CaptionRow[] => {
+    const rounds = leaveOneOut(references);
+    return rounds.length > 0 ? [{ name: ROWS.human.name, captions: rounds[0].predictions, rounds }] : [];
+  };
+
+  return [
+    own,
+    ...(bound ? [await byOther(ROWS.upperBound, bound)] : []),
+    await shuffled(),
+    await constantImage(ROWS.blank, await blankImage(model)),
+    await constantImage(ROWS.blind, undefined),
+    await byModel(ROWS.untrained, model, cache, false),
+    ...(random ? [await byOther(ROWS.randomVision, random)] : []),
+    ...(training?.neighbours ? [await neighbour(training.neighbours)] : []),
+    ...(training
+      ? [
+          { name: ROWS.constant.name, captions: same(training.ciderD) },
+          { name: ROWS.constantBleu4.name, captions: same(training.bleu4) },
+        ]
+      : []),
+    ...human(),
+  ];
+}
+
+async function captionAll(
+  model: JointModel,
+  cache: StateCache,
+  { imageIds }: CaptionPairs,
+  { batchSize, decoding }: EvaluateExperiment,
+  bridge: boolean,
+): Promise<string[]> {
+  const captions: string[] = [];
+  for (let first = 0; first < imageIds.length; first += batchSize) {
+    const ids = imageIds.slice(first, first + batchSize);
+    const states = cache.states(ids.map((_, i) => first + i));
+    captions.push(...(await captionImages(model, states, { decoding, bridge, imageIds: ids })));
+    states.dispose();
+  }
+  return captions;
+}

@@ -1,0 +1,77 @@
+import { tf } from '#src/engine';
+import type { TrainingTask } from '#src/training';
+import type { CaptionPairs } from './captionPairs.js';
+import { imageStates } from './imageContexts.js';
+import type { JointModel } from './jointModel.js';
+import type { AlignObjective, StatesOf } from './objectives/index.js';
+import { cacheImageStates, pixelTensor } from './stateCache.js';
+
+/** Images whose states are computed at a time, before training. */
+const CACHE_BATCH = 64;
+
+/**
+ * Vision states of the images of `sets`. Where the vision backbone is frozen they are constants and computed once; one in
+ * training is run at each step.
+ */
+export async function openStates(
+  model: JointModel,
+  sets: readonly CaptionPairs[],
+  visionMoves: boolean,
+): Promise<StatesOf> {
+  if (visionMoves) return (pairs, positions) => imageStates(model, pixelTensor(model, pairs, positions));
+  const caches = new Map<CaptionPairs, Awaited<ReturnType<typeof cacheImageStates>>>();
+  for (const pairs of sets) caches.set(pairs, await cacheImageStates(model, pairs, CACHE_BATCH));
+  return (pairs, positions) => {
+    const cache = caches.get(pairs);
+    if (cache === undefined) throw new RangeError('openStates: expected pairs that were opened, got others');
+    return cache.states(positions);
+  };
+}
+
+export interface AlignTaskOptions {
+  readonly model: JointModel;
+  readonly objectives: readonly AlignObjective[];
+  readonly statesOf: StatesOf;
+  readonly train: CaptionPairs;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Further metrics of the validation pairs. */
+  readonly measure: () => Promise<Record<string, number>>;
+}
+
+/** Alignment as the training loop sees it. */
+export function alignTask(options: AlignTaskOptions): TrainingTask {
+  const { model, objectives, statesOf, train, batchSize, seed, measure } = options;
+  return {
+    parameters: model.tree,
+    unit: 'pairs',
+    loss: (index) => combinedLoss(objectives, index, statesOf),
+    unitsIn: () => batchSize,
+    describeBatch: (index) => {
+      const { images } = train.batchAt(index, batchSize, seed);
+      const ids = [...images].slice(0, 4).map((position) => train.imageIds[position]);
+      return `images ${ids.join(', ')}, …`;
+    },
+    evaluate: async () => {
+      const metrics: Record<string, number> = {};
+      for (const objective of objectives) Object.assign(metrics, await objective.measure(statesOf));
+      return Object.assign(metrics, await measure());
+    },
+    selectBy: { metric: 'validation/captionNll', better: 'lower' },
+  };
+}
+
+/** sum_0 + weight_0 · Σ_o c_o · sum_o / weight_o, to be divided by weight_0. */
+function combinedLoss(
+  objectives: readonly AlignObjective[],
+  index: number,
+  statesOf: StatesOf,
+): { sum: tf.Scalar; weight: number } {
+  const [first, ...others] = objectives.map(({ coefficient, loss }) => ({ coefficient, ...loss(index, statesOf) }));
+  const sum = others.reduce<tf.Scalar>(
+    (total, other) =>
+      tf.add(total, tf.mul(tf.mul(other.sum, other.coefficient / other.weight), first.weight)) as tf.Scalar,
+    first.sum,
+  );
+  return { sum, weight: first.weight };
+}

@@ -1,0 +1,58 @@
+import { LANGUAGE_GROUP } from '#language';
+import { LAYER_NAMES, type LayerName, layerPath } from '#src/tokenformer';
+import { VISION_GROUP } from '#vision';
+import type { FusionOptions, JointModel } from '../jointModel.js';
+import type { FusionMethod } from './fusionMethod.js';
+import { imageTokens } from './imageTokens.js';
+import { type BackboneReading, JOINT_LAYERS, jointContexts, jointReadings, textBridge } from './jointLayers.js';
+import { addedGate, backboneGroup, shapeProblems, textBlocksOf } from './modelGroups.js';
+
+/** Gate of the vision group on text tokens, one per block and layer. */
+function textGate(blockIndex: number, layer: LayerName): string {
+  return `${layerPath(blockIndex, layer)}/vision/textGate`;
+}
+
+/** Gate of the language group on image tokens as text reads them, one per block for keys and one for values. */
+function imageGate(blockIndex: number, layer: 'key' | 'value'): string {
+  return `${layerPath(blockIndex, layer)}/language/imageGate`;
+}
+
+/** Text reads image tokens through the vision groups and, behind gates, the language groups. */
+function readBoth(model: JointModel, { bridge }: FusionOptions): BackboneReading {
+  return (image, l, layer) => {
+    const own = backboneGroup(model, l, layer, VISION_GROUP);
+    const read = [image.readStates(l, [own])];
+    if (!bridge) return read;
+    const gate = addedGate(model, imageGate(l, layer));
+    return [...read, image.readStates(l, [{ ...backboneGroup(model, l, layer, LANGUAGE_GROUP), gate }])];
+  };
+}
+
+/** As `routed`, and the other backbone's groups join in behind tanh gates that start at 0. */
+export const grouped: FusionMethod = {
+  ...JOINT_LAYERS,
+  name: 'grouped',
+  description: 'Every token uses every group; each group is normalised alone, foreign groups stand behind a gate.',
+  options: ['imageStates', 'positionValues'],
+  backboneGroups: 'both',
+  changesBackbones: false,
+  backboneProblems: shapeProblems,
+  gates: ({ language }) =>
+    Array.from({ length: language.backbone.stack.numLayers }, (_, l) => [
+      ...LAYER_NAMES.map((layer) => textGate(l, layer)),
+      imageGate(l, 'key'),
+      imageGate(l, 'value'),
+    ]).flat(),
+  textBlocks: (model, options) =>
+    textBlocksOf(model, (layer, l) => {
+      const own = backboneGroup(model, l, layer, LANGUAGE_GROUP);
+      const foreign = options.bridge
+        ? [{ ...backboneGroup(model, l, layer, VISION_GROUP), gate: addedGate(model, textGate(l, layer)) }]
+        : [];
+      return [own, ...foreign, ...textBridge(model, l, layer, options)];
+    }),
+  imageContexts: (model, states, options, statesNeedGradient) =>
+    jointContexts(model, states, options, statesNeedGradient, readBoth(model, options)),
+  imageReadings: (model, states, options) =>
+    jointReadings(model, imageTokens(model, states, false), options, readBoth(model, options)),
+};

@@ -1,0 +1,14 @@
+export { type BridgePlace, bridgeAt, bridgesInEveryBlock } from './bridgePlaces.js';
+export type { AddedGroup, FusionMethod, FusionOption, RecipeProblem } from './fusionMethod.js';
+export { type GroupReading, type ImageTokens, imageTokens, type LayerReading } from './imageTokens.js';
+export { BRIDGE_PARTS, IMAGE_BRIDGE, TEXT_BRIDGE } from './jointLayers.js';
+export {
+  addedGate,
+  addedGroup,
+  backboneGroup,
+  blocksOf,
+  shapeProblems,
+  stacksMatch,
+  textBlocksOf,
+} from './modelGroups.js';
+export { fusionMethod, fusionMethods, registerFusionMethod, unknownFusionMethod } from './registry.js';

@@ -1,0 +1,70 @@
+import type { tf } from '#src/engine';
+import {
+  type ActiveGroup,
+  type BlockLayers,
+  LAYER_NAMES,
+  type LayerName,
+  layerPath,
+  type PattentionLayer,
+  readGroup,
+} from '#src/tokenformer';
+import type { JointModelConfig } from '../jointConfig.js';
+import type { FusionOptions, JointModel } from '../jointModel.js';
+
+/** A backbone's own group of a layer, `vision` or `language`. */
+export function backboneGroup(model: JointModel, blockIndex: number, layer: LayerName, name: string): ActiveGroup {
+  return { group: readGroup(model.tree, layerPath(blockIndex, layer), name) };
+}
+
+/** A group that the method added at `path`; none where bridges are off or the recipe leaves it out. */
+export function addedGroup(model: JointModel, path: string, name: string, { bridge }: FusionOptions): ActiveGroup[] {
+  if (!bridge || !model.tree.has(`${path}/${name}/tau`)) return [];
+  const { kind } = model.config.fusion.bridge;
+  return [{ group: readGroup(model.tree, path, name), ...(kind === 'linear' ? { norm: 'linear' } : {}) }];
+}
+
+/** A gate that the method added. */
+export function addedGate(model: JointModel, name: string): tf.Scalar {
+  return model.tree.variable(name) as tf.Tensor as tf.Scalar;
+}
+
+/** One block per text layer, made layer by layer. */
+export function textBlocksOf(
+  { config }: JointModel,
+  layerOf: (layer: LayerName, blockIndex: number) => PattentionLayer,
+): BlockLayers[] {
+  return blocksOf(config.language.backbone.stack.numLayers, layerOf);
+}
+
+/** Blocks made layer by layer. */
+export function blocksOf(
+  numLayers: number,
+  layerOf: (layer: LayerName, blockIndex: number) => PattentionLayer,
+): BlockLayers[] {
+  return Array.from(
+    { length: numLayers },
+    (_, l) => Object.fromEntries(LAYER_NAMES.map((layer) => [layer, layerOf(layer, l)])) as unknown as BlockLayers,
+  );
+}
+
+/**
+ * True when both stacks have one shape, so that the vision key and value groups fit the text layers that read the image.
+ * Otherwise bridges alone map the vision width to the language width.
+ */
+export function stacksMatch({ vision, language }: Pick<JointModelConfig, 'vision' | 'language'>): boolean {
+  const [a, b] = [vision.backbone.stack, language.backbone.stack];
+  return a.dModel === b.dModel && a.numLayers === b.numLayers && a.numHeads === b.numHeads;
+}
+
+/** The problem of a method that needs backbones of one width, depth and head count; none when they are. */
+export function shapeProblems(config: JointModelConfig): string[] {
+  if (stacksMatch(config)) return [];
+  const [v, l] = [config.vision.backbone.stack, config.language.backbone.stack];
+  const shapes = (['dModel', 'numLayers', 'numHeads'] as const)
+    .filter((key) => v[key] !== l[key])
+    .map((key) => `${key} ${v[key]} (vision) and ${l[key]} (language)`)
+    .join(', ');
+  return [
+    `method '${config.fusion.method}': expected backbones of one width, depth and head count, got ${shapes}; use 'routed'`,
+  ];
+}

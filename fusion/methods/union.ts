@@ -1,0 +1,57 @@
+import { LANGUAGE_GROUP } from '#language';
+import { tf } from '#src/engine';
+import { findNormActivation, normActivationNames } from '#src/kernels';
+import type { ActiveGroup, LayerName } from '#src/tokenformer';
+import { VISION_GROUP } from '#vision';
+import type { JointModel } from '../jointModel.js';
+import type { FusionMethod } from './fusionMethod.js';
+import { JOINT_LAYERS, jointContexts, textBridge } from './jointLayers.js';
+import { backboneGroup, blocksOf, shapeProblems, textBlocksOf } from './modelGroups.js';
+
+/**
+ * Both backbones' groups of a layer under one norm; with `recalibrate` each one's keys divided by their root mean square
+ * length, so that a direction at random scores as high in both.
+ */
+function unionLayer(model: JointModel, blockIndex: number, layer: LayerName): ActiveGroup[] {
+  return [VISION_GROUP, LANGUAGE_GROUP].map((name) => {
+    const { group: own } = backboneGroup(model, blockIndex, layer, name);
+    if (!model.config.fusion.recalibrate) return { group: own, norm: 'union' };
+    const { keyParamTokens: keys } = own; // [numParamTokens, dIn]
+    const length = tf.sqrt(tf.mean(tf.sum(tf.square(keys), 1)));
+    return { group: { ...own, keyParamTokens: tf.div(keys, length) }, norm: 'union' };
+  });
+}
+
+/** The problem of a Θ that has no τ for two groups under one norm. */
+function unionTauProblems(name: string): string[] {
+  if (findNormActivation(name).unionTau !== undefined) return [];
+  const names = normActivationNames().filter((other) => findNormActivation(other).unionTau !== undefined);
+  return [
+    `method 'union': expected a normActivation with a τ for groups under one norm (${names.join(', ')}), got ${name}`,
+  ];
+}
+
+/** One norm over all tokens of a layer, for both streams: the literal concatenation. It changes both backbones. */
+export const union: FusionMethod = {
+  ...JOINT_LAYERS,
+  name: 'union',
+  description: 'Every token uses all parameter tokens of a layer under one norm.',
+  options: ['imageStates', 'positionValues', 'recalibrate'],
+  backboneGroups: 'union',
+  changesBackbones: true,
+  backboneProblems: (config) => [
+    ...shapeProblems(config),
+    ...unionTauProblems(config.vision.backbone.stack.normActivation),
+  ],
+  imageBlocks: (model) =>
+    blocksOf(model.config.vision.backbone.stack.numLayers, (layer, l) => unionLayer(model, l, layer)),
+  textBlocks: (model, options, withImage) =>
+    textBlocksOf(model, (layer, l) => [
+      ...unionLayer(model, l, layer),
+      ...(withImage ? textBridge(model, l, layer, options) : []),
+    ]),
+  imageContexts: (model, states, options, statesNeedGradient) =>
+    jointContexts(model, states, options, statesNeedGradient, (image, l, layer) => [
+      image.readStates(l, unionLayer(model, l, layer), 'union'),
+    ]),
+};

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { JointModel } from '../jointModel.js';
+import { TokenWeightRule } from '../tokenWeights.js';
+import { createCaptionNll } from './captionNll.js';
+import type { AlignObjective, ObjectiveContext } from './objective.js';
+import { checkReplay, createReplay, ReplayConfig } from './replay.js';
+
+export type { AlignObjective, StatesOf } from './objective.js';
+
+/** Keys of an alignment that say what it learns from; captions are always among it. */
+export const objectiveKeys = {
+  tokenWeights: z.array(TokenWeightRule).default([]).describe('words that weigh more in the loss'),
+  replay: ReplayConfig.optional().describe(
+    'trains on text without images too, so that the bridges may stay on for text',
+  ),
+};
+
+const ObjectiveKeys = z.object(objectiveKeys);
+type ObjectiveKeys = z.output<typeof ObjectiveKeys>;
+
+/** Refuses objectives that a model cannot learn from, before any data is opened. @throws ConfigError */
+export function checkObjectives({ replay }: ObjectiveKeys, model: JointModel): void {
+  if (replay) checkReplay(model);
+}
+
+/** The objectives that an alignment names; the caption loss comes first. */
+export function createObjectives({ replay }: ObjectiveKeys, context: ObjectiveContext): AlignObjective[] {
+  return [createCaptionNll(context), ...(replay ? [createReplay(replay, context)] : [])];
+}

@@ -1,0 +1,39 @@
+import type { tf } from '#src/engine';
+import type { CaptionPairs } from '../captionPairs.js';
+import type { JointModel } from '../jointModel.js';
+
+/** What the objectives of an alignment are built from. */
+export interface ObjectiveContext {
+  readonly model: JointModel;
+  readonly train: CaptionPairs;
+  readonly validation: CaptionPairs;
+  /** Pairs of a micro-batch. */
+  readonly batchSize: number;
+  /** Micro-batches of a step. */
+  readonly gradientAccumulation: number;
+  readonly seed: number;
+  /** Whether gradients reach the vision backbone (`train: all`). */
+  readonly visionMoves: boolean;
+  readonly root: string;
+  readonly cacheDir: string;
+}
+
+/** Vision states of images by position, as `imageStates` gives them; from a cache where the vision backbone is frozen. */
+export type StatesOf = (pairs: CaptionPairs, positions: Int32Array) => tf.Tensor4D;
+
+/**
+ * What alignment learns from. The loss of a micro-batch is Σ_o c_o · sum_o / weight_o over its objectives o; c of the first
+ * one is 1.
+ */
+export interface AlignObjective {
+  /** c above. */
+  readonly coefficient: number;
+  /** Of micro-batch `index`: the sum of losses, in nats, and what divides it. */
+  loss(index: number, statesOf: StatesOf): { readonly sum: tf.Scalar; readonly weight: number };
+  /** Metrics of held-out data by name. */
+  measure(statesOf: StatesOf): Promise<Record<string, number>>;
+  dispose(): void;
+}
+
+/** How an objective is built from its configuration once the model and the pairs are open. */
+export type ObjectiveFactory<C> = (config: C, context: ObjectiveContext) => AlignObjective;

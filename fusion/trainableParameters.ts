@@ -1,0 +1,63 @@
+import { renderTable } from '#src/cli';
+import { ConfigError } from '#src/errors';
+import type { AlignExperiment } from './alignConfig.js';
+import { addedParameters, fusionParameters } from './jointConfig.js';
+import type { JointModel } from './jointModel.js';
+
+/**
+ * Lets the parameters move that an alignment names, and no others.
+ *
+ * @throws ConfigError when a name belongs to a backbone, or there is none
+ */
+export function setTrainable({ tree, config }: JointModel, train: AlignExperiment['train']): void {
+  if (train === 'all') {
+    tree.setTrainable(() => true);
+    return;
+  }
+  const isFusionParameter = fusionParameters(config);
+  const wanted = (name: string): boolean =>
+    train === 'bridge' ? isFusionParameter(name) : train.some((part) => name.includes(part));
+  const names = tree.names().filter(wanted);
+  const backbone = names.find((name) => !isFusionParameter(name));
+  if (backbone !== undefined) {
+    throw new ConfigError(
+      `train: '${backbone}' belongs to a backbone, which stays frozen; name bridge groups, or say 'train: all' for the upper bound`,
+    );
+  }
+  if (names.length === 0) {
+    throw new ConfigError(
+      `train: expected bridge groups or gates in the model, got none; merge with bridge.tokens above 0`,
+    );
+  }
+  tree.setTrainable(wanted);
+}
+
+/** How many parameters are trained and how many are not, with a table by component. */
+export function countParameters({ tree, config }: JointModel): { table: string; trainable: number; frozen: number } {
+  const isFusionParameter = fusionParameters(config);
+  const gates = new Set(addedParameters(config).gates);
+  const componentOf = (name: string): string =>
+    isFusionParameter(name)
+      ? gates.has(name)
+        ? 'gates'
+        : (name.split('/').at(-2) as string)
+      : `/${name}`.includes('/language/')
+        ? 'language backbone'
+        : 'vision backbone';
+  const counts = new Map<string, { trainable: number; frozen: number }>();
+  for (const name of tree.names()) {
+    const entry = counts.get(componentOf(name)) ?? { trainable: 0, frozen: 0 };
+    entry[tree.isTrainable(name) ? 'trainable' : 'frozen'] += tree.variable(name).size;
+    counts.set(componentOf(name), entry);
+  }
+  const total = (key: 'trainable' | 'frozen'): number =>
+    [...counts.values()].reduce((sum, entry) => sum + entry[key], 0);
+  const [trainable, frozen] = [total('trainable'), total('frozen')];
+  const format = (n: number): string => n.toLocaleString('en-US');
+  const rows = [...counts, ['total', { trainable, frozen }] as const].map(([component, count]) => [
+    component,
+    format(count.trainable),
+    format(count.frozen),
+  ]);
+  return { table: renderTable(['component', 'trainable', 'frozen'], rows), trainable, frozen };
+}

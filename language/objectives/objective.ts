@@ -1,0 +1,22 @@
+import type { tf } from '#src/engine';
+import type { ParameterTree } from '#src/tokenformer';
+import type { LanguageConfig } from '../config.js';
+import type { TextBatch } from '../data/index.js';
+
+/** One batch as an objective sees it. */
+export interface ObjectiveInput {
+  readonly tree: ParameterTree;
+  readonly language: LanguageConfig;
+  readonly batch: TextBatch;
+}
+
+/** What a language backbone learns from. */
+export interface Objective {
+  /** The sum of losses over the batch, in nats, and what divides it. */
+  loss(input: ObjectiveInput): { readonly sum: tf.Scalar; readonly weight: number };
+  /** Metrics of held-out text by name; `validation/loss` selects the best checkpoint. */
+  metrics(meanLoss: number): Record<'validation/loss', number> & Record<string, number>;
+}
+
+/** How an objective is built from its configuration. */
+export type ObjectiveFactory<C> = (config: C) => Objective;

@@ -1,0 +1,21 @@
+import { cpu } from './cpu/index.js';
+import type { Engine, EngineName } from './engine.js';
+import { native } from './native/index.js';
+import { tensorflow } from './tensorflow/index.js';
+import { tf } from './tf.js';
+import { wasm } from './wasm/index.js';
+import { webgpu } from './webgpu/index.js';
+
+/** Every engine by name, in the order in which `auto` tries them. */
+export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };
+
+/** The engine at work; undefined for a backend of TensorFlow.js that is none of ours. */
+export function engineAtWork(): Engine | undefined {
+  const engines: Readonly<Record<string, Engine | undefined>> = ENGINES;
+  return engines[tf.getBackend()];
+}
+
+/** Changes the number of worker threads of the engine at work, where it has a choice of them; results do not depend on it. */
+export function changeThreads(threads: number): void {
+  engineAtWork()?.changeThreads?.(threads);
+}

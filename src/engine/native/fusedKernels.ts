@@ -1,0 +1,29 @@
+import type { FusedKernelDeclarations } from '../kernelContract.js';
+import { forNormActivations } from '../shared/index.js';
+
+/** The Θ with compiled code, as cpp/kernels.h numbers them. */
+export const NORM_ACTIVATIONS = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+
+const compiledTheta = forNormActivations(NORM_ACTIVATIONS);
+
+/** The fused operations with compiled kernels; kernels/ holds exactly these. */
+export const NATIVE_FUSED_KERNELS = {
+  AdamWUpdate: {},
+  DecodeBlocks: compiledTheta,
+  LayerNormalize: {},
+  LayerNormalizeGrad: {},
+  LinearCrossEntropy: {},
+  LinearCrossEntropyGrad: {},
+  Pattention: compiledTheta,
+  PattentionGrad: compiledTheta,
+  PattentionGroups: compiledTheta,
+  PattentionGroupsGrad: compiledTheta,
+  RotaryPositions: {},
+  SoftmaxCrossEntropy: {},
+  SoftmaxCrossEntropyGrad: {},
+  SquaredNorm: {},
+  TokenFormerBlock: compiledTheta,
+  TokenFormerBlockGrad: compiledTheta,
+  TokenAttention: {},
+  TokenAttentionGrad: {},
+} as const satisfies FusedKernelDeclarations;

@@ -1,0 +1,101 @@
+import { tf } from '../tf.js';
+
+/** Inputs of TensorFlow.js' own kernels by name, or in order for kernels of any number of tensors. */
+export type Tensors = Readonly<Record<string, tf.TensorInfo>>;
+
+export type KernelResult = tf.TensorInfo | tf.TensorInfo[];
+
+/** Attributes of TensorFlow.js' own kernels that engines replace. */
+export interface StockAttributes {
+  ArgMax: tf.ArgMaxAttrs;
+  BatchMatMul: tf.BatchMatMulAttrs;
+  Cast: tf.CastAttrs;
+  Concat: tf.ConcatAttrs;
+  Fill: tf.FillAttrs;
+  GatherV2: tf.GatherV2Attrs;
+  Mean: tf.MeanAttrs;
+  Pack: tf.PackAttrs;
+  PadV2: tf.PadV2Attrs;
+  Slice: tf.SliceAttrs;
+  Softmax: tf.SoftmaxAttrs;
+  SplitV: tf.SplitVAttrs;
+  Step: tf.StepAttrs;
+  Sum: tf.SumAttrs;
+  Transpose: tf.TransposeAttrs;
+  Unpack: tf.UnpackAttrs;
+  UnsortedSegmentSum: tf.UnsortedSegmentSumAttrs;
+  _FusedMatMul: tf._FusedMatMulAttrs;
+}
+
+/** Kernels in the place of TensorFlow.js' own, with the attributes it gives them. */
+export type StockKernels<Names extends keyof StockAttributes> = {
+  readonly [Name in Names]: (inputs: Tensors, attributes: StockAttributes[Name]) => KernelResult;
+};
+
+/** A kernel that has no attributes. */
+export type PlainKernel = (inputs: Tensors) => KernelResult;
+
+/** Any kernel: its inputs and attributes are its own affair, known to who calls it by name. */
+type AnyKernel = (inputs: never, attributes: never, backend: never) => KernelResult;
+
+/** How a call goes to a kernel: `run` calls it. */
+type Around = (kernelName: string, backend: unknown, run: () => KernelResult) => KernelResult;
+
+/**
+ * Puts kernels in place for a backend, instead of those that it came with. Here alone the types of the contract
+ * and of TensorFlow.js' attributes meet its kernels, which have none.
+ *
+ * @param around what is to happen around every call
+ */
+export function registerKernels(
+  backendName: string,
+  kernels: Readonly<Record<string, AnyKernel>>,
+  around: Around = (_name, _backend, run) => run(),
+): void {
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    const call = kernel as (inputs: unknown, attributes: unknown, backend: unknown) => KernelResult;
+    // Registering over a kernel warns, so the old one goes first.
+    if (tf.getKernel(kernelName, backendName) != null) tf.unregisterKernel(kernelName, backendName);
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs, backend }) => around(kernelName, backend, () => call(inputs, attrs ?? {}, backend)),
+    });
+  }
+}
+
+/** Calls a kernel of a backend directly, without a tensor of TensorFlow.js around its results. */
+export function callKernel(
+  config: Pick<tf.KernelConfig, 'kernelFunc'>,
+  inputs: Tensors | readonly tf.TensorInfo[],
+  attributes: object,
+  backend: unknown,
+): KernelResult {
+  const call = config.kernelFunc as unknown as (args: object) => KernelResult;
+  return call({ inputs, attrs: attributes, backend });
+}
+
+/** The kernel that a backend came with. */
+export type ShippedKernel = (
+  inputs: Tensors | readonly tf.TensorInfo[],
+  attributes: object,
+  backend: unknown,
+) => tf.TensorInfo;
+
+/** Puts kernels in place that are made from those a backend came with; `shipped` throws where there was none. */
+export function repairKernels(
+  backendName: string,
+  repairs: Readonly<Record<string, (shipped: ShippedKernel) => AnyKernel>>,
+): void {
+  for (const [kernelName, repair] of Object.entries(repairs)) {
+    const config = tf.getKernel(kernelName, backendName);
+    const repaired = repair((inputs, attributes, backend) => callOne(config, inputs, attributes, backend));
+    registerKernels(backendName, { [kernelName]: repaired });
+  }
+}
+
+/** `callKernel` of a kernel with one result. */
+export function callOne(...call: Parameters<typeof callKernel>): tf.TensorInfo {
+  const result = callKernel(...call);
+  return Array.isArray(result) ? result[0] : result;
+}

@@ -1,0 +1,59 @@
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type { FusedKernelFunctions } from '../../kernelContract.js';
+import { registerKernels } from '../../shared/index.js';
+import { tf } from '../../tf.js';
+import type { WASM_FUSED_KERNELS } from '../fusedKernels.js';
+import { loadKernelModule } from '../kernelModule.js';
+import type { WasmMemory } from '../webAssembly.js';
+import { adamWKernel } from './adamWKernel.js';
+import { arithmeticKernels } from './arithmeticKernels.js';
+import { attentionKernels } from './attentionKernels.js';
+import { createKernelContext, keepStockKernels } from './kernelContext.js';
+import { matMulKernel } from './matMulKernel.js';
+import { movementKernels } from './movementKernels.js';
+import { pattentionKernels } from './pattentionKernels.js';
+import { rotaryKernel } from './rotaryKernel.js';
+import { rowKernels } from './rowKernels.js';
+
+/**
+ * Registers this project's SIMD kernels (assembly/) with the running wasm backend, in whose memory they work.
+ *
+ * Without the memory, or without kernels.wasm, nothing is installed and `reason` says why; the backend works as before,
+ * only slower.
+ *
+ * @param memory as `prepareWasmMemory` caught it while the backend was created
+ * @returns the names of the kernels now in place
+ */
+export async function installWasmKernels(
+  memory: WasmMemory | undefined,
+): Promise<{ installed: string[]; reason?: string }> {
+  const backend = tf.findBackend('wasm') as BackendWasm | null;
+  if (backend === null) return { installed: [], reason: 'the wasm backend is not running' };
+  const { HEAPU8 } = backend.wasm as unknown as { HEAPU8: Uint8Array };
+  if (memory === undefined || memory.buffer !== HEAPU8.buffer) {
+    return { installed: [], reason: 'the memory of the wasm backend was not seen when it was created' };
+  }
+  const module = await loadKernelModule(memory);
+  if ('reason' in module) return { installed: [], reason: module.reason };
+  const context = createKernelContext(module, backend);
+  const fused: FusedKernelFunctions<keyof typeof WASM_FUSED_KERNELS> = {
+    ...pattentionKernels(context),
+    ...attentionKernels(context),
+    ...rowKernels(context),
+    ...rotaryKernel(context),
+    ...adamWKernel(context),
+  };
+  const kernels = {
+    ...fused,
+    ...matMulKernel(context),
+    ...arithmeticKernels(context),
+    ...movementKernels(context),
+  };
+  keepStockKernels(Object.keys(kernels));
+  registerKernels('wasm', kernels, (kernelName, running, run) => {
+    // Another instance of the backend has another memory, and the addresses would mean nothing there.
+    if (running !== backend) throw new Error(`${kernelName}: expected the wasm backend it was installed for`);
+    return run();
+  });
+  return { installed: Object.keys(kernels) };
+}
