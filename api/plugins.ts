@@ -1,9 +1,40 @@
 /**
- * `tokenfuse/plugins`: what an extension in a file of its own is written with. Its types are TensorFlow.js' own, which need
- * `skipLibCheck: true`; all other entries do without.
+ * `tokenfuse/plugins`: what an extension in a file of its own is written with (`--plugin my-method.ts`). Its types are
+ * TensorFlow.js' own, which need `skipLibCheck: true`; all other entries do without.
  *
  * @module tokenfuse/plugins
  */
-export { type FusionMethod, registerFusionMethod } from '#fusion';
+export {
+  type AddedGroup,
+  addedGate,
+  addedGroup,
+  BRIDGE_PARTS,
+  type BridgePlace,
+  backboneGroup,
+  blocksOf,
+  bridgeAt,
+  bridgesInEveryBlock,
+  type FusionConfig,
+  type FusionMethod,
+  type FusionOption,
+  type FusionOptions,
+  fusionMethod,
+  fusionMethods,
+  type GroupReading,
+  IMAGE_BRIDGE,
+  type ImageTokens,
+  imageTokens,
+  type JointModel,
+  type JointModelConfig,
+  type LayerReading,
+  type RecipeProblem,
+  registerFusionMethod,
+  shapeProblems,
+  stacksMatch,
+  TEXT_BRIDGE,
+  textBlocksOf,
+} from '#fusion';
+export { createLanguageParameters, LanguageConfig, languageHidden, summedTokenLoss } from '#language';
 export { tf } from '#src/engine';
 export { type NormActivation, registerNormActivation } from '#src/kernels';
+export { type ActiveGroup, type AttentionContext, type BlockLayers, ParameterTree } from '#src/tokenformer';

@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 import { runCli } from '#src/cli';
-import { endWithParent } from './endWithParent.js';
 import { PROGRAM } from './program.js';
-import { takeThreadsFromParent } from './threadsFromParent.js';
+import { followParent } from './stages/index.js';
 
-endWithParent();
-takeThreadsFromParent();
+followParent();
 process.exitCode = await runCli(PROGRAM, process.argv.slice(2));

@@ -32,6 +32,19 @@ export const Experiment = z.discriminatedUnion('kind', [
 export type Experiment = z.output<typeof Experiment>;
 export type ExperimentKind = Experiment['kind'];
 
+/** The command that runs each kind. */
+const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
+  scenes: 'scenes',
+  tokenizer: 'tokenizer train',
+  vision: 'train',
+  language: 'train',
+  merge: 'merge',
+  align: 'align',
+  evaluate: 'evaluate',
+  pipeline: 'run',
+  study: 'study',
+};
+
 /** Reads and checks an experiment file of any kind. */
 export function parseExperiment(path: string, overrides: readonly string[] = []): LoadedConfig<Experiment> {
   return loadConfig(path, Experiment, overrides);
@@ -45,7 +58,10 @@ export function parseExperimentOf<K extends ExperimentKind>(
 ): Extract<Experiment, { kind: K }> {
   const { config } = parseExperiment(path, overrides);
   if (!kinds.includes(config.kind as K)) {
-    throw new ConfigError(`${path}: expected an experiment of kind ${kinds.join(' or ')}, got '${config.kind}'`);
+    const command = `tokenfuse ${COMMANDS[config.kind]}`;
+    throw new ConfigError(
+      `${path}: expected an experiment of kind ${kinds.join(' or ')}, got '${config.kind}': run it with '${command}'`,
+    );
   }
   return config as Extract<Experiment, { kind: K }>;
 }

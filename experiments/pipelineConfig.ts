@@ -7,6 +7,7 @@ export const TokenizerExperiment = z.strictObject({
   files: z.array(z.string().min(1)).min(1).describe('text and JSONL files to learn from'),
   vocabSize: z.int().min(257).describe('tokens wanted: 256 bytes, the merges and <|endoftext|>'),
   minFrequency: z.int().positive().default(2).describe('how often a pair of tokens must occur to be merged'),
+  field: z.string().min(1).optional().describe("field of a JSONL line that holds the text; 'text' unless given"),
 });
 export type TokenizerExperiment = z.output<typeof TokenizerExperiment>;
 
@@ -36,8 +37,8 @@ const stage = (kind: string) => z.string().min(1).describe(`experiment file of k
 export const PipelineExperiment = z.strictObject({
   kind: z.literal('pipeline'),
   name: z.string().min(1).describe('name of the run; unless --out says otherwise, its folder is runs/<name>'),
-  scenes: stage('scenes'),
-  tokenizer: stage('tokenizer'),
+  scenes: stage('scenes').optional(),
+  tokenizer: stage('tokenizer').optional(),
   vision: stage('vision'),
   language: stage('language'),
   merge: stage('merge'),

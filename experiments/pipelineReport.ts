@@ -48,8 +48,10 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
       checks: checks.map(({ label, passed, detail }) => ({ label, passed, detail })),
       headline: [
         {
-          label: 'object accuracy',
-          value: firstModel?.attributes?.object ?? '–',
+          // Only drawn scenes tell which objects a caption has right.
+          ...(firstModel?.attributes
+            ? { label: 'object accuracy', value: firstModel.attributes.object ?? '–' }
+            : { label: 'CIDEr-D', value: firstModel?.ciderD ?? '–' }),
           note: evaluation.sets[0]?.name ?? '',
         },
         { label: 'caption NLL', value: firstModel?.captionNll ?? '–', note: 'nats per token' },

@@ -8,6 +8,7 @@ import { convertCommand } from './commands/convert.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
+import { initCommand } from './commands/init.js';
 import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
@@ -27,6 +28,7 @@ export const PROGRAM: Program = {
   summary: 'vision and language TokenFormers, pretrained apart, merged into one',
   commands: [
     doctorCommand,
+    initCommand,
     configCommand,
     runCommand,
     scenesCommand,

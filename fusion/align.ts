@@ -1,8 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
-import type { Output } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
-import { findCheckpoint, readCheckpoint, runTraining, type TrainingResult } from '#src/training';
+import { findCheckpoint, type RunOptions, readCheckpoint, runTraining, type TrainingResult } from '#src/training';
 import type { AlignExperiment } from './alignConfig.js';
 import { alignTask, openStates } from './alignTask.js';
 import { type CaptionPairs, openCaptionPairs } from './captionPairs.js';
@@ -13,12 +12,7 @@ import { choiceShares, createChoiceProbe, openProbe } from './probeChoice.js';
 import { createTokenWeights } from './tokenWeights.js';
 import { countParameters, setTrainable } from './trainableParameters.js';
 
-export interface AlignOptions {
-  readonly runDir: string;
-  readonly root: string;
-  readonly cacheDir: string;
-  readonly resume: boolean;
-  readonly output: Output;
+export interface AlignOptions extends RunOptions {
   /** Reads the ground truth that `data.validation.scenes` names. */
   readonly probe?: CaptionProbe;
 }

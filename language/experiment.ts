@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Output } from '#src/cli';
 import { formerKeys, renamedKey } from '#src/config';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
-import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
+import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
 import { createLanguageParameters } from './backbone.js';
 import { LanguageConfig } from './config.js';
 import { LanguageDataConfig, openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
@@ -57,19 +56,8 @@ export type LanguageModelConfig = z.output<typeof LanguageModelConfig>;
 /** Name of the tokenizer file inside a checkpoint. */
 export const TOKENIZER_FILE = 'tokenizer.json';
 
-export interface TrainLanguageOptions {
-  readonly runDir: string;
-  readonly root: string;
-  readonly cacheDir: string;
-  readonly resume: boolean;
-  readonly output: Output;
-}
-
 /** Pretrains a language backbone. */
-export async function trainLanguage(
-  experiment: LanguageExperiment,
-  options: TrainLanguageOptions,
-): Promise<TrainingResult> {
+export async function trainLanguage(experiment: LanguageExperiment, options: RunOptions): Promise<TrainingResult> {
   const { seed, training } = experiment;
   const { tokenizer, assets, stored } = packTokenizer(experiment.tokenizer, options.root);
   const dataset = openTextDataset(experiment.data, tokenizer, {

@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Output } from '#src/cli';
 import { formerKeys, renamedKey } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
-import { runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
+import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
 import { createVisionParameters, type VisionStates, visionForward } from './backbone.js';
 import { VisionConfig } from './config.js';
 import {
@@ -67,17 +66,8 @@ export const VisionModelConfig = renamedKey(
 );
 export type VisionModelConfig = z.output<typeof VisionModelConfig>;
 
-export interface TrainOptions {
-  readonly runDir: string;
-  /** Paths of the experiment start here. */
-  readonly root: string;
-  readonly cacheDir: string;
-  readonly resume: boolean;
-  readonly output: Output;
-}
-
 /** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
-export async function trainVision(experiment: VisionExperiment, options: TrainOptions): Promise<TrainingResult> {
+export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
   const { model, data, objectives: configs, seed } = experiment;
   const order = ['none', 'class', 'attributes', 'grid'] as const;
   const requirement = order[Math.max(...configs.map((config) => order.indexOf(requiredLabels(config))))];

@@ -4,9 +4,11 @@ export {
   captionKeys,
   captionSourceArgument,
   captionSourceName,
+  KARPATHY_SPLITS,
   refuseImagesTwice,
 } from './captionSource.js';
 export { readImageFile, readImageFolder } from './imageFolder.js';
+export { isKarpathyFile } from './karpathySplits.js';
 export { listImages } from './listImages.js';
 export { type LoadCaptionsOptions, loadCaptions } from './loadCaptions.js';
 export { type CaptionPrediction, type PredictionOptions, readPredictions, writePredictions } from './predictions.js';

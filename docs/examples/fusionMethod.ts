@@ -22,7 +22,7 @@ import {
   type JointModelConfig,
   registerFusionMethod,
   stacksMatch,
-} from '#fusion';
+} from 'tokenfuse/plugins';
 
 const GROUP = 'sharedBridge';
 const LAYERS = ['key', 'value'] as const;

@@ -4,10 +4,17 @@
  *   node dist/docs/examples/normActivation.js [engine]
  */
 import { argv } from 'node:process';
-import { createLanguageParameters, LanguageConfig, languageHidden, summedTokenLoss } from '#language';
-import { describeEngine, type EngineName, selectEngine, tf } from '#src/engine';
-import { type NormActivation, registerNormActivation } from '#src/kernels';
-import { ParameterTree } from '#src/tokenformer';
+import { type EngineChoice, selectEngine } from 'tokenfuse';
+import {
+  createLanguageParameters,
+  LanguageConfig,
+  languageHidden,
+  type NormActivation,
+  ParameterTree,
+  registerNormActivation,
+  summedTokenLoss,
+  tf,
+} from 'tokenfuse/plugins';
 
 /** L2 norm of the scores, then squared ReLU: sparse weights, most of them exactly 0. */
 export const l2NormRelu2: NormActivation = {
@@ -54,6 +61,7 @@ export async function train(steps: number, report: (line: string) => void): Prom
 }
 
 if (import.meta.filename === argv[1]) {
-  console.log(describeEngine(await selectEngine((argv[2] ?? 'auto') as EngineName | 'auto')));
+  const { name, device } = await selectEngine((argv[2] ?? 'auto') as EngineChoice);
+  console.log(`engine ${name} on ${device}`);
   await train(20, console.log);
 }

@@ -1,30 +1,34 @@
+import { align } from '#fusion';
+import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
-import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
-import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
+import { inRunDirectory } from '../inRunDirectory.js';
+import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
 import { parseExperimentOf } from '../parseExperiment.js';
-import { alignStage } from '../stages.js';
 
 /** `tokenfuse align`: trains what joins two frozen backbones. */
 export const alignCommand: Command = {
   name: 'align',
-  summary: 'Train the bridge groups of a merged model on image-caption pairs.',
+  summary: 'Train the bridge groups of a merged model on image-caption pairs',
   details: 'Both backbones stay frozen; their SHA-256 hashes are compared at the end.',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind align' }],
   options: { ...EXPERIMENT_OPTIONS, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const path = args.positionals[0];
     const experiment = parseExperimentOf(path, ['align'], args.texts('set'));
-    const places = placesOf(args);
+    const folders = foldersOf(args);
     const engine = await startEngine(args, output, experiment.training.matmulPrecision);
-    const runDir = places.out(experiment.name);
-    const result = await alignStage(experiment, {
-      ...places,
+    const runDir = folders.out(experiment.name);
+    const context = {
+      ...folders,
       runDir,
       resume: args.flag('resume'),
       engine,
       command: `tokenfuse align ${path}`,
       output,
-    });
+    };
+    const result = await inRunDirectory(experiment, context, () =>
+      align(experiment, { ...context, probe: sceneProbe }),
+    );
     const { backbonesKept, bestStep, bestValue } = result;
     output.line(`validation caption NLL ${bestValue.toFixed(4)} nats/token at step ${bestStep}`);
     output.line(

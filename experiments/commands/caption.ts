@@ -6,16 +6,15 @@ import { ConfigError } from '#src/errors';
 import { readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
-import { DECODING_OPTIONS, decodingOf } from '../decodingOptions.js';
-import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
+import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine } from '../options/index.js';
 
 /** `tokenfuse caption`: captions of images. */
 export const captionCommand: Command = {
   name: 'caption',
-  summary: 'Caption an image, a folder of images, or the images of a captions file.',
+  summary: 'Caption an image, a folder of images, or the images of a captions file',
   details:
-    'With --out predictions.json every caption goes to predictions.jsonl as it comes, with log p and all candidates; a ' +
-    'run that was ended goes on from there. The COCO results are made of it at the end.',
+    'With --out predictions.json, captions are also appended to predictions.jsonl as they are made, with log probabilities ' +
+    'and all candidates; an interrupted run resumes from there. The COCO results are written from it at the end.',
   positionals: [
     { name: 'model', description: 'an aligned model: run directory or checkpoint' },
     { name: 'images', description: 'an image file, a folder, or captions of any format (docs/data-formats.md)' },

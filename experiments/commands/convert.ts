@@ -9,7 +9,7 @@ import { writeCheckpoint } from '#src/training';
 /** `tokenfuse convert`: official TokenFormer checkpoints to ours. */
 export const convertCommand: Command = {
   name: 'convert',
-  summary: 'Convert a language model with official parameter names to a tokenfuse checkpoint.',
+  summary: 'Convert a language model with official parameter names to a tokenfuse checkpoint',
   details:
     'Reads safetensors with names such as sequential.2.attention.query.key_param_tokens. Heads, rotary share, activation and sequence length come from the metadata h, rot, act, seq, or from the options.',
   positionals: [

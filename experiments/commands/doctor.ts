@@ -41,7 +41,7 @@ const COLUMNS = 80;
 /** `tokenfuse doctor`: which engines work on this machine, on what, and how fast. */
 export const doctorCommand: Command = {
   name: 'doctor',
-  summary: 'shows which engines work on this machine, and how fast they multiply matrices',
+  summary: 'Show which engines work on this machine, and how fast they multiply matrices',
   details: "Engines stand in the order in which 'auto' tries them: the first available one is taken.",
   positionals: [],
   options: {

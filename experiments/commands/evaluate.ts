@@ -4,8 +4,7 @@ import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { writeProvenance } from '#src/training';
-import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
-import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
+import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 
 const { set, root, out, 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
@@ -13,16 +12,16 @@ const { set, root, out, 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
 /** `tokenfuse evaluate`: captions test sets and scores the captions beside their controls. */
 export const evaluateCommand: Command = {
   name: 'evaluate',
-  summary: 'Caption test sets and score the captions beside their controls.',
+  summary: 'Caption test sets and score the captions beside their controls',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
   options: { set, root, out, 'cache-dir': cacheDir, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const experiment = parseExperimentOf(args.positionals[0], ['evaluate'], args.texts('set'));
-    const places = placesOf(args);
+    const folders = foldersOf(args);
     const engine = await startEngine(args, output);
-    const outDir = places.out(experiment.name);
+    const outDir = folders.out(experiment.name);
     const started = performance.now();
-    const result = await evaluate(experiment, { ...places, outDir, output, probe: sceneProbe });
+    const result = await evaluate(experiment, { ...folders, outDir, output, probe: sceneProbe });
     const wallSeconds = (performance.now() - started) / 1000;
     const { sets } = result;
     const report = join(outDir, 'report.html');

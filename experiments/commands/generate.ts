@@ -1,12 +1,11 @@
 import { generateText, loadLanguageModel } from '#language';
 import type { Command } from '#src/cli';
-import { DECODING_OPTIONS, decodingOf } from '../decodingOptions.js';
-import { ENGINE_OPTIONS, startEngine } from '../engineOption.js';
+import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine } from '../options/index.js';
 
 /** `tokenfuse generate`: text from a language backbone. */
 export const generateCommand: Command = {
   name: 'generate',
-  summary: 'Continue a text with a language backbone: greedy, by beam search, or sampled.',
+  summary: 'Continue a text with a language backbone: greedy, by beam search, or sampled',
   positionals: [
     { name: 'model', description: 'a language run directory or checkpoint' },
     { name: 'prompt', description: 'text to continue (default: none)', optional: true },

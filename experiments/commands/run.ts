@@ -1,29 +1,60 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
-import { ENGINE_OPTIONS, threadsOf } from '../engineOption.js';
+import { ConfigError } from '#src/errors';
+import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../options/index.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 import { runPipeline } from '../pipeline.js';
+import { PIPELINE_STAGES } from '../pipelineStages.js';
 
-/** `tokenfuse run`: a whole pipeline, from nothing to its report. */
+/** `tokenfuse run`: a whole pipeline, from data to report, or some of its stages. */
 export const runCommand: Command = {
   name: 'run',
-  summary: 'Run a whole pipeline: data, both backbones, merge, align, evaluate, report.',
-  details: 'Stages that are complete are kept; a broken-off run goes on from its last checkpoints.',
+  summary: 'Run a pipeline: data, both backbones, merge, align, evaluate, report',
+  details: 'Re-running resumes: complete stages are kept, and training continues from its last checkpoint.',
   positionals: [{ name: 'pipeline.yaml', description: 'an experiment of kind pipeline' }],
   options: {
-    out: { description: 'where everything goes (default: runs/<name>)', placeholder: 'dir' },
+    only: {
+      description: 'run these stages alone: --only align,evaluate (names as in the file)',
+      placeholder: 'stages',
+    },
+    set: {
+      description: "override a key of a stage's file: --set align.training.steps=100, or of the pipeline's own",
+      placeholder: 'stage.key=value',
+      multiple: true,
+    },
+    root: {
+      description: "where the paths in the stages' files start and results go (default: runs/<name>)",
+      placeholder: 'dir',
+    },
+    out: { description: 'the same as --root', placeholder: 'dir' },
     'upper-bound': { description: 'also align a copy with train: all, to compare with' },
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
     const path = args.positionals[0];
-    const pipeline = parseExperimentOf(path, ['pipeline']);
-    const outDir = resolve(args.text('out') ?? `runs/${pipeline.name}`);
-    const engineWords = [
-      ...(args.text('engine') === undefined ? [] : ['--engine', args.text('engine') as string]),
-      ...(args.flag('allow-software-adapter') ? ['--allow-software-adapter'] : []),
-    ];
-    const threads = threadsOf(args);
-    return runPipeline(pipeline, { path, outDir, engineWords, threads, upperBound: args.flag('upper-bound'), output });
+    const [root, out] = [args.text('root'), args.text('out')];
+    if (root !== undefined && out !== undefined && resolve(root) !== resolve(out)) {
+      throw new ConfigError(`--out: the same as --root, got ${out} and ${root}; leave one out`);
+    }
+    const overrides = args.texts('set');
+    const isOfStage = (word: string): boolean => PIPELINE_STAGES.some((stage) => word.startsWith(`${stage}.`));
+    const pipeline = parseExperimentOf(
+      path,
+      ['pipeline'],
+      overrides.filter((word) => !isOfStage(word)),
+    );
+    return runPipeline(pipeline, {
+      path,
+      outDir: resolve(root ?? out ?? `runs/${pipeline.name}`),
+      engineWords: engineWordsOf(args),
+      threads: threadsOf(args),
+      upperBound: args.flag('upper-bound'),
+      overrides: overrides.filter(isOfStage),
+      only: args
+        .text('only')
+        ?.split(',')
+        .map((name) => name.trim()),
+      output,
+    });
   },
 };

@@ -1,6 +1,6 @@
 import { generateScenes } from '#scenes';
 import type { Command } from '#src/cli';
-import { EXPERIMENT_OPTIONS, placesOf } from '../experimentOptions.js';
+import { EXPERIMENT_OPTIONS, foldersOf } from '../options/index.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 
 const { set, root, out } = EXPERIMENT_OPTIONS;
@@ -8,12 +8,12 @@ const { set, root, out } = EXPERIMENT_OPTIONS;
 /** `tokenfuse scenes`: draws the synthetic data. */
 export const scenesCommand: Command = {
   name: 'scenes',
-  summary: 'Draw scenes with captions, labels and ground truth; the same seed gives the same bytes.',
+  summary: 'Draw scenes with captions, labels and ground truth; the same seed gives the same bytes',
   positionals: [{ name: 'scenes.yaml', description: 'an experiment of kind scenes' }],
   options: { set, root, out },
   run: async (args, output) => {
     const experiment = parseExperimentOf(args.positionals[0], ['scenes'], args.texts('set'));
-    const result = await generateScenes(experiment.scenes, placesOf(args).out(experiment.name), output);
+    const result = await generateScenes(experiment.scenes, foldersOf(args).out(experiment.name), output);
     output.line(
       `${result.generated ? 'drawn' : 'already there'}: ${result.images} images, ${result.sentences} sentences in ${result.path}`,
     );

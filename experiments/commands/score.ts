@@ -16,21 +16,21 @@ import {
 } from '#captions/scoring';
 import type { Command } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
-import { wholeNumber } from '../wholeNumber.js';
+import { wholeNumber } from '../options/index.js';
 
 /** `tokenfuse score`: a predictions file against references, without a model. */
 export const scoreCommand: Command = {
   name: 'score',
-  summary: 'Score a predictions file against references, with 95 % intervals.',
+  summary: 'Score a predictions file against references, with 95 % intervals',
   details:
     'BLEU-1..4, ROUGE-L, CIDEr-D as pycocoevalcap has them, after its Penn Treebank tokenizer; METEOR and SPICE where ' +
     'their jars are given. References: any caption format, a path or {format: karpathy, path: ..., split: test}.',
   positionals: [{ name: 'predictions.json', description: 'captions in COCO results format' }],
   options: {
-    references: { description: 'captions of people, any format', placeholder: 'captions' },
-    train: { description: 'captions the model learned from, for the share of novel ones', placeholder: 'captions' },
+    references: { description: 'ground-truth captions, any format', placeholder: 'captions' },
+    train: { description: 'training captions, for the share of novel ones', placeholder: 'captions' },
     subset: { description: 'score only the images that have a prediction' },
-    pretokenized: { description: 'captions are tokens with spaces between them: take them as they are' },
+    pretokenized: { description: 'captions are tokens separated by spaces: do not tokenize them' },
     idf: { description: "document frequencies for CIDEr-D, instead of the references' own", placeholder: 'file.json' },
     'write-idf': { description: "write the references' document frequencies", placeholder: 'file.json' },
     'per-image': { description: 'write the scores of every image', placeholder: 'file.csv|json' },
@@ -44,7 +44,7 @@ export const scoreCommand: Command = {
     const [predictionsPath] = args.positionals;
     const referencesText = args.text('references');
     if (referencesText === undefined) {
-      throw new ConfigError('score: expected --references <captions>, got none: say what people wrote of the images');
+      throw new ConfigError('score: expected --references <captions>, the ground-truth captions; got none');
     }
     const perImagePath = args.text('per-image');
     if (perImagePath !== undefined) checkPerImagePath(perImagePath);

@@ -1,15 +1,14 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
-import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../engineOption.js';
+import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../options/index.js';
 import { parseExperimentOf } from '../parseExperiment.js';
 import { runStudy } from '../study/runStudy.js';
 
 /** `tokenfuse study`: many ways of joining two backbones, over several seeds. */
 export const studyCommand: Command = {
   name: 'study',
-  summary: 'Compare ways of joining backbones over several seeds and numbers of pairs.',
-  details:
-    'What is done is kept: a study that was broken off goes on. `npm run results` keeps its records and writes its tables.',
+  summary: 'Compare ways of joining backbones over several seeds and numbers of pairs',
+  details: 'Re-running resumes: finished cells are kept. `npm run results` keeps the records and writes the tables.',
   positionals: [{ name: 'study.yaml', description: 'an experiment of kind study' }],
   options: {
     set: { description: 'override a key: --set seeds=[1]', placeholder: 'key=value', multiple: true },

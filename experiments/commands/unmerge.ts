@@ -6,7 +6,7 @@ import { findCheckpoint } from '#src/training';
 /** `tokenfuse unmerge`: gives both backbones back. */
 export const unmergeCommand: Command = {
   name: 'unmerge',
-  summary: 'Take a merged model apart into its two backbones, bit-equal to those merged.',
+  summary: 'Split a merged model into its two backbones, bit-equal to those merged',
   positionals: [
     { name: 'model', description: 'a merged or aligned model: run directory or checkpoint' },
     { name: 'out', description: 'folder for <out>/vision and <out>/language' },

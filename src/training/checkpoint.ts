@@ -114,11 +114,16 @@ export function readCheckpoint(directory: string): Checkpoint {
 
 /** Reads what a checkpoint needs to go on training. */
 export function readTrainingState(directory: string): { optimizer: Map<string, HostTensor>; state: TrainingState } {
-  const path = join(directory, 'state.json');
   return {
     optimizer: readSafetensors(join(directory, 'optimizer.safetensors')).tensors,
-    state: parseConfig(readJson(path, 'training state'), TrainingState, path),
+    state: readProgress(directory),
   };
+}
+
+/** Reads where the training of a checkpoint stands, without its optimizer. */
+export function readProgress(directory: string): TrainingState {
+  const path = join(directory, 'state.json');
+  return parseConfig(readJson(path, 'training state'), TrainingState, path);
 }
 
 /** Points `checkpoints/<name>.json` of a run at a checkpoint folder and removes the folders nothing points at. */

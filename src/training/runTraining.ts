@@ -14,6 +14,7 @@ import {
   type ModelDescription,
   pointAt,
   readCheckpoint,
+  readProgress,
   readTrainingState,
   type TrainingState,
   writeCheckpoint,
@@ -42,6 +43,17 @@ export interface TrainingTask {
   evaluate(): Promise<Record<string, number>>;
   /** Which of them decides the best checkpoint. */
   readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher' };
+}
+
+/** Where a run that trains reads and writes. */
+export interface RunOptions {
+  readonly runDir: string;
+  /** Paths of the experiment start here. */
+  readonly root: string;
+  readonly cacheDir: string;
+  /** Whether to continue from the last checkpoint in `runDir`. */
+  readonly resume: boolean;
+  readonly output: Output;
 }
 
 export interface TrainingRun {
@@ -138,6 +150,12 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     optimizer.dispose();
   }
   return { steps: state.step, bestStep: state.bestStep ?? 0, bestValue: state.bestValue ?? Number.NaN, last };
+}
+
+/** Whether the run in a directory has ended: all its steps are done, or its patience is. */
+export function isTrained(runDir: string, config: TrainingConfig): boolean {
+  if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
+  return isOver(readProgress(findCheckpoint(runDir, 'last')), config);
 }
 
 /** Whether a run ends here: all steps are done, or its patience is. */

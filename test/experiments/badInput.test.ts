@@ -95,7 +95,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const folder = temporaryFolder();
     const path = writeExperiment(folder, tinyRecipe());
     expect(await refusal(['train', path], folder, 2)).toContain(
-      "expected an experiment of kind vision or language, got 'merge'",
+      "expected an experiment of kind vision or language, got 'merge': run it with 'tokenfuse merge'",
     );
   });
 

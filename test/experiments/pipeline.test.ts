@@ -82,7 +82,7 @@ describe('tokenfuse run', () => {
     expect(printed.checks).toHaveLength(4);
     expect(printed.parameters.trained).toBe(printed.parameters.fusion);
     expect(outcome.stderr).not.toMatch(/^tokenfuse: /m);
-    for (const stage of ['data', 'tokenizer', 'vision', 'language', 'merge', 'align', 'align-all', 'evaluate']) {
+    for (const stage of ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'align-all', 'evaluate']) {
       expect(outcome.stderr).toMatch(new RegExp(`^${stage} +done in \\d+ s, peak \\d+ MiB$`, 'm'));
     }
   });
@@ -149,6 +149,35 @@ describe('tokenfuse run', () => {
     expect(code, stdout).toBe(0);
     expect(stdout).toContain('is complete');
     expect(fingerprints(whole)).toEqual(before);
+  });
+
+  it('runs one stage alone, on what the others left', { timeout: 60_000 }, async () => {
+    const words = ['run', pipeline, '--out', 'whole', '--engine', 'wasm', '--only', 'evaluate'];
+    const { code, stdout, stderr } = await tokenfuse([...words, '--set', 'evaluate.seed=6', '--json'], folder);
+    expect(code, stderr).toBe(0);
+    expect(Object.keys(JSON.parse(stdout).stages)).toEqual(['evaluate']);
+    expect(stderr).toMatch(/^evaluate +done in/m);
+    expect(stderr).not.toMatch(/^align/m);
+    const { seed } = readJson(join(whole, 'evaluation', 'config.json'), 'config') as { seed: number };
+    expect(seed).toBe(6);
+  });
+
+  it('names the stage whose output is missing, before anything runs', async () => {
+    const words = ['run', pipeline, '--out', 'nothing', '--only', 'align'];
+    expect(await refusal(words, folder, 1)).toMatch(
+      /stage 'align' needs stage 'scenes', which is not complete in .*nothing.data; run it first, or add it: --only scenes,align$/,
+    );
+    expect(existsSync(join(folder, 'nothing'))).toBe(false);
+  });
+
+  it('refuses to run a stage that there is not, and to change one', async () => {
+    const words = ['run', pipeline, '--out', 'nothing'];
+    expect(await refusal([...words, '--only', 'algin'], folder, 2)).toContain(
+      "--only: expected scenes, tokenizer, vision, language, merge, align, evaluate; got 'algin' (did you mean 'align'?)",
+    );
+    expect(await refusal([...words, '--set', 'align.training.stepz=3'], folder, 2)).toContain(
+      "unknown key 'training.stepz'",
+    );
   });
 
   it('refuses another recipe than the one that its model was merged by', { timeout: 60_000 }, async () => {
@@ -253,6 +282,14 @@ describe('commands on a finished pipeline', () => {
     expect(plan.groups).toHaveLength(2 * 5 + 6);
     expect(plan.parameters.fusion).toBe(6 * 4 * 2 * 16);
     expect(existsSync(join(folder, 'planned'))).toBe(false);
+  });
+
+  it('merge --dry-run shows the plan where a model is already, and warns', async () => {
+    const recipe = join(folder, 'experiments', 'merge.yaml');
+    const { code, stdout } = await tokenfuse(['merge', recipe, '--root', 'whole', '--dry-run'], folder);
+    expect(code).toBe(0);
+    expect(stdout).toContain('imageBridge');
+    expect(stdout).toMatch(/^warning: .*merged: exists already; expected a new folder for the merged model$/m);
   });
 
   it('merge reports two wrong things in two lines', async () => {

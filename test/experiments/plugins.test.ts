@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,14 +12,14 @@ import { writeTinyCaptions } from '../support/tinyCaptions.js';
 import { tinyRecipe } from '../support/tinyJointModel.js';
 import { refusal, tokenfuse, writeExperiment } from '../support/tokenfuse.js';
 
-const EXAMPLE = join(import.meta.dirname, '../../docs/examples/fusionMethod.ts');
-
 describe('--plugin', () => {
-  let folder: string;
-  const plugin = ['--plugin', EXAMPLE];
+  const folder = mkdtempSync(join(tmpdir(), 'tokenfuse-'));
+  /** Outside of the package, as a user's own file is. */
+  const example = join(folder, 'fusionMethod.ts');
+  const plugin = ['--plugin', example];
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'tokenfuse-'));
+    copyFileSync(join(import.meta.dirname, '../../docs/examples/fusionMethod.ts'), example);
     writeTinyBackbones(folder);
     await writeTinyCaptions(folder);
     writeExperiment(folder, { ...tinyRecipe({ method: 'sharedBridge' }) });
@@ -49,8 +49,8 @@ describe('--plugin', () => {
     const module = (name: string) => pathToFileURL(join(import.meta.dirname, '../../dist/experiments', name)).href;
     const script = `
       const { loadPlugins } = await import('${module('plugins.js')}');
-      const { startChild } = await import('${module('childStage.js')}');
-      await loadPlugins([${JSON.stringify(EXAMPLE)}]);
+      const { startChild } = await import('${module('stages/index.js')}');
+      await loadPlugins([${JSON.stringify(example)}]);
       const output = { line: () => undefined, interactive: false };
       const words = ['merge', 'merge.yaml', '--out', 'by-child'];
       const { finished } = startChild('merge', words, output, new AbortController().signal, undefined);

@@ -102,7 +102,7 @@ describe('tokenfuse score', () => {
   it('asks for the references', async () => {
     const streams = recordedStreams();
     expect(await runCli(PROGRAM, ['score', join(writeSet(), 'predictions.json')], streams)).toBe(2);
-    expect(streams.text.stderr).toMatch(/^tokenfuse: score: expected --references <captions>, got none[^\n]+\n$/);
+    expect(streams.text.stderr).toMatch(/^tokenfuse: score: expected --references <captions>, [^\n]+; got none\n$/);
   });
 
   it('names the wrong split on either side', async () => {

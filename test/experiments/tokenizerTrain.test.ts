@@ -6,6 +6,7 @@ import type { Arguments } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { tokenizerTrainCommand } from '../../experiments/commands/tokenizerTrain.js';
 import { loadTokenizer } from '../../language/tokenizer/index.js';
+import { writeExperiment } from '../support/tokenfuse.js';
 
 let folder: string;
 beforeAll(() => {
@@ -18,7 +19,7 @@ function run(positionals: string[], options: Record<string, string>) {
   const args: Arguments = {
     positionals,
     text: (name) => options[name],
-    texts: () => [],
+    texts: (name) => options[name]?.split(' ') ?? [],
     flag: () => false,
   };
   const result = tokenizerTrainCommand.run(args, { line: (text = '') => lines.push(text), interactive: false });
@@ -46,6 +47,26 @@ describe('tokenfuse tokenizer train', () => {
     writeFileSync(source, '{"body":"zebra"}\n\n{"body":"zebra"}\n');
     const { json } = await run([source], { 'vocab-size': '300', out: join(folder, 'jsonl.json'), field: 'body' });
     expect(json).toMatchObject({ bytes: 10, tokens: 2, vocabSize: 261, requestedVocabSize: 300 });
+  });
+
+  it('trains by an experiment file, as by the same options', async () => {
+    writeFileSync(join(folder, 'words.txt'), 'one two three two one\n'.repeat(9));
+    const path = writeExperiment(folder, { kind: 'tokenizer', name: 'words', files: ['words.txt'], vocabSize: 300 });
+    const byFile = await run([path], { root: folder, set: 'vocabSize=262 minFrequency=3' });
+    expect(byFile.json).toMatchObject({ out: join(folder, 'words', 'tokenizer.json'), requestedVocabSize: 262 });
+    const out = join(folder, 'same.json');
+    await run([join(folder, 'words.txt')], { 'vocab-size': '262', 'min-frequency': '3', out });
+    expect(readFileSync(join(folder, 'words', 'tokenizer.json'))).toEqual(readFileSync(out));
+  });
+
+  it('refuses options of text files beside an experiment file, and the other way round', async () => {
+    const path = writeExperiment(folder, { kind: 'tokenizer', name: 'words', files: ['words.txt'], vocabSize: 300 });
+    await expect(run([path], { root: folder, 'vocab-size': '280' })).rejects.toThrow(
+      /change the key: --set vocabSize=/,
+    );
+    await expect(run([path, 'words.txt'], {})).rejects.toThrow(/expected one experiment file alone/);
+    const options = { 'vocab-size': '280', out: join(folder, 'x.json'), root: folder };
+    await expect(run([join(folder, 'words.txt')], options)).rejects.toThrow(/--root: expected an experiment file/);
   });
 
   it('names every problem of the command line at once', async () => {

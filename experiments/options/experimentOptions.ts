@@ -7,17 +7,17 @@ export const EXPERIMENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   root: { description: 'where the paths in the file start (default: here)', placeholder: 'dir' },
   out: { description: 'where the result goes (default: <root>/<name>)', placeholder: 'dir' },
   'cache-dir': { description: 'packed images and tokens (default: .tokenfuse/cache)', placeholder: 'dir' },
-  resume: { description: 'go on from the last checkpoint of --out' },
+  resume: { description: 'continue from the last checkpoint in --out' },
 };
 
-/** The places that an experiment's paths mean. */
-export interface Places {
+/** The folders that an experiment's options name. */
+export interface ExperimentFolders {
   readonly root: string;
   readonly cacheDir: string;
   out(name: string): string;
 }
 
-export function placesOf(args: Arguments): Places {
+export function foldersOf(args: Arguments): ExperimentFolders {
   const root = resolve(args.text('root') ?? '.');
   return {
     root,

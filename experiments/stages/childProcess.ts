@@ -1,18 +1,22 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import type { JsonObject, Output } from '#src/cli';
+import { changeThreads } from '#src/engine';
 import { UserError } from '#src/errors';
-import { PARENT_VARIABLE } from './endWithParent.js';
-import { packageRoot } from './packageRoot.js';
-import { pluginWords } from './plugins.js';
+import { packageRoot } from '../packageRoot.js';
+import { pluginWords } from '../plugins.js';
+
+/** Environment variable by which a process tells its children its process id. */
+const PARENT_VARIABLE = 'TOKENFUSE_PARENT';
 
 /** What a command run as a process of its own reports. */
 export interface ChildResult extends JsonObject {
   readonly process: { readonly seconds: number; readonly peakMemoryBytes: number };
 }
 
-/** A command at work in a process of its own. */
-export interface ChildStage {
+/** A command running in a process of its own. */
+export interface ChildProcess {
   /** @throws UserError with the command's own message when it fails */
   readonly finished: Promise<ChildResult>;
   /** Changes the number of threads of its native engine, which gives the same numbers with any. */
@@ -32,7 +36,7 @@ export function startChild(
   output: Output,
   signal: AbortSignal,
   threads: number | undefined,
-): ChildStage {
+): ChildProcess {
   const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
   const child = spawn(process.execPath, [program, ...words, ...pluginWords(), '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -53,7 +57,10 @@ export function startChild(
     const lines = (partial + text).split('\n');
     partial = lines.pop() ?? '';
     // A progress line begins with its run's name, which is mostly the stage's: once is enough.
-    const bare = lines.map((line) => (line.startsWith(`${stage} `) ? line.slice(stage.length + 1) : line));
+    const bare = lines.map((line) => {
+      const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
+      return line.slice(name?.length ?? 0);
+    });
     for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
     lastLines = [...lastLines, ...lines].slice(-5);
   });
@@ -62,9 +69,7 @@ export function startChild(
     child.on('close', (code) => {
       if (code === 0) resolveStage(JSON.parse(result) as ChildResult);
       else
-        reject(
-          new UserError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? 'it said nothing'}`),
-        );
+        reject(new UserError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? '(no output)'}`));
     });
   });
   return {
@@ -73,4 +78,34 @@ export function startChild(
       if (child.connected) child.send({ threads: count });
     },
   };
+}
+
+/** The child's side of `startChild`: ends with its parent, and takes a number of threads from it. */
+export function followParent(): void {
+  endWithParent();
+  takeThreadsFromParent();
+}
+
+/**
+ * Ends this process when the pipeline that started it is gone. A killed pipeline cannot end its stages, and one that
+ * trained on would write into a run directory beside its successor. A thread of its own watches the parent, since work
+ * on wasm may block the event loop.
+ */
+function endWithParent(): void {
+  const parent = Number(process.env[PARENT_VARIABLE]);
+  delete process.env[PARENT_VARIABLE]; // meant for this process and for none that it may start
+  if (!Number.isInteger(parent) || parent <= 0) return;
+  const watch = `setInterval(() => process.ppid === ${parent} || process.kill(process.pid, 'SIGKILL'), 250)`;
+  new Worker(watch, { eval: true }).unref();
+}
+
+/** A stage that trains beside another one takes over its cores when that one ends. Numbers do not depend on it. */
+function takeThreadsFromParent(): void {
+  if (process.channel === undefined) return;
+  process.on('message', (message) => {
+    const { threads } = message as { threads?: unknown };
+    if (typeof threads === 'number') void changeThreads(threads);
+  });
+  // The channel alone must not keep a finished command alive.
+  process.channel?.unref();
 }

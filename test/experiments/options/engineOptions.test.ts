@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Arguments } from '#src/cli';
 import { ConfigError } from '#src/errors';
-import { startEngine, threadsOf } from '../../experiments/engineOption.js';
-import { native } from '../../src/engine/native/index.js';
+import { startEngine, threadsOf } from '../../../experiments/options/index.js';
+import { native } from '../../../src/engine/native/index.js';
 
 const withNative = (await native.probe()).available;
 const most = availableParallelism();

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Decoding } from '#language';
 import type { Arguments } from '#src/cli';
 import { ConfigError } from '#src/errors';
-import { DECODING_OPTIONS, decodingOf } from '../../experiments/decodingOptions.js';
-import { userErrorLine } from '../support/thrown.js';
+import { DECODING_OPTIONS, decodingOf } from '../../../experiments/options/index.js';
+import { userErrorLine } from '../../support/thrown.js';
 
 function argumentsOf(options: Readonly<Record<string, string | readonly string[]>>): Arguments {
   for (const name of Object.keys(options)) expect(DECODING_OPTIONS).toHaveProperty(name);

@@ -1,0 +1,4 @@
+export * from './decodingOptions.js';
+export * from './engineOptions.js';
+export * from './experimentOptions.js';
+export * from './wholeNumber.js';

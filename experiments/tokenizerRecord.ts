@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { readBpeModel } from '#language';
+import { readJson, writeJsonAtomic } from '#src/storage';
+import type { TokenizerExperiment } from './pipelineConfig.js';
+
+/** Beside `tokenizer.json`: the experiment that it was trained by. */
+const recordOf = (tokenizerPath: string): string => tokenizerPath.replace(/(\.json)?$/, '.experiment.json');
+
+/** Keeps with a tokenizer the experiment that it was trained by. */
+export function writeTokenizerRecord(experiment: TokenizerExperiment, tokenizerPath: string): void {
+  writeJsonAtomic(recordOf(tokenizerPath), experiment);
+}
+
+/** Whether a tokenizer was trained by this experiment; of one without a record only the size of its vocabulary tells. */
+export function isTokenizerOf(experiment: TokenizerExperiment, tokenizerPath: string): boolean {
+  const record = recordOf(tokenizerPath);
+  // Without the end-of-text token; training on little text gives fewer than were asked for.
+  if (!existsSync(record)) return readBpeModel(tokenizerPath).tokens.length < experiment.vocabSize;
+  return isDeepStrictEqual(readJson(record, 'tokenizer experiment'), JSON.parse(JSON.stringify(experiment)));
+}
