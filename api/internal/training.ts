@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { EvaluateExperiment, evaluate } from '#evaluation';
 import { AlignExperiment, align } from '#fusion';
 import { LanguageExperiment, trainLanguage } from '#language';
+import { sceneProbe } from '#scenes';
 import type { Output } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { openRunDirectory } from '#src/training';
@@ -53,13 +54,15 @@ export function trainLanguageModel(experiment: Experiment, options: RunOptions):
 }
 
 export function alignModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
-  return trained('align', AlignExperiment, experiment, options, align);
+  return trained('align', AlignExperiment, experiment, options, (config, places) =>
+    align(config, { ...places, probe: sceneProbe }),
+  );
 }
 
 export async function evaluateModel(experiment: Experiment, options: RunOptions): Promise<EvaluationResult> {
   const config = parseConfig({ kind: 'evaluate', name: 'evaluate', ...experiment }, EvaluateExperiment, 'evaluation');
   const { runDir, ...places } = placesOf(options);
   await currentEngine();
-  const { sets } = await evaluate(config, { ...places, outDir: runDir });
+  const { sets } = await evaluate(config, { ...places, outDir: runDir, probe: sceneProbe });
   return { sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
 }

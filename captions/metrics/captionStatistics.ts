@@ -97,7 +97,7 @@ export function scoresOfSums(sums: Float64Array): CaptionMetrics {
 }
 
 /**
- * The 95 % bootstrap interval of every score of a set, CIDEr's idf held as it is.
+ * The 95 % bootstrap interval of every score of a set, CIDEr's idf fixed.
  *
  * @throws UserError when `samples` is not a positive integer
  * @example
