@@ -27,4 +27,4 @@ export {
   scoreCaptions,
 } from '#captions/metrics';
 export { ptbTokenize, type TokenizeOptions } from '#captions/tokenization';
-export { UserError } from './errors.js';
+export { UserError } from '#src/errors';

@@ -3,8 +3,9 @@
  *
  * @module tokenfuse/tokenformer
  */
+
+export { ConfigError, UserError } from '#src/errors';
 export { type EngineChoice, type EngineSettings, type SelectedEngine, selectEngine } from './engine.js';
-export { ConfigError, UserError } from './errors.js';
 export { type PattentionGroup, pattention } from './pattention.js';
 export type { StackConfig } from './stackConfig.js';
 export type { TensorData } from './tensorData.js';

@@ -1,4 +1,4 @@
-export { configReference, referencePage, referenceText } from './configReference.js';
-export * from './parseExperiment.js';
-export * from './pipelineConfig.js';
+export { configReference, referencePage, referenceText } from './config/configReference.js';
+export * from './config/parseExperiment.js';
+export * from './config/pipelineConfig.js';
 export * from './program.js';

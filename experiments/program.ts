@@ -18,8 +18,7 @@ import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
-import { packageRoot } from './packageRoot.js';
-import { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
+import { loadPlugins, PLUGIN_OPTIONS, packageRoot } from './stages/index.js';
 
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {

@@ -1,5 +1,5 @@
-export * from './align.js';
-export * from './alignConfig.js';
+export * from './alignment/align.js';
+export * from './alignment/alignConfig.js';
 export * from './captioner.js';
 export * from './captionImageFiles.js';
 export { type CaptionLog, type CaptionSettings, openCaptionLog } from './captionLog.js';

@@ -6,9 +6,9 @@ import { ConfigError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
 import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
-import { createLanguageParameters } from './backbone.js';
-import { LanguageConfig } from './config.js';
 import { LanguageDataConfig, openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
+import { createLanguageParameters } from './model/backbone.js';
+import { LanguageConfig } from './model/config.js';
 import { createObjective, ObjectiveConfig } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, TokenizerConfig } from './tokenizer/index.js';
 

@@ -4,10 +4,10 @@ import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
-import { languageBlocks, languageHidden, languageLogits } from './backbone.js';
-import type { LanguageConfig } from './config.js';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { LanguageModelConfig } from './experiment.js';
+import { languageBlocks, languageHidden, languageLogits } from './model/backbone.js';
+import type { LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
 /** A pretrained language backbone, ready to write. */

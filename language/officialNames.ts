@@ -2,8 +2,8 @@ import { UserError } from '#src/errors';
 import { findNormActivation, type NormActivation } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
 import { LAYER_NAMES, layerPath } from '#src/tokenformer';
-import { LANGUAGE_GROUP } from './backbone.js';
-import type { LanguageConfig } from './config.js';
+import { LANGUAGE_GROUP } from './model/backbone.js';
+import type { LanguageConfig } from './model/config.js';
 
 /** Where the official code keeps each layer of a block, under `sequential.N.`. */
 const OFFICIAL_LAYERS = {

@@ -3,8 +3,8 @@ import { UserError } from '#src/errors';
 import { IGNORE_INDEX, type PattentionSettings, pattention } from '#src/kernels';
 import { type HostTensor, readSafetensors } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
-import { languageHidden, languageLogits } from './backbone.js';
-import { summedTokenLoss, totalWeight } from './loss.js';
+import { languageHidden, languageLogits } from './model/backbone.js';
+import { summedTokenLoss, totalWeight } from './model/loss.js';
 import { fromOfficial, normActivationFromOfficial, officialNames } from './officialNames.js';
 
 /** How far one tensor is from the expected one. */

@@ -6,8 +6,6 @@ import { UserError } from '#src/errors';
 import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
-import { createVisionParameters, type VisionStates, visionForward } from './backbone.js';
-import { VisionConfig } from './config.js';
 import {
   AugmentConfig,
   checkAugment,
@@ -18,6 +16,8 @@ import {
   openImageDataset,
   Preprocessing,
 } from './data/index.js';
+import { createVisionParameters, type VisionStates, visionForward } from './model/backbone.js';
+import { VisionConfig } from './model/config.js';
 import { createObjective, type Objective, ObjectiveConfig, requiredLabels, type Tally } from './objectives/index.js';
 
 /** An experiment file that pretrains a vision backbone; paths start at the working root. */

@@ -1,4 +1,5 @@
 export { evaluationResults } from './evaluationResults.js';
+export { type CaptionedThumbnail, mergeFigure } from './mergeFigure.js';
 export { type MergePlanPicture, mergePlanPicture, type PictureGroup, type PictureLayer } from './mergePlanPicture.js';
 export { mergePlanSvg } from './mergePlanSvg.js';
 export type {

@@ -1,9 +1,9 @@
 import { align } from '#fusion';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
-import { inRunDirectory } from '../inRunDirectory.js';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
+import { inRunDirectory } from '../stages/index.js';
 
 /** `tokenfuse align`: trains what joins two frozen backbones. */
 export const alignCommand: Command = {

@@ -1,11 +1,11 @@
 import type { Command } from '#src/cli';
 import { ConfigError, didYouMean } from '#src/errors';
-import { configReference, referenceText } from '../configReference.js';
+import { configReference, referenceText } from '../config/configReference.js';
 
 /** `tokenfuse config`: every key of an experiment file. */
 export const configCommand: Command = {
   name: 'config',
-  summary: 'Show every key of a kind of experiment file: type, default, meaning.',
+  summary: 'Show every key of a kind of experiment file: type, default, meaning',
   positionals: [
     { name: 'kind', description: 'kind of experiment file; without it the kinds are listed', optional: true },
   ],

@@ -4,8 +4,8 @@ import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { writeProvenance } from '#src/training';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
 
 const { set, root, out, 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
 

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { describePlan, merge, planMerge, planTable } from '#fusion';
 import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { EXPERIMENT_OPTIONS, foldersOf } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
 
 const { set, root, out } = EXPERIMENT_OPTIONS;
 

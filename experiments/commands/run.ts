@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
-import { runPipeline } from '../pipeline.js';
-import { PIPELINE_STAGES } from '../pipelineStages.js';
+import { runPipeline } from '../pipeline/pipeline.js';
+import { PIPELINE_STAGES } from '../pipeline/pipelineStages.js';
 
 /** `tokenfuse run`: a whole pipeline, from data to report, or some of its stages. */
 export const runCommand: Command = {

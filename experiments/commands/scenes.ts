@@ -1,7 +1,7 @@
 import { generateScenes } from '#scenes';
 import type { Command } from '#src/cli';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { EXPERIMENT_OPTIONS, foldersOf } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
 
 const { set, root, out } = EXPERIMENT_OPTIONS;
 

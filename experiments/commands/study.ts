@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from '#src/cli';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, engineWordsOf, threadsOf } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
 import { runStudy } from '../study/runStudy.js';
 
 /** `tokenfuse study`: many ways of joining two backbones, over several seeds. */

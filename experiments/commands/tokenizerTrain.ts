@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import { bpeEncoding, createTokenizer, isJsonlFile, readTextDocuments, trainBpe, writeBpeModel } from '#language';
 import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import { parseExperimentOf } from '../config/parseExperiment.js';
+import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 import { EXPERIMENT_OPTIONS } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
-import type { TokenizerExperiment } from '../pipelineConfig.js';
-import { writeTokenizerRecord } from '../tokenizerRecord.js';
+import { writeTokenizerRecord } from '../stages/index.js';
 
 const { set, root } = EXPERIMENT_OPTIONS;
 

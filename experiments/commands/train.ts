@@ -1,9 +1,9 @@
 import { trainLanguage } from '#language';
 import type { Command } from '#src/cli';
 import { trainVision } from '#vision';
-import { inRunDirectory } from '../inRunDirectory.js';
+import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
-import { parseExperimentOf } from '../parseExperiment.js';
+import { inRunDirectory } from '../stages/index.js';
 
 /** `tokenfuse train`: pretrains one backbone. */
 export const trainCommand: Command = {

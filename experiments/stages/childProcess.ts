@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import type { JsonObject, Output } from '#src/cli';
 import { changeThreads } from '#src/engine';
 import { UserError } from '#src/errors';
-import { packageRoot } from '../packageRoot.js';
-import { pluginWords } from '../plugins.js';
+import { packageRoot } from './packageRoot.js';
+import { pluginWords } from './plugins.js';
 
 /** Environment variable by which a process tells its children its process id. */
 const PARENT_VARIABLE = 'TOKENFUSE_PARENT';

@@ -8,10 +8,10 @@ import { ConfigError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
-import type { ScenesExperiment } from '../parseExperiment.js';
-import type { TokenizerExperiment } from '../pipelineConfig.js';
-import { isTokenizerOf } from '../tokenizerRecord.js';
+import type { ScenesExperiment } from '../config/parseExperiment.js';
+import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 import type { Stage } from './stage.js';
+import { isTokenizerOf } from './tokenizerRecord.js';
 
 type StageExperiment =
   | ScenesExperiment

@@ -1,4 +1,8 @@
 export { type ChildResult, followParent } from './childProcess.js';
 export { experimentStage, type StagePlaces, type StageSetup } from './experimentStage.js';
+export { inRunDirectory } from './inRunDirectory.js';
+export { packageRoot } from './packageRoot.js';
+export { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 export { runStages } from './runStages.js';
 export type { Stage } from './stage.js';
+export { writeTokenizerRecord } from './tokenizerRecord.js';

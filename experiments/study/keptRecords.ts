@@ -2,8 +2,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '#src/errors';
 import { parseJson, readBytes, writeFileAtomic } from '#src/storage';
+import type { StudyExperiment } from '../config/studyConfig.js';
 import { type StudyCell, studyCells } from './studyCells.js';
-import type { StudyExperiment } from './studyConfig.js';
 import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyRecord.js';
 
 /**

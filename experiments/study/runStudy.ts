@@ -6,12 +6,12 @@ import { MERGE_REPORT, type MergeReport } from '#fusion';
 import type { Output } from '#src/cli';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import { PROVENANCE, type RunProvenance } from '#src/training';
+import type { StudyExperiment } from '../config/studyConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage, type StagePlaces } from '../stages/index.js';
 import { readRecords } from './keptRecords.js';
 import { stageFiles } from './stageFiles.js';
 import { type StudyCell, studyCells } from './studyCells.js';
-import type { StudyExperiment } from './studyConfig.js';
 import { cellSettings, isMadeWith, readRecord, recordPath, type StudyRecord, studySet } from './studyRecord.js';
 import { backboneStages, cellStages, dataStages } from './studyStages.js';
 

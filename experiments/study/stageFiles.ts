@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import type { MatmulPrecision } from '#src/engine';
-import { type ExperimentKind, parseExperimentOf } from '../parseExperiment.js';
-import type { StudyExperiment } from './studyConfig.js';
+import { type ExperimentKind, parseExperimentOf } from '../config/parseExperiment.js';
+import type { StudyExperiment } from '../config/studyConfig.js';
 
 type StageKind = ExperimentKind & keyof StudyExperiment;
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type StudyExperiment, type StudyRow, slug } from './studyConfig.js';
+import { type StudyExperiment, type StudyRow, slug } from '../config/studyConfig.js';
 
 /** One row at one number of pairs under one seed: what is merged, trained and evaluated as one. */
 export interface StudyCell {

@@ -1,5 +1,5 @@
 import { html, type SafeHtml } from '#src/tracking';
-import type { StudyScore } from './studyConfig.js';
+import type { StudyScore } from '../config/studyConfig.js';
 import { type Spread, type StudyLine, spreadOf } from './studyTable.js';
 
 const WIDTH = 900;

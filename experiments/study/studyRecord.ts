@@ -5,8 +5,8 @@ import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation'
 import { ConfigError } from '#src/errors';
 import { readJson } from '#src/storage';
 import type { RunProvenance } from '#src/training';
+import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import type { StudyCell } from './studyCells.js';
-import type { StudyExperiment, StudyScore } from './studyConfig.js';
 
 /** What became of a cell: written last, so where it is the cell is done. `npm run results` keeps it in experiments/records/. */
 export interface StudyRecord {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { parseExperimentOf } from '../parseExperiment.js';
+import { parseExperimentOf } from '../config/parseExperiment.js';
+import type { StudyExperiment } from '../config/studyConfig.js';
 import { experimentStage, type Stage, type StagePlaces } from '../stages/index.js';
 import type { stageFiles } from './stageFiles.js';
 import type { StudyCell } from './studyCells.js';
-import type { StudyExperiment } from './studyConfig.js';
 
 type StudyFiles = ReturnType<typeof stageFiles>['files'];
 type StudyStage = keyof StudyFiles;

@@ -1,5 +1,5 @@
 import { formatCount, formatMetric } from '#src/tracking';
-import type { StudyScore } from './studyConfig.js';
+import type { StudyScore } from '../config/studyConfig.js';
 import type { StudyRecord, StudyScores } from './studyRecord.js';
 
 /** A line of the study's table: a row at one number of pairs, or a control, over all seeds. */

@@ -1,7 +1,7 @@
 import type { tf } from '#src/engine';
 import type { ParameterTree } from '#src/tokenformer';
-import type { LanguageConfig } from '../config.js';
 import type { TextBatch } from '../data/index.js';
+import type { LanguageConfig } from '../model/config.js';
 
 /** One batch as an objective sees it. */
 export interface ObjectiveInput {

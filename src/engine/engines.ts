@@ -1,8 +1,8 @@
 import { cpu } from './cpu/index.js';
-import type { Engine, EngineName } from './engine.js';
 import { native } from './native/index.js';
+import type { Engine, EngineName } from './shared/index.js';
+import { tf } from './shared/index.js';
 import { tensorflow } from './tensorflow/index.js';
-import { tf } from './tf.js';
 import { wasm } from './wasm/index.js';
 import { webgpu } from './webgpu/index.js';
 

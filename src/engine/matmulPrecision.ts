@@ -1,6 +1,6 @@
 import { ConfigError } from '#src/errors';
-import type { Bf16Support, EngineInfo, EngineName, MatmulPrecision } from './engine.js';
 import { ENGINES, engineAtWork } from './engines.js';
+import type { Bf16Support, EngineInfo, EngineName, MatmulPrecision } from './shared/index.js';
 
 /**
  * What an engine's products in bf16 would be computed by.

@@ -1,4 +1,4 @@
-import { tf } from './tf.js';
+import { tf } from './shared/index.js';
 
 /** Rounds of which the median counts. */
 const ROUNDS = 5;

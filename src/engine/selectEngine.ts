@@ -1,7 +1,7 @@
 import { ConfigError, didYouMean } from '#src/errors';
-import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './engine.js';
 import { ENGINES } from './engines.js';
 import { requireBf16 } from './matmulPrecision.js';
+import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './shared/index.js';
 
 /**
  * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the

@@ -1,7 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { forbiddenImports, importsOf, reachableFiles, type SourceFile } from './importRules.js';
+import { replaceSection } from '#src/storage';
+import {
+  fileCircles,
+  folderCircles,
+  forbiddenImports,
+  importsOf,
+  reachableFiles,
+  roomGraph,
+  type SourceFile,
+} from './importRules.js';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -50,6 +59,21 @@ describe('the rooms of this repository', () => {
 
   it('import one way only, and other folders through their index alone', () => {
     expect(forbiddenImports(files)).toEqual([]);
+  });
+
+  it('have no circle of files', () => {
+    expect(fileCircles(files)).toEqual([]);
+  });
+
+  it('have no circle of folders', () => {
+    expect(folderCircles(files)).toEqual([]);
+  });
+
+  it('are drawn in docs/architecture.md (TOKENFUSE_UPDATE_DOCS=1 draws them again)', () => {
+    const page = join(root, 'docs/architecture.md');
+    const drawing = `\`\`\`mermaid\n${roomGraph(files)}\n\`\`\`\n`;
+    if (process.env.TOKENFUSE_UPDATE_DOCS === '1') replaceSection(page, 'rooms', drawing);
+    expect(readFileSync(page, 'utf8')).toContain(drawing);
   });
 
   it('have an index where one is imported', () => {
@@ -148,6 +172,41 @@ describe('a planted import is reported:', () => {
     ['src/cli/x.ts', 'const text = "import { a } from \'#vision\'";'],
   ])('and what is right is not: %s', (path, line) => {
     expect(planted(path, line)).toEqual([]);
+  });
+});
+
+describe('circles', () => {
+  const world = (entries: Record<string, string>): SourceFile[] =>
+    Object.entries(entries).map(([path, text]) => ({ path, text }));
+
+  it('of files are found, types left out', () => {
+    const files = world({
+      'fusion/a.ts': "import { b } from './b.js';",
+      'fusion/b.ts': "import { c } from './c.js'; import type { D } from './d.js';",
+      'fusion/c.ts': "export * from './a.js';",
+      'fusion/d.ts': "import { a } from './a.js';",
+    });
+    expect(fileCircles(files)).toEqual([['fusion/a.ts', 'fusion/b.ts', 'fusion/c.ts']]);
+  });
+
+  it('of folders are found, re-exports left out', () => {
+    const door = "export * from './methods/index.js';";
+    const user = "import { a } from '../a.js';";
+    expect(folderCircles(world({ 'fusion/index.ts': door, 'fusion/methods/x.ts': user }))).toEqual([]);
+    const use = "import { x } from './methods/index.js';";
+    expect(folderCircles(world({ 'fusion/b.ts': use, 'fusion/methods/x.ts': user }))).toEqual([
+      ['fusion', 'fusion/methods'],
+    ]);
+  });
+});
+
+describe('roomGraph', () => {
+  it('leaves out what follows from other edges', () => {
+    const files = [
+      { path: 'fusion/x.ts', text: "import '#vision'; import '#src/engine';" },
+      { path: 'vision/x.ts', text: "import '#src/engine';" },
+    ];
+    expect(roomGraph(files)).toBe('flowchart TD\n  fusion --> vision\n  vision --> src');
   });
 });
 

@@ -11,6 +11,8 @@ interface Import {
   readonly specifier: string;
   /** Erased by the compiler: it counts for the direction, but brings no code. */
   readonly typeOnly: boolean;
+  /** `export … from`: it opens a door, and its file uses nothing of what is behind. */
+  readonly reExport: boolean;
 }
 
 /** The rooms that each room may import from, itself not named. */
@@ -97,20 +99,97 @@ export function reachableFiles(start: string, files: ReadonlyMap<string, SourceF
     reached.add(path);
     for (const { specifier, typeOnly } of importsOf(file)) {
       if (typeOnly) continue;
-      if (specifier.startsWith('#')) open.push(`${specifier.slice(1)}/index.ts`);
-      else if (specifier.startsWith('.')) {
-        open.push(posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts'));
-      }
+      const target = targetOf(path, specifier);
+      if (target !== undefined) open.push(target);
     }
   }
   return reached;
 }
 
+/** The file that an import of this repository leads to; undefined for packages. */
+function targetOf(path: string, specifier: string): string | undefined {
+  if (specifier.startsWith('#')) return `${specifier.slice(1)}/index.ts`;
+  if (!specifier.startsWith('.')) return undefined;
+  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+}
+
+/** Groups of files that need one another in a circle when they run; types are erased and do not count. */
+export function fileCircles(files: readonly SourceFile[]): string[][] {
+  return circles(
+    files.map((file): [string, string[]] => [
+      file.path,
+      importsOf(file).flatMap(({ specifier, typeOnly }) => (typeOnly ? [] : (targetOf(file.path, specifier) ?? []))),
+    ]),
+  );
+}
+
+/**
+ * Groups of folders whose files need one another in a circle when they run; re-exports, which an index is made of, do not
+ * count, nor types.
+ */
+export function folderCircles(files: readonly SourceFile[]): string[][] {
+  return circles(
+    files.map((file): [string, string[]] => {
+      const folder = posix.dirname(file.path);
+      const targets = importsOf(file)
+        .filter(({ reExport, typeOnly }) => !reExport && !typeOnly)
+        .flatMap(({ specifier }) => targetOf(file.path, specifier) ?? []);
+      return [folder, targets.map((target) => posix.dirname(target)).filter((target) => target !== folder)];
+    }),
+  );
+}
+
+/** Which rooms import which, as a Mermaid flowchart; an edge that follows from two others is left out. */
+export function roomGraph(files: readonly SourceFile[]): string {
+  const reached = new Map<string, Set<string>>();
+  for (const file of files) {
+    const room = file.path.split('/')[0];
+    const targets = reached.get(room) ?? new Set();
+    for (const { specifier } of importsOf(file)) {
+      const target = targetOf(file.path, specifier)?.split('/')[0];
+      if (target !== undefined && target !== room) targets.add(target);
+    }
+    reached.set(room, targets);
+  }
+  const lines = [...reached].flatMap(([room, targets]) =>
+    [...targets]
+      .filter((target) => ![...targets].some((other) => other !== target && reached.get(other)?.has(target)))
+      .map((target) => `  ${room} --> ${target}`),
+  );
+  return ['flowchart TD', ...lines.sort()].join('\n');
+}
+
+/** The strongly connected components of more than one node (Tarjan). */
+function circles(edges: readonly (readonly [string, readonly string[]])[]): string[][] {
+  const targets = new Map<string, Set<string>>();
+  for (const [from, to] of edges) targets.set(from, new Set([...(targets.get(from) ?? []), ...to]));
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (node: string): void => {
+    order.set(node, order.size);
+    lowest.set(node, order.get(node) as number);
+    open.push(node);
+    for (const next of targets.get(node) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (open.includes(next)) lowest.set(node, Math.min(lowest.get(node) as number, lowest.get(next) as number));
+    }
+    if (lowest.get(node) !== order.get(node)) return;
+    const circle = open.splice(open.indexOf(node));
+    if (circle.length > 1) found.push(circle.sort());
+  };
+  for (const node of targets.keys()) if (!order.has(node)) visit(node);
+  return found;
+}
+
 /** Static and dynamic imports, exports from elsewhere, and `require` of a literal. */
 export function importsOf({ path, text }: SourceFile): Import[] {
   const found: Import[] = [];
-  const add = (source: unknown, typeOnly: boolean): void => {
-    if (isNode(source) && typeof source.value === 'string') found.push({ specifier: source.value, typeOnly });
+  const add = (source: unknown, typeOnly: boolean, reExport = false): void => {
+    if (isNode(source) && typeof source.value === 'string') {
+      found.push({ specifier: source.value, typeOnly, reExport });
+    }
   };
   const visit = (node: Node): void => {
     switch (node.type) {
@@ -119,7 +198,7 @@ export function importsOf({ path, text }: SourceFile): Import[] {
         break;
       case 'ExportNamedDeclaration':
       case 'ExportAllDeclaration':
-        add(node.source, node.exportKind === 'type');
+        add(node.source, node.exportKind === 'type', true);
         break;
       case 'TSImportType':
         add(node.source, true);

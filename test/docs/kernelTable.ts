@@ -16,7 +16,7 @@ export function kernelDocument(): string {
   return [
     '# Kernels',
     '',
-    'Generated from what the engines declare (`src/engine/<engine>/fusedKernels.ts`) by',
+    'Generated from what the engines declare (`src/engine/<engine>/kernels/fusedKernels.ts`) by',
     '`TOKENFUSE_UPDATE_DOCS=1 npx vitest run test/docs/kernels.test.ts`.',
     '',
     'Every fused operation has a reference in plain TensorFlow.js operations, which is its definition. An engine may have a',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runInChild } from '../../src/engine/childProbe.js';
+import { runInChild } from '../../src/engine/shared/childProbe.js';
 
 it('reads the last line that the child prints, whatever it prints before', async () => {
   const source = "console.log('noise'); console.log(JSON.stringify({ given: process.argv[1] }));";

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { describeEngine, ENGINE_NAMES, ENGINES, type EngineName, selectEngine, tf } from '#src/engine';
 import { ConfigError, UserError } from '#src/errors';
-import { activateBackend } from '../../src/engine/activateBackend.js';
+import { activateBackend } from '../../src/engine/shared/activateBackend.js';
 
 describe('selectEngine', () => {
   afterEach(() => {

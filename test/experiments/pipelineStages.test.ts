@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { parseExperimentOf } from '#experiments';
-import { pipelineFiles, pipelineStages } from '../../experiments/pipelineStages.js';
+import { pipelineFiles, pipelineStages } from '../../experiments/pipeline/pipelineStages.js';
 import { writeMiniPipeline } from '../support/miniPipeline.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 

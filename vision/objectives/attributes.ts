@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { softmaxCrossEntropy } from '#src/kernels';
-import { patchTokens, pooled, VISION_GROUP } from '../backbone.js';
+import { patchTokens, pooled, VISION_GROUP } from '../model/backbone.js';
 import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput, Tally } from './objective.js';
 

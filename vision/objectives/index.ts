@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { VisionConfig } from '../config.js';
 import type { LabelNames, LabelRequirement } from '../data/index.js';
+import type { VisionConfig } from '../model/config.js';
 import { AttributesConfig, createAttributes } from './attributes.js';
 import { ClassifyConfig, createClassify } from './classify.js';
 import { createMaskedPatches, MaskedPatchesConfig } from './maskedPatches.js';

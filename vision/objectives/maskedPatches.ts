@@ -10,9 +10,9 @@ import {
   singleGroupBlock,
   type TokenFormerConfig,
 } from '#src/tokenformer';
-import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../backbone.js';
-import { numPatches } from '../config.js';
-import { patchify } from '../patchEmbedding.js';
+import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../model/backbone.js';
+import { numPatches } from '../model/config.js';
+import { patchify } from '../model/patchEmbedding.js';
 import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
 

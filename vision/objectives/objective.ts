@@ -1,9 +1,9 @@
 import type { tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
-import type { VisionStates } from '../backbone.js';
-import type { VisionConfig } from '../config.js';
 import type { ImageBatch, LabelNames, LabelRequirement } from '../data/index.js';
+import type { VisionStates } from '../model/backbone.js';
+import type { VisionConfig } from '../model/config.js';
 
 /** One batch as an objective sees it. */
 export interface ObjectiveInput {

@@ -1,6 +1,5 @@
-import { activateBackend } from '../activateBackend.js';
-import type { Engine } from '../engine.js';
-import { tf } from '../tf.js';
+import type { Engine } from '../shared/index.js';
+import { activateBackend, tf } from '../shared/index.js';
 
 const device = 'CPU, 1 thread, plain JavaScript';
 

@@ -1,4 +1,4 @@
-import { tf } from '../tf.js';
+import { tf } from '../shared/index.js';
 import type { NumberArray } from './addon.js';
 import type { MemoryPool, PoolBlock } from './memoryPool.js';
 

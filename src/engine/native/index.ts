@@ -1,9 +1,7 @@
 import { ConfigError } from '#src/errors';
-import { activateBackend } from '../activateBackend.js';
-import type { Engine } from '../engine.js';
-import { tf } from '../tf.js';
-import { NATIVE_FUSED_KERNELS, NORM_ACTIVATIONS } from './fusedKernels.js';
-import { nativeKernels } from './kernels/index.js';
+import type { Engine } from '../shared/index.js';
+import { activateBackend, tf } from '../shared/index.js';
+import { NATIVE_FUSED_KERNELS, NORM_ACTIVATIONS, nativeKernels } from './kernels/index.js';
 import {
   bf16Support,
   describeNative,

@@ -1,6 +1,6 @@
 import os from 'node:os';
-import type { EngineProbe, MatmulPrecision } from '../engine.js';
-import { tf } from '../tf.js';
+import type { EngineProbe, MatmulPrecision } from '../shared/index.js';
+import { tf } from '../shared/index.js';
 import { type Addon, type Bf16By, KERNELS, loadAddon } from './addon.js';
 import { createNativeBackend } from './backend.js';
 import { installNativeKernels } from './kernels/index.js';

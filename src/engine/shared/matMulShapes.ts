@@ -1,4 +1,4 @@
-import { tf } from '../tf.js';
+import { tf } from './tf.js';
 
 /** Sizes of C = A B, with A [...batchA, m, depth] and B [...batchB, depth, n] as they are after transposition. */
 export interface MatMulShapes {

@@ -1,4 +1,4 @@
-import type { KernelSupport, NormActivationAttributes } from '../kernelContract.js';
+import type { KernelSupport, NormActivationAttributes } from './kernelContract.js';
 
 /** A kernel that takes the Θ of a list and leaves every other to the reference. */
 export function forNormActivations(names: readonly string[]): {

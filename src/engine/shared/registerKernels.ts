@@ -1,4 +1,4 @@
-import { tf } from '../tf.js';
+import { tf } from './tf.js';
 
 /** Inputs of TensorFlow.js' own kernels by name, or in order for kernels of any number of tensors. */
 export type Tensors = Readonly<Record<string, tf.TensorInfo>>;

@@ -1,9 +1,6 @@
 import { createRequire } from 'node:module';
-import { activateBackend } from '../activateBackend.js';
-import { runInChild } from '../childProbe.js';
-import type { Engine, EngineOptions } from '../engine.js';
-import { findPackage } from '../optionalPackage.js';
-import { tf } from '../tf.js';
+import type { Engine, EngineOptions } from '../shared/index.js';
+import { activateBackend, findPackage, runInChild, tf } from '../shared/index.js';
 
 // A variable, so that the type checker does not look for an optional package.
 const PACKAGE: string = '@tensorflow/tfjs-node-gpu';

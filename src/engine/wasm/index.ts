@@ -1,12 +1,9 @@
 import type { EventEmitter } from 'node:events';
 import { dirname, sep } from 'node:path';
 import { UserError } from '#src/errors';
-import { activateBackend } from '../activateBackend.js';
-import type { Engine } from '../engine.js';
-import { findPackage } from '../optionalPackage.js';
-import { tf } from '../tf.js';
-import { NORM_ACTIVATIONS, WASM_FUSED_KERNELS } from './fusedKernels.js';
-import { installWasmKernels } from './kernels/index.js';
+import type { Engine } from '../shared/index.js';
+import { activateBackend, findPackage, tf } from '../shared/index.js';
+import { installWasmKernels, NORM_ACTIVATIONS, WASM_FUSED_KERNELS } from './kernels/index.js';
 import { repairWasmKernels } from './repairs.js';
 import { prepareWasmMemory } from './wasmMemory.js';
 

@@ -9,8 +9,7 @@
  * Left as they are: ClipByValue, IsNan, IsFinite and Reciprocal of int32, and arithmetic of bool, give wrong numbers.
  */
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { callOne, repairKernels, type ShippedKernel, type Tensors } from '../shared/index.js';
-import { tf } from '../tf.js';
+import { callOne, repairKernels, type ShippedKernel, type Tensors, tf } from '../shared/index.js';
 
 /** A repaired kernel, whatever its attributes. */
 type Kernel = (inputs: Tensors, attributes: object, backend: BackendWasm) => tf.TensorInfo;

@@ -1,4 +1,4 @@
-import { type WasmMemory, webAssembly } from './webAssembly.js';
+import { type WasmMemory, webAssembly } from './kernels/index.js';
 
 /**
  * Watches for the wasm backend being created, to get at its linear memory, which the backend itself does not hand out:

@@ -1,5 +1,5 @@
 /** @file The parts that are used here of TensorFlow.js' `WebGPUBackend` and of WebGPU, neither of which brings its types. */
-import type { tf } from '../tf.js';
+import type { tf } from '../shared/index.js';
 
 /** A shader with its inputs by name; the backend declares `result`, the inputs and `uniforms` around `getUserCode`. */
 export interface Program {

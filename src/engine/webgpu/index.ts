@@ -1,14 +1,10 @@
 import { pathToFileURL } from 'node:url';
-import { activateBackend } from '../activateBackend.js';
-import { runInChild } from '../childProbe.js';
-import type { Engine, EngineOptions, EngineProbe } from '../engine.js';
-import { findPackage } from '../optionalPackage.js';
-import { tf } from '../tf.js';
+import type { Engine, EngineOptions, EngineProbe } from '../shared/index.js';
+import { activateBackend, findPackage, runInChild, tf } from '../shared/index.js';
 import type { GpuBuffer, GpuDevice, WebgpuBackend } from './backend.js';
 import { boundBufferPool } from './bufferPool.js';
 import { DeviceErrors, raiseErrors } from './deviceErrors.js';
-import { NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './fusedKernels.js';
-import { installWebgpuKernels } from './kernels/index.js';
+import { installWebgpuKernels, NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './kernels/index.js';
 import { repairWebgpuKernels } from './repairs.js';
 import { allowSynchronousReads, catchTicksOf } from './synchronousRead.js';
 

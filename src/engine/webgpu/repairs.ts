@@ -2,8 +2,7 @@
  * @file Kernels of TensorFlow.js 4.22 that training cannot use on webgpu as they are shipped. Two add floats with atomics, in
  * whatever order the threads arrive, where equal input must give equal bits; two fail on what training gives them.
  */
-import { repairKernels, type ShippedKernel, type Tensors } from '../shared/index.js';
-import { tf } from '../tf.js';
+import { repairKernels, type ShippedKernel, type Tensors, tf } from '../shared/index.js';
 import type { Program, WebgpuBackend } from './backend.js';
 
 /** The flag that overrides the backend's choice of shader, and its number of `MatMulSmallOutputSizeProgram`. */

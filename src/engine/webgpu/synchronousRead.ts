@@ -2,7 +2,7 @@
  * @file `dataSync()` in Node. As shipped, the backend reads synchronously through a canvas, which Node has not. This
  * project reads with `await tensor.data()`; tests, and a few kernels of TensorFlow.js, need the other.
  */
-import { tf } from '../tf.js';
+import { tf } from '../shared/index.js';
 import type { GpuBuffer, WebgpuBackend } from './backend.js';
 
 // WebGPU's GPUBufferUsage and GPUMapMode.

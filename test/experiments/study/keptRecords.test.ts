@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { StudyExperiment } from '../../../experiments/config/studyConfig.js';
 import { keepRecords } from '../../../experiments/study/keptRecords.js';
 import { studyCells } from '../../../experiments/study/studyCells.js';
-import { StudyExperiment } from '../../../experiments/study/studyConfig.js';
 import { cellSettings, recordPath, type StudyRecord } from '../../../experiments/study/studyRecord.js';
 
 const STAGES = ['tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'];

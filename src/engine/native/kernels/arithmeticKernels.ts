@@ -1,5 +1,5 @@
 import type { PlainKernel, StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { tf } from '../../shared/index.js';
 import { allFloat, type KernelContext, sizeOf } from './kernelContext.js';
 
 /** As cpp/kernels.h numbers them. */

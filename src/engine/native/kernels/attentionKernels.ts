@@ -1,5 +1,4 @@
-import type { AttentionAttributes, FusedKernelFunctions } from '../../kernelContract.js';
-import type { tf } from '../../tf.js';
+import type { AttentionAttributes, FusedKernelFunctions, tf } from '../../shared/index.js';
 import { expectRank, type KernelContext } from './kernelContext.js';
 
 /**

@@ -1,6 +1,5 @@
-import type { FusedBlockAttributes, FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedBlockAttributes, FusedKernelFunctions, tf } from '../../shared/index.js';
 import { rotaryTables } from '../../shared/index.js';
-import type { tf } from '../../tf.js';
 import type { NumberArray } from '../addon.js';
 import type { KernelContext } from './kernelContext.js';
 import { type ParamTokens, pattentionCalls } from './pattentionKernels.js';

@@ -1,6 +1,6 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
 import { rotaryTable } from '../../shared/index.js';
-import { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import { NORM_ACTIVATIONS } from './fusedKernels.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** `DecodeBlocks`, as src/tokenformer/decodeStack defines it; the caches are written where they lie. */

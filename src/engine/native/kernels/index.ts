@@ -1,14 +1,12 @@
-import type { KernelOrigins } from '../../engine.js';
-import type { FusedKernelFunctions } from '../../kernelContract.js';
-import { registerKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import type { FusedKernelFunctions, KernelOrigins } from '../../shared/index.js';
+import { registerKernels, tf } from '../../shared/index.js';
 import type { Addon } from '../addon.js';
 import type { NativeBackend } from '../backend.js';
-import type { NATIVE_FUSED_KERNELS } from '../fusedKernels.js';
 import { arithmeticKernels, stepKernel } from './arithmeticKernels.js';
 import { attentionKernels } from './attentionKernels.js';
 import { blockKernels } from './blockKernels.js';
 import { decodeKernels } from './decodeKernels.js';
+import type { NATIVE_FUSED_KERNELS } from './fusedKernels.js';
 import { createKernelContext } from './kernelContext.js';
 import { linearCrossEntropyKernels } from './linearCrossEntropyKernels.js';
 import { matMulKernels } from './matMulKernels.js';
@@ -61,3 +59,4 @@ export function nativeKernels(): KernelOrigins {
     javaScript: names.filter((name) => !compiledNames.has(name)).sort(),
   };
 }
+export { NATIVE_FUSED_KERNELS, NORM_ACTIVATIONS } from './fusedKernels.js';

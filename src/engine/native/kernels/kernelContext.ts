@@ -1,5 +1,4 @@
-import { callKernel, type KernelResult, type StockAttributes, type Tensors } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { callKernel, type KernelResult, type StockAttributes, type Tensors, tf } from '../../shared/index.js';
 import type { Addon, NumberArray } from '../addon.js';
 import type { NativeBackend } from '../backend.js';
 

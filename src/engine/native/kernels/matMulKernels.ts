@@ -1,5 +1,4 @@
-import { batchPlaces, callOne, matMulShapes, type StockKernels, type Tensors } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { batchPlaces, callOne, matMulShapes, type StockKernels, type Tensors, tf } from '../../shared/index.js';
 import { type KernelContext, sizeOf } from './kernelContext.js';
 
 /** Activations of `_FusedMatMul`, and the kernels that compute them. */

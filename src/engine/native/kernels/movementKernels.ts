@@ -1,5 +1,4 @@
-import { axisSwap, type PlainKernel, type StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { axisSwap, type PlainKernel, type StockKernels, tf } from '../../shared/index.js';
 import { type KernelContext, sizeOf } from './kernelContext.js';
 
 type NumberType = 'float32' | 'int32' | 'bool';

@@ -1,7 +1,6 @@
-import type { FusedKernelFunctions, NormActivationAttributes } from '../../kernelContract.js';
-import type { tf } from '../../tf.js';
+import type { FusedKernelFunctions, NormActivationAttributes, tf } from '../../shared/index.js';
 import type { NumberArray } from '../addon.js';
-import { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import { NORM_ACTIVATIONS } from './fusedKernels.js';
 import { expectRank, type KernelContext } from './kernelContext.js';
 
 /** A group of parameter tokens: keys [n, dIn], values [n, dOut]. */

@@ -1,4 +1,4 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
 import { rotaryTables } from '../../shared/index.js';
 import { expectRank, type KernelContext } from './kernelContext.js';
 

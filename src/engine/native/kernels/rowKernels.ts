@@ -1,6 +1,5 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
-import type { StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import type { FusedKernelFunctions, StockKernels } from '../../shared/index.js';
+import { tf } from '../../shared/index.js';
 import { allFloat, expectRank, type KernelContext, sizeOf } from './kernelContext.js';
 
 /** Layer normalization and cross-entropy, row by row. */

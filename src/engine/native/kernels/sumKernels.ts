@@ -1,5 +1,5 @@
 import type { StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { tf } from '../../shared/index.js';
 import { allFloat, type KernelContext, sizeOf } from './kernelContext.js';
 
 /** `Sum`, `Mean` and `UnsortedSegmentSum` of float32. */

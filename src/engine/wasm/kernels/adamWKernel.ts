@@ -1,4 +1,4 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** `AdamWStep`, as src/kernels/adamW defines it, in one pass over the parameter. */

@@ -1,5 +1,5 @@
 import type { PlainKernel, StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { tf } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** Faster arithmetic of TensorFlow.js's own kernels; what is not covered here goes to the stock ones. */

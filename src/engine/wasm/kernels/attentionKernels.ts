@@ -1,5 +1,4 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
-import type { tf } from '../../tf.js';
+import type { FusedKernelFunctions, tf } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /**

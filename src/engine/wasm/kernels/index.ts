@@ -1,19 +1,18 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import type { FusedKernelFunctions } from '../../kernelContract.js';
-import { registerKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
-import type { WASM_FUSED_KERNELS } from '../fusedKernels.js';
-import { loadKernelModule } from '../kernelModule.js';
-import type { WasmMemory } from '../webAssembly.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
+import { registerKernels, tf } from '../../shared/index.js';
 import { adamWKernel } from './adamWKernel.js';
 import { arithmeticKernels } from './arithmeticKernels.js';
 import { attentionKernels } from './attentionKernels.js';
+import type { WASM_FUSED_KERNELS } from './fusedKernels.js';
 import { createKernelContext, keepStockKernels } from './kernelContext.js';
+import { loadKernelModule } from './kernelModule.js';
 import { matMulKernel } from './matMulKernel.js';
 import { movementKernels } from './movementKernels.js';
 import { pattentionKernels } from './pattentionKernels.js';
 import { rotaryKernel } from './rotaryKernel.js';
 import { rowKernels } from './rowKernels.js';
+import type { WasmMemory } from './webAssembly.js';
 
 /**
  * Registers this project's SIMD kernels (assembly/) with the running wasm backend, in whose memory they work.
@@ -57,3 +56,5 @@ export async function installWasmKernels(
   });
   return { installed: Object.keys(kernels) };
 }
+export { NORM_ACTIVATIONS, WASM_FUSED_KERNELS } from './fusedKernels.js';
+export { type WasmMemory, webAssembly } from './webAssembly.js';

@@ -1,7 +1,6 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
-import { callKernel, type KernelResult, type StockAttributes, type Tensors } from '../../shared/index.js';
-import { tf } from '../../tf.js';
-import type { KernelModule } from '../kernelModule.js';
+import { callKernel, type KernelResult, type StockAttributes, type Tensors, tf } from '../../shared/index.js';
+import type { KernelModule } from './kernelModule.js';
 
 /** What a kernel works with: the compiled functions and the backend in whose memory they run. */
 export interface KernelContext {

@@ -1,5 +1,4 @@
-import { batchPlaces, matMulShapes, type StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { batchPlaces, matMulShapes, type StockKernels, tf } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /**

@@ -1,5 +1,4 @@
-import { axisSwap, type StockKernels } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import { axisSwap, type StockKernels, tf } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** TensorFlow.js's own kernels that only move numbers; what is not covered here goes to the stock ones. */

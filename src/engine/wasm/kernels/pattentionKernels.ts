@@ -1,5 +1,5 @@
-import type { FusedKernelFunctions, KernelAttributes } from '../../kernelContract.js';
-import { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import type { FusedKernelFunctions, KernelAttributes } from '../../shared/index.js';
+import { NORM_ACTIVATIONS } from './fusedKernels.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, in one pass over blocks of tokens. */

@@ -1,4 +1,4 @@
-import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** Kernels that go row by row: layer normalisation and cross-entropy, as src/kernels defines them. */

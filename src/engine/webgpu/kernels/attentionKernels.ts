@@ -1,4 +1,4 @@
-import { tf } from '../../tf.js';
+import { tf } from '../../shared/index.js';
 import type { WebgpuBackend } from '../backend.js';
 import { floats, integers, matMul, release, rowsOf, runKernel, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { rowProgram } from './rowProgram.js';

@@ -1,10 +1,10 @@
 /** @file This project's own operations as shaders: fewer starts and less memory traffic than as plain operations. */
-import type { FusedKernelFunctions } from '../../kernelContract.js';
+import type { FusedKernelFunctions } from '../../shared/index.js';
 import { registerKernels } from '../../shared/index.js';
 import type { WebgpuBackend } from '../backend.js';
-import type { WEBGPU_FUSED_KERNELS } from '../fusedKernels.js';
 import { attentionKernels } from './attentionKernels.js';
 import { crossEntropyKernels } from './crossEntropyKernels.js';
+import type { WEBGPU_FUSED_KERNELS } from './fusedKernels.js';
 import { optimizerKernels } from './optimizerKernels.js';
 import { pattentionKernels } from './pattentionKernels.js';
 import { rotaryKernel } from './rotaryKernel.js';
@@ -22,3 +22,4 @@ export function installWebgpuKernels(): void {
   };
   registerKernels('webgpu', kernels);
 }
+export { NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './fusedKernels.js';

@@ -1,6 +1,5 @@
-import type { FusedKernel, FusedKernelFunctions } from '../../kernelContract.js';
-import { callOne, type Tensors } from '../../shared/index.js';
-import { tf } from '../../tf.js';
+import type { FusedKernel, FusedKernelFunctions } from '../../shared/index.js';
+import { callOne, type Tensors, tf } from '../../shared/index.js';
 import type { UniformValue, WebgpuBackend } from '../backend.js';
 
 /** Kernels of this project, which take the backend as their third argument. */

@@ -1,4 +1,4 @@
-import type { tf } from '../../tf.js';
+import type { tf } from '../../shared/index.js';
 import type { WebgpuBackend } from '../backend.js';
 import { floats, integers, release, sizeOf, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { flatProgram, rowProgram } from './rowProgram.js';

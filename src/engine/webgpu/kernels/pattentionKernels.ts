@@ -1,8 +1,6 @@
-import type { KernelAttributes } from '../../kernelContract.js';
-import type { Tensors } from '../../shared/index.js';
-import type { tf } from '../../tf.js';
+import type { KernelAttributes, Tensors, tf } from '../../shared/index.js';
 import type { WebgpuBackend } from '../backend.js';
-import type { NORM_ACTIVATIONS } from '../fusedKernels.js';
+import type { NORM_ACTIVATIONS } from './fusedKernels.js';
 import { geluSource } from './geluSource.js';
 import { floats, integers, matMul, release, rowsOf, type WebgpuKernels } from './kernelContext.js';
 import { rowProgram } from './rowProgram.js';

@@ -1,5 +1,5 @@
+import type { tf } from '../../shared/index.js';
 import { rotaryTable } from '../../shared/index.js';
-import type { tf } from '../../tf.js';
 import { floats, integers, sizeOf, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { flatProgram } from './rowProgram.js';
 

@@ -2,14 +2,14 @@ import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
 import { ConfigError, UserError } from '#src/errors';
 import { findCheckpoint, type RunOptions, readCheckpoint, runTraining, type TrainingResult } from '#src/training';
+import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
+import { type JointModel, loadJointModel } from '../jointModel.js';
+import { backboneHashes, MERGE_REPORT } from '../merge.js';
+import { choiceShares, createChoiceProbe, openProbe } from '../probeChoice.js';
+import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
 import { alignTask, openStates } from './alignTask.js';
-import { type CaptionPairs, openCaptionPairs } from './captionPairs.js';
-import { type JointModel, loadJointModel } from './jointModel.js';
-import { backboneHashes, MERGE_REPORT } from './merge.js';
 import { type AlignObjective, checkObjectives, createObjectives, type StatesOf } from './objectives/index.js';
-import { choiceShares, createChoiceProbe, openProbe } from './probeChoice.js';
-import { createTokenWeights } from './tokenWeights.js';
 import { countParameters, setTrainable } from './trainableParameters.js';
 
 export interface AlignOptions extends RunOptions {

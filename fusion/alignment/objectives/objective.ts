@@ -1,6 +1,6 @@
 import type { tf } from '#src/engine';
-import type { CaptionPairs } from '../captionPairs.js';
-import type { JointModel } from '../jointModel.js';
+import type { CaptionPairs } from '../../captionPairs.js';
+import type { JointModel } from '../../jointModel.js';
 
 /** What the objectives of an alignment are built from. */
 export interface ObjectiveContext {

@@ -13,9 +13,9 @@ import {
   VisionConfig,
   visionForward,
 } from '#vision';
-import { describeEachEngine } from '../engine/eachEngine.js';
-import { relativeError } from '../support/closeness.js';
-import { squares, tinyVisionConfig } from '../support/tinyVisionModel.js';
+import { describeEachEngine } from '../../engine/eachEngine.js';
+import { relativeError } from '../../support/closeness.js';
+import { squares, tinyVisionConfig } from '../../support/tinyVisionModel.js';
 
 const images = (): tf.Tensor4D => tf.tensor4d(squares(3).pixelValues, [3, 8, 8, 3]);
 const newTree = (config: VisionConfig): ParameterTree => new ParameterTree(createVisionParameters(config, 1));

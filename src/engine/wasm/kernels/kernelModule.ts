@@ -40,8 +40,8 @@ const FILE = 'kernels.wasm';
 /** Loads kernels.wasm into the memory of the wasm backend, or says why it cannot. */
 export async function loadKernelModule(memory: WasmMemory): Promise<KernelModule | { reason: string }> {
   const here = dirname(fileURLToPath(import.meta.url));
-  // Beside this file when built; a run from the sources uses what was built last.
-  const path = [here, join(here, '..', '..', '..', 'dist', 'src', 'engine', 'wasm')]
+  // In the engine's folder when built; a run from the sources uses what was built last.
+  const path = [join(here, '..'), join(here, '../../../../dist/src/engine/wasm')]
     .map((folder) => join(folder, FILE))
     .find(existsSync);
   if (path === undefined) return { reason: `${FILE} is not built; run \`npm run build\`` };

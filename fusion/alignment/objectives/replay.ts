@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { openTextDataset, summedTokenLoss, type TextBatch, TextDataConfig } from '#language';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
-import { captionHidden } from '../captionPass.js';
-import type { JointModel } from '../jointModel.js';
+import { captionHidden } from '../../captionPass.js';
+import type { JointModel } from '../../jointModel.js';
 import type { ObjectiveFactory } from './objective.js';
 
 /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { tf } from '#src/engine';
 import { patchify } from '#vision';
-import { describeEachEngine } from '../engine/eachEngine.js';
+import { describeEachEngine } from '../../engine/eachEngine.js';
 
 describeEachEngine('patchify', () => {
   it('cuts an image row by row, and a patch by row, column and channel', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { JointModel } from '../jointModel.js';
-import { TokenWeightRule } from '../tokenWeights.js';
+import type { JointModel } from '../../jointModel.js';
+import { TokenWeightRule } from '../../tokenWeights.js';
 import { createCaptionNll } from './captionNll.js';
 import type { AlignObjective, ObjectiveContext } from './objective.js';
 import { checkReplay, createReplay, ReplayConfig } from './replay.js';

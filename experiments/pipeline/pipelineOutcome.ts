@@ -1,7 +1,7 @@
 import type { Evaluation } from '#evaluation';
 import type { MergePlan, MergeReport } from '#fusion';
+import type { ChildResult } from '../stages/index.js';
 import type { PipelineCheck } from './pipelineChecks.js';
-import type { ChildResult } from './stages/index.js';
 
 /** Everything a finished pipeline knows. */
 export interface PipelineOutcome {

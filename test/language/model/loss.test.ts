@@ -3,11 +3,11 @@ import { summedTokenLoss, totalWeight } from '#language';
 import { tf } from '#src/engine';
 import { IGNORE_INDEX } from '#src/kernels';
 import { ParameterTree } from '#src/tokenformer';
-import { describeEachEngine } from '../engine/eachEngine.js';
-import { relativeError } from '../support/closeness.js';
-import { dot } from '../support/dot.js';
-import { crossEntropy } from '../support/float64.js';
-import { randomValues } from '../support/randomValues.js';
+import { describeEachEngine } from '../../engine/eachEngine.js';
+import { relativeError } from '../../support/closeness.js';
+import { dot } from '../../support/dot.js';
+import { crossEntropy } from '../../support/float64.js';
+import { randomValues } from '../../support/randomValues.js';
 
 const [rows, dModel, vocabSize] = [4, 3, 6];
 const hidden = randomValues(rows * dModel, 'loss');

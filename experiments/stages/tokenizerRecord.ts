@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { readBpeModel } from '#language';
 import { readJson, writeJsonAtomic } from '#src/storage';
-import type { TokenizerExperiment } from './pipelineConfig.js';
+import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 
 /** Beside `tokenizer.json`: the experiment that it was trained by. */
 const recordOf = (tokenizerPath: string): string => tokenizerPath.replace(/(\.json)?$/, '.experiment.json');

@@ -2,7 +2,7 @@
 /** @file The one import of TensorFlow.js; everything else writes `import { tf } from '#src/engine'`. */
 import tf = require('@tensorflow/tfjs-core');
 
-import { addToCore } from './coreAdditions/index.js';
+import { addToCore } from '../coreAdditions/index.js';
 
 addToCore();
 

@@ -1,10 +1,10 @@
 import { tf } from '#src/engine';
 import type { TrainingTask } from '#src/training';
-import type { CaptionPairs } from './captionPairs.js';
-import { imageStates } from './imageContexts.js';
-import type { JointModel } from './jointModel.js';
+import type { CaptionPairs } from '../captionPairs.js';
+import { imageStates } from '../imageContexts.js';
+import type { JointModel } from '../jointModel.js';
+import { cacheImageStates, pixelTensor } from '../stateCache.js';
 import type { AlignObjective, StatesOf } from './objectives/index.js';
-import { cacheImageStates, pixelTensor } from './stateCache.js';
 
 /** Images whose states are computed at a time, before training. */
 const CACHE_BATCH = 64;

@@ -1,5 +1,5 @@
-import type { FusedKernelDeclarations } from '../kernelContract.js';
-import { forNormActivations } from '../shared/index.js';
+import type { FusedKernelDeclarations } from '../../shared/index.js';
+import { forNormActivations } from '../../shared/index.js';
 
 /** The Θ with compiled code, as cpp/kernels.h numbers them. */
 export const NORM_ACTIVATIONS = ['l2NormGelu', 'geluL2Norm', 'softmax'];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createLanguageParameters, languageHidden, languageLogits } from '#language';
 import { tf } from '#src/engine';
-import { describeEachEngine } from '../engine/eachEngine.js';
-import { relativeError } from '../support/closeness.js';
-import { tinyLanguageConfig, tinyLanguageTree, tinyLogits } from '../support/tinyLanguageModel.js';
+import { describeEachEngine } from '../../engine/eachEngine.js';
+import { relativeError } from '../../support/closeness.js';
+import { tinyLanguageConfig, tinyLanguageTree, tinyLogits } from '../../support/tinyLanguageModel.js';
 
 describeEachEngine('the language backbone', () => {
   it('gives hidden states and logits for every token, and a cache for every block', () => {

@@ -1,8 +1,8 @@
 import { renderTable } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import { addedParameters, fusionParameters } from '../jointConfig.js';
+import type { JointModel } from '../jointModel.js';
 import type { AlignExperiment } from './alignConfig.js';
-import { addedParameters, fusionParameters } from './jointConfig.js';
-import type { JointModel } from './jointModel.js';
 
 /**
  * Lets the parameters move that an alignment names, and no others.

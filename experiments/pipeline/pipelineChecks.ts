@@ -1,6 +1,6 @@
 import { type Evaluation, type EvaluationRow, ROWS } from '#evaluation';
 import type { MergeReport } from '#fusion';
-import type { PipelineExperiment } from './pipelineConfig.js';
+import type { PipelineExperiment } from '../config/pipelineConfig.js';
 
 /** Whether a finished pipeline reached what its file expects. */
 export interface PipelineCheck {

@@ -1,8 +1,8 @@
 import { totalWeight } from '#language';
 import { readScalar, tf } from '#src/engine';
-import { captionLoss } from '../captionLoss.js';
-import type { CaptionBatch, CaptionPairs } from '../captionPairs.js';
-import { imageContexts } from '../imageContexts.js';
+import { captionLoss } from '../../captionLoss.js';
+import type { CaptionBatch, CaptionPairs } from '../../captionPairs.js';
+import { imageContexts } from '../../imageContexts.js';
 import type { AlignObjective, ObjectiveContext, StatesOf } from './objective.js';
 
 /**

@@ -5,13 +5,13 @@ import { MERGE_REPORT, type MergeReport, planMerge } from '#fusion';
 import { type JsonObject, type Output, renderTable } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
-import { requirePrecisions } from './options/index.js';
+import type { PipelineExperiment } from '../config/pipelineConfig.js';
+import { requirePrecisions } from '../options/index.js';
+import { runStages, type Stage } from '../stages/index.js';
 import { checkExpectations } from './pipelineChecks.js';
-import type { PipelineExperiment } from './pipelineConfig.js';
 import type { PipelineOutcome } from './pipelineOutcome.js';
 import { writePipelineReport } from './pipelineReport.js';
 import { pipelineFiles, pipelineStages, UPPER_BOUND } from './pipelineStages.js';
-import { runStages, type Stage } from './stages/index.js';
 
 export interface PipelineOptions {
   /** Path of the pipeline file; stage paths start at its folder. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-/** The folder of package.json: one up from the sources, two up from the build. */
-export const packageRoot: URL = ['../', '../../']
+/** The folder of package.json: two up from the sources, three up from the build. */
+export const packageRoot: URL = ['../../', '../../../']
   .map((up) => new URL(up, import.meta.url))
   .find((folder) => existsSync(new URL('package.json', folder))) as URL;

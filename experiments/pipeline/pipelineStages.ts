@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '#src/errors';
-import { type Experiment, parseExperimentOf } from './parseExperiment.js';
-import type { PipelineExperiment } from './pipelineConfig.js';
-import { experimentStage, type Stage, type StagePlaces, type StageSetup } from './stages/index.js';
+import { type Experiment, parseExperimentOf } from '../config/parseExperiment.js';
+import type { PipelineExperiment } from '../config/pipelineConfig.js';
+import { experimentStage, type Stage, type StagePlaces, type StageSetup } from '../stages/index.js';
 
 /** Keys of a pipeline that name a stage's file; also the stages' names. */
 export const PIPELINE_STAGES = ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'] as const;

@@ -7,12 +7,12 @@ import { selectEngine, tf } from '#src/engine';
 import { readSafetensorsHeader } from '#src/storage';
 import { readMetrics } from '#src/tracking';
 import { findCheckpoint, readCheckpoint } from '#src/training';
-import { temporaryFolder } from '../support/temporaryFolder.js';
-import { rejectedLine } from '../support/thrown.js';
-import { alignTiny, tinyAlignment } from '../support/tinyAlign.js';
-import { writeTinyBackbones } from '../support/tinyBackbones.js';
-import { writeTinyCaptions } from '../support/tinyCaptions.js';
-import { mergeTiny } from '../support/tinyJointModel.js';
+import { temporaryFolder } from '../../support/temporaryFolder.js';
+import { rejectedLine } from '../../support/thrown.js';
+import { alignTiny, tinyAlignment } from '../../support/tinyAlign.js';
+import { writeTinyBackbones } from '../../support/tinyBackbones.js';
+import { writeTinyCaptions } from '../../support/tinyCaptions.js';
+import { mergeTiny } from '../../support/tinyJointModel.js';
 
 beforeAll(async () => {
   await selectEngine('wasm');

@@ -7,7 +7,7 @@ import { type LoadedConfig, loadConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { VisionExperiment } from '#vision';
 import { PipelineExperiment, TokenizerExperiment } from './pipelineConfig.js';
-import { StudyExperiment } from './study/studyConfig.js';
+import { StudyExperiment } from './studyConfig.js';
 
 /** An experiment file that draws scenes. */
 export const ScenesExperiment = z.strictObject({
