@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-const mocked = '**/*.mocked.test.ts';
+/** Files that need modules of their own: they replace some, register in them, or count what an engine holds. */
+const isolated = ['test/**/*.isolated.test.ts', 'test/engine/**/*.test.ts'];
 
 export default defineConfig({
   resolve: { conditions: ['tokenfuse-source'] },
@@ -17,12 +18,11 @@ export default defineConfig({
         test: {
           name: 'shared',
           include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-          exclude: [mocked],
+          exclude: isolated,
           isolate: false,
         },
       },
-      // Files that put something else in a module's place have modules of their own.
-      { extends: true, test: { name: 'mocked', include: [`test/${mocked}`] } },
+      { extends: true, test: { name: 'isolated', include: isolated } },
     ],
   },
 });

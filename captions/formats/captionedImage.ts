@@ -30,7 +30,7 @@ export function refuseRepeatedIds(ids: readonly number[], where: (entry: number)
   for (const [entry, id] of ids.entries()) {
     const earlier = firstEntry.get(id);
     if (earlier !== undefined) {
-      throw new UserError(`${where(entry)}: expected an id of its own, got ${id}, that of images[${earlier}]`);
+      throw new UserError(`${where(entry)}: expected a unique id, got ${id}, the id of images[${earlier}]`);
     }
     firstEntry.set(id, entry);
   }

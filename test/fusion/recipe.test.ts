@@ -67,7 +67,7 @@ describe('method', () => {
     expect(refusals({ method: 'route' })).toBe(
       "m: 'fusion.method': expected routed, grouped, union, crossAttention, prefix; got 'route' (did you mean 'routed'?); --plugin <file> registers a method of your own",
     );
-    expect(refusals({ method: 3 })).toContain("'fusion.method': expected string; got 3");
+    expect(refusals({ method: 3 })).toContain("'fusion.method': expected text; got 3");
   });
 
   it('leaves a parsed recipe with its keys in one order, whose hash names a study', () => {

@@ -48,7 +48,7 @@ describe('--plugin', () => {
   it('is handed to the stages of a pipeline, which are processes of their own', async () => {
     const module = (name: string) => pathToFileURL(join(import.meta.dirname, '../../dist/experiments', name)).href;
     const script = `
-      const { loadPlugins } = await import('${module('plugins.js')}');
+      const { loadPlugins } = await import('${module('stages/plugins.js')}');
       const { startChild } = await import('${module('stages/childProcess.js')}');
       await loadPlugins([${JSON.stringify(example)}]);
       const output = { line: () => undefined, interactive: false };

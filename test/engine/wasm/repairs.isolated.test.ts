@@ -3,7 +3,8 @@ import { selectEngine, tf } from '#src/engine';
 import { createRandom } from '#src/random';
 
 // The repairs must do without the fused kernels, whether those are built or not.
-vi.mock('../../../src/engine/wasm/kernels/index.js', () => ({
+vi.mock('../../../src/engine/wasm/kernels/index.js', async (importOriginal) => ({
+  ...(await importOriginal<object>()),
   prepareWasmMemory: () => () => undefined,
   installWasmKernels: async () => ({ installed: [], reason: 'left out by the test' }),
 }));
