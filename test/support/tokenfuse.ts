@@ -23,8 +23,16 @@ export function startTokenfuse(words: readonly string[], cwd: string, group = fa
 }
 
 /** Runs a command to its end in a process of its own. */
-export async function tokenfuseProcess(words: readonly string[], cwd: string): Promise<Outcome> {
-  const child = startTokenfuse(words, cwd);
+export function tokenfuseProcess(words: readonly string[], cwd: string): Promise<Outcome> {
+  return outcomeOf(startTokenfuse(words, cwd));
+}
+
+/** Runs a JavaScript file to its end. */
+export function runScript(path: string, cwd: string): Promise<Outcome> {
+  return outcomeOf(spawn(process.execPath, [path], { cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (chunk) => {
     stdout += chunk;

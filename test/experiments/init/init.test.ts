@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadCaptions } from '#captions/formats';
 import { parseExperiment } from '#experiments';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
+import { tinySizes } from '../../support/tinySizes.js';
 import { refusal, tokenfuse } from '../../support/tokenfuse.js';
 
 const COLOURS = { red: '#e01e1e', green: '#14b428', blue: '#1e1ee0' };
@@ -25,23 +26,6 @@ async function writePhotographs(folder: string): Promise<void> {
   writeFileSync(join(folder, 'captions.csv'), `${rows.join('\n')}\n`);
 }
 
-/** `--set` words that make every stage of a new experiment tiny. */
-function tiny(): string[] {
-  const stack = { dModel: 16, numLayers: 1, numHeads: 2, qkvParamTokens: 8, outputParamTokens: 8, ffnParamTokens: 16 };
-  const training = { steps: 4, warmupSteps: 1, batchSize: 8, evaluateEvery: 2, checkpointEvery: 2 };
-  const words = [
-    ...['vision', 'language', 'align'].flatMap((stage) =>
-      Object.entries(training).map(([key, value]) => `${stage}.training.${key}=${value}`),
-    ),
-    ...['vision.model.stack', 'language.model.stack'].flatMap((path) =>
-      Object.entries(stack).map(([key, value]) => `${path}.${key}=${value}`),
-    ),
-    ...['vision.model.imageSize=16', 'tokenizer.vocabSize=280', 'merge.fusion.bridge.tokens=4'],
-    ...['evaluate.bootstrapSamples=5', 'evaluate.report.examples=0', 'evaluate.controls.randomVision=false'],
-  ];
-  return words.flatMap((word) => ['--set', word]);
-}
-
 describe('tokenfuse init', () => {
   it('writes an experiment that runs from start to report', { timeout: 300_000 }, async () => {
     const folder = temporaryFolder();
@@ -54,7 +38,7 @@ describe('tokenfuse init', () => {
     expect(captions).toBe(60);
     expect(next[0]).toBe('tokenfuse run mine/pipeline.yaml --root mine');
     const { code, stdout, stderr } = await tokenfuse(
-      [...next[0].split(' ').slice(1), '--engine', 'wasm', ...tiny(), '--json'],
+      [...next[0].split(' ').slice(1), '--engine', 'wasm', ...tinySizes(), '--json'],
       folder,
     );
     expect(code, stderr).toBe(0);
@@ -62,7 +46,7 @@ describe('tokenfuse init', () => {
     expect(existsSync(join(folder, 'mine', 'report.html'))).toBe(true);
     // The tokenizer has fewer tokens than asked for: it is kept all the same.
     const again = await tokenfuse(
-      ['run', 'mine/pipeline.yaml', '--root', 'mine', '--engine', 'wasm', ...tiny(), '--only', 'tokenizer,vision'],
+      ['run', 'mine/pipeline.yaml', '--root', 'mine', '--engine', 'wasm', ...tinySizes(), '--only', 'tokenizer,vision'],
       folder,
     );
     expect(again.code, again.stderr).toBe(0);
