@@ -4,11 +4,17 @@ import { VisionModelConfig } from '#vision';
 import { type AddedGroup, fusionMethod } from './methods/index.js';
 import { FusionConfig } from './recipe.js';
 
+/** Checkpoints of format 1 call the image states `perLayer` 'aligned'. */
+function withPresentNames(fusion: unknown): unknown {
+  const isFormer = typeof fusion === 'object' && fusion !== null && 'imageStates' in fusion;
+  return isFormer && fusion.imageStates === 'aligned' ? { ...fusion, imageStates: 'perLayer' } : fusion;
+}
+
 /** What a merged checkpoint says of itself: both backbones' own descriptions, unchanged, and how they were joined. */
 export const JointModelConfig = z.strictObject({
   vision: VisionModelConfig,
   language: LanguageModelConfig,
-  fusion: FusionConfig,
+  fusion: z.preprocess(withPresentNames, FusionConfig),
 });
 export type JointModelConfig = z.output<typeof JointModelConfig>;
 

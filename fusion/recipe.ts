@@ -23,7 +23,7 @@ const FusionKeys = z.strictObject({
         'registers',
     ),
   imageStates: z
-    .enum(['last', 'aligned'])
+    .enum(['last', 'perLayer'])
     .default('last')
     .describe('vision states that text reads: the final ones, or for text layer l those that enter vision layer l'),
   positionValues: z

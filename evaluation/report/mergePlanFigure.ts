@@ -7,7 +7,7 @@ const PHONE = 350;
 
 const IMAGE_STATES = {
   last: 'Every text layer reads the final vision states.',
-  aligned: 'Text layer l reads the states of vision layer l.',
+  perLayer: 'Text layer l reads the states of vision layer l.',
 } as const;
 
 /** The drawing of a merge for wide screens and for phones, with what it says in words below. */

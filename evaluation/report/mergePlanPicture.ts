@@ -8,7 +8,7 @@ export interface MergePlanPicture {
   /** Where the method comes from. */
   readonly paper?: string;
   /** Absent where the method has no choice. */
-  readonly imageStates?: 'last' | 'aligned';
+  readonly imageStates?: 'last' | 'perLayer';
   /** All groups of a layer share one norm. */
   readonly oneNorm: boolean;
   /** The Pattention layers, block after block. */

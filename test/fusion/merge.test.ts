@@ -120,7 +120,7 @@ describe('merge', () => {
     { vision: { dModel: 12, numLayers: 1, numHeads: 3, qkvParamTokens: 7 }, language: { numLayers: 3 } },
   ];
   for (const backbones of shapes) {
-    for (const reading of ['last', 'aligned'] as const) {
+    for (const reading of ['last', 'perLayer'] as const) {
       it(`joins backbones of different shapes under routed: ${JSON.stringify(backbones)}, ${reading}`, async () => {
         const folder = temporaryFolder();
         writeTinyBackbones(folder, backbones);

@@ -53,7 +53,7 @@ function mergedStates(model: JointModel): Float32Array {
 
 describeEachEngine('a merged model', () => {
   for (const { name: method, options } of fusionMethods().filter(({ changesBackbones }) => !changesBackbones)) {
-    for (const reading of ['last', ...(options.includes('imageStates') ? ['aligned' as const] : [])] as const) {
+    for (const reading of ['last', ...(options.includes('imageStates') ? ['perLayer' as const] : [])] as const) {
       it(`keeps both backbones to the bit, ${method}, image states ${reading}, before and after alignment`, async () => {
         const folder = temporaryFolder();
         writeTinyBackbones(folder);

@@ -44,13 +44,13 @@ describe('method', () => {
     expect(refusals({ method: 'crossAttention', recalibrate: true })).toBe(
       "m: 'fusion.recalibrate': expected false with method 'crossAttention', got true; methods that use it: union",
     );
-    expect(refusals({ method: 'prefix', imageStates: 'aligned' })).toContain(
+    expect(refusals({ method: 'prefix', imageStates: 'perLayer' })).toContain(
       "'fusion.imageStates': expected last with",
     );
     expect(refusals({ method: 'prefix', positionValues: true })).toContain(
       'methods that use it: routed, grouped, union',
     );
-    expect(FusionConfig.parse({ method: 'union', recalibrate: true, imageStates: 'aligned' }).recalibrate).toBe(true);
+    expect(FusionConfig.parse({ method: 'union', recalibrate: true, imageStates: 'perLayer' }).recalibrate).toBe(true);
   });
 
   it('takes the bridge parts that it has and no other', () => {

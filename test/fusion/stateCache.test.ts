@@ -16,7 +16,7 @@ import { COLOUR_NAMES, writeTinyCaptions } from '../support/tinyCaptions.js';
 import { tinyJointModel } from '../support/tinyJointModel.js';
 
 describeEachEngine('cacheImageStates', () => {
-  for (const reading of ['last', 'aligned'] as const) {
+  for (const reading of ['last', 'perLayer'] as const) {
     it(`gives the states that the vision stream gives, in any order, ${reading}`, async () => {
       const folder = temporaryFolder();
       const model = tinyJointModel(folder, { imageStates: reading });

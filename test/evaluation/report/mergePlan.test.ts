@@ -114,8 +114,8 @@ describe('mergePlanPicture', () => {
   });
 
   it('takes from the method what it says in words, and whether a layer has one norm', () => {
-    const union = pictureOf({ method: 'union', imageStates: 'aligned' });
-    expect(union).toMatchObject({ method: 'union', imageStates: 'aligned', oneNorm: true });
+    const union = pictureOf({ method: 'union', imageStates: 'perLayer' });
+    expect(union).toMatchObject({ method: 'union', imageStates: 'perLayer', oneNorm: true });
     expect(union.description).toContain('under one norm');
     expect(pictureOf({ method: 'prefix' })).not.toHaveProperty('imageStates');
     expect(pictureOf({}).oneNorm).toBe(false);
