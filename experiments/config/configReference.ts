@@ -6,7 +6,7 @@ import { Experiment, type ExperimentKind } from './parseExperiment.js';
 /** What each kind of experiment file is for. */
 const PURPOSES: Readonly<Record<ExperimentKind, string>> = {
   scenes: 'draws synthetic scenes with captions and labels (tokenfuse scenes)',
-  tokenizer: 'trains a byte-level BPE tokenizer on text (a stage of tokenfuse run)',
+  tokenizer: 'trains a byte-level BPE tokenizer on text (tokenfuse tokenizer train)',
   vision: 'pretrains a vision backbone (tokenfuse train)',
   language: 'pretrains a language backbone (tokenfuse train)',
   merge: 'merges a vision and a language backbone into one model (tokenfuse merge)',
