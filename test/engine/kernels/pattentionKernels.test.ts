@@ -78,6 +78,8 @@ describeKernels('Pattention', ['Pattention', 'PattentionGrad'], () => {
       const apart = await differences(
         outputAndGradients(shape, settings, false),
         outputAndGradients(shape, settings, true),
+        1,
+        JSON.stringify([shape, settings]),
       );
       // With one parameter token or one input, the weights do not depend on the size of key or x: dX and dK are
       // (nearly) zero but for rounding.
@@ -94,6 +96,7 @@ describeKernels('Pattention', ['Pattention', 'PattentionGrad'], () => {
       outputAndGradients(sizes, settings, false),
       outputAndGradients(sizes, settings, true),
       0,
+      JSON.stringify([sizes, settings]),
     );
     for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE);
   });
@@ -209,7 +212,8 @@ describeKernels('Pattention', ['Pattention', 'PattentionGrad'], () => {
             };
             return tf.grads(apply)(input ? [x, ...params] : params, tf.tensor2d(weight, [tokens, dOut]));
           };
-          const apart = await differences(compute(false), compute(true));
+          const name = `groups ${JSON.stringify([mode, tokens, dIn, n, dOut, share, input])}`;
+          const apart = await differences(compute(false), compute(true), 1, name);
           for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE_ODD);
         },
       );
