@@ -1,5 +1,5 @@
 /**
- * `tokenfuse/evaluation`: caption test sets and score the captions beside their controls.
+ * `tokenfuse/evaluation`: caption test sets and score the captions together with their controls.
  *
  * @module tokenfuse/evaluation
  */

@@ -108,7 +108,7 @@ export function align(experiment: Experiment, options: RunOptions): Promise<Trai
 }
 
 /**
- * Captions test sets and scores the captions beside their controls, as `tokenfuse evaluate` does, without its HTML report.
+ * Captions test sets and scores the captions together with their controls, as `tokenfuse evaluate` does, without its HTML report.
  *
  * @throws ConfigError with one line per problem of the experiment
  * @throws UserError when the model or data are missing or broken

@@ -21,7 +21,7 @@ const threadsOption = { description: 'worker threads of every side; default 2', 
 /** `npm run bench`: the six figures. */
 export const runCommand: Command = {
   name: 'run',
-  summary: 'time this project beside its peers',
+  summary: 'time this project against its peers',
   details: `A run of all figures with ${PUBLISHED_ROUNDS} rounds or more is kept in bench/results/.`,
   positionals: [],
   options: {

@@ -7,7 +7,7 @@ const named = words[0] !== undefined && !words[0].startsWith('-');
 const program = {
   name: 'bench',
   version: process.version,
-  summary: 'tokenfuse beside PyTorch, oneDNN and its own wasm engine',
+  summary: 'tokenfuse compared with PyTorch, oneDNN and its own wasm engine',
   commands: [runCommand, profileCommand, readmeCommand],
 };
 process.exitCode = await runCli(program, named || words[0] === '--help' ? words : ['run', ...words]);

@@ -20,7 +20,7 @@ export interface PrecisionCurves {
   readonly speedup?: number;
 }
 
-/** Trains in both precisions in turn, in one process; or says why bf16 is not to be had here, not even emulated. */
+/** Trains in both precisions in turn, in one process; or says why bf16 is not available, not even emulated. */
 export async function precisionCurves(
   native: SideSpec,
   rounds: number,
@@ -73,7 +73,7 @@ function lossesOf(measured: readonly Measurement[]): number[] {
 
 export const PRECISION_TITLE = 'Loss of training in float32 and in bf16, 2 layers, d 64';
 
-/** The curves beside each other, and how far the last losses are apart. */
+/** The curves side by side, and the difference of the last losses. */
 export function precisionTable({ by, losses }: PrecisionCurves): { headers: string[]; cells: string[][] } {
   const last = losses.highest.length - 1;
   const shown = losses.highest.flatMap((_, i) => (i % SHOWN_EVERY === 0 || i === last ? i : []));

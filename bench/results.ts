@@ -75,7 +75,7 @@ export function timedRow(
     values[side] = sideValues(ofRounds.map((s) => (unit === 'ms' ? 1000 * s : amount / s)));
   }
   const [ours, theirs] = [seconds.get('native'), peer && seconds.get(peer)];
-  return { name, unit, values, ...(ours && theirs ? { ratio: medianRatio(theirs, ours) } : {}) };
+  return { name, unit, values, ratio: ours && theirs && medianRatio(theirs, ours) };
 }
 
 export function sideValues(rounds: readonly number[]): SideValues {

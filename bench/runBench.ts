@@ -90,7 +90,7 @@ export async function runBench({ rounds, threads, only, sides }: BenchSettings, 
       versions,
       skipped,
       figures,
-      ...(precision ? { precision } : {}),
+      precision,
       profiles,
     };
   } finally {
@@ -98,7 +98,7 @@ export async function runBench({ rounds, threads, only, sides }: BenchSettings, 
   }
 }
 
-/** A process of its own: the clocks around kernels stay, and another workload's memory would be there already. */
+/** Runs in a child process: the clocks around kernels stay in place, and so would another workload's memory. */
 function profileInProcess(name: ProfileName, threads: number): KernelProfile {
   const program = fileURLToPath(new URL(`main.${import.meta.url.split('.').at(-1)}`, import.meta.url));
   const args = [...process.execArgv, program, 'profile', name, '--threads', String(threads), '--json'];

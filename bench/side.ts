@@ -58,13 +58,13 @@ export async function startSide({ name, command, args, env, encode = JSON.string
   };
 }
 
-/** Rejects once the process has ended, with the line of what it said that names the error, or the last one. */
+/** Rejects once the process has ended, with the line of its output that names the error, or the last one. */
 function watch(child: ChildProcessWithoutNullStreams, name: SideName): Promise<never> {
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     said += text;
   });
-  // A write to a process that is gone is told by the end of the process.
+  // A write to a process that has ended is reported by its exit.
   child.stdin.on('error', () => undefined);
   const ended = new Promise<never>((_, reject) => {
     child.on('error', (error) => reject(new UserError(`bench: cannot start ${name}: ${error.message}`)));

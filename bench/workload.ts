@@ -1,4 +1,4 @@
-/** @file What the driver and the two sides of a comparison say to each other: one JSON object a line. */
+/** @file Messages between the driver and the sides of a comparison: one JSON object per line. */
 
 /** A matrix product C = A B, `batch` of them; a transposed operand is stored the other way round. */
 export interface ProductShape {
@@ -18,7 +18,7 @@ export type Workload =
   | { readonly kind: 'step'; readonly folder: string }
   | { readonly kind: 'decode'; readonly folder: string; readonly promptLen: number; readonly newTokens: number };
 
-/** A side keeps what it made for a workload, so that asking again goes on where it stopped. */
+/** A side keeps what it made for a workload, so that a repeated request continues it. */
 export interface Request {
   readonly workload: Workload;
   /** The workload is repeated until so many seconds have passed, once at least. */
@@ -34,5 +34,5 @@ export interface Measurement {
   readonly logProb?: number;
 }
 
-/** The first line of a side: what it is made of, or why it cannot take part and how that is mended. */
+/** The first line of a side: its versions, or why it cannot take part and what to install. */
 export type Hello = { readonly versions: Readonly<Record<string, string>> } | { readonly problem: string };

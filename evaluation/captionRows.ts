@@ -12,7 +12,7 @@ import type { EvaluateExperiment } from './evaluateConfig.js';
 import { ROWS } from './evaluation.js';
 import { type ImageNlls, pairNlls } from './likelihood/index.js';
 
-/** The evaluated model and those beside it. */
+/** The evaluated model and those it is compared with. */
 export interface EvaluatedModels {
   readonly model: JointModel;
   /** Aligned with `train: all`. */
@@ -36,7 +36,7 @@ export interface TrainingControls {
 export interface CaptionRow {
   readonly name: string;
   readonly captions: readonly string[];
-  /** Of the references, as this row's model and images give them; absent for captions that come from no model. */
+  /** NLLs of the references under this row's model and images; absent for captions that come from no model. */
   readonly nlls?: readonly ImageNlls[];
   /** Captions with what each is scored by, where that is not simply all references; pooled. */
   readonly rounds?: readonly {

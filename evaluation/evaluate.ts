@@ -27,7 +27,7 @@ export interface EvaluateOptions {
   readonly probe?: CaptionProbe;
 }
 
-/** What was found, and what its report shows besides. */
+/** The results, and what else the report shows. */
 export interface EvaluationResult extends Evaluation {
   readonly traces: Traces;
   /** How the model sees an image. */
@@ -37,7 +37,7 @@ export interface EvaluationResult extends Evaluation {
 }
 
 /**
- * Captions every test set and scores the captions beside their controls (`ROWS`), by what was said and by how likely
+ * Captions every test set and scores the captions together with their controls (`ROWS`), by what was said and by how likely
  * the references are. Predictions are on disk before anything is scored.
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
@@ -74,7 +74,7 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
   }
 }
 
-/** What the training captions give: one caption for all images, or that of the image nearest in what the model sees. */
+/** Controls from training captions: one caption for all images, or that of the nearest image in vision features. */
 async function trainingControls(
   model: JointModel,
   { train, seed, batchSize, controls }: EvaluateExperiment,

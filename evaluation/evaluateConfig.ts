@@ -14,7 +14,7 @@ const TestSet = z
   })
   .superRefine(refuseImagesTwice);
 
-/** An experiment file that captions test sets and scores the captions beside their controls. */
+/** An experiment file that captions test sets and scores the captions together with their controls. */
 export const EvaluateExperiment = z.strictObject({
   kind: z.literal('evaluate'),
   name: z.string().min(1).describe('name of the run, and of its folder under --root'),

@@ -51,7 +51,7 @@ export interface DomainScores {
   readonly row: EvaluationRow;
 }
 
-/** What the likelihood of captions tells, whatever the model generates. */
+/** Scores of the likelihood of captions, independent of decoding. */
 export interface LikelihoodScores {
   readonly forcedChoice: ForcedChoice;
   /** Null when turned off, or with a single image. */
@@ -70,7 +70,7 @@ export interface PerImageScores {
   readonly captionNll: readonly number[] | null;
 }
 
-/** One image with what was said and what should have been. */
+/** One image with its generated caption and its references. */
 export interface CaptionSample {
   readonly imageId: number;
   readonly image: ByteSource;
@@ -90,7 +90,7 @@ export interface Evaluation {
   readonly sets: readonly EvaluatedSet[];
 }
 
-/** What the model looked at and drew on, word by word: too large to lie in `evaluation.json`. */
+/** What the model looked at and drew on, word by word: too large for `evaluation.json`. */
 export interface Traces {
   readonly sets: readonly SetTraces[];
   /** The parameter tokens of each group that tell words apart, over all sets. */
@@ -125,7 +125,7 @@ export const ROWS = {
   },
   randomVision: {
     name: 'random vision',
-    note: 'the same bridges over a vision backbone drawn anew: what is left without learned features',
+    note: 'the same bridges over a newly initialised vision backbone: what is left without learned features',
   },
   neighbour: {
     name: 'nearest neighbour',

@@ -10,7 +10,7 @@ import {
   scoresOfRow,
 } from './rowStatistics.js';
 
-/** Images with their references, and what else is known of them. */
+/** Images with their references and, where a probe has it, ground truth. */
 export interface ScoredImages {
   readonly imageIds: readonly number[];
   readonly references: readonly (readonly string[])[];

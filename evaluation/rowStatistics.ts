@@ -13,7 +13,7 @@ import {
 import type { AttributeShares, EvaluationRow, MetricName } from './evaluation.js';
 import type { ImageNlls } from './likelihood/index.js';
 
-/** Captions of a test set with what else is known of them; arrays are in the order of the set's images. */
+/** Captions of a test set with their NLLs and assessments; arrays are in the order of the set's images. */
 export interface RowInput {
   readonly predictions: readonly string[];
   readonly references: readonly (readonly string[])[];
@@ -31,7 +31,7 @@ export interface RowStatistics {
 }
 
 /**
- * The sums that the scores of a row are made of.
+ * The sums from which a row's scores are computed.
  *
  * @param attributes what `assessments` tell
  */
@@ -59,7 +59,7 @@ export function rowStatistics(
   };
 }
 
-/** Several ways of captioning the same images counted as one, each as much as the others. */
+/** Pools several ways of captioning the same images, with equal weight. */
 export function pooledStatistics(rounds: readonly RowStatistics[]): RowStatistics {
   const images = [...rounds[0].perImage.keys()];
   return { ...rounds[0], perImage: images.map((i) => sumOf(rounds.map(({ perImage }) => perImage[i]))) };

@@ -24,7 +24,7 @@ import { loadPlugins, PLUGIN_OPTIONS, packageRoot } from './stages/index.js';
 export const PROGRAM: Program = {
   name: 'tokenfuse',
   version: (JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { version: string }).version,
-  summary: 'vision and language TokenFormers, pretrained apart, merged into one',
+  summary: 'vision and language TokenFormers, pretrained separately, merged into one',
   commands: [
     doctorCommand,
     initCommand,

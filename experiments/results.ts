@@ -1,7 +1,7 @@
 /**
  * @file Keeps the records of studies' finished cells in experiments/records/, and puts their tables into experiments/RESULTS.md,
  * between their markers, and their figures beside it: `npm run results [-- study.yaml=runDir …]`; by default all studies, from
- * runs/. Where a run's folder is gone its kept records serve. No number there is typed by hand.
+ * runs/. Without a run's folder its kept records are used. No number there is typed by hand.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

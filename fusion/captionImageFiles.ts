@@ -8,7 +8,7 @@ import { captionCandidates, type GeneratedCaption } from './captioner.js';
 import { imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
 
-/** An image and the captions that were made of it, the one to show first. */
+/** An image and its generated captions, the one to show first. */
 export interface CaptionedFile {
   readonly image: CaptionImage;
   readonly candidates: readonly GeneratedCaption[];
@@ -37,7 +37,7 @@ export async function* captionImageFiles(
   };
   const start = (first: number): Promise<Uint8Array[]> => {
     const decoded = Promise.all(images.slice(first, first + batchSize).map(decodeOne));
-    // A failure is told where the batch is waited for; until then it has been seen.
+    // A failure surfaces where the batch is awaited; this only keeps it from counting as unhandled.
     decoded.catch(() => undefined);
     return decoded;
   };

@@ -7,7 +7,7 @@ import { Decoding } from '#language';
 import { ConfigError, UserError } from '#src/errors';
 import type { CaptionedFile } from './captionImageFiles.js';
 
-/** What decides the captions of a file, besides its images; its first line. */
+/** What determines the captions of a file besides its images; the first line. */
 const CaptionSettings = z.strictObject({
   model: z.string().describe('SHA-256 of model.safetensors'),
   decoding: Decoding,
@@ -22,7 +22,7 @@ const LogLine = z.strictObject({
     .min(1),
 });
 
-/** Captions as they come: JSON lines beside the COCO results that are made of them at the end. */
+/** Captions in the order they are made: JSON lines, from which the COCO results are written at the end. */
 export interface CaptionLog {
   /** Image id to its first caption, of all images done so far. */
   readonly captions: ReadonlyMap<number, string>;
@@ -32,8 +32,8 @@ export interface CaptionLog {
 }
 
 /**
- * Opens a new file, or one that a run before left, to go on with what is not in it; a line that the end of that run cut
- * off is removed.
+ * Opens a new file, or continues that of an interrupted run; a line that the interruption cut
+ * short is removed.
  *
  * @throws ConfigError in one line when the file was made with other settings or of other images
  * @throws UserError when it is not such a file, or the disk refuses
@@ -46,7 +46,7 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
     const changed = differences(header, settings);
     if (changed.length > 0) {
       throw new ConfigError(
-        `${path}: made with other settings (${changed.join(', ')}); remove it to begin anew, or choose another --out`,
+        `${path}: made with other settings (${changed.join(', ')}); remove it to start over, or choose another --out`,
       );
     }
     const names = new Map(images.map(({ id, fileName }) => [id, fileName]));
@@ -55,7 +55,7 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       if (names.get(id) !== name) {
         const now = names.has(id) ? `is now ${names.get(id)}` : 'is no longer there';
         throw new ConfigError(
-          `${path}: made of other images (image ${id}, ${name}, ${now}); remove it to begin anew, or choose another --out`,
+          `${path}: made of other images (image ${id}, ${name}, ${now}); remove it to start over, or choose another --out`,
         );
       }
       captions.set(id, candidates[0].caption);
@@ -69,7 +69,9 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      throw new UserError(`cannot write ${path}: ${(error as Error).message}; what is in it will be gone on with`);
+      throw new UserError(
+        `cannot write ${path}: ${(error as Error).message}; the next run continues from what is in it`,
+      );
     }
   };
   if (lines.length === 0) write([settings]);
@@ -83,7 +85,7 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
   };
 }
 
-/** The lines that were written whole; the rest of the file is cut off. */
+/** The complete lines; truncates the file after them. */
 function completeLines(path: string): string[] {
   const text = readFileSync(path);
   const end = text.lastIndexOf('\n') + 1;

@@ -18,6 +18,6 @@ export function captionLoss(
   bridge = true,
 ): tf.Scalar {
   const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-  const { hidden } = captionHidden(model, ids, { bridge, lengths, ...(contexts ? { contexts } : {}) });
+  const { hidden } = captionHidden(model, ids, { bridge, lengths, contexts });
   return summedTokenLoss(model.tree, hidden, labels, weights);
 }

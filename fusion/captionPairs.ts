@@ -5,7 +5,7 @@ import { createRandom } from '#src/random';
 import { openImageList, type VisionModelConfig } from '#vision';
 import type { TokenWeights } from './tokenWeights.js';
 
-/** Images with their captions, decoded and tokenized: what alignment and evaluation read. */
+/** Images with their captions, decoded and tokenized, for alignment and evaluation. */
 export interface CaptionPairs {
   readonly images: readonly CaptionedImage[];
   readonly imageIds: readonly number[];
@@ -22,7 +22,7 @@ export interface CaptionPairs {
   close(): void;
 }
 
-/** Captions beside the positions of their images. */
+/** Captions with the positions of their images. */
 export interface CaptionBatch {
   /** [batch], positions in `imageIds` */
   readonly images: Int32Array;

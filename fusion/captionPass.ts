@@ -42,14 +42,13 @@ export function captionHidden(
   const isPrefix = model.method.contextsPrecedeText && contexts !== undefined && contexts.length > 0;
   const prefix = (): KeyValueCache[] | undefined =>
     isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
-  const earlier = caches ?? prefix();
   return languageHidden(model.tree, model.config.language.backbone, tokenIds, {
     blocks,
-    ...(contexts && !isPrefix ? { contexts } : {}),
-    ...(earlier ? { caches: earlier } : {}),
-    ...(keepCaches ? { keepCaches } : {}),
-    ...(lengths ? { lengths } : {}),
-    ...(capture ? { capture } : {}),
+    contexts: isPrefix ? undefined : contexts,
+    caches: caches ?? prefix(),
+    keepCaches,
+    lengths,
+    capture,
   });
 }
 

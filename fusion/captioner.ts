@@ -1,13 +1,12 @@
 import { type Decoding, decode, type Hypothesis, stopIdsOf } from '#language';
-import { tf } from '#src/engine';
-import type { AttentionContext } from '#src/tokenformer';
+import type { tf } from '#src/engine';
 import { captionLogits } from './captionPass.js';
-import { imageContexts } from './imageContexts.js';
+import { disposeContexts, imageContexts, keepContexts } from './imageContexts.js';
 import type { FusionOptions, JointModel } from './jointModel.js';
 
 export interface CaptionOptions extends FusionOptions {
   readonly decoding: Decoding;
-  /** One an image; they name the streams of random numbers, so that what is drawn does not depend on the batch. */
+  /** One per image; they name the random streams, so that samples do not depend on the batch. */
   readonly imageIds?: readonly number[];
 }
 
@@ -28,18 +27,7 @@ export async function captionCandidates(
   { decoding, bridge, imageIds }: CaptionOptions,
 ): Promise<GeneratedCaption[][]> {
   const stopIds = stopIdsOf(decoding, model.tokenizer);
-  const contexts: AttentionContext[] | undefined =
-    states === undefined
-      ? undefined
-      : (tf.tidy(() => {
-          const read = imageContexts(model, states, { bridge });
-          // Only keys and values are tensors of this pass; the output groups are the model's own variables.
-          for (const { keys, values } of read) {
-            tf.keep(keys);
-            tf.keep(values);
-          }
-          return read as unknown as tf.TensorContainer;
-        }) as unknown as AttentionContext[]);
+  const contexts = states && keepContexts(() => imageContexts(model, states, { bridge }));
   try {
     // The prompt is one token, so the logits of a pass are those of each row's last token.
     const results = await decode(
@@ -48,7 +36,7 @@ export async function captionCandidates(
         rowNames: imageIds ?? Array.from({ length: states?.shape[0] ?? 1 }, (_, image) => image),
         prompt: [model.tokenizer.endOfTextId],
         stopIds,
-        ...(contexts ? { contexts } : {}),
+        contexts,
       },
       decoding,
     );
@@ -61,7 +49,7 @@ export async function captionCandidates(
       })),
     );
   } finally {
-    for (const { keys, values } of contexts ?? []) tf.dispose([keys, values]);
+    disposeContexts(contexts);
   }
 }
 

@@ -7,7 +7,7 @@ import type { FusionOptions, JointModel } from './jointModel.js';
 import { imageBlocks } from './streamBlocks.js';
 
 /**
- * What text will read of images, normalised: LN of the final vision states, or of the states entering each vision layer.
+ * The vision states that text reads, normalised: LN of the final states, or of those entering each vision layer.
  * A function of the image and the vision backbone alone (under `union`, of both backbones): compute once, keep.
  *
  * @param pixelValues [batch, imageSize, imageSize, 3]
@@ -53,4 +53,19 @@ export function imageContexts(
   statesNeedGradient = false,
 ): AttentionContext[] {
   return model.method.imageContexts(model, states, options, statesNeedGradient);
+}
+
+/** Runs `read` in a tidy and keeps only keys and values: the output groups are the model's own variables. */
+export function keepContexts(read: () => AttentionContext[]): AttentionContext[] {
+  let contexts: AttentionContext[] = [];
+  tf.tidy(() => {
+    contexts = read();
+    for (const { keys, values } of contexts) for (const tensor of [keys, values]) tf.keep(tensor);
+  });
+  return contexts;
+}
+
+/** Frees what `keepContexts` kept. */
+export function disposeContexts(contexts: readonly AttentionContext[] | undefined): void {
+  for (const { keys, values } of contexts ?? []) tf.dispose([keys, values]);
 }

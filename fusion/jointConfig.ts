@@ -10,7 +10,7 @@ function withPresentNames(fusion: unknown): unknown {
   return isFormer && fusion.imageStates === 'aligned' ? { ...fusion, imageStates: 'perLayer' } : fusion;
 }
 
-/** What a merged checkpoint says of itself: both backbones' own descriptions, unchanged, and how they were joined. */
+/** Description of a merged model: those of both backbones, unchanged, and how they were joined. */
 export const JointModelConfig = z.strictObject({
   vision: VisionModelConfig,
   language: LanguageModelConfig,

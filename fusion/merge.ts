@@ -76,14 +76,13 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
     assets.set(TOKENIZER_FILE, readBytes(join(plan.languageCheckpoint, tokenizer.path), 'tokenizer'));
   }
   const model: ModelDescription = { kind: 'fusion', config: plan.config };
-  // Model and report appear together, so that a merge broken off between them does not stand in the way of the next.
+  // Model and report appear together: an interrupted merge must not block the next one.
   const aside = `${outDir}.${process.pid}.merge`;
   try {
     writeCheckpoint(aside, { model, tensors, assets });
     const report = reportOf(plan, aside);
     const changed = report.tensors.find(({ inputSha256, outputSha256 }) => inputSha256 !== outputSha256);
-    if (changed)
-      throw new UserError(`${outDir}: not written: '${changed.name}' changed in the merge; this is a defect`);
+    if (changed) throw new UserError(`${outDir}: not written: '${changed.name}' changed in the merge; this is a bug`);
     writeJsonAtomic(join(aside, MERGE_REPORT), report);
     renameSync(aside, outDir);
     return report;
@@ -92,7 +91,7 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   }
 }
 
-/** Reads both sides back from disk, so that the report speaks of the files and not of memory. */
+/** Reads both sides back from disk, so that the report describes the files and not memory. */
 function reportOf(plan: MergePlan, outDir: string): MergeReport {
   const output = readSafetensorsHeader(join(outDir, 'model.safetensors'));
   const inputs = [
@@ -115,7 +114,7 @@ function reportOf(plan: MergePlan, outDir: string): MergeReport {
   };
 }
 
-/** What a merged checkpoint says of itself. @throws UserError when it holds another kind of model */
+/** Reads the description of a merged checkpoint. @throws UserError when it holds another kind of model */
 function jointConfigOf(directory: string): JointModelConfig {
   const { kind, config } = readModelDescription(directory);
   if (kind !== 'fusion') throw new UserError(`${directory}: expected a merged model, got a ${kind} model`);
@@ -135,7 +134,7 @@ function isLanguageTensor(name: string): boolean {
   return `/${name}`.includes(`/${LANGUAGE_GROUP}/`);
 }
 
-/** Takes a merged checkpoint apart into the two backbones it was made of, bit-equal to the inputs of the merge. */
+/** Splits a merged checkpoint into its two backbones, bit-equal to the inputs of the merge. */
 export function unmerge(directory: string, visionDir: string, languageDir: string): void {
   for (const outDir of [visionDir, languageDir]) {
     if (existsSync(outDir)) throw new ConfigError(`${outDir}: exists already; expected a new folder for a backbone`);

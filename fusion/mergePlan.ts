@@ -17,7 +17,7 @@ export interface PlannedGroup extends Omit<AddedGroup, 'stream' | 'start'> {
   readonly stream: 'image' | 'text' | 'both';
   readonly origin: 'vision' | 'language' | 'bridge';
   readonly parameters: number;
-  /** Of bridges: values 0 or random at the start. */
+  /** Initial values of a bridge: 0 or random. */
   readonly start?: AddedGroup['start'];
 }
 
@@ -124,7 +124,7 @@ function openBackbone(
       config.tokenizer.kind === 'bpe' &&
       !existsSync(join(directory, config.tokenizer.path))
     ) {
-      problems.push(`language: ${path} has no ${config.tokenizer.path}; expected its tokenizer beside the model`);
+      problems.push(`language: ${path} has no ${config.tokenizer.path}; expected its tokenizer next to the model`);
     }
     return { directory, header: readSafetensorsHeader(join(directory, 'model.safetensors')), config };
   } catch (error) {

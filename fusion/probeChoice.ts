@@ -42,7 +42,7 @@ export interface MadeChoice {
 }
 
 /**
- * Teacher-forced choice between two options, at the first word of every caption that decides: an option weighs as the sum over
+ * Teacher-forced choice between two options at the word of a caption that decides; an option's weight is the sum over
  * its words. Chance is 0.5. It rises long before greedy captions improve, the caption NLL hides it among all other words, and
  * unlike a greedy caption it cannot pick the cases that are easy.
  */
@@ -59,7 +59,7 @@ export function choiceShares(choices: readonly MadeChoice[]): { all: number | nu
 }
 
 /**
- * The shares as means over images, with 95 % intervals: the captions of an image are not independent. `disagree`: the choices
+ * The shares as means over images, with 95 % intervals over images, since the captions of an image are not independent. `disagree`: the choices
  * that no shortcut answers.
  */
 export function choiceIntervals(

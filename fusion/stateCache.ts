@@ -3,7 +3,7 @@ import type { CaptionPairs } from './captionPairs.js';
 import { imageStateShape, imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
 
-/** States beyond this many bytes are computed anew for every batch instead of being kept. */
+/** Beyond this many bytes, states are recomputed for every batch instead of being kept. */
 const MAX_CACHE_BYTES = 2 * 2 ** 30;
 
 /** Vision states of the images of a data set, computed once and kept in host memory. */

@@ -34,7 +34,7 @@ export function createTokenWeights(rules: readonly TokenWeightRule[]): TokenWeig
       for (const match of caption.matchAll(/[\p{L}\p{N}]+/gu)) {
         ruleAt.fill(ruleOf.get(match[0].toLowerCase()) ?? 0, match.index, match.index + match[0].length);
       }
-      // The last character of a token tells its word: a leading space belongs to the word after it.
+      // The last character of a token decides its word: a leading space belongs to the next word.
       const ends = ids.map((_, t) => tokenizer.decode(ids.slice(0, t + 1)).length - 1);
       return { ids, rules: ends.map((end) => ruleAt[end] ?? 0) };
     },

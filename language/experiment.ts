@@ -41,7 +41,7 @@ export const LanguageExperiment = formerKeys(
 );
 export type LanguageExperiment = z.output<typeof LanguageExperiment>;
 
-/** What a language checkpoint says of itself; a `bpe` tokenizer lies beside it as `tokenizer.json`. */
+/** Description of a language checkpoint; a `bpe` tokenizer is next to it as `tokenizer.json`. */
 export const LanguageModelConfig = renamedKey(
   'language',
   'backbone',

@@ -10,7 +10,7 @@ import { languageBlocks, languageHidden, languageLogits } from './model/backbone
 import type { LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
-/** A pretrained language backbone, ready to write. */
+/** A pretrained language backbone with its tokenizer. */
 export interface LanguageModel {
   readonly tree: ParameterTree;
   readonly config: LanguageConfig;
@@ -51,7 +51,7 @@ export function loadLanguageModel(path: string): LanguageModel {
   };
 }
 
-/** The pass that `decode` repeats: logits of each row's last token alone. */
+/** The pass that `decode` repeats: logits of each row's last token. */
 export function languageDecodeForward(tree: ParameterTree, config: LanguageConfig): DecodeForward {
   const blocks = languageBlocks(tree, config);
   return (tokenIds, memory) => {

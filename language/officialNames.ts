@@ -53,7 +53,7 @@ export function normActivationFromOfficial(name: string): NormActivation {
   return findNormActivation(ours);
 }
 
-/** What tensors alone cannot tell of an official checkpoint. */
+/** Settings of an official checkpoint that its tensors do not reveal. */
 export interface OfficialSettings {
   readonly numHeads: number;
   /** Share of each head with rotary positions; 0.25 in the released models. */

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import type { Ground, Scene } from './scene.js';
 import { shapeSvg } from './shapeGeometry.js';
 
-/** Contrast of the texture of a noisy ground: how far full noise moves a channel, as a share of its range. */
+/** Contrast of a noisy ground: the largest change of a channel by noise, as a share of its range. */
 const NOISE_CONTRAST = 0.5;
 
 /**

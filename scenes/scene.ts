@@ -10,7 +10,7 @@ export interface SceneObject {
   readonly y: number;
   /** Side of the square that the object fills, in pixels. */
   readonly extent: number;
-  /** The painted colour, '#rrggbb': that of `colour`, slightly off. */
+  /** The painted colour, '#rrggbb': `colour` with a small random deviation. */
   readonly fill: string;
 }
 

@@ -17,8 +17,8 @@ import {
 import type { Scene, SceneObject } from './scene.js';
 
 /**
- * What captions of drawn scenes have right, and which way a model would go at their relations. In scenes of three objects
- * the second one is not named yet where a caption decides on its relation, so not even the truth is certain there.
+ * Checks captions of drawn scenes and the model's choice at their relations. In scenes of three objects
+ * the second one is not named yet where a caption decides on its relation, so even the truth is ambiguous there.
  */
 export const sceneProbe: CaptionProbe = {
   attributes: ['colour', 'shape', 'size', 'object', 'relation', 'relationAgree', 'relationDisagree', 'exactScene'],
@@ -49,7 +49,7 @@ export const sceneProbe: CaptionProbe = {
     labels: ['stated relation likelier than its opposite', "where the first object's side does not tell"],
     report: {
       title: 'Relations by likelihood',
-      text: 'Led by a reference caption up to its relation, is what it states likelier than the opposite (chance 0.5)? The last column counts the captions whose first object’s own side of the image does not give the answer: a model that looks up that object alone gets 0 there.',
+      text: 'Given a reference caption up to its relation, is the stated relation likelier than its opposite (chance 0.5)? The last column counts the captions whose first object’s own side of the image does not give the answer: a model that looks up that object alone gets 0 there.',
       columns: ['relation', 'by comparing'],
     },
   },

@@ -37,12 +37,12 @@ export async function writeImageSplit(config: ScenesConfig, split: ImageSplit, d
       const pictures = await renderScenes(sheet);
       sheet.forEach((record, i) => {
         records[first + i] = record;
-        // Written by this thread: to hand so small a file to another costs twice the writing.
+        // Written by this thread: handing so small a file to another takes twice as long.
         writeFileSync(join(dir, 'images', record.fileName), encodePng(pictures[i], imageSize, imageSize));
       });
     }
   };
-  // Wait for all of them even when one fails: the caller may only clear the folder once nobody writes to it.
+  // Wait for all of them even when one fails: the caller clears the folder, and nobody may still write to it.
   const outcomes = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;

@@ -42,13 +42,13 @@ export const VisionExperiment = z.strictObject({
 });
 export type VisionExperiment = z.output<typeof VisionExperiment>;
 
-/** What a vision checkpoint says of itself. */
+/** Description of a vision checkpoint. */
 export const VisionModelConfig = renamedKey(
   'vision',
   'backbone',
   z.strictObject({
     backbone: VisionConfig,
-    /** How its images became squares: captions must be read off images prepared the same way. */
+    /** How images were made square; images to caption are prepared the same way. */
     preprocessing: Preprocessing.prefault({}),
     objectives: z.array(ObjectiveConfig),
     labels: z.strictObject({
@@ -78,7 +78,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       imageSize: model.imageSize,
       requirement,
       split,
-      ...(like ? { like } : {}),
+      like,
     });
   const train = await open(data.train, 'train');
   const validation = data.validation
@@ -158,8 +158,8 @@ export function visionTask(
   };
   const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
     tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
-  const options = { batchSize: training.batchSize, seed, ...(data.augment ? { augment: data.augment } : {}) };
-  // One memory for all batches: a new one of megabytes for each made V8 collect its garbage every few steps.
+  const options = { batchSize: training.batchSize, seed, augment: data.augment };
+  // One buffer for all batches: allocating megabytes for each made V8 collect garbage every few steps.
   const into = new Float32Array(training.batchSize * model.imageSize ** 2 * 3);
 
   return {

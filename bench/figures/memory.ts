@@ -23,7 +23,7 @@ export async function memoryFigure(context: FigureContext): Promise<Figure> {
       });
     }
     const ratio = values.native && peer && values[peer] && values.native.median / values[peer].median;
-    rows.push({ name: benchCase.name, unit: 'MiB', values, ...(ratio === undefined ? {} : { ratio }) });
+    rows.push({ name: benchCase.name, unit: 'MiB', values, ratio });
   }
   return { id: 'memory', title: '5. Peak resident memory of training', peer, rows, verdicts: verdicts(rows) };
 }

@@ -20,7 +20,7 @@ export function stepCase(
   return { name, workload, amount: tokensPerStep(model), unit };
 }
 
-/** Times training steps on all sides and holds their losses against the peer's. */
+/** Times training steps on all sides and compares their losses with the peer's. */
 export async function timeSteps(
   context: FigureContext,
   benchCase: BenchCase,

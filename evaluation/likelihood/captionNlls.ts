@@ -1,5 +1,5 @@
 import type { CaptionPairs, FusionOptions, JointModel, StateCache } from '#fusion';
-import { captionHidden, imageContexts } from '#fusion';
+import { captionHidden, disposeContexts, imageContexts, keepContexts } from '#fusion';
 import { type TextBatch, textBatch, tokenLosses } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
@@ -26,7 +26,7 @@ export function captionNlls(
 ): tf.Tensor1D {
   return tf.tidy(() => {
     const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
-    const { hidden } = captionHidden(model, ids, { bridge, lengths, ...(contexts ? { contexts } : {}) });
+    const { hidden } = captionHidden(model, ids, { bridge, lengths, contexts });
     return tf.sum(tf.reshape(tokenLosses(model.tree, hidden, labels), [batch, seqLen]), 1);
   });
 }
@@ -91,19 +91,4 @@ export async function pairNlls(
     }
   }
   return found;
-}
-
-/** Runs `read` in a scope of its own and keeps keys and values alone: the output groups are the model's own variables. */
-export function keepContexts(read: () => AttentionContext[]): AttentionContext[] {
-  let contexts: AttentionContext[] = [];
-  tf.tidy(() => {
-    contexts = read();
-    for (const { keys, values } of contexts) for (const tensor of [keys, values]) tf.keep(tensor);
-  });
-  return contexts;
-}
-
-/** Frees what `keepContexts` kept. */
-export function disposeContexts(contexts: readonly AttentionContext[] | undefined): void {
-  for (const { keys, values } of contexts ?? []) tf.dispose([keys, values]);
 }

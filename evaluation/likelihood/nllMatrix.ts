@@ -1,9 +1,9 @@
 import type { JointModel, StateCache } from '#fusion';
-import { imageContexts } from '#fusion';
+import { disposeContexts, imageContexts, keepContexts } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
-import { captionNlls, disposeContexts, keepContexts } from './captionNlls.js';
+import { captionNlls } from './captionNlls.js';
 
 /** −log p of every caption of a pool given every image of it, in nats. */
 export interface NllMatrix {
@@ -48,7 +48,7 @@ export async function nllMatrix(
     const perPass = Math.max(1, Math.floor(batchSize / numImages));
     for (let first = 0; first < distinct.length; first += perPass) {
       const chosen = distinct.slice(first, first + perPass);
-      // Caption by caption, each beside every image: the contexts then repeat as they are.
+      // Caption by caption, each with every image: the contexts then repeat as a whole.
       const rows = chosen.flatMap(({ row }) => Array.from({ length: numImages }, () => row));
       const text = textBatch(rows, chosen[chosen.length - 1].row.length - 1, end);
       const found = tf.tidy(() => {

@@ -56,7 +56,7 @@ function rankOfOwn(costs: readonly number[], own: number): { better: number; equ
   };
 }
 
-/** What two images say about one caption. */
+/** One caption under two images. */
 export interface ForcedChoice {
   /** Share of captions that are likelier with their own image than with another one (a tie counts half); chance is 0.5. */
   readonly accuracy: BootstrapInterval;

@@ -10,7 +10,7 @@ const GROUPS: readonly { readonly group: GalleryItem['group']; readonly title: s
 /** Narrower images are enlarged with their pixels kept square. */
 const SMALL = 200;
 
-/** Images with what was said of them and what should have been. @throws UserError on an image that cannot be embedded */
+/** Images with their generated captions and references. @throws UserError on an image that cannot be embedded */
 export function captionGallery(items: readonly GalleryItem[]): SafeHtml {
   const hasMarks = items.some(({ marks }) => marks !== undefined);
   return html`${hasMarks && html`<p class="muted">Words of the generated captions: <span class="ok">right</span>, <span class="wrong">wrong</span>.</p>`}${GROUPS.map(

@@ -10,7 +10,7 @@ const IMAGE_STATES = {
   perLayer: 'Text layer l reads the states of vision layer l.',
 } as const;
 
-/** The drawing of a merge for wide screens and for phones, with what it says in words below. */
+/** The drawing of a merge for wide screens and for phones, with a description in words below. */
 export function mergePlanFigure(plan: MergePlanPicture): SafeHtml {
   const { method, description, paper, imageStates, oneNorm, totals } = plan;
   const layout = placeMergePlan(plan, WIDE);

@@ -47,8 +47,8 @@ export function mergePlanPicture(plan: MergePlan, totals: MergePlanPicture['tota
   return {
     method: name,
     description,
-    ...(paper === undefined ? {} : { paper }),
-    ...(options.includes('imageStates') ? { imageStates: fusion.imageStates } : {}),
+    paper,
+    imageStates: options.includes('imageStates') ? fusion.imageStates : undefined,
     oneNorm: backboneGroups === 'union',
     layers: keys.map((key) => {
       const groups = plan.groups.filter(({ block, layer }) => `${block}/${layer}` === key);

@@ -22,10 +22,10 @@ const NARROW = 600;
 /** The least distance of two stripes, in pixels. */
 const MIN_STRIPE = 5;
 
-/** The strip that tells who uses a group, and the gap between it and the box. */
+/** Height of the strip that shows which tokens use a group, and its gap to the box. */
 const STRIP = 3;
 const STRIP_GAP = 1.5;
-/** How far a frame stands off what it frames. */
+/** Distance of a frame from its content. */
 const FRAME = 3;
 
 function rowHeightOf(width: number): number {

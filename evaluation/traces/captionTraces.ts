@@ -18,7 +18,7 @@ import { type WrittenByGroup, writtenNorms } from './writtenNorms.js';
 /** Shares that sum to 1. */
 export type GroupShares = Readonly<Record<GroupName, number>>;
 
-/** What a model looked at, and which parameter tokens it drew on, while it said a word. */
+/** What a model attended to, and which parameter tokens it drew on, while it generated a word. */
 export interface TracedWord {
   readonly word: string;
   /** Attention on each patch, row by row: mean over the tokens of the word, the layers and the heads. */
@@ -44,7 +44,7 @@ const BATCH = 16;
 const TOP_TOKENS = 5;
 
 /**
- * Traces captions as the model would say them, each word at the positions that predict its tokens.
+ * Traces given captions, each word at the positions that predict its tokens.
  *
  * A word draws on a group of parameter tokens by the share of output norm that the group writes. With y_g(x) what group g
  * of a Pattention layer makes of a token x, and a the attention of a position p, the mean over heads:

@@ -42,7 +42,7 @@ export interface DrawTally {
 /** Words said less often say little about what they draw on. */
 export const FEWEST_OCCURRENCES = 3;
 
-/** Words named beside a parameter token. */
+/** Words listed with a parameter token. */
 const MOST_WORDS = 6;
 
 export function createDrawTally(): DrawTally {

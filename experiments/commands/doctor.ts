@@ -13,7 +13,7 @@ import {
   tf,
 } from '#src/engine';
 
-/** What `doctor` found out about one engine. */
+/** What `doctor` reports of one engine. */
 type Finding = { readonly engine: EngineName } & (Working | { available: false; why: string; install: string });
 
 interface Working {

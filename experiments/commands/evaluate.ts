@@ -9,10 +9,10 @@ import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../o
 
 const { set, root, out, 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
 
-/** `tokenfuse evaluate`: captions test sets and scores the captions beside their controls. */
+/** `tokenfuse evaluate`: captions test sets and scores the captions together with their controls. */
 export const evaluateCommand: Command = {
   name: 'evaluate',
-  summary: 'Caption test sets and score the captions beside their controls',
+  summary: 'Caption test sets and score the captions together with their controls',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
   options: { set, root, out, 'cache-dir': cacheDir, ...ENGINE_OPTIONS },
   run: async (args, output) => {
@@ -36,7 +36,7 @@ export const evaluateCommand: Command = {
         device: engine.device,
         ...{ node, processor, wallSeconds, command },
         seed: experiment.seed,
-        ...(commit && { commit }),
+        commit: commit ?? undefined,
       },
       result,
       experiment,

@@ -76,12 +76,10 @@ export const scoreCommand: Command = {
     const report = await scoreReport(predictions, references, {
       resampling,
       pretokenized,
-      ...(idfPath !== undefined && { documentFrequencies: readDocumentFrequencies(idfPath, tokens) }),
-      ...(trainSource !== undefined && {
-        trainCaptions: loadCaptions(trainSource).flatMap(({ captions }) => captions),
-      }),
-      ...(meteor && { meteor }),
-      ...(spice && { spice }),
+      documentFrequencies: idfPath === undefined ? undefined : readDocumentFrequencies(idfPath, tokens),
+      trainCaptions: trainSource && loadCaptions(trainSource).flatMap(({ captions }) => captions),
+      meteor,
+      spice,
     });
     if (perImagePath !== undefined) writePerImage(perImagePath, report.perImage, predictions);
     output.line(scoreTable(report));

@@ -11,7 +11,7 @@ const PURPOSES: Readonly<Record<ExperimentKind, string>> = {
   language: 'pretrains a language backbone (tokenfuse train)',
   merge: 'merges a vision and a language backbone into one model (tokenfuse merge)',
   align: 'trains the bridges of a merged model on captioned images (tokenfuse align)',
-  evaluate: 'captions test sets and scores the captions beside controls (tokenfuse evaluate)',
+  evaluate: 'captions test sets and scores the captions together with controls (tokenfuse evaluate)',
   pipeline: 'runs all stages, from data to report (tokenfuse run)',
   study: 'compares ways of joining two backbones over several seeds (tokenfuse study)',
 };

@@ -37,7 +37,7 @@ export const StudyExperiment = z
   .strictObject({
     kind: z.literal('study'),
     name: z.string().min(1).describe('name of the study, and of its folder under runs/'),
-    seeds: z.array(z.int().min(0)).min(1).describe('each seed draws backbones, bridges and the order of data anew'),
+    seeds: z.array(z.int().min(0)).min(1).describe('each seed draws new backbones, bridges and data order'),
     scenes: stage('scenes').optional().describe('experiment file of kind scenes; unless given, the data must exist'),
     tokenizer: stage('tokenizer'),
     vision: stage('vision'),

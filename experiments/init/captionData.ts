@@ -21,7 +21,7 @@ export interface CaptionData {
   readonly numWithoutCaptions: number;
 }
 
-/** Which images serve what. */
+/** The images of each split. */
 export interface CaptionSplits {
   readonly train: readonly CaptionedImage[];
   readonly validation: readonly CaptionedImage[];
@@ -46,7 +46,7 @@ export function readCaptionData(captions: string, images: string | undefined): C
     throw new ConfigError(`--images: ${captionSourceName(source)} holds its own images; leave --images out`);
   }
   const all = loadCaptions(takesImages && images !== undefined ? { ...source, images } : source, {
-    ...(isPath && images !== undefined ? { images } : {}),
+    images: isPath ? images : undefined,
     requireImageFiles: true,
   });
   const name = captionSourceName(source);

@@ -129,7 +129,7 @@ data:
   train: ${pairs('train')}
   validation: ${pairs('validation')}
 ${training(steps.align, 3e-3, 'beta2: 0.98')}`,
-    'evaluate.yaml': `# Captions the test images and scores the captions, beside controls that look at no image or at the wrong one.
+    'evaluate.yaml': `# Captions the test images and scores the captions, together with controls that look at no image or at the wrong one.
 ${run('evaluate', 'evaluate.yaml')}
 kind: evaluate
 name: evaluation

@@ -23,7 +23,7 @@ export type Ask = (question: string) => Promise<string>;
  */
 export async function initAnswers(args: Arguments, ask: Ask | undefined): Promise<InitAnswers> {
   const given = {
-    // A folder of images may hold a text file beside each.
+    // A folder of images may hold a text file for each.
     captions: args.text('captions') ?? args.text('images'),
     images: args.text('captions') === undefined ? undefined : args.text('images'),
     text: args.text('text'),

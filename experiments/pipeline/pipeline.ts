@@ -28,7 +28,7 @@ export interface PipelineOptions {
   readonly output: Output;
 }
 
-/** Runs a pipeline's stages in order, the two backbones (and the upper bound beside the bridge) side by side, and reports. */
+/** Runs a pipeline's stages, the two backbones in parallel (and the upper bound with the bridge), and writes the report. */
 export async function runPipeline(pipeline: PipelineExperiment, options: PipelineOptions): Promise<JsonObject> {
   const { outDir, output, upperBound, threads = availableParallelism() } = options;
   const started = performance.now();

@@ -40,7 +40,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
       node: process.version,
       processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
       seed: provenance.seed,
-      ...(provenance.commit ? { commit: provenance.commit } : {}),
+      commit: provenance.commit ?? undefined,
       wallSeconds: outcome.wallSeconds,
       command: outcome.command,
     },
@@ -112,7 +112,7 @@ async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
     correct: sample.exact ?? undefined,
-    ...(shownIn === 'failures' ? { note: name } : {}),
+    note: shownIn === 'failures' ? name : undefined,
   });
   const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));
   const failures = drawn.slice(GALLERY_SIZE).filter(({ exact }) => exact === false);

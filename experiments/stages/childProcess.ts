@@ -25,7 +25,7 @@ export interface ChildProcess {
 
 /**
  * Runs a tokenfuse command in a process of its own, so that two backbones train side by side and each stage's memory is
- * given back when it ends. It gets the plugins of this one. Its lines come through with the stage's name in front.
+ * freed when it ends. It gets the same plugins. Its output lines are prefixed with the stage's name.
  *
  * @param threads of the native engine at first; undefined for as many as it likes
  * @param signal ends the process when another stage has failed
@@ -56,7 +56,7 @@ export function startChild(
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (partial + text).split('\n');
     partial = lines.pop() ?? '';
-    // A progress line begins with its run's name, which is mostly the stage's: once is enough.
+    // A progress line starts with its run's name, usually that of the stage: do not print it twice.
     const bare = lines.map((line) => {
       const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
       return line.slice(name?.length ?? 0);
@@ -88,7 +88,7 @@ export function followParent(): void {
 
 /**
  * Ends this process when the pipeline that started it is gone. A killed pipeline cannot end its stages, and one that
- * trained on would write into a run directory beside its successor. A thread of its own watches the parent, since work
+ * kept training would write into the same run directory as its successor. A separate thread watches the parent, since work
  * on wasm may block the event loop.
  */
 function endWithParent(): void {
@@ -99,7 +99,7 @@ function endWithParent(): void {
   new Worker(watch, { eval: true }).unref();
 }
 
-/** A stage that trains beside another one takes over its cores when that one ends. Numbers do not depend on it. */
+/** A stage takes over the cores of a parallel one that ends. Numbers do not depend on it. */
 function takeThreadsFromParent(): void {
   if (process.channel === undefined) return;
   process.on('message', (message) => {

@@ -43,7 +43,7 @@ export interface StageSetup {
   readonly quiet?: boolean;
 }
 
-/** The command of each kind of experiment; `computes`: on an engine, with a cache; `resumes`: continues a broken-off run. */
+/** The command of each kind of experiment; `computes`: on an engine, with a cache; `resumes`: continues an interrupted run. */
 const COMMANDS: Readonly<
   Record<StageExperiment['kind'], { words: readonly string[]; computes?: boolean; resumes?: boolean }>
 > = {

@@ -6,7 +6,7 @@ import type { EngineInfo } from '#src/engine';
 import { openRunDirectory, type RunOptions } from '#src/training';
 import type { VisionExperiment } from '#vision';
 
-/** What a run that trains needs to know. */
+/** Options of a training run. */
 export interface TrainingContext extends RunOptions {
   readonly engine: EngineInfo;
   readonly command: string;

@@ -18,7 +18,7 @@ export interface Stage {
   run(context: StageContext): Promise<ChildResult | undefined>;
 }
 
-/** What a stage at work can use. */
+/** What a running stage can use. */
 export interface StageContext {
   /** Runs a tokenfuse command in a process of its own, with the threads that are the stage's share. */
   command(words: readonly string[], options?: CommandOptions): Promise<ChildResult>;

@@ -4,10 +4,10 @@ import { readBpeModel } from '#language';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 
-/** Beside `tokenizer.json`: the experiment that it was trained by. */
+/** Next to `tokenizer.json`: the experiment that trained it. */
 const recordOf = (tokenizerPath: string): string => tokenizerPath.replace(/(\.json)?$/, '.experiment.json');
 
-/** Keeps with a tokenizer the experiment that it was trained by. */
+/** Stores the experiment that trained a tokenizer next to it. */
 export function writeTokenizerRecord(experiment: TokenizerExperiment, tokenizerPath: string): void {
   writeJsonAtomic(recordOf(tokenizerPath), experiment);
 }

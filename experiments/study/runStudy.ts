@@ -29,7 +29,7 @@ export interface StudyOptions {
 
 /**
  * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
- * there are cores, each on one thread. What is complete is kept: a study that was broken off resumes, on another machine too
+ * there are cores, each on one thread. What is complete is kept: an interrupted study resumes, on another machine too
  * where its records are given.
  */
 export async function runStudy(study: StudyExperiment, options: StudyOptions) {

@@ -11,7 +11,7 @@ export interface StudyCell {
   readonly folder: string;
 }
 
-/** All cells, seed by seed: a study that is broken off has whole seeds rather than whole rows. */
+/** All cells, seed by seed: an interrupted study has whole seeds rather than whole rows. */
 export function studyCells({ seeds, rows, pairs }: Pick<StudyExperiment, 'seeds' | 'rows' | 'pairs'>): StudyCell[] {
   return seeds.flatMap((seed) =>
     rows.flatMap((row) =>

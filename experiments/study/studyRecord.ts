@@ -8,9 +8,9 @@ import type { RunProvenance } from '#src/training';
 import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import type { StudyCell } from './studyCells.js';
 
-/** What became of a cell: written last, so where it is the cell is done. `npm run results` keeps it in experiments/records/. */
+/** The result of a cell, written last: where it exists, the cell is done. `npm run results` keeps it in experiments/records/. */
 export interface StudyRecord {
-  /** What it was made with; others want another folder. */
+  /** The settings it was made with; others need another folder. */
   readonly settings: StudySettings;
   readonly trainableParameters: number;
   readonly backboneParameters: number;

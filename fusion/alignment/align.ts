@@ -63,7 +63,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       runDir: resolve(options.runDir),
       label: experiment.name,
       model: { kind: 'fusion', config: model.config },
-      // The merge report speaks of the merged model alone.
+      // The merge report describes the merged model, not this one.
       assets: new Map([...readCheckpoint(merged).assets].filter(([name]) => name !== MERGE_REPORT)),
       resume: options.resume,
       output,
@@ -83,7 +83,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
 
 /**
  * The longest caption. Rotary positions have an angle for every position, so a longer one would run; but the frozen language
- * model has learned none of them, and evaluation, which knows its seqLen alone, would refuse such captions.
+ * model was not trained on them, and evaluation, which goes by its seqLen, would refuse such captions.
  */
 function captionLength({ config }: JointModel, seqLen: number | undefined): number {
   const trained = config.language.backbone.seqLen;
@@ -127,7 +127,7 @@ function compareBackbones(merged: string, runDir: string): { kept: number; total
   const kept = [...before].filter(([name, hash]) => after.get(name) === hash).length;
   if (kept !== before.size || after.size !== before.size) {
     throw new UserError(
-      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors changed in alignment; this is a defect`,
+      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors changed in alignment; this is a bug`,
     );
   }
   return { kept, total: before.size };

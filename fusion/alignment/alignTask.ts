@@ -10,8 +10,7 @@ import type { AlignObjective, StatesOf } from './objectives/index.js';
 const CACHE_BATCH = 64;
 
 /**
- * Vision states of the images of `sets`. Where the vision backbone is frozen they are constants and computed once; one in
- * training is run at each step.
+ * Vision states of the images of `sets`: computed once for a frozen vision backbone, for one in training with every batch.
  */
 export async function openStates(
   model: JointModel,

@@ -5,7 +5,7 @@ import type { JointModel } from '../jointModel.js';
 import type { AlignExperiment } from './alignConfig.js';
 
 /**
- * Lets the parameters move that an alignment names, and no others.
+ * Makes exactly the parameters that an alignment names trainable.
  *
  * @throws ConfigError when a name belongs to a backbone, or there is none
  */
@@ -32,7 +32,7 @@ export function setTrainable({ tree, config }: JointModel, train: AlignExperimen
   tree.setTrainable(wanted);
 }
 
-/** How many parameters are trained and how many are not, with a table by component. */
+/** Counts trainable and frozen parameters, in total and by component. */
 export function countParameters({ tree, config }: JointModel): { table: string; trainable: number; frozen: number } {
   const isFusionParameter = fusionParameters(config);
   const gates = new Set(addedParameters(config).gates);

@@ -67,7 +67,7 @@ export interface FusionMethod {
 
   /** What a recipe must not say, besides what `parts` and `options` exclude. */
   recipeProblems?(fusion: FusionConfig): readonly RecipeProblem[];
-  /** Why two backbones cannot be joined this way; one line each, with the mend. */
+  /** Why two backbones cannot be joined this way: one line per problem, with its remedy. */
   backboneProblems?(config: JointModelConfig): readonly string[];
   /** The groups it adds, in the order of the checkpoint. */
   groups(config: JointModelConfig): readonly AddedGroup[];

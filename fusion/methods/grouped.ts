@@ -28,11 +28,11 @@ function readBoth(model: JointModel, { bridge }: FusionOptions): BackboneReading
   };
 }
 
-/** As `routed`, and the other backbone's groups join in behind tanh gates that start at 0. */
+/** As `routed`, plus the other backbone's groups behind tanh gates that start at 0. */
 export const grouped: FusionMethod = {
   ...JOINT_LAYERS,
   name: 'grouped',
-  description: 'Every token uses every group; each group is normalised alone, foreign groups stand behind a gate.',
+  description: 'Every token uses every group; each group is normalised alone, those of the other backbone have a gate.',
   options: ['imageStates', 'positionValues'],
   backboneGroups: 'both',
   changesBackbones: false,

@@ -4,7 +4,7 @@ import { type ActiveGroup, pattentionLayer } from '#src/tokenformer';
 import { POSITION_EMBEDDING } from '#vision';
 import type { JointModel } from '../jointModel.js';
 
-/** What one group of a layer makes of the image; groups under one norm are one reading. */
+/** One group's output on the image; groups under one norm are one reading. */
 export interface GroupReading {
   readonly group: string;
   /** What the group reads: states, [batch · numImageTokens, visionWidth], or one position a row, [numImageTokens, visionWidth]. */

@@ -25,7 +25,7 @@ const PLACES = {
 /** The bridge parts of joint layers. */
 export const BRIDGE_PARTS = Object.keys(PLACES) as (keyof typeof PLACES)[];
 
-/** What the three methods say alike. */
+/** Fields that the three methods have in common. */
 export const JOINT_LAYERS = {
   parts: BRIDGE_PARTS,
   replay: true,

@@ -20,7 +20,7 @@ export function backboneGroup(model: JointModel, blockIndex: number, layer: Laye
 export function addedGroup(model: JointModel, path: string, name: string, { bridge }: FusionOptions): ActiveGroup[] {
   if (!bridge || !model.tree.has(`${path}/${name}/tau`)) return [];
   const { kind } = model.config.fusion.bridge;
-  return [{ group: readGroup(model.tree, path, name), ...(kind === 'linear' ? { norm: 'linear' } : {}) }];
+  return [{ group: readGroup(model.tree, path, name), norm: kind === 'linear' ? 'linear' : 'own' }];
 }
 
 /** A gate that the method added. */

@@ -36,7 +36,7 @@ export function fusionMethod(name: string): FusionMethod {
   return method;
 }
 
-/** What to say of a name that is not registered. */
+/** The message for a name that is not registered. */
 export function unknownFusionMethod(name: string): string {
   const known = [...methods.keys()];
   return `expected ${known.join(', ')}; got '${name}'${didYouMean(name, known)}; --plugin <file> registers a method of your own`;

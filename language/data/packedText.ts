@@ -1,5 +1,5 @@
 /**
- * @file Text as a file of token ids, made once and kept: `tokens.bin` holds, for each document, the end-of-text id and its
+ * @file Text as a cached file of token ids: `tokens.bin` holds, for each document, the end-of-text id and its
  * tokens, and one end-of-text id after the last; `documents.bin` holds each document's share of it, as uint32 counts.
  */
 import { createHash, randomBytes } from 'node:crypto';

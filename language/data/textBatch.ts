@@ -9,7 +9,7 @@ export interface TextBatch {
   readonly batch: number;
   /** Positions of a row of this batch; at most the dataset's seqLen. */
   readonly seqLen: number;
-  /** Tokens of each row; behind them is padding. */
+  /** Tokens of each row; the rest is padding. */
   readonly lengths: Int32Array;
   /** Labels that are not IGNORE_INDEX. */
   readonly numTokens: number;

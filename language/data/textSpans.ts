@@ -15,7 +15,7 @@ export interface TextSpans {
 
 /**
  * Windows of seqLen + 1 tokens, each beginning on the last token of the one before, so that every token is predicted once.
- * Where the first window starts is drawn anew each epoch; fewer than 2 · seqLen predictions of an epoch are left out.
+ * The start of the first window is drawn each epoch; fewer than 2 · seqLen predictions of an epoch are left out.
  * A part of fewer than seqLen + 1 tokens has size 0.
  */
 export function windowSpans(part: Span, seqLen: number, seed: number): TextSpans {

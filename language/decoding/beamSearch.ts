@@ -7,14 +7,14 @@ import { type Hypothesis, type NextRows, rowLogits, type Search, type StepLogits
 interface Beam {
   readonly tokenIds: readonly number[];
   readonly logProb: number;
-  /** Σ log p with the repetition penalty in the logits: what the search goes by. `logProb` without one. */
+  /** Σ log p with the repetition penalty in the logits, by which the search ranks. `logProb` without one. */
   readonly searched: number;
-  /** Of the last pass; in a beam just made, the row it goes on from. */
+  /** Row of the last pass; in a new beam, the row that it extends. */
   readonly row: number;
   readonly isGreedy: boolean;
 }
 
-/** A way in which a beam may go on: a token more, or its end. */
+/** A continuation of a beam: one more token, or its end. */
 interface Step {
   readonly beam: Beam;
   readonly id: number;
@@ -35,15 +35,15 @@ interface Input {
 }
 
 /**
- * Beam search. At each length, of all ways in which the beams may go on, the `width` likeliest are taken, an end (by the
- * beam's likeliest stop token) being one of the ways; what ends is a result. Of the results the `nBest` best are kept by
+ * Beam search. At each length it keeps the `width` likeliest of all continuations of the beams, an end (by the
+ * beam's likeliest stop token) being one of them; a beam that ends is a result. Of the results the `nBest` best are kept by
  *
  *   score = log p / tokens^α                   α = lengthPenalty, tokens with the stop token
  *
- * What greedy decoding would say is taken at every length (in the last place when it is not among the likeliest), so the
+ * The greedy continuation is kept at every length (in the last place when it is not among the likeliest), so the
  * best score is never below that of greedy's result; at α 0 that is: never less likely. Width 1 is greedy.
  *
- * A beam is left where not even its best end could be kept: log p only falls, so no result of it scores above
+ * A beam is dropped when not even its best result could be kept: log p only falls, so none of its results scores above
  * log p / maxTokens^α. This changes no result, and ends the search.
  */
 export function createBeamSearch(decoding: BeamDecoding, batch: number, stopIds: readonly number[]): Search {
@@ -65,7 +65,7 @@ export function createBeamSearch(decoding: BeamDecoding, batch: number, stopIds:
   };
 }
 
-/** The beams that go on, likeliest first; what ends is put among the finished. */
+/** The beams to extend, likeliest first; those that end join the finished ones. */
 function extend(
   { beams, finished }: Input,
   logits: StepLogits,
@@ -115,7 +115,7 @@ function extend(
   return going.filter(({ searched }) => searched / maxTokens ** lengthPenalty > finished[nBest - 1].score);
 }
 
-/** What a logit has to be above for a place among the likeliest. */
+/** The bound that a logit must exceed to be among the likeliest. */
 function leastLogit(taken: readonly Step[], width: number, offset: number): number {
   return taken.length < width ? Number.NEGATIVE_INFINITY : taken[width - 1].searched - offset;
 }

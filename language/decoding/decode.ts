@@ -8,19 +8,19 @@ import { createRowSearch } from './rowSearch.js';
 import type { Hypothesis, Search } from './search.js';
 
 export interface DecodeRequest {
-  /** One an input; they name its random stream, so that a draw does not depend on the rest of the batch. */
+  /** One per input; they name its random stream, so that a draw does not depend on the rest of the batch. */
   readonly rowNames: readonly (string | number)[];
   /** Token ids that every input starts with; at least one. */
   readonly prompt: ArrayLike<number>;
   /** At least one. */
   readonly stopIds: readonly number[];
-  /** What each input's rows read, [batch, contextLen, dModel]; stays the caller's. */
+  /** What each input's rows read, [batch, contextLen, dModel]; the caller disposes it. */
   readonly contexts?: readonly AttentionContext[];
 }
 
 /**
  * Decodes token by token with a key-value cache: every pass computes only the newest position, and rows that have ended
- * are no longer part of it. Equal to running everything again each time, row by row (tests hold it to that).
+ * are dropped. Equal to recomputing the whole sequence each time, row by row (tested).
  *
  * @returns per input: one result (greedy), at most nBest, best first (beam), or numSamples in the order of drawing
  */

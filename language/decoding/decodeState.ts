@@ -3,7 +3,7 @@ import { softmaxCrossEntropy } from '#src/kernels';
 import type { AttentionContext, KeyValueCache } from '#src/tokenformer';
 import type { StepLogits } from './search.js';
 
-/** What rows carry from token to token; each list has one entry a block. */
+/** What rows carry from token to token; each list has one entry per block. */
 export interface DecodeMemory {
   /** Other tokens that a row reads, such as its image's; absent: none. */
   readonly contexts?: readonly AttentionContext[];
@@ -26,7 +26,7 @@ export interface DecodeState {
    * @param tokenIds [rows · newTokens]
    */
   advance(tokenIds: Int32Array): Promise<StepLogits>;
-  /** Makes row i go on from what row `parents[i]` is now; rows that are nobody's parent are gone. */
+  /** Makes row i continue the present row `parents[i]`; rows that are nobody's parent are dropped. */
   select(parents: readonly number[]): void;
   dispose(): void;
 }
@@ -35,7 +35,7 @@ type KeysAndValues = Pick<KeyValueCache, 'keys' | 'values'>;
 
 /**
  * @param batch rows of the first pass
- * @param contexts [batch, contextLen, dModel] each; they stay the caller's
+ * @param contexts [batch, contextLen, dModel] each; the caller disposes them
  */
 export function createDecodeState(
   forward: DecodeForward,
@@ -50,7 +50,7 @@ export function createDecodeState(
   /** The input that each row belongs to: rows of one input read the same context. */
   let inputs: readonly number[] = Array.from({ length: batch }, (_, i) => i);
 
-  /** A pass may have written into the caches where they lie: these stay. */
+  /** A pass may have written into the old caches in place: those that are still used stay. */
   function replaceCaches(fresh: readonly KeyValueCache[] | undefined): void {
     const kept = new Set(fresh?.map(({ keys }) => keys));
     disposeAll(caches?.filter(({ keys }) => !kept.has(keys)));
@@ -73,8 +73,8 @@ export function createDecodeState(
     async advance(tokenIds) {
       const labels = labelsOfRows();
       const pass = tf.tidy(() => {
-        const memory = { ...(current ? { contexts: current } : {}), ...(caches ? { caches } : {}) };
-        const result = forward(tf.tensor2d(tokenIds, [rows, tokenIds.length / rows], 'int32'), memory);
+        const ids = tf.tensor2d(tokenIds, [rows, tokenIds.length / rows], 'int32');
+        const result = forward(ids, { contexts: current, caches });
         const losses = softmaxCrossEntropy(result.logits, ...labels);
         return {
           logits: result.logits,

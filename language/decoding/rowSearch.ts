@@ -14,10 +14,10 @@ interface Row {
 }
 
 /**
- * Rows that choose their tokens by themselves: greedy, or `numSamples` draws an input. Every draw has a random stream
- * of its own, so it does not depend on what else is in the batch.
+ * Rows that choose their tokens independently: greedy, or `numSamples` draws per input. Every draw has a random stream
+ * of its own, so it does not depend on the rest of the batch.
  *
- * @param rowNames one an input; they name the random streams
+ * @param rowNames one per input; they name the random streams
  */
 export function createRowSearch(
   decoding: GreedyDecoding | SampleDecoding,

@@ -64,7 +64,7 @@ export function tokenDistribution(logits: ArrayLike<number>, options: SamplingOp
     if (logits[id] >= least && logits[id] > Number.NEGATIVE_INFINITY) ids.push(id);
   }
   const likeliestFirst = (a: number, b: number): number => logits[b] - logits[a] || a - b;
-  // Ties with the last place are all there still.
+  // Ties with the last place are all still included.
   if (ids.length > topK) ids = ids.sort(likeliestFirst).slice(0, topK);
   const mass = ids.reduce((sum, id) => sum + weightOf(id), 0);
   let keptMass = mass;

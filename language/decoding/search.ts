@@ -1,6 +1,6 @@
-/** @file What a way of decoding is, in numbers alone: the engine's part is in decodeState.ts. */
+/** @file The interface of a decoding search, in numbers only; decodeState.ts is the engine's part. */
 
-/** What the last pass says of the next token of each of its rows. */
+/** Logits of the next token of each row, from the last pass. */
 export interface StepLogits {
   readonly vocabSize: number;
   /** [rows · vocabSize] */
@@ -9,7 +9,7 @@ export interface StepLogits {
   readonly logSumExp: ArrayLike<number>;
 }
 
-/** The rows of the next pass: each goes on from a row of the last one with one more token. No row: the end. */
+/** The rows of the next pass: each extends a row of the last one by a token. No row: the end. */
 export interface NextRows {
   readonly parents: readonly number[];
   readonly tokenIds: readonly number[];
@@ -21,14 +21,14 @@ export interface Hypothesis {
   readonly tokenIds: readonly number[];
   /** Σ log p of the tokens, and of the stop token where there is one: the model's own, in nats, whatever the method. */
   readonly logProb: number;
-  /** By a stop token, not by its length. */
+  /** True when a stop token ended it, false for maxTokens. */
   readonly ended: boolean;
 }
 
-/** A way of decoding a batch. The first pass has one row an input; of later ones the search says what their rows are. */
+/** A way of decoding a batch. The first pass has one row per input; the search chooses the rows of later ones. */
 export interface Search {
   next(logits: StepLogits): NextRows;
-  /** Per input: what was asked for, first things first. */
+  /** The results of each input, best or first drawn first. */
   results(): Hypothesis[][];
 }
 

@@ -23,7 +23,7 @@ const EMBEDDING = `${LANGUAGE_GROUP}/tokenEmbedding`;
  *
  * @param embeddingStd of the embedding's normal distribution; 0.02 in the official GPU code. The output is tied to it, so
  *   in a narrow model it bounds how far logits can be apart: words that text alone gives no reason to tell apart (one
- *   colour from another) keep rows this close, and no bridge can then make the frozen output sure of one of them.
+ *   colour from another) stay this close, and no bridge can then make the frozen output confident of one of them.
  */
 export function createLanguageParameters(
   config: LanguageConfig,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createNextToken, NextTokenConfig } from './nextToken.js';
 import type { Objective } from './objective.js';
 
-/** What a language backbone learns from. */
+/** Objectives of a language backbone. */
 export const ObjectiveConfig = z.discriminatedUnion('kind', [NextTokenConfig]);
 export type ObjectiveConfig = z.output<typeof ObjectiveConfig>;
 

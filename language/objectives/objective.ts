@@ -12,7 +12,7 @@ export interface ObjectiveInput {
 
 /** What a language backbone learns from. */
 export interface Objective {
-  /** The sum of losses over the batch, in nats, and what divides it. */
+  /** The sum of losses over the batch, in nats, and its divisor. */
   loss(input: ObjectiveInput): { readonly sum: tf.Scalar; readonly weight: number };
   /** Metrics of held-out text by name; `validation/loss` selects the best checkpoint. */
   metrics(meanLoss: number): Record<'validation/loss', number> & Record<string, number>;

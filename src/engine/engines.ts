@@ -9,13 +9,13 @@ import { webgpu } from './webgpu/index.js';
 /** Every engine by name, in the order in which `auto` tries them. */
 export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };
 
-/** The engine at work; undefined for a backend of TensorFlow.js that is none of ours. */
+/** The current engine; undefined for a TensorFlow.js backend that is not one of ours. */
 export function engineAtWork(): Engine | undefined {
   const engines: Readonly<Record<string, Engine | undefined>> = ENGINES;
   return engines[tf.getBackend()];
 }
 
-/** Changes the number of worker threads of the engine at work, where it has a choice of them; results do not depend on it. */
+/** Changes the number of worker threads of the current engine, if it can; results do not depend on it. */
 export function changeThreads(threads: number): void {
   engineAtWork()?.changeThreads?.(threads);
 }

@@ -3,16 +3,16 @@ import { ENGINES, engineAtWork } from './engines.js';
 import type { Bf16Support, EngineInfo, EngineName, MatmulPrecision } from './shared/index.js';
 
 /**
- * What an engine's products in bf16 would be computed by.
+ * How an engine would compute products in bf16.
  *
- * @throws ConfigError where it has none: training would go on in another precision than asked for
+ * @throws ConfigError where it has none, rather than train in another precision
  */
 export function requireBf16(engine: EngineName): NonNullable<EngineInfo['matmulPrecision']> {
   return bf16Or(ENGINES[engine].matmulPrecision?.support() ?? { missing: `engine ${engine}` });
 }
 
 /**
- * Runs `work`, which must not wait for anything, with the large products of that precision; afterwards they are float32 again.
+ * Runs `work`, which must be synchronous, with large products in that precision; afterwards they are float32 again.
  *
  * @throws ConfigError for bf16 on an engine or a machine without it
  */

@@ -4,8 +4,8 @@ import { requireBf16 } from './matmulPrecision.js';
 import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './shared/index.js';
 
 /**
- * Makes an engine the one that all following tensors live on. `auto` takes the first that works, fastest first; the
- * reason names those passed over, `doctor` says why they were. Tensors of an engine selected before stay on it.
+ * Makes an engine the current one, for all tensors created from now on. `auto` takes the first that works; the
+ * reason names those passed over, `doctor` says why. Tensors of an engine selected before stay on it.
  *
  * @throws ConfigError for a name that is none, for a named engine that cannot work here, with what to install, and for a
  * precision that the engine does not have

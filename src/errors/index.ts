@@ -1,5 +1,5 @@
 /**
- * @file The two kinds of failure a user can mend. Everything else is a defect and keeps its stack trace.
+ * @file The two kinds of failure that a user can fix. Everything else is a bug and keeps its stack trace.
  */
 
 /** A failure while working (missing file, broken image, full disk): one clear line, exit code 1. */

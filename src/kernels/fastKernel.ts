@@ -7,11 +7,11 @@ import {
   tf,
 } from '#src/engine';
 
-/** Lines said already: of each engine, what it has no kernel for. */
+/** Lines printed already, one for each thing an engine has no kernel for. */
 const said = new Set<string>();
 
 /**
- * Whether the engine at work has a kernel of that name that takes a call with these attributes. What a kernel lacks is said
+ * Whether the current engine has a kernel of that name that takes a call with these attributes. What a kernel lacks is said
  * once on stderr: the reference takes its place, and is slower.
  */
 export function hasFastKernel<Name extends FusedKernel>(name: Name, attributes: KernelAttributes<Name>): boolean {
@@ -25,16 +25,16 @@ export function hasFastKernel<Name extends FusedKernel>(name: Name, attributes: 
   return false;
 }
 
-/** Runs the kernel of the engine at work; undefined where it has none that takes the call. */
+/** Runs the current engine's kernel; undefined where it has none that takes the call. */
 export function runFastKernel<Name extends FusedKernel>(
   name: Name,
   inputs: KernelInputs<Name, tf.Tensor>,
   attributes: KernelAttributes<Name>,
 ): KernelOutputs<Name, tf.Tensor> | undefined {
   if (!hasFastKernel(name, attributes)) return undefined;
-  // On the tape an input that is not there must have no name either.
+  // The tape rejects names without a tensor.
   const given = Object.fromEntries(Object.entries(inputs).filter(([, input]) => input !== undefined));
-  // Here alone the contract meets TensorFlow.js, which passes inputs and attributes on as they are.
+  // Only here does the contract meet TensorFlow.js, which passes inputs and attributes through.
   const results: tf.TensorInfo | tf.TensorInfo[] = tf
     .engine()
     .runKernel(name, given as tf.NamedTensorMap, attributes as unknown as tf.NamedAttrMap);

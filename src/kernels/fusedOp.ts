@@ -13,7 +13,7 @@ export interface FusedOp {
 
 /**
  * Runs a fused operation on the tape. TensorFlow.js differentiates every input of an operation it records, so inputs
- * whose gradient nobody wants (frozen backbones) are kept off the record instead.
+ * whose gradient nobody wants (frozen backbones) are kept off the tape.
  */
 export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tensor {
   const differentiated = inputs.filter((_, i) => wanted[i]);

@@ -136,7 +136,7 @@ export function block(
   return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values, length: past + seqLen } };
 }
 
-/** The tokens of a cache without the room behind them. */
+/** The filled part of a cache. */
 function filled(cached: tf.Tensor3D, length: number): tf.Tensor3D {
   return cached.shape[1] === length ? cached : tf.slice(cached, [0, 0, 0], [-1, length, -1]);
 }

@@ -4,7 +4,7 @@ import type { AttentionContext, BlockLayers } from './block.js';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
 import type { PattentionLayer } from './pattentionLayer.js';
 
-/** What the configuration says of a block's mathematics, as kernels name it. */
+/** The mathematical settings of a block, as kernels name them. */
 export type BlockMath = Omit<BlockAttributes, 'groupsOfLayers' | 'taus'>;
 
 export function blockMath(config: TokenFormerConfig): BlockMath {

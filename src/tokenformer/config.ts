@@ -3,7 +3,7 @@ import { normActivationNames } from '#src/kernels';
 
 const count = z.int().positive();
 
-/** Looked up when a configuration is parsed, since a Θ may be registered until then. */
+/** Looked up at parse time, since a Θ may be registered until then. */
 const NormActivationName = z.string().superRefine((name, context) => {
   const names = normActivationNames();
   if (!names.includes(name)) context.addIssue({ code: 'invalid_value', values: names, input: name });
@@ -43,7 +43,7 @@ export const TokenFormerConfig = z
 
 export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
 
-/** Dimensions of a head that rotary positions turn: int(share · headDim), as the official code rounds it; even. */
+/** Dimensions of a head that rotary positions rotate: int(share · headDim), as the official code rounds it; even. */
 export function rotaryDims({ dModel, numHeads, rotaryShare }: TokenFormerConfig): number {
   const dims = Math.floor((dModel / numHeads) * rotaryShare);
   return dims - (dims % 2);

@@ -4,7 +4,7 @@ import type { AttentionContext, BlockLayers, KeyValueCache } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
 
-/** Rows beyond which blocks one after the other are faster: their products pack the weights once for all rows. */
+/** Beyond so many rows, block by block is faster: products then pack the weights once for all rows. */
 const MAX_ROWS = 32;
 
 export interface DecodeOptions {

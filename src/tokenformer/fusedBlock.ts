@@ -7,14 +7,14 @@ import type { ActiveGroup } from './pattentionLayer.js';
 
 export interface FusedBlockOptions {
   readonly mask: AttentionMask;
-  /** Tokens of each sequence that count; those behind them are padding, whose states a kernel may leave out, and give 0. */
+  /** Tokens of each sequence that count; the rest is padding, whose states a kernel may skip and return as 0. */
   readonly lengths?: Int32Array;
   readonly context?: AttentionContext;
 }
 
 /**
- * What `block` computes, as one operation forward and one backward: small models spend less on the way from kernel to
- * kernel than in them, and sums are added in place. Kernels: `TokenFormerBlock` and `TokenFormerBlockGrad`.
+ * What `block` computes, as one operation forward and one backward: less overhead between kernels, which dominates small
+ * models, and sums in place. Kernels: `TokenFormerBlock` and `TokenFormerBlockGrad`.
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel]; undefined where the engine has no kernel for it, for groups with gates or a shared norm,

@@ -4,7 +4,7 @@ import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from './parameterTree.js';
 
 /**
- * A group of parameter tokens, the unit of everything TokenFormer promises: pretrained together, normalised together,
+ * A group of parameter tokens, the unit of TokenFormer: pretrained together, normalised together,
  * frozen, concatenated and taken apart together.
  */
 export interface ParamTokenGroup {
@@ -30,13 +30,13 @@ export function readGroup(tree: ParameterTree, layerPath: string, name: string):
   };
 }
 
-/** What a new group is made of. */
+/** Sizes and distributions of a new group. */
 export interface GroupInit {
   readonly numParamTokens: number;
   readonly dIn: number;
   readonly dOut: number;
   readonly keyStd: number;
-  /** 0 for a group that must be silent at first (a bridge). */
+  /** 0 for a group whose output must start at 0 (a bridge). */
   readonly valueStd: number;
   readonly tau: number;
 }

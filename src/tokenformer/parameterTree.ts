@@ -17,7 +17,7 @@ export class ParameterTree {
     this.add(tensors);
   }
 
-  /** Adds parameters from host memory; a name twice is a defect. */
+  /** Adds parameters from host memory; @throws Error for a name that exists. */
   add(tensors: ReadonlyMap<string, HostTensor>): void {
     for (const [name, { shape, values }] of tensors) {
       if (this.has(name)) throw new Error(`ParameterTree: expected new names, got '${name}' twice`);
@@ -52,7 +52,7 @@ export class ParameterTree {
     return [...this.#variables.keys()];
   }
 
-  /** Freezes exactly the variables that `isTrainable` refuses. */
+  /** Freezes exactly the variables for which `isTrainable` is false. */
   setTrainable(isTrainable: (name: string) => boolean): void {
     this.#frozen.clear();
     for (const name of this.#variables.keys()) if (!isTrainable(name)) this.#frozen.add(name);

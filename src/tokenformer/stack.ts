@@ -83,23 +83,23 @@ export interface StackOptions {
   readonly mask: AttentionMask;
   readonly keyMask?: tf.Tensor2D;
   /**
-   * Tokens of each sequence that count, [batch]; with a causal mask. The states of those behind them, padding, are not to be
-   * looked at: a block that is one operation does not compute them.
+   * Tokens of each sequence that count, [batch]; with a causal mask. States of padding are undefined: a block that is one
+   * operation does not compute them.
    */
   readonly lengths?: Int32Array;
   /** What each block reads besides its own tokens. */
   readonly contexts?: readonly AttentionContext[];
   /** One per block; absent for a first or only pass. */
   readonly caches?: readonly KeyValueCache[];
-  /** A first pass whose caches will be read: for what comes after, or as another stream's context. */
+  /** A first pass whose caches will be read, by later tokens or as another stream's context. */
   readonly keepCaches?: boolean;
   readonly capture?: Capture;
 }
 
 /**
- * Runs the blocks in order, each as one operation where nobody asks for its inside (`fusedBlock`), or, to decode one more
- * token, all at once (`decodeStack`). Caches that were passed in are not to be used again; none come back of a first pass
- * that does not keep them. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * Runs the blocks in order, each as one operation where nobody needs intermediates (`fusedBlock`), or, to decode one more
+ * token, all at once (`decodeStack`). Caches that were passed in must not be used again; a first pass returns none unless
+ * asked to keep them. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm
@@ -134,12 +134,10 @@ export function runStack(
     }
     const result = block(hidden, layers, config, {
       mask,
-      ...(keyMask ? { keyMask } : {}),
-      ...(contexts ? { context: contexts[l] } : {}),
-      ...(caches ? { cache: caches[l] } : {}),
-      ...(capture
-        ? { capture: (name: string, compute: () => tf.Tensor) => capture(`block${l}/${name}`, compute) }
-        : {}),
+      keyMask,
+      context: contexts?.[l],
+      cache: caches?.[l],
+      capture: capture && ((name, compute) => capture(`block${l}/${name}`, compute)),
     });
     hidden = result.hidden;
     if (keepCaches) newCaches.push(result.cache);

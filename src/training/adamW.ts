@@ -58,7 +58,7 @@ export class AdamW {
       if (!key.endsWith('/adamM')) continue;
       const name = key.slice(0, -'/adamM'.length);
       const second = tensors.get(`${name}/adamV`);
-      if (second === undefined) throw new Error(`AdamW: expected '${name}/adamV' beside '${key}'`);
+      if (second === undefined) throw new Error(`AdamW: expected '${name}/adamV' next to '${key}'`);
       const toVariable = ({ shape, values }: HostTensor): tf.Variable =>
         ownVariable(tf.tensor(values as Float32Array, [...shape], 'float32'));
       this.#moments.set(name, { m: toVariable(first), v: toVariable(second) });
@@ -71,7 +71,7 @@ export class AdamW {
   }
 }
 
-/** A variable in the place of a tensor, which is disposed. */
+/** Turns a tensor into a variable and disposes it. */
 function ownVariable(initial: tf.Tensor): tf.Variable {
   const variable = tf.variable(initial, false);
   initial.dispose();

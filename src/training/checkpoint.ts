@@ -24,10 +24,10 @@ const ModelFile = z.strictObject({
   kind: z.enum(['vision', 'language', 'fusion']),
   config: z.record(z.string(), z.unknown()),
 });
-/** What a checkpoint says of its model; `config` is checked by the room that owns the kind. */
+/** Description of a checkpoint's model; `config` is checked by the room that owns the kind. */
 export type ModelDescription = Omit<z.output<typeof ModelFile>, 'format'>;
 
-/** Where training stands. All random streams are named by the seed and a counter, so these numbers are the whole state. */
+/** The state of training. All random streams are named by the seed and a counter, so these numbers are all of it. */
 const TrainingState = z.strictObject({
   step: z.int().min(0),
   seed: z.int(),
@@ -48,7 +48,7 @@ export interface Checkpoint {
 
 const MODEL_FILES = ['model.safetensors', 'model.json', 'optimizer.safetensors', 'state.json'];
 
-/** Writes a checkpoint folder aside and renames it into place; an existing folder of that name is replaced. */
+/** Writes a checkpoint under a temporary name and renames it; an existing folder of that name is replaced. */
 export function writeCheckpoint(
   directory: string,
   { model, tensors, assets }: Checkpoint,
@@ -112,7 +112,7 @@ export function readCheckpoint(directory: string): Checkpoint {
   return { model: readModelDescription(directory), tensors, assets };
 }
 
-/** Reads what a checkpoint needs to go on training. */
+/** Reads what resuming from a checkpoint needs. */
 export function readTrainingState(directory: string): { optimizer: Map<string, HostTensor>; state: TrainingState } {
   return {
     optimizer: readSafetensors(join(directory, 'optimizer.safetensors')).tensors,
@@ -120,13 +120,13 @@ export function readTrainingState(directory: string): { optimizer: Map<string, H
   };
 }
 
-/** Reads where the training of a checkpoint stands, without its optimizer. */
+/** Reads a checkpoint's training state without its optimizer. */
 export function readProgress(directory: string): TrainingState {
   const path = join(directory, 'state.json');
   return parseConfig(readJson(path, 'training state'), TrainingState, path);
 }
 
-/** Points `checkpoints/<name>.json` of a run at a checkpoint folder and removes the folders nothing points at. */
+/** Points `checkpoints/<name>.json` of a run at a checkpoint folder and removes folders that nothing points at. */
 export function pointAt(runDir: string, names: readonly ('best' | 'last')[], directoryName: string): void {
   const folder = join(runDir, 'checkpoints');
   for (const name of names) writeJsonAtomic(join(folder, `${name}.json`), { directory: directoryName });

@@ -6,7 +6,7 @@ import type { EngineInfo } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 
-/** What makes a result again; kept with every number it produced. */
+/** What is needed to reproduce a result; kept with the numbers. */
 export interface Provenance {
   readonly command: string;
   readonly config: unknown;
@@ -14,7 +14,7 @@ export interface Provenance {
   readonly engine: EngineInfo;
 }
 
-/** Where numbers come from, as `provenance.json` keeps it. */
+/** Where numbers come from; the content of `provenance.json`. */
 export interface RunProvenance extends Omit<Provenance, 'config'> {
   /** The version of Node, such as v20.20.0. */
   readonly node: string;

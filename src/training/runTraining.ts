@@ -77,8 +77,8 @@ export interface TrainingResult {
 }
 
 /**
- * Trains to `config.steps`, evaluating, logging and checkpointing on the way. With `resume` it goes on from the last
- * checkpoint and ends with the same bytes as an unbroken run. The first loss or gradient that is not finite stops the
+ * Trains to `config.steps`, with evaluations, logs and checkpoints. With `resume` it continues from the last
+ * checkpoint and ends with the same bytes as an uninterrupted run. The first loss or gradient that is not finite stops the
  * run; the last checkpoint stays as it was.
  */
 export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
@@ -87,7 +87,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   const restored = run.resume ? await restore(run, optimizer) : undefined;
   let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
-  const tracker = createTracker({ runDir, ...(run.resume ? { resumeStep: restored?.step ?? -1 } : {}) });
+  const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
   const progress = createProgress({
     total: config.steps,
     start: state.step,
@@ -109,7 +109,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
       last = await task.evaluate();
     }
     for (let step = state.step + 1; !isOver(state, config); step++) {
-      // Engines that compute on this thread would leave messages and signals no turn.
+      // Lets signals and messages through when the engine computes on this thread.
       await setImmediate();
       const started = performance.now();
       const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step);
@@ -131,7 +131,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
         tracker.log(step, last);
         const value = last[task.selectBy.metric];
         const { bestValue } = state;
-        // A value that is no number is never better.
+        // NaN is never better.
         improved =
           task.selectBy.better === 'lower'
             ? value < (bestValue ?? Number.POSITIVE_INFINITY)

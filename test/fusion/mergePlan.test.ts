@@ -129,7 +129,7 @@ describe('planMerge', () => {
     writeTinyBackbones(folder);
     rmSync(join(folder, 'language', 'tokenizer.json'));
     const { problems } = planMerge(tinyRecipe(), folder);
-    expect(problems).toEqual(['language: language has no tokenizer.json; expected its tokenizer beside the model']);
+    expect(problems).toEqual(['language: language has no tokenizer.json; expected its tokenizer next to the model']);
   });
 
   it('reports tensors whose shape is not what the model says', () => {

@@ -86,7 +86,7 @@ export function withClassToken(tree: ParameterTree, config: VisionConfig, tokens
   return tf.concat([everywhere as tf.Tensor3D, tokens], 1);
 }
 
-/** Image tokens as the blocks left them, and what pooling and heads read. */
+/** Image tokens after the blocks, before and after the final norm. */
 export interface VisionStates {
   /** [batch, numImageTokens, dModel], before the final norm: what a merged model reads. */
   readonly hidden: tf.Tensor3D;
@@ -119,13 +119,12 @@ export function encodeTokens(
   blocks: readonly BlockLayers[] = visionBlocks(tree, config),
   capture?: Capture,
 ): VisionStates {
-  const options = { mask: { kind: 'full' } as const, ...(capture ? { capture } : {}) };
-  const { hidden } = runStack(tokens, blocks, config.stack, options);
+  const { hidden } = runStack(tokens, blocks, config.stack, { mask: { kind: 'full' }, capture });
   const flat = tf.reshape(hidden, [-1, config.stack.dModel]) as tf.Tensor2D;
   return { hidden, normed: tf.reshape(finalNorm(flat, tree, VISION_GROUP), hidden.shape) };
 }
 
-/** One vector an image: the class token, or the mean over patches. [batch, dModel] */
+/** One vector per image: the class token, or the mean over patches. [batch, dModel] */
 export function pooled(config: VisionConfig, normed: tf.Tensor3D): tf.Tensor2D {
   return config.pooling === 'classToken'
     ? tf.reshape(tf.slice(normed, [0, 0, 0], [-1, 1, -1]), [normed.shape[0], config.stack.dModel])

@@ -8,7 +8,7 @@ import type { Objective } from './objective.js';
 
 export type { Objective, ObjectiveInput, Tally } from './objective.js';
 
-/** What a vision backbone learns from; several may be combined. */
+/** Objectives of a vision backbone; several may be combined. */
 export const ObjectiveConfig = z.discriminatedUnion('kind', [ClassifyConfig, AttributesConfig, MaskedPatchesConfig]);
 export type ObjectiveConfig = z.output<typeof ObjectiveConfig>;
 

@@ -7,7 +7,7 @@ import { checkReplay, createReplay, ReplayConfig } from './replay.js';
 
 export type { AlignObjective, StatesOf } from './objective.js';
 
-/** Keys of an alignment that say what it learns from; captions are always among it. */
+/** Keys of an alignment that choose its objectives, besides the caption loss, which is always on. */
 export const objectiveKeys = {
   tokenWeights: z.array(TokenWeightRule).default([]).describe('words that weigh more in the loss'),
   replay: ReplayConfig.optional().describe(

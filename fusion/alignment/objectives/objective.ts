@@ -2,7 +2,7 @@ import type { tf } from '#src/engine';
 import type { CaptionPairs } from '../../captionPairs.js';
 import type { JointModel } from '../../jointModel.js';
 
-/** What the objectives of an alignment are built from. */
+/** Inputs that the objectives of an alignment are built from. */
 export interface ObjectiveContext {
   readonly model: JointModel;
   readonly train: CaptionPairs;
@@ -22,13 +22,13 @@ export interface ObjectiveContext {
 export type StatesOf = (pairs: CaptionPairs, positions: Int32Array) => tf.Tensor4D;
 
 /**
- * What alignment learns from. The loss of a micro-batch is Σ_o c_o · sum_o / weight_o over its objectives o; c of the first
+ * An objective of alignment. The loss of a micro-batch is Σ_o c_o · sum_o / weight_o over its objectives o; c of the first
  * one is 1.
  */
 export interface AlignObjective {
   /** c above. */
   readonly coefficient: number;
-  /** Of micro-batch `index`: the sum of losses, in nats, and what divides it. */
+  /** The sum of losses of micro-batch `index`, in nats, and its divisor. */
   loss(index: number, statesOf: StatesOf): { readonly sum: tf.Scalar; readonly weight: number };
   /** Metrics of held-out data by name. */
   measure(statesOf: StatesOf): Promise<Record<string, number>>;

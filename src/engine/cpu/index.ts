@@ -3,7 +3,7 @@ import { activateBackend, tf } from '../shared/index.js';
 
 const device = 'CPU, 1 thread, plain JavaScript';
 
-/** The reference: plain JavaScript loops, always there, slow, untouched by this project. */
+/** The reference: TensorFlow.js's plain JavaScript loops, unchanged; always available, slow. */
 export const cpu: Engine = {
   name: 'cpu',
   fusedKernels: {},

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 export type NumberArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
 /**
- * What a compiled kernel takes: numbers first, then lists of arrays, then typed arrays; `undefined` for an array that is
- * not there.
+ * Arguments of a compiled kernel: numbers first, then lists of arrays, then typed arrays; `undefined` for an array that is
+ * absent.
  */
 export type KernelArgument =
   | number
@@ -57,11 +57,11 @@ export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelAr
   threads(): number;
   physicalCores(): number;
   scratchBytes(): number;
-  /** Takes the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was taken. */
+  /** Chooses the fastest kernels for this processor, or slower ones by name ('avx2', 'sse2'); returns what was chosen. */
   choose(limit?: string): string;
-  /** Takes products of the highest precision, or in bf16 by one of these, from the next kernel on; `choose` goes back to 'highest'. */
+  /** From the next kernel on, computes products in the highest precision or in bf16 by one of these; `choose` resets to 'highest'. */
   setMatmulPrecision(precision: 'highest' | Bf16By): string;
-  /** What is missing on this processor for products in bf16 by this; '' where nothing is. */
+  /** What this processor lacks for that way of computing bf16 products; '' if nothing. */
   whyNoBf16(by: Bf16By): string;
   /** Bytes from the start of a buffer to the next multiple of 64 in memory. */
   alignment(buffer: ArrayBuffer, bytes: number): number;
@@ -70,7 +70,7 @@ export type Addon = Readonly<Record<(typeof KERNELS)[number], (...args: KernelAr
 const FILE = 'tokenfuse.node';
 
 const here = dirname(fileURLToPath(import.meta.url));
-/** Beside this file when built; a run from the sources uses what was built last. The variable names another build. */
+/** Next to this file when built; a run from the sources uses the last build. The variable names another build. */
 const FOLDERS = process.env.TOKENFUSE_NATIVE
   ? [process.env.TOKENFUSE_NATIVE]
   : [here, join(here, '../../../dist/src/engine/native')];
@@ -87,7 +87,7 @@ export function loadAddon(folders: readonly string[] = FOLDERS): Addon | { reaso
   try {
     const addon: Addon = createRequire(import.meta.url)(path);
     const missing = KERNELS.filter((name) => typeof addon[name] !== 'function');
-    return missing.length > 0 ? { reason: `not built anew: ${FILE} lacks ${missing.join(', ')}` } : addon;
+    return missing.length > 0 ? { reason: `out of date: ${FILE} lacks ${missing.join(', ')}` } : addon;
   } catch (error) {
     return { reason: `does not load: ${(error as Error).message.split('\n')[0]}` };
   }

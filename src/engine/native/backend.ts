@@ -2,7 +2,7 @@ import { tf } from '../shared/index.js';
 import type { NumberArray } from './addon.js';
 import type { MemoryPool, PoolBlock } from './memoryPool.js';
 
-/** What the cpu backend keeps of a tensor; `block` is set where its numbers lie in the pool. */
+/** The cpu backend's record of a tensor; `block` is set where its numbers are in the pool. */
 export interface TensorData {
   values?: tf.BackendValues;
   readonly dtype: tf.DataType;
@@ -17,7 +17,7 @@ interface Storage {
   has(dataId: object): boolean;
 }
 
-/** The parts of TensorFlow.js's cpu backend that are relied on: its kernels run on this one too. */
+/** The parts of TensorFlow.js's cpu backend that this one relies on, since the cpu kernels run on it too. */
 export interface NativeBackend extends tf.KernelBackend {
   readonly data: Storage;
   makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.BackendValues | string[]): tf.TensorInfo;
@@ -25,16 +25,16 @@ export interface NativeBackend extends tf.KernelBackend {
   makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
   /** A tensor of another shape that shares the numbers of this one. */
   sameNumbers(tensor: tf.TensorInfo, shape: number[]): tf.TensorInfo;
-  /** The numbers of a tensor where they lie; not to be kept, and not to be handed out. */
+  /** A tensor's numbers in place; neither keep the view nor hand it out. */
   numbers(tensor: tf.TensorInfo): NumberArray;
-  /** The same, to be written to: throws where another tensor has them too. */
+  /** The same for writing; throws if another tensor shares them. */
   ownNumbers(tensor: tf.TensorInfo): NumberArray;
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
 /**
- * A backend whose tensors lie in pooled memory and that every kernel of the cpu backend can work with: it is a cpu
+ * A backend with tensors in pooled memory that every kernel of the cpu backend can use: it is a cpu
  * backend with other storage. Numbers are copied on the way in and on the way out, so user code never holds the pool's.
  */
 export function createNativeBackend(pool: MemoryPool): NativeBackend {
@@ -46,7 +46,7 @@ export function createNativeBackend(pool: MemoryPool): NativeBackend {
   const inherited = { disposeData: backend.disposeData.bind(backend), readSync: backend.readSync.bind(backend) };
   let nextId = 0;
 
-  /** Copies numbers into the pool; what is not numbers stays as it is. */
+  /** Copies numbers into the pool; anything else stays as it is. */
   function store(values: tf.BackendValues | undefined, dtype: tf.DataType) {
     if (values == null || dtype === 'string' || dtype === 'complex64') return { values };
     const block = pool.allocate(values.length * tf.util.bytesPerElement(dtype));
@@ -66,7 +66,7 @@ export function createNativeBackend(pool: MemoryPool): NativeBackend {
       add({ ...store(values, dtype), dtype, refCount: 1 }),
     move: (dataId: object, values: tf.BackendValues, _shape: number[], dtype: tf.DataType, refCount: number): void =>
       backend.data.set(dataId, { ...store(values, dtype), dtype, refCount }),
-    /** Of a cpu kernel's result: numbers of its own are taken as they are, a view of another tensor's is copied. */
+    /** Takes a cpu kernel's result: its own numbers as they are, a copy of a view of another tensor's. */
     makeTensorInfo: (shape: number[], dtype: tf.DataType, values?: tf.BackendValues | string[]): tf.TensorInfo => {
       const encoded =
         dtype === 'string' && typeof values?.[0] === 'string'
@@ -91,13 +91,13 @@ export function createNativeBackend(pool: MemoryPool): NativeBackend {
         throw new Error(`native backend: expected a tensor of numbers, got ${tensor.dtype}`);
       }
       const kind = ARRAYS[tensor.dtype as keyof typeof ARRAYS];
-      // The cpu kernels leave other arrays behind here and there: a cast that loses nothing only renames the dtype.
+      // The cpu kernels sometimes leave other array types: a lossless cast only renames the dtype.
       return values instanceof kind ? (values as NumberArray) : kind.from(values as unknown as ArrayLike<number>);
     },
     ownNumbers: (tensor: tf.TensorInfo): NumberArray => {
       const { values, block, refCount } = backend.data.get(tensor.dataId);
       if (refCount !== 1 || block === undefined) {
-        throw new Error(`native backend: expected numbers that one tensor alone has, got ${refCount} tensors`);
+        throw new Error(`native backend: expected numbers of a single tensor, got ${refCount} sharing them`);
       }
       return values as NumberArray;
     },

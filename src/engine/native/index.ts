@@ -12,7 +12,7 @@ import {
   setNativeThreads,
 } from './runtime.js';
 
-/** This project's own C++ kernels, with one thread per physical core unless told otherwise. */
+/** This project's own C++ kernels; one thread per physical core by default. */
 export const native: Engine = {
   name: 'native',
   fusedKernels: NATIVE_FUSED_KERNELS,
@@ -32,7 +32,7 @@ export const native: Engine = {
   kernelOrigins: nativeKernels,
 };
 
-/** What a process that shares the machine with others was told by the one that started it. */
+/** The share of threads that a parent process assigned to this one. */
 function threadsHandedOver(): number | undefined {
   const text = process.env.TOKENFUSE_THREADS;
   if (text === undefined || text === '') return undefined;

@@ -1,11 +1,11 @@
 import type { Addon } from './addon.js';
 
-/** Memory for tensors that is used again once they are disposed: a step finds the pages of the step before. */
+/** Memory for tensors, reused once they are disposed, so a step finds the pages of the previous one. */
 export interface MemoryPool {
   /** `bytes` bytes, 64-byte aligned, contents undefined. */
   allocate(bytes: number): PoolBlock;
   release(block: PoolBlock): void;
-  /** Whether this buffer is the pool's, so that it may be handed to another tensor later. */
+  /** Whether this buffer belongs to the pool and may be reused. */
   owns(buffer: ArrayBufferLike): boolean;
   /** Bytes of blocks in use, of free ones kept for later, and how many of those are kept at most. */
   size(): { readonly used: number; readonly free: number; readonly limit: number };
@@ -13,7 +13,7 @@ export interface MemoryPool {
 
 export interface PoolBlock {
   readonly buffer: ArrayBuffer;
-  /** Of the first byte at a multiple of 64. */
+  /** Offset of the first byte at a multiple of 64. */
   readonly offset: number;
   /** Bytes from there on. */
   readonly capacity: number;
@@ -24,7 +24,7 @@ const LINE = 64;
 
 /**
  * Blocks are ordinary ArrayBuffers that the garbage collector knows: a view that outlives its tensor may see other
- * numbers, never foreign memory. Sizes are rounded up by at most an eighth, so that blocks find new use.
+ * numbers, never foreign memory. Sizes are rounded up by at most an eighth, so that blocks can be reused.
  *
  * @param limit bytes of free blocks kept; beyond it the longest unused go back to the system
  */
@@ -34,7 +34,7 @@ export function createMemoryPool(addon: Pick<Addon, 'alignment'>, limit: number)
   let freeBytes = 0;
   let usedBytes = 0;
 
-  /** Drops blocks of the sizes that were not used for longest. */
+  /** Drops blocks of the least recently used sizes. */
   function shrink(): void {
     for (const [capacity, blocks] of free) {
       while (freeBytes > limit && blocks.length > 0) {

@@ -10,7 +10,7 @@ import { createMemoryPool } from './memoryPool.js';
 const KEPT_BYTES = Math.min(os.totalmem() / 4, (process.constrainedMemory() || os.totalmem()) / 4, 4 * 2 ** 30);
 
 const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
-const INSTALL = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then wasm serves`;
+const INSTALL = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then use wasm`;
 
 let loaded: ReturnType<typeof loadAddon> | undefined;
 /** The processor's instruction set that the kernels use. */
@@ -66,7 +66,7 @@ export function nativeThreads(): number {
   return addonOrThrow().threads();
 }
 
-/** Whether products can be done in bf16 here, and how fastest. TOKENFUSE_EMULATE_BF16=1 asks for emulation by float32 instructions. */
+/** The fastest way to compute bf16 products here, or what is missing. TOKENFUSE_EMULATE_BF16=1 asks for emulation by float32 instructions. */
 export function bf16Support(): { readonly by: Bf16By } | { readonly missing: string } {
   const addon = addonOrReason();
   if ('reason' in addon) return { missing: `native is ${addon.reason}` };
@@ -77,7 +77,7 @@ export function bf16Support(): { readonly by: Bf16By } | { readonly missing: str
 }
 
 /**
- * Takes the products of a precision, for everything that runs from now on. In bf16 are those of matrices, Pattention and
+ * Sets the precision of products from now on. bf16 applies to those of matrices, Pattention and
  * the linear cross-entropy, of more than four rows; attention and everything else stay float32.
  *
  * @throws RangeError where there are none in bf16

@@ -3,7 +3,7 @@ import { tf } from './tf.js';
 /**
  * Makes `backend` the current TensorFlow.js backend.
  *
- * @throws Error when it does not start: `tf.setBackend` itself only returns false, and the program would go on elsewhere
+ * @throws Error when it does not start: `tf.setBackend` itself only returns false and keeps the old backend
  */
 export async function activateBackend(backend: string): Promise<void> {
   // Without it the cpu backend prints an advertisement, and a failing backend its stack.

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 export type ChildResult = { readonly value: unknown } | { readonly failure: string; readonly stderr: string };
 
 /**
- * Runs an ES module source in a process of its own and reads the JSON it prints last. A native library that crashes or
- * writes warnings on loading then does neither here.
+ * Runs an ES module source in a child process and parses the JSON it prints last, so that a native library that crashes or
+ * writes warnings on loading does neither here.
  *
  * @param argument what the source finds in `process.argv[1]`
  */

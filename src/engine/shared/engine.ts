@@ -28,13 +28,13 @@ export type EngineProbe =
   | { readonly available: true; readonly device: string }
   | { readonly available: false; readonly why: string; readonly install: string };
 
-/** The engine at work: what it runs on, why it was taken, and which package versions it is made of. */
+/** The current engine: what it runs on, why it was chosen, and its package versions. */
 export interface EngineInfo {
   readonly name: EngineName;
   readonly device: string;
   readonly why: string;
   readonly version: string;
-  /** Worker threads, of an engine that has a choice of them. */
+  /** Worker threads, if the engine can choose. */
   readonly threads?: number;
   /** Of products in training steps, where it is not 'highest'. */
   readonly matmulPrecision?: 'bf16 emulated' | `bf16 by ${string}`;
@@ -47,9 +47,9 @@ export type Bf16Support = { readonly by: string } | { readonly missing: string }
 export interface MatmulPrecisionControl {
   /** What a machine needs for it, as 'a processor with AVX512-BF16'. */
   readonly needs: string;
-  /** Whether this machine can, and how fastest, whether the engine is started or not. */
+  /** The fastest way on this machine; the engine need not be started. */
   support(): Bf16Support;
-  /** Takes the products of a precision from now on; throws where there are none in bf16. */
+  /** Sets the precision of products from now on; throws where bf16 is not supported. */
   set(precision: MatmulPrecision): void;
 }
 
@@ -68,10 +68,10 @@ export interface Engine {
   readonly normActivations: readonly string[];
   /** Looks without changing anything that later tensors depend on; never throws. */
   probe(options?: EngineOptions): Promise<EngineProbe>;
-  /** Makes the backend the current one; throws when it cannot work. Repeating it is cheap. */
+  /** Makes the backend the current one; throws when it cannot work. Cheap to repeat. */
   activate(options?: EngineOptions): Promise<Omit<EngineInfo, 'name' | 'why'>>;
   readonly matmulPrecision?: MatmulPrecisionControl;
-  /** Changes the number of worker threads while the engine is at work; results do not depend on it. */
+  /** Changes the number of worker threads while the engine runs; results do not depend on it. */
   readonly changeThreads?: (threads: number) => void;
   /** The kernels of the running backend, of an engine that leaves some to plain JavaScript; none before it was started. */
   readonly kernelOrigins?: () => KernelOrigins;

@@ -1,10 +1,10 @@
 /**
- * @file The contract between the fused operations (src/kernels, src/tokenformer) and the engines: what every kernel that an
- * engine may bring takes and gives. Shapes and equations stand with the operations.
+ * @file The contract between the fused operations (src/kernels, src/tokenformer) and the engines: inputs, attributes and
+ * outputs of every fused kernel. Shapes and equations are documented at the operations.
  */
 import type { tf } from './tf.js';
 
-/** Θ of a Pattention, but for each group's τ. */
+/** Θ of a Pattention, except each group's τ. */
 export interface NormActivationAttributes {
   /** A registered name; an engine declines the ones that it has no code for. */
   readonly normActivation: string;
@@ -29,7 +29,7 @@ export interface AttentionAttributes {
   readonly contextLen: number;
 }
 
-/** What a block kernel has to know of the model's configuration and of the groups in its layers. */
+/** What a block kernel needs of the model's configuration and of the groups in its layers. */
 export interface BlockAttributes extends NormActivationAttributes {
   /** Number of groups in query, key, value, output, output groups of the context and ffn, block by block. */
   readonly groupsOfLayers: readonly number[];
@@ -66,13 +66,13 @@ interface FusedKernelMap<T> {
     AdamWAttributes & { readonly weightDecay: number },
     [param: T, m: T, v: T]
   >;
-  /** Writes params, m and v where they lie. */
+  /** Updates params, m and v in place. */
   AdamWUpdate: Kernel<
     { params: readonly T[]; gradients: readonly T[]; m: readonly T[]; v: readonly T[] },
     AdamWAttributes & { readonly weightDecays: readonly number[] },
     []
   >;
-  /** Writes the caches where they lie; gates, contexts and caches are one per group or block. */
+  /** Updates the caches in place; gates, contexts and caches are one per group or block. */
   DecodeBlocks: Kernel<
     {
       x: T;

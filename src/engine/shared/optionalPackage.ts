@@ -10,7 +10,7 @@ export interface InstalledPackage {
 
 const require = createRequire(import.meta.url);
 
-/** Where an npm package lies and which version it is; undefined when it is not installed. */
+/** Location and version of an npm package; undefined if it is not installed. */
 export function findPackage(name: string): InstalledPackage | undefined {
   let main: string;
   try {

@@ -35,17 +35,17 @@ export type StockKernels<Names extends keyof StockAttributes> = {
 /** A kernel that has no attributes. */
 export type PlainKernel = (inputs: Tensors) => KernelResult;
 
-/** Any kernel: its inputs and attributes are its own affair, known to who calls it by name. */
+/** Any kernel; who calls it by name knows its inputs and attributes. */
 type AnyKernel = (inputs: never, attributes: never, backend: never) => KernelResult;
 
-/** How a call goes to a kernel: `run` calls it. */
+/** Wraps a call of a kernel: `run` makes it. */
 type Around = (kernelName: string, backend: unknown, run: () => KernelResult) => KernelResult;
 
 /**
- * Puts kernels in place for a backend, instead of those that it came with. Here alone the types of the contract
+ * Registers kernels for a backend, replacing those that it came with. Only here do the types of the contract
  * and of TensorFlow.js' attributes meet its kernels, which have none.
  *
- * @param around what is to happen around every call
+ * @param around wraps every call
  */
 export function registerKernels(
   backendName: string,

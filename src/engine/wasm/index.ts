@@ -11,7 +11,7 @@ const PACKAGE = '@tensorflow/tfjs-backend-wasm';
 /** Addresses are 32 bits wide; the last page is kept free. */
 const ADDRESS_LIMIT = 2 ** 32 - 65536;
 
-/** Resolves to what is to be said of the fused kernels. */
+/** Resolves to what the device line says of the fused kernels. */
 let started: Promise<string> | undefined;
 
 /** WebAssembly with SIMD on one thread (TensorFlow.js has no wasm threads in Node), repaired so that models train. */
@@ -73,7 +73,7 @@ function watchErrorHandlers(): () => void {
   };
 }
 
-/** The part of the wasm module that hands out memory; addresses are in bytes. */
+/** The allocator of the wasm module; addresses are in bytes. */
 interface Allocator {
   readonly HEAPU8: Uint8Array;
   _malloc(numBytes: number): number;
@@ -82,16 +82,16 @@ interface Allocator {
 
 /**
  * Makes an allocation beyond the 4 GiB of a 32-bit address space an error. As shipped, `_malloc` answers 0 (or wraps
- * around), and the tensor is written over other memory without a word.
+ * around), and the tensor silently overwrites other memory.
  */
 function refuseFailedAllocations(): void {
   const { wasm: instance } = tf.backend() as unknown as { wasm: Allocator };
-  // The loader puts the real function in place at the first call, which would undo what is put there before.
+  // The loader installs the real function at the first call, which would undo an earlier replacement.
   instance._free(instance._malloc(1));
   const malloc = instance._malloc;
   instance._malloc = (numBytes) => {
     const address = numBytes < ADDRESS_LIMIT ? malloc(numBytes) : 0;
-    // Addresses come as signed numbers; one that wrapped around belongs to memory that does not reach so far.
+    // Addresses are signed; after a wrap-around the block's end lies beyond the memory.
     const fits = address !== 0 && (address >>> 0) + numBytes <= instance.HEAPU8.length;
     if (!fits && numBytes > 0) {
       const need = `${(numBytes / 2 ** 20).toFixed(1)} MiB more`;

@@ -1,4 +1,4 @@
-/** @file The parts that are used here of TensorFlow.js' `WebGPUBackend` and of WebGPU, neither of which brings its types. */
+/** @file The parts of TensorFlow.js' `WebGPUBackend` and of WebGPU that are used here; neither ships types. */
 import type { tf } from '../shared/index.js';
 
 /** A shader with its inputs by name; the backend declares `result`, the inputs and `uniforms` around `getUserCode`. */
@@ -19,7 +19,7 @@ export interface Program {
 
 export type UniformValue = { readonly type: 'int32' | 'float32'; readonly data: number[] };
 
-/** What the backend knows of a tensor: `values` are those on the CPU, `resource` is where it lies on the GPU. */
+/** The backend's record of a tensor: `values` on the CPU, `resource` on the GPU. */
 export interface TensorData {
   values: tf.BackendValues | null;
   readonly resource?: GpuBuffer | null;
@@ -57,7 +57,7 @@ export interface BufferManager {
   numFreeBuffers: number;
   readonly freeBuffers: ReadonlyMap<string, GpuBuffer[]>;
   acquireBuffer(size: number, usage: number): GpuBuffer;
-  /** `reuse` false: is destroyed instead of kept. */
+  /** `reuse` false: destroyed instead of kept. */
   releaseBuffer(buffer: GpuBuffer, reuse?: boolean): void;
 }
 

@@ -4,8 +4,8 @@ import type { WebgpuBackend } from './backend.js';
 const MOST_KEPT_BYTES = 4 * 2 ** 30;
 
 /**
- * Bounds what the backend keeps for reuse. It keeps every buffer that was ever released, by size; lengths that grow, as in
- * decoding, would leave a pile for every length they pass.
+ * Bounds what the backend keeps for reuse. As shipped it keeps every released buffer by size, so growing lengths, as in
+ * decoding, would pile up buffers of every size.
  */
 export function boundBufferPool(backend: WebgpuBackend, mostKeptBytes = MOST_KEPT_BYTES): void {
   const pool = backend.bufferManager;

@@ -21,13 +21,13 @@ export class DeviceErrors {
     });
   }
 
-  /** @throws UserError when anything has failed since the device was opened: what is on it cannot be trusted any more */
+  /** @throws UserError when anything has failed since the device was opened: nothing on it can be trusted any more */
   raise(): void {
     if (this.#first !== undefined) throw new UserError(`engine webgpu: ${this.#first}`);
   }
 }
 
-/** Makes a backend raise a device's errors, before any other that follows from them: where a program fails, and at reads. */
+/** Makes a backend raise a device's errors, before any that follow from them: when a program fails, and at reads. */
 export function raiseErrors(backend: WebgpuBackend, errors: DeviceErrors): void {
   const { runWebGPUProgram, submitQueue, read, readSync } = backend;
   function checked<T>(run: () => T): T {
@@ -45,7 +45,7 @@ export function raiseErrors(backend: WebgpuBackend, errors: DeviceErrors): void 
     try {
       return await read.call(backend, dataId);
     } catch (error) {
-      // A lost device ends what was asked of it before it says so.
+      // A lost device fails pending requests before it reports the loss.
       await setImmediate();
       throw error;
     } finally {

@@ -127,7 +127,7 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   return info!;
 }
 
-/** Has the device watched that the backend is about to open. */
+/** Watches the device that the backend is about to open. */
 function watchDevice(adapter: Adapter, errors: DeviceErrors): void {
   catchTicksOf(adapter, 'requestDevice');
   const requestDevice = adapter.requestDevice.bind(adapter);

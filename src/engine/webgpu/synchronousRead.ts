@@ -1,6 +1,6 @@
 /**
- * @file `dataSync()` in Node. As shipped, the backend reads synchronously through a canvas, which Node has not. This
- * project reads with `await tensor.data()`; tests, and a few kernels of TensorFlow.js, need the other.
+ * @file `dataSync()` in Node. As shipped, the backend reads synchronously through a canvas, which Node lacks. This
+ * project reads with `await tensor.data()`; tests and a few kernels of TensorFlow.js need the synchronous form.
  */
 import { tf } from '../shared/index.js';
 import type { GpuBuffer, WebgpuBackend } from './backend.js';
@@ -9,19 +9,19 @@ import type { GpuBuffer, WebgpuBackend } from './backend.js';
 const MAP_READ_AND_COPY_DST = 0x1 | 0x8;
 const FOR_READING = 0x1;
 
-/** Looks by one after the other, before they give the processor away in between: a software adapter computes on it. */
+/** Polls in a row before yielding the processor, on which a software adapter computes. */
 const EAGER_LOOKS = 1000;
 
-/** Dawn's next look for finished work. */
+/** Dawn's next poll for finished work. */
 let nextLook: (() => void) | undefined;
-/** Whether a turn of the event loop is to take it. */
+/** Whether the event loop is to run it. */
 let turnIsDue = false;
 let looksSinceAsked = 0;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Keeps the callback (a look) that Dawn's Node binding hands to `setImmediate` in one of its methods, to look for finished work.
+ * Keeps the callback that Dawn's Node binding hands to `setImmediate` in one of its methods, to poll for finished work.
  * It schedules one at a time, so every method that may do so must be wrapped, for `allowSynchronousReads` to find it.
  */
 export function catchTicksOf<Key extends string, Target extends Record<Key, (...args: never[]) => unknown>>(
@@ -35,7 +35,7 @@ export function catchTicksOf<Key extends string, Target extends Record<Key, (...
   } as Target[Key];
 }
 
-/** Gives the backend a synchronous read: what Dawn wants to do later is done at once, until the numbers are there. */
+/** Gives the backend a synchronous read: runs what Dawn has scheduled until the numbers arrive. */
 export function allowSynchronousReads(backend: WebgpuBackend): void {
   const { readSync } = backend;
   backend.readSync = (dataId) => {
@@ -71,7 +71,7 @@ function copyOf(buffer: GpuBuffer, backend: WebgpuBackend): ArrayBuffer {
   return copy;
 }
 
-/** Calls a function of Dawn's and keeps the look that it schedules, which gets its turn unless `look` comes before. */
+/** Calls a function of Dawn's and keeps the poll that it schedules, which the event loop runs unless `look` does so first. */
 function catchingTicks<T>(run: () => T): T {
   const scope = globalThis as { setImmediate: (callback: () => void) => unknown };
   const schedule = scope.setImmediate;

@@ -16,7 +16,7 @@ export interface AdamWStepSettings {
 }
 
 /**
- * One AdamW step; new tensors, the arguments stay as they are. With g the scaled gradient:
+ * One AdamW step; returns new tensors and leaves its arguments alone. With g the scaled gradient:
  *
  *   m' = β₁ m + (1−β₁) g,  v' = β₂ v + (1−β₂) g²,
  *   p' = p (1 − lr·wd) − lr · (m'/(1−β₁^t)) / (√(v'/(1−β₂^t)) + ε)

@@ -14,7 +14,7 @@ export interface AdamWParameter {
 /**
  * One AdamW step on many parameters at once: `param`, `m` and `v` of each take the values that `adamWStep` gives.
  *
- * An engine's kernel `AdamWUpdate` writes them where they lie.
+ * An engine's kernel `AdamWUpdate` updates them in place.
  */
 export function adamWUpdate(
   parameters: readonly AdamWParameter[],
@@ -41,7 +41,7 @@ export function adamWUpdate(
   runFastKernel('AdamWUpdate', inputs, attributes);
 }
 
-/** Gives a variable values of its own where it shares them with a clone or a reshaped tensor, which must keep theirs. */
+/** Gives a variable its own values if it shares them with a clone or a reshaped tensor, which must keep theirs. */
 function separate(variable: tf.Variable): void {
   if (tf.engine().backend.refCount(variable.dataId) <= 1) return;
   const copy = tf.tidy(() => tf.mul(variable, 1));

@@ -17,7 +17,7 @@ export interface LinearCrossEntropyGradients {
  *   loss_t = w_t ( log Σ_c exp(s_t·e_c) − s_t·e_label ),   p_t = softmax(s_t Eᵀ)
  *   ds_t = w_t dloss_t (p_t − onehot_t) E,   dE = Σ_t w_t dloss_t (p_t − onehot_t)ᵀ s_t
  *
- * Kernels: `LinearCrossEntropy`, which also gives the wanted gradients of the losses' sum while the logits are at hand, and
+ * Kernels: `LinearCrossEntropy`, which also gives the wanted gradients of the losses' sum while it has the logits, and
  * `LinearCrossEntropyGrad`, which makes them those of any dLosses. Without them the reference is differentiated.
  *
  * @param states [rows, dModel]

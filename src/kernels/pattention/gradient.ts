@@ -27,7 +27,7 @@ function differentiated(
   settings: PattentionSettings,
 ): tf.Tensor {
   const { state } = tf.engine();
-  // A gradient inside a backward pass starts a tape of its own and ends with none: the pass needs the one it had.
+  // A gradient inside a backward pass starts its own tape and leaves none: restore the one the pass had.
   const tape = state.activeTape;
   try {
     return tf.grad((a) => entry.weights(a, settings))(scores, dWeights);

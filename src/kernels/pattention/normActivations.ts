@@ -2,7 +2,7 @@ import { tf } from '#src/engine';
 import { ConfigError, didYouMean } from '#src/errors';
 import { type Gelu, gelu, geluDerivative } from '../gelu.js';
 
-/** What Θ is computed with, besides the scores. */
+/** Settings of Θ, besides the scores. */
 export interface NormActivationSettings {
   readonly gelu: Gelu;
   /** Added to ‖·‖₂; 0 in the official GPU code, 1e-5 in the official TPU code. */

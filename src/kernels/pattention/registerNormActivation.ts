@@ -26,7 +26,7 @@ const FIELDS: Readonly<Record<keyof NormActivation, Field>> = {
 };
 
 /**
- * Adds a Θ of your own, which configurations can name from then on. Engines without code for it compute it by its
+ * Adds a Θ of your own, which configurations can name from then on. Engines without a kernel for it run its
  * definition.
  *
  * @throws ConfigError for a name that is taken, and for every field that is missing, wrong or unknown

@@ -10,17 +10,17 @@ interface Group extends ParamTokens {
 }
 
 const BYTES = 4;
-/** Numbers of a cache line: every array of a shared memory starts at one. */
+/** Numbers per cache line: every array in the shared tensor starts at one. */
 const LINE = 16;
-/** Padding pays for moving the other tokens together from this share on. */
+/** From this share of padding on, packing the other tokens pays off. */
 const WORTH_MOVING = 1 / 8;
 
 /**
  * `TokenFormerBlock` and `TokenFormerBlockGrad`, as src/tokenformer/fusedBlock defines them: the calls that the operations
- * of a block make, without a tensor of TensorFlow.js between them. What the first leaves for the second lies in one tensor:
+ * of a block make, without TensorFlow.js tensors in between. What the first saves for the second is in one tensor:
  * LN(x) and its inverse deviation, q, all keys, all values, what attention gave and its log-sum-exp, LN of the middle and
  * its inverse deviation, and the scores of every group. Where enough of the tokens are padding, all but attention works on the
- * others alone, moved together.
+ * others alone, packed together.
  */
 export function blockKernels(
   context: KernelContext,
@@ -44,7 +44,7 @@ export function blockKernels(
     });
     const counted = lengths?.reduce((sum, length) => sum + length, 0) ?? batch * seqLen;
     const isRagged = counted <= batch * seqLen * (1 - WORTH_MOVING);
-    /** Rows of all but attention. */
+    /** Rows of everything except attention. */
     const tokens = isRagged ? counted : batch * seqLen;
     const places = batch * seqLen;
     const keyLen = contextLen + seqLen;
@@ -54,7 +54,7 @@ export function blockKernels(
       const table = tables(seqLen, half, 0, rotaryBase, direction);
       addon.rotary(batch, seqLen, numHeads, width / numHeads, half, rows, rows, table);
     };
-    /** Moves the rows that count out of all places, or back, with 0 at padding. */
+    /** Packs the rows that count, or unpacks them with 0 at padding. */
     const move = (way: 'packRows' | 'unpackRows', all: NumberArray, rows: NumberArray): void =>
       addon[way](batch, seqLen, width, lengths, all, rows);
     const savedSizes = [
@@ -141,7 +141,7 @@ export function blockKernels(
         copyRuns([batch, contextRun], numbers(before), [0, contextRun], all, [0, stride]);
         copyRuns([batch, ownRun], own, [0, ownRun], all, [contextRun, stride]);
       };
-      /** Adds a layer of what attention gave to the residual stream. */
+      /** Adds a layer of the attention output to the residual stream. */
       const addAttended = (groups: readonly Group[], all: NumberArray): void => {
         if (groups.length === 0) return;
         if (isRagged) move('packRows', all, moved);
@@ -188,7 +188,7 @@ export function blockKernels(
       const [dH, dAttended, dQ, dKeys, dValues, own, moved, streamRows] = arraysIn(temporary, temporarySizes);
       const stream = isRagged ? streamRows : numbers(dX);
       const calls = pattentionCalls(context, attributes);
-      /** Writes or, with `add`, adds to `to` what a layer's groups give back of dY. */
+      /** Writes to `to` or, with `add`, adds to it the input gradient of a layer's groups from dY. */
       const layer = (of: readonly Group[], dY: NumberArray, x: NumberArray, to: NumberArray, add: boolean): void => {
         for (const [i, group] of of.entries()) {
           const wanted = { dX: to, dKeys: dKeyParams[group.place], dValues: dValueParams[group.place] };
@@ -197,7 +197,7 @@ export function blockKernels(
       };
       const addNormGradient = (y: NumberArray, inverse: NumberArray): void =>
         addon.layerNormalizeGradient(tokens, width, true, dH, y, inverse, stream);
-      /** The own rows of a gradient of all keys or values, and a tensor of the context's. */
+      /** The own tokens' rows of a gradient of all keys or values, and a tensor of the context's. */
       const part = (all: NumberArray): [own: NumberArray, ofContext: tf.TensorInfo | undefined] => {
         if (contextLen === 0) return [all, undefined];
         const ofContext = output([batch, contextLen, width]);
@@ -207,20 +207,20 @@ export function blockKernels(
         return [own, ofContext];
       };
 
-      /** The rows that count, of all places. */
+      /** The rows that count. */
       const rowsOf = (all: NumberArray): NumberArray => {
         if (!isRagged) return all;
         move('packRows', all, moved);
         return moved;
       };
-      /** What the stream's gradient gives back to what attention gave. */
+      /** The gradient of the attention output from that of the stream. */
       const attendedGradient = (groups: readonly Group[], all: NumberArray, dAll: NumberArray): void => {
         if (groups.length === 0) return void dAll.fill(0);
         layer(groups, stream, rowsOf(all), isRagged ? dH : dAll, false);
         if (isRagged) move('unpackRows', dAll, dH);
       };
 
-      // The residual stream's gradient goes straight through: it starts as dHidden, and each branch adds to it.
+      // The residual stream's gradient passes through: it starts as dHidden, and each branch adds to it.
       if (isRagged) move('packRows', numbers(dHidden), stream);
       else stream.set(numbers(dHidden));
       layer(ffn, stream, h2, dH, false);

@@ -3,7 +3,7 @@ import { rotaryTable } from '../../shared/index.js';
 import { NORM_ACTIVATIONS } from './fusedKernels.js';
 import type { KernelContext } from './kernelContext.js';
 
-/** `DecodeBlocks`, as src/tokenformer/decodeStack defines it; the caches are written where they lie. */
+/** `DecodeBlocks`, as src/tokenformer/decodeStack defines it; the caches are written in place. */
 export function decodeKernels({
   addon,
   backend,

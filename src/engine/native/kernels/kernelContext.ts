@@ -2,15 +2,15 @@ import { callKernel, type KernelResult, type StockAttributes, type Tensors, tf }
 import type { Addon, NumberArray } from '../addon.js';
 import type { NativeBackend } from '../backend.js';
 
-/** What a kernel works with: the compiled functions and the backend in whose memory they run. */
+/** What kernels share: the compiled functions and the backend whose memory they use. */
 export interface KernelContext {
   readonly addon: Addon;
   readonly backend: NativeBackend;
-  /** The numbers of a tensor where they lie; the compiled functions check their kind and length. */
+  /** A tensor's numbers in place; the compiled functions check type and length. */
   numbers(tensor: tf.TensorInfo): NumberArray;
   /** A new tensor with undefined contents, float32 unless said otherwise. */
   output(shape: number[], dtype?: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
-  /** Runs a kernel; when it throws, what it had made by then is disposed. */
+  /** Runs a kernel; if it throws, the outputs it has made are disposed. */
   run(kernel: () => KernelResult): KernelResult;
   /** Runs the cpu backend's kernel. */
   stock<Name extends keyof StockAttributes>(
@@ -58,7 +58,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Whether every tensor is float32, which is what the compiled arithmetic is for. */
+/** Whether every tensor is float32, as the compiled arithmetic needs. */
 export function allFloat(...tensors: tf.TensorInfo[]): boolean {
   return tensors.every(({ dtype }) => dtype === 'float32');
 }

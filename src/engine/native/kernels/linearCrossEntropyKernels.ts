@@ -2,7 +2,7 @@ import type { FusedKernelFunctions, tf } from '../../shared/index.js';
 import type { NumberArray } from '../addon.js';
 import { expectRank, type KernelContext, sizeOf } from './kernelContext.js';
 
-/** What both kernels read, beside the weights. */
+/** What both kernels read, besides the weights. */
 interface Operands {
   readonly states: tf.TensorInfo;
   readonly embedding: tf.TensorInfo;
@@ -12,7 +12,7 @@ interface Operands {
 /**
  * `LinearCrossEntropy` and `LinearCrossEntropyGrad`, as src/kernels/linearCrossEntropy defines them. The gradients that
  * come with the losses are those of their sum; the second kernel scales them where all losses have one factor, as in a
- * sum or a mean, and computes everything again where they have not.
+ * sum or a mean, and recomputes everything otherwise.
  */
 export function linearCrossEntropyKernels(
   context: KernelContext,

@@ -13,7 +13,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
 
 /**
  * `BatchMatMul`, C = A B with either operand stored transposed, batch dimensions broadcast as in NumPy, and
- * `_FusedMatMul`, which adds a bias and applies an activation. No model here uses the second, so it is the kernels one
+ * `_FusedMatMul`, which adds a bias and applies an activation. No model here uses the second, so it runs the kernels one
  * after the other.
  */
 export function matMulKernels(context: KernelContext): StockKernels<'BatchMatMul' | '_FusedMatMul'> {

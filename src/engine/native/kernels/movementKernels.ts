@@ -68,7 +68,7 @@ export function movementKernels(
     });
   }
 
-  /** Puts parts with those shapes one after the other along an axis. */
+  /** Concatenates parts of those shapes along an axis. */
   function join(parts: readonly tf.TensorInfo[], shapes: number[][], axis: number, dtype: NumberType): tf.TensorInfo {
     const result = output(tf.backend_util.computeOutShape(shapes, axis), dtype);
     const rows = sizeOf(result.shape.slice(0, axis));
@@ -151,7 +151,7 @@ export function movementKernels(
       return result;
     },
     Transpose: ({ x }, { perm }) => {
-      // The gradient of a gather asks for the order that is there.
+      // The gradient of a gather asks for the order they are in already.
       if (perm.every((axis, i) => axis === i)) return backend.sameNumbers(x, x.shape);
       const { dtype } = x;
       const swap = dtype === 'float32' || dtype === 'int32' ? axisSwap(x.shape, perm) : undefined;
@@ -191,7 +191,7 @@ export function movementKernels(
   };
 }
 
-/** Bytes from one index to the next along every axis. */
+/** Stride of every axis in bytes. */
 function byteStrides(shape: readonly number[], bytes: number): number[] {
   const strides = Array<number>(shape.length);
   let stride = bytes;

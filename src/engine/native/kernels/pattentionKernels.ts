@@ -64,7 +64,7 @@ interface Group extends ParamTokens {
 
 /**
  * `Pattention` and `PattentionGrad`, as src/kernels/pattention defines them, and the same of several groups, as
- * src/kernels/pattentionGroups does: every group after the first adds to what the ones before it made.
+ * src/kernels/pattention/pattentionGroups.ts does: every group after the first adds to the output of those before it.
  */
 export function pattentionKernels(
   context: KernelContext,

@@ -42,7 +42,7 @@ export function attentionKernels(
     },
   };
 
-  /** Address of the mask, 0 for none, and the bytes from one batch to the next, 0 when all share one. */
+  /** Address of the mask, 0 for none, and its batch stride in bytes, 0 when all share one. */
   function mask(keyMask: tf.TensorInfo | undefined): [number, number] {
     if (keyMask === undefined) return [0, 0];
     if (keyMask.dtype !== 'float32') {

@@ -2,7 +2,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { callKernel, type KernelResult, type StockAttributes, type Tensors, tf } from '../../shared/index.js';
 import type { KernelModule } from './kernelModule.js';
 
-/** What a kernel works with: the compiled functions and the backend in whose memory they run. */
+/** What kernels share: the compiled functions and the backend whose memory they use. */
 export interface KernelContext {
   readonly module: KernelModule;
   readonly backend: BackendWasm;

@@ -1,7 +1,7 @@
 import { integers, rowsOf, sizeOf, viewAs, type WebgpuKernels } from './kernelContext.js';
 import { flatProgram, rowProgram } from './rowProgram.js';
 
-/** `SoftmaxCrossEntropy` and `SoftmaxCrossEntropyGrad`: of the logits, nothing but their gradient is ever stored again. */
+/** `SoftmaxCrossEntropy` and `SoftmaxCrossEntropyGrad`: nothing the size of the logits is stored but their gradient. */
 export const crossEntropyKernels: WebgpuKernels<'SoftmaxCrossEntropy' | 'SoftmaxCrossEntropyGrad'> = {
   SoftmaxCrossEntropy: ({ logits, labels, weights }, _attributes, backend) => {
     const { rows, width } = rowsOf(logits);

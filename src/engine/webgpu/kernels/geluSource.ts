@@ -1,4 +1,4 @@
-/** @file GELU in WGSL: `phi` is the distribution function, or what the tanh form has in its place. */
+/** @file GELU in WGSL: `phi` is the normal distribution function, or its stand-in in the tanh form. */
 
 /** Abramowitz and Stegun 7.1.26, as TensorFlow.js has it: at most 1.5e-7 off. */
 const ERF = `

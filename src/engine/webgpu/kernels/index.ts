@@ -1,4 +1,4 @@
-/** @file This project's own operations as shaders: fewer starts and less memory traffic than as plain operations. */
+/** @file This project's own operations as shaders: fewer launches and less memory traffic than as plain operations. */
 import type { FusedKernelFunctions } from '../../shared/index.js';
 import { registerKernels } from '../../shared/index.js';
 import type { WebgpuBackend } from '../backend.js';

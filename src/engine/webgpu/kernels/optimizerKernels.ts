@@ -99,7 +99,7 @@ function sumProgram(name: string, term: string, rows: number): ReturnType<typeof
   });
 }
 
-/** Runs a shader that reads and writes the numbers of `target` where they lie. */
+/** Runs a shader that reads and writes `target` in place. */
 function writeInto(
   backend: WebgpuBackend,
   target: tf.TensorInfo,
@@ -110,6 +110,6 @@ function writeInto(
   const program = flatProgram({ name, variableNames: Object.keys(inputs), size, uniforms, code });
   const flat = Object.values(inputs).map((input) => viewAs(input, [size]));
   backend.runWebGPUProgram(program, flat, 'float32', floats(...values), viewAs(target, [size]));
-  // What the CPU keeps of an earlier reading is no longer so.
+  // The CPU's copy of an earlier read is stale.
   backend.tensorMap.get(target.dataId).values = null;
 }

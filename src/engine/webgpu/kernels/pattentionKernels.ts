@@ -47,7 +47,7 @@ const WEIGHTS: Record<NormActivation, string> = {
   `,
 };
 
-/** dA from dS; `a`, `ofDScaled` and `ofDa` are what the two orders of norm and activation differ in. */
+/** dA from dS; the two orders of norm and activation differ in `a`, `ofDScaled` and `ofDa`. */
 function normGradient(a: string, dScaled: string, dA: string): string {
   return `
     var part = 0.0;
@@ -84,7 +84,7 @@ const WEIGHTS_GRADIENT: Record<NormActivation, string> = {
   `,
 };
 
-/** `Pattention` and `PattentionGrad`: TensorFlow.js' products with all that lies between them as one shader. */
+/** `Pattention` and `PattentionGrad`: TensorFlow.js' products, with everything between them in one shader. */
 export const pattentionKernels: WebgpuKernels<'Pattention' | 'PattentionGrad'> = {
   Pattention: ({ x, keyParamTokens, valueParamTokens }, attributes, backend) => {
     const scores = matMul(backend, x, keyParamTokens, false, true); // [tokens, numParamTokens]

@@ -37,7 +37,7 @@ export function rowProgram(options: {
         let row = index / THREADS;
         let first = i32(localIndex);
         let start = row * uniforms.width;
-        // A barrier must be met by all threads: those of rows that are not there walk through it with nothing to do.
+        // All threads must reach a barrier: those of rows beyond the last walk through with nothing to do.
         let isRow = row < uniforms.rows;
         let end = select(0, uniforms.width, isRow);
         ${code}
