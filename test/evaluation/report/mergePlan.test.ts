@@ -117,7 +117,7 @@ describe('mergePlanPicture', () => {
     const union = pictureOf({ method: 'union', imageStates: 'perLayer' });
     expect(union).toMatchObject({ method: 'union', imageStates: 'perLayer', oneNorm: true });
     expect(union.description).toContain('under one norm');
-    expect(pictureOf({ method: 'prefix' })).not.toHaveProperty('imageStates');
+    expect(pictureOf({ method: 'prefix' }).imageStates).toBeUndefined();
     expect(pictureOf({}).oneNorm).toBe(false);
   });
 });
