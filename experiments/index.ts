@@ -1,4 +1,4 @@
-export { configReference, referencePage, referenceText } from './config/configReference.js';
+export { configReference, referencePage } from './config/configReference.js';
 export * from './config/parseExperiment.js';
 export * from './config/pipelineConfig.js';
 export * from './program.js';

@@ -45,7 +45,7 @@ export function captionScene(scene: Scene, random: Random, about?: Disagreement)
 }
 
 /** The noun phrase of an object, such as 'a small red circle': what a caption that names it first starts with. */
-export function describeObject(object: SceneObject, sizeWord: string = object.size): string {
+function describeObject(object: SceneObject, sizeWord: string = object.size): string {
   return `a ${sizeWord} ${object.colour} ${object.shape}`;
 }
 

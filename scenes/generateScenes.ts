@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Output } from '#src/cli';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { readJson, writeFileAtomic, writeJsonAtomic } from '#src/storage';
+import { readJson, writeFailure, writeFileAtomic, writeJsonAtomic } from '#src/storage';
 import { languageSentence } from './languageSentence.js';
 import { sampleScene } from './sampleScene.js';
 import { IMAGE_SPLITS, LANGUAGE_SPLITS } from './sceneSplits.js';
@@ -13,7 +13,7 @@ import type { ScenesConfig } from './scenesConfig.js';
 import { writeImageSplit } from './writeImageSplit.js';
 
 /** Raised whenever equal settings give other pixels, labels or texts than before; how PNGs are packed is left out. */
-export const SCENES_FORMAT_VERSION = 1;
+const SCENES_FORMAT_VERSION = 1;
 
 const FORMAT_NAME = 'tokenfuse scenes';
 
@@ -79,10 +79,7 @@ export async function generateScenes(
     moveIntoPlace(aside, path);
   } catch (error) {
     if (existsSync(aside)) rmSync(aside, { recursive: true });
-    const code = (error as NodeJS.ErrnoException).code;
-    if (error instanceof UserError || code === undefined) throw error;
-    const mend = code === 'ENOSPC' ? 'the disk is full: free some space and run again' : (error as Error).message;
-    throw new UserError(`cannot write scenes to ${outDir}: ${mend}`);
+    throw writeFailure(`scenes to ${outDir}`, error);
   }
   const seconds = (performance.now() - startedAt) / 1000;
   output?.line(

@@ -3,7 +3,7 @@ import { GRID_ATTRIBUTES, gridCells } from './gridCells.js';
 import type { SceneRecord } from './scene.js';
 
 /** What the whole image shows at least once: 48 'colour shape', 16 'size colour', 12 'size shape'. */
-export const CATEGORIES: readonly { readonly id: number; readonly name: string }[] = [
+const CATEGORIES: readonly { readonly id: number; readonly name: string }[] = [
   ...COMBINATIONS.map((combination) => combination.name),
   ...SIZES.flatMap((size) => COLOURS.map((colour) => `${size} ${colour}`)),
   ...SIZES.flatMap((size) => SHAPES.map((shape) => `${size} ${shape}`)),

@@ -10,5 +10,5 @@ export {
 export { readImageFile, readImageFolder } from './imageFolder.js';
 export { isKarpathyFile } from './karpathySplits.js';
 export { listImages } from './listImages.js';
-export { type LoadCaptionsOptions, loadCaptions } from './loadCaptions.js';
-export { type CaptionPrediction, type PredictionOptions, readPredictions, writePredictions } from './predictions.js';
+export { loadCaptions } from './loadCaptions.js';
+export { readPredictions, writePredictions } from './predictions.js';

@@ -57,7 +57,7 @@ export function clippedProduct(predicted: number, referenced: number, idf: numbe
 }
 
 /** Cosine similarity; if a vector is zero, the dot product is returned unnormalized, as in the reference scorer. */
-export function overNorms(dot: number, predictionNorm: number, referenceNorm: number): number {
+function overNorms(dot: number, predictionNorm: number, referenceNorm: number): number {
   return predictionNorm !== 0 && referenceNorm !== 0 ? dot / (predictionNorm * referenceNorm) : dot;
 }
 

@@ -1,9 +1,4 @@
-export {
-  bestConstantCaptions,
-  type ConstantCaption,
-  type ConstantCaptionOptions,
-} from './bestConstantCaptions.js';
-export type { BleuScores } from './bleu.js';
+export { bestConstantCaptions } from './bestConstantCaptions.js';
 export {
   type BootstrapInterval,
   bootstrapInterval,
@@ -32,11 +27,5 @@ export {
 } from './captionStatistics.js';
 export { type CaptionComparison, compareCaptions, type ScoreComparison } from './compareCaptions.js';
 export { type DocumentFrequencies, documentFrequencies } from './documentFrequencies.js';
-export {
-  type CaptionPair,
-  type CaptionPredictions,
-  type CaptionSet,
-  type CountedCaption,
-  pairCaptions,
-} from './pairedCaptions.js';
+export { type CaptionPair, type CaptionPredictions, type CaptionSet, pairCaptions } from './pairedCaptions.js';
 export { type CaptionScores, scoreCaptions, scoresOf } from './scoreCaptions.js';

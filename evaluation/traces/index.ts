@@ -6,6 +6,5 @@ export {
   FEWEST_OCCURRENCES,
   GROUP_NAMES,
   type GroupName,
-  type ParamTokenPlace,
   type TokenShare,
 } from './drawTally.js';

@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmS
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '#src/errors';
-import { readBytes, writeFileAtomic, writeJsonAtomic } from '#src/storage';
+import { readBytes, writeFailure, writeFileAtomic, writeJsonAtomic } from '#src/storage';
 import {
   type DocumentSettings,
   hashTextFile,
@@ -119,7 +119,7 @@ function writePackedText(
   try {
     mkdirSync(aside, { recursive: true });
   } catch (error) {
-    throw new UserError(`cannot write ${aside}: ${(error as Error).message}`);
+    throw writeFailure(aside, error);
   }
   try {
     writeFileAtomic(join(aside, 'tokens.bin'), tokenBytes(files, settings, tokenizer, bytesPerToken, counts));
@@ -144,7 +144,7 @@ function replaceFolder(aside: string, folder: string, key: string): void {
     rmSync(folder, { recursive: true, force: true });
     renameSync(aside, folder);
   } catch (error) {
-    if (readMeta(folder, key) === undefined) throw new UserError(`cannot write ${folder}: ${(error as Error).message}`);
+    if (readMeta(folder, key) === undefined) throw writeFailure(folder, error);
   }
 }
 

@@ -1,5 +1,5 @@
 export * from './decode.js';
-export type { DecodeForward, DecodeMemory } from './decodeState.js';
+export type { DecodeForward } from './decodeState.js';
 export * from './decoding.js';
 export * from './sampling.js';
 export type { Hypothesis } from './search.js';

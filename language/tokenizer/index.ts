@@ -1,8 +1,8 @@
-export { type BpeModel, bpeEncoding, readBpeModel, writeBpeModel } from './bpeModel.js';
+export { bpeEncoding, readBpeModel, writeBpeModel } from './bpeModel.js';
 export { loadTokenizer, TokenizerConfig } from './loadTokenizer.js';
 export { splitWords } from './splitPattern.js';
 export { type DocumentSettings, isJsonlFile, readTextDocuments } from './textDocuments.js';
 export { hashTextFile } from './textFile.js';
 export { textPieces } from './textPieces.js';
-export { createTokenizer, END_OF_TEXT, type Encoding, type Tokenizer } from './tokenizer.js';
-export { type TrainBpeOptions, trainBpe } from './trainBpe.js';
+export { createTokenizer, type Tokenizer } from './tokenizer.js';
+export { trainBpe } from './trainBpe.js';

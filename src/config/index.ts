@@ -1,4 +1,4 @@
-export { type ConfigKey, type ConfigVariant, configKeys } from './configKeys.js';
+export { type ConfigKey, configKeys } from './configKeys.js';
 export { expectation } from './expectation.js';
 export { formerKeys } from './formerKeys.js';
 export * from './loadConfig.js';

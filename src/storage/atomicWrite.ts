@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { UserError } from '#src/errors';
+import { writeFailure } from './writeFailure.js';
 
 /**
  * Writes to a temporary file, flushes it to disk and renames it into place: after a crash or for a concurrent reader, the
@@ -28,10 +28,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
     if (existsSync(aside)) rmSync(aside);
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === undefined) throw error;
-    const mend = code === 'ENOSPC' ? 'the disk is full: free some space and run again' : (error as Error).message;
-    throw new UserError(`cannot write ${path}: ${mend}`);
+    throw writeFailure(path, error);
   }
 }
 

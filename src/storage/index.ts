@@ -5,3 +5,4 @@ export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
 export * from './tarIndex.js';
+export * from './writeFailure.js';

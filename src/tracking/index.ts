@@ -1,5 +1,3 @@
-export { createProgress, type Progress, type ProgressOptions } from './progress.js';
-export type { ProgressFigures } from './progressLine.js';
+export { createProgress, type ProgressOptions } from './progress.js';
 export * from './report/index.js';
-export type { StepEntry } from './stepLines.js';
-export { createTracker, listEventFiles, readMetrics, type Tracker, type TrackerOptions } from './tracker.js';
+export { createTracker, listEventFiles, readMetrics, type Tracker } from './tracker.js';

@@ -49,7 +49,7 @@ function appendWhole(descriptor: number, line: Buffer): void {
 }
 
 /** @throws Error for a step that is not an integer >= 0, and for a tag that is empty or 'step' */
-export function encodeStepEntry({ step, values }: StepEntry): string {
+function encodeStepEntry({ step, values }: StepEntry): string {
   if (!Number.isSafeInteger(step) || step < 0) throw new Error(`step: expected an integer >= 0, got ${step}`);
   const line: Record<string, number | string> = { step };
   for (const [tag, value] of Object.entries(values)) {

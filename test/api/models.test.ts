@@ -244,9 +244,9 @@ describe('pattention', () => {
     const matrix = (shape: number[], ...values: number[]) => ({ shape, values: Float32Array.from(values) });
     const group = { keyParamTokens: matrix([2, 2], 3, 0, 0, 4), valueParamTokens: matrix([2, 1], 1, 10) };
     const { shape, values } = await pattention(matrix([1, 2], 1, 1), { ...group, normEpsilon: 0 });
-    // A = [3, 4], ‖A‖ = 5, τ = √2; GELU(0.6 √2) = 0.6808, GELU(0.8 √2) = 0.9858 (x Φ(x)).
+    // A = [3, 4], ‖A‖ = 5, τ = √2; GELU(0.6 √2) = 0.68046, GELU(0.8 √2) = 0.98548 (x Φ(x)).
     expect(shape).toEqual([1, 1]);
-    expect(values[0]).toBeCloseTo(0.6804 + 9.8574, 2);
+    expect(values[0]).toBeCloseTo(0.68046 + 9.8548, 3);
     await expect(pattention(matrix([1, 2], 1, 1), { ...group, normActivation: 'relu' })).rejects.toThrow(ConfigError);
   });
 });

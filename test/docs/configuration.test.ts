@@ -25,7 +25,7 @@ describe.each(configReference())('kind $kind', ({ kind, keys }) => {
   });
 });
 
-it('docs/configuration.md is what the schemas say; TOKENFUSE_UPDATE_DOCS=1 writes it anew', () => {
+it('docs/configuration.md is what the schemas say; TOKENFUSE_UPDATE_DOCS=1 rewrites it', () => {
   const page = referencePage(configReference());
   if (process.env.TOKENFUSE_UPDATE_DOCS === '1') writeFileSync(path, page);
   expect(readFileSync(path, 'utf8')).toBe(page);

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PROGRAM } from '#experiments';
 
@@ -52,10 +52,14 @@ describe.each([
 
   it('names files of this project that exist', () => {
     const paths = [
-      ...text.matchAll(/(?<![\w/])(?:experiments|docs|src|vision|language|fusion|bench|test|packages)\/[\w./-]*\w/g),
+      ...text.matchAll(
+        /(?<![\w/])(?:api|bench|captions|docs|evaluation|experiments|fusion|language|packages|scenes|src|test|vision)\/[\w./-]*\w/g,
+      ),
     ];
     const folders = [...text.matchAll(/\b(?:CONTRIBUTING|CHANGELOG|README)\.md\b/g)];
-    const missing = [...paths, ...folders].map(([path]) => path).filter((path) => !existsSync(resolve(root, path)));
+    const missing = [...paths, ...folders]
+      .map(([path]) => path)
+      .filter((path) => !existsSync(resolve(root, path)) && !existsSync(resolve(root, dirname(file), path)));
     expect(missing).toEqual([]);
   });
 

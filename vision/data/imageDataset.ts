@@ -117,8 +117,8 @@ export async function openImageList(
 }
 
 function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptions): LabelledImages {
-  const refuse = (needed: string, mend: string): never => {
-    throw new ConfigError(`data.kind: the objective needs ${needed}, '${config.kind}' has none; ${mend}`);
+  const refuse = (needed: string, remedy: string): never => {
+    throw new ConfigError(`data.kind: the objective needs ${needed}, '${config.kind}' has none; ${remedy}`);
   };
   const isOf = (...kinds: readonly ImageDataConfig['kind'][]): boolean => kinds.includes(config.kind);
   if (requirement === 'class' && !isOf('classFolders', 'webdataset')) {
@@ -153,7 +153,7 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
   const { classNames, attributeNames, grid } = source;
   const valuesPerImage = imageSize * imageSize * 3;
   const indices = rows.map((row) => packed.entryIndices[row]);
-  const permutation = rememberTwo((seed: number, epoch: number) =>
+  const permutation = cacheLastTwo((seed: number, epoch: number) =>
     Int32Array.from(createRandom(seed, 'images', epoch).shuffled([...rows.keys()])),
   );
 
@@ -224,7 +224,7 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
 }
 
 /** Caches the last two results: consecutive batches need one epoch's permutation, or two at the end of an epoch. */
-function rememberTwo<T>(make: (seed: number, epoch: number) => T): (seed: number, epoch: number) => T {
+function cacheLastTwo<T>(make: (seed: number, epoch: number) => T): (seed: number, epoch: number) => T {
   const kept: { seed: number; epoch: number; value: T }[] = [];
   return (seed, epoch) => {
     const found = kept.find((item) => item.seed === seed && item.epoch === epoch);

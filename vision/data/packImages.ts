@@ -14,7 +14,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
 import { UserError } from '#src/errors';
-import { readSource, sha256, writeJsonAtomic } from '#src/storage';
+import { readSource, sha256, writeFailure, writeJsonAtomic } from '#src/storage';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
@@ -93,10 +93,7 @@ async function writePack(
     writeJsonAtomic(join(aside, 'index.json'), { count: entries.length, imageSize, decoder: DECODER_VERSION, broken });
     moveIntoPlace(aside, folder, () => readPackIndex(folder, entries.length, imageSize) !== undefined);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || error instanceof UserError) throw error;
-    const mend = code === 'ENOSPC' ? 'the disk is full: free some space and run again' : message;
-    throw new UserError(`cannot write image cache ${folder}: ${mend}`);
+    throw writeFailure(`image cache ${folder}`, error);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
     if (made) rmSync(aside, { recursive: true, force: true });

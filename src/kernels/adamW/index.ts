@@ -1,2 +1,2 @@
-export { type AdamWStepSettings, adamWStep } from './adamWStep.js';
+export { adamWStep } from './adamWStep.js';
 export { type AdamWParameter, adamWUpdate } from './adamWUpdate.js';

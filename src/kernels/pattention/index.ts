@@ -4,7 +4,7 @@ export {
   type NormActivationSettings,
   normActivationNames,
 } from './normActivations.js';
-export { expectPattentionShapes, type PattentionGradients, pattention } from './pattention.js';
+export { pattention } from './pattention.js';
 export { type PattentionGroup, pattentionGroups, pattentionGroupsReference } from './pattentionGroups.js';
 export { type PattentionSettings, parameterWeights, pattentionReference } from './reference.js';
 export { registerNormActivation } from './registerNormActivation.js';

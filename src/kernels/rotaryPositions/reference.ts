@@ -12,7 +12,7 @@ export interface RotarySettings {
 }
 
 /** Angles [seqLen, rotaryDims/2]: (startPosition + t) · base^(−2i/rotaryDims). */
-export function rotaryAngles(seqLen: number, { rotaryDims, startPosition, base }: RotarySettings): Float32Array {
+function rotaryAngles(seqLen: number, { rotaryDims, startPosition, base }: RotarySettings): Float32Array {
   const half = rotaryDims / 2;
   const angles = new Float32Array(seqLen * half);
   for (let t = 0; t < seqLen; t++) {
