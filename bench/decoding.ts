@@ -12,6 +12,7 @@ import { Decoding } from '#language';
 import { type EngineName, selectEngine, tf } from '#src/engine';
 import { readBytes } from '#src/storage';
 import { decodeImage } from '#vision';
+import { median } from './statistics.js';
 
 const IMAGES = 96;
 const BATCHES = [1, 32];
@@ -83,8 +84,4 @@ async function captionAll(
     part.dispose();
   }
   return { milliseconds: performance.now() - started, tokens, logProb };
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 }

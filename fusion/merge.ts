@@ -130,7 +130,7 @@ export function backboneHashes(directory: string): Map<string, string> {
 }
 
 /** True for tensors that came from the language backbone; the other backbone tensors came from the vision backbone. */
-function isLanguageTensor(name: string): boolean {
+export function isLanguageTensor(name: string): boolean {
   return `/${name}`.includes(`/${LANGUAGE_GROUP}/`);
 }
 

@@ -1,10 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
+import { IMAGE_EXTENSIONS } from '#src/data';
 import { UserError } from '#src/errors';
 import type { CaptionImage } from './captionedImage.js';
-
-/** In lower case, without the dot. */
-export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff'];
 
 /**
  * The images of a folder (not of its subfolders), sorted by name, with ids 1, 2, 3, ...; hidden files are skipped.

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { parseFile } from '#src/config';
-import { onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
+import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
 import { UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
 import { captionLines } from './captionText.js';
-import { IMAGE_EXTENSIONS } from './imageFolder.js';
 
 const caption = z.string('a string').regex(/\S/, 'a caption with at least one word');
 const sampleJson = z.object(

@@ -42,9 +42,9 @@ function word({ word: text, patches, imageAttention, shares, tokens }: TracedWor
     )
     .join('');
   const total = meanShares(shares);
-  const drew = GROUP_NAMES.map((group) => `${GROUP_LABELS[group]} ${formatShare(total[group])}`).join(', ');
+  const drew = GROUP_NAMES.map((group) => `${GROUP_LABELS[group]} ${percent(total[group])}`).join(', ');
   const first = tokens.slice(0, TOKENS_SHOWN).map(tokenShare).join(', ');
-  const note = `“${text}”: ${formatShare(imageAttention)} of its attention on the image; drew on ${drew}\nparameter tokens: ${first}`;
+  const note = `“${text}”: ${percent(imageAttention)} of its attention on the image; drew on ${drew}\nparameter tokens: ${first}`;
   return html`<button type="button" data-patches="${levels}" data-peak="${(most / Math.max(1e-9, imageAttention)).toFixed(3)}" data-note="${note}">${text}${mix(total)}</button> `;
 }
 
@@ -60,7 +60,7 @@ function legend(): SafeHtml {
 export function groupShareTables(words: readonly TracedWord[], numCaptions: number): SafeHtml {
   const columns = GROUP_NAMES.map((group) => ({ label: GROUP_LABELS[group], numeric: true }));
   const cells = (shares: Readonly<Record<GroupName, number>>): TableCell[] =>
-    GROUP_NAMES.map((group) => ({ content: formatShare(shares[group]), bar: shares[group] }));
+    GROUP_NAMES.map((group) => ({ content: percent(shares[group]), bar: shares[group] }));
   const meanOf = (of: readonly TracedWord[], share: (word: TracedWord, group: GroupName) => number) =>
     Object.fromEntries(GROUP_NAMES.map((group) => [group, mean(of.map((traced) => share(traced, group)))])) as Record<
       GroupName,
@@ -101,7 +101,7 @@ ${
       cells: [
         { content: text },
         { content: String(same.length) },
-        { content: formatShare(image), bar: image },
+        { content: percent(image), bar: image },
         ...cells(shares),
       ],
     })),
@@ -110,7 +110,7 @@ ${
 }
 
 /** One decimal throughout, so that columns can be compared. */
-function formatShare(share: number): string {
+function percent(share: number): string {
   return `${(100 * share).toFixed(1)}\u00a0%`;
 }
 

@@ -2,6 +2,7 @@ import { renderTable } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { addedParameters, fusionParameters } from '../jointConfig.js';
 import type { JointModel } from '../jointModel.js';
+import { isLanguageTensor } from '../merge.js';
 import type { AlignExperiment } from './alignConfig.js';
 
 /**
@@ -41,7 +42,7 @@ export function countParameters({ tree, config }: JointModel): { table: string; 
       ? gates.has(name)
         ? 'gates'
         : (name.split('/').at(-2) as string)
-      : `/${name}`.includes('/language/')
+      : isLanguageTensor(name)
         ? 'language backbone'
         : 'vision backbone';
   const counts = new Map<string, { trainable: number; frozen: number }>();

@@ -1,3 +1,4 @@
 export { contentHashes, readFailure } from './contentHashes.js';
 export { forEachConcurrently } from './forEachConcurrently.js';
+export * from './imageExtensions.js';
 export * from './shardSamples.js';

@@ -1,10 +1,8 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { IMAGE_EXTENSIONS } from '#src/data';
 import { UserError } from '#src/errors';
 import type { ImageEntry } from './labelledImages.js';
-
-/** In lower case, without the dot. */
-export const IMAGE_EXTENSIONS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'tif', 'tiff', 'avif'];
 
 /**
  * Every image file below `folder`, in path order; hidden files and folders are skipped.

@@ -1,10 +1,9 @@
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
-import { onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
+import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
 import { ConfigError, UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
-import { IMAGE_EXTENSIONS } from './imageFolder.js';
 import { checkedCells } from './labelGrid.js';
 import type { ImageEntry, LabelGrid, LabelledImages, LabelRequirement } from './labelledImages.js';
 
