@@ -44,17 +44,17 @@ export const EvaluateExperiment = z.strictObject({
   batchSize: z.int().positive().default(100).describe('images captioned at once'),
   controls: formerKeys(
     z.strictObject({
-      randomVision: z.boolean().default(true).describe('captions once more, with an untrained vision backbone'),
+      randomVision: z.boolean().default(true).describe('captions again, with an untrained vision backbone'),
       nearestNeighbour: z
         .boolean()
         .default(true)
-        .describe('gives each image the caption of the training image most like it'),
-      maxNeighbourImages: z.int().positive().default(5000).describe('training images searched at most, drawn by seed'),
+        .describe('gives each image the caption of the most similar training image'),
+      maxNeighbourImages: z.int().positive().default(5000).describe('most training images to search, drawn by seed'),
     }),
     { neighbourImages: 'maxNeighbourImages' },
   )
     .prefault({})
-    .describe('the controls that cost time; the others are always there'),
+    .describe('the expensive controls; all others are always computed'),
   retrieval: z
     .strictObject({
       poolSize: z.int().min(0).default(100).describe('images, each scored against every caption; 0: no retrieval'),

@@ -92,7 +92,7 @@ export const MergeRecipe = z.strictObject({
   name: z.string().min(1).describe('name of the merged model, and of its folder under --root'),
   seed: z.int().default(0).describe('draws the bridge groups'),
   vision: z.string().min(1).describe('the vision backbone: its run folder or checkpoint, from --root'),
-  language: z.string().min(1).describe('the language backbone, likewise'),
+  language: z.string().min(1).describe('the language backbone: its run folder or checkpoint, from --root'),
   fusion: FusionConfig.prefault({}).describe('how they become one model'),
 });
 export type MergeRecipe = z.output<typeof MergeRecipe>;

@@ -8,19 +8,19 @@ const count = (byDefault: number, meaning: string) =>
   z.int().min(0).max(10_000_000).default(byDefault).describe(meaning);
 
 const counts = z.strictObject({
-  visionTrain: count(8000, 'labelled images to pretrain vision on (folder vision/train)'),
+  visionTrain: count(8000, 'labelled images for vision pretraining (vision/train)'),
   visionVal: count(500, 'the same for validation (vision/val)'),
-  languageTrain: count(40_000, 'sentences to pretrain language on, of no image (language/train.txt)'),
+  languageTrain: count(40_000, 'sentences for language pretraining, of no image (language/train.txt)'),
   languageVal: count(1000, 'the same for validation (language/val.txt)'),
-  pairsTrain: count(8000, 'images with captions to align on (pairs/train)'),
+  pairsTrain: count(8000, 'images with captions for alignment (pairs/train)'),
   pairsVal: count(500, 'the same for validation (pairs/val)'),
   testSeen: count(500, 'test images without held-out combinations (test_seen)'),
-  testHeldOut: count(500, 'test images with one (test_heldout)'),
+  testHeldOut: count(500, 'test images with a held-out combination (test_heldout)'),
   testDisagreeSeen: count(
     300,
-    "test images of two objects whose relation the first one's place does not tell (test_disagree_seen)",
+    "test images of two objects whose relation the first one's position does not give away (test_disagree_seen)",
   ),
-  testDisagreeHeldOut: count(300, 'such images with a held-out combination (test_disagree_heldout)'),
+  testDisagreeHeldOut: count(300, 'the same with a held-out combination (test_disagree_heldout)'),
 });
 
 /** Settings of the scene generator; everything has a default. */

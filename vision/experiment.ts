@@ -34,7 +34,7 @@ export const VisionExperiment = z.strictObject({
         "images for validation, labelled as train's; unless given, the validationShare of train",
       ),
       augment: AugmentConfig.optional().describe('random changes to training images; none unless given'),
-      maxValidationImages: z.int().positive().default(1000).describe('images read at most in each validation'),
+      maxValidationImages: z.int().positive().default(1000).describe('most images to read in each validation'),
     }),
     { evaluationImages: 'maxValidationImages' },
   ).describe('the images'),

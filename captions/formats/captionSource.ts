@@ -10,7 +10,9 @@ export const NOCAPS_DOMAINS = ['in-domain', 'near-domain', 'out-domain'] as cons
 const path = z.string().min(1);
 const files = {
   path: path.describe('the file'),
-  images: path.optional().describe('folder of the image files; unless given, images beside the file or its own folder'),
+  images: path
+    .optional()
+    .describe("folder of the image files; unless given, the folder images next to the file, else the file's folder"),
 };
 const splitFile = path.optional().describe('file with the names of the images to take, one a line');
 const split = z.enum(KARPATHY_SPLITS);
@@ -39,7 +41,7 @@ const FormattedSource = z.discriminatedUnion('format', [
     .describe('a table with the columns image and caption'),
   z
     .strictObject({ format: z.literal('sidecar'), path: path.describe('the folder') })
-    .describe('images with a text file of the same name beside each'),
+    .describe('images, each with a text file of the same name next to it'),
   z
     .strictObject({
       format: z.literal('webdataset'),

@@ -12,7 +12,7 @@ import { StudyExperiment } from './studyConfig.js';
 /** An experiment file that draws scenes. */
 export const ScenesExperiment = z.strictObject({
   kind: z.literal('scenes'),
-  name: z.string().min(1).describe('name of the folder under --root that is drawn into'),
+  name: z.string().min(1).describe('name of the folder under --root that receives the data'),
   scenes: ScenesConfig.describe('what is drawn'),
 });
 export type ScenesExperiment = z.output<typeof ScenesExperiment>;

@@ -21,7 +21,7 @@ const overrides = z.array(z.string().regex(/^[^=]+=/, 'expected key=value')).def
 const StudyRow = z.strictObject({
   name: z.string().min(1).describe('name of the row in tables'),
   vision: z.enum(['trained', 'random']).default('trained').describe('random: the untrained backbone, a control'),
-  language: z.enum(['trained', 'random']).default('trained').describe('likewise'),
+  language: z.enum(['trained', 'random']).default('trained').describe('random: the untrained backbone, a control'),
   merge: overrides.describe('changes to the merge recipe, each key=value as --set takes it'),
   align: z.union([z.literal(false), overrides]).describe('changes to the alignment; false: nothing is trained'),
   pairs: z.array(z.int().positive()).min(1).optional().describe("numbers of training pairs; the study's unless given"),

@@ -30,7 +30,7 @@ export const AlignExperiment = z.strictObject({
         .positive()
         .optional()
         .describe("longest caption in tokens, end-of-text included; the language model's seqLen unless given"),
-      maxPairs: z.int().positive().optional().describe('train on the first so many pairs only'),
+      maxPairs: z.int().positive().optional().describe('number of pairs to train on, the first ones; all unless given'),
     })
     .describe('the image-caption pairs'),
   train: z

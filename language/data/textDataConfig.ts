@@ -49,7 +49,7 @@ export type TextDataConfig = z.output<typeof TextDataConfig>;
 /** The text that a language backbone is pretrained on. */
 export const LanguageDataConfig = formerKeys(
   Text.safeExtend({
-    maxValidationBatches: z.int().positive().default(20).describe('batches read at most in each validation'),
+    maxValidationBatches: z.int().positive().default(20).describe('most batches to read in each validation'),
   }),
   FORMER_KEYS,
 );

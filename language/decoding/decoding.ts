@@ -3,12 +3,13 @@ import { z } from 'zod';
 /** What every method obeys. Lengths count tokens as the tokenizer makes them; a stop token counts as one. */
 const COMMON = {
   maxTokens: z.int().positive().default(48).describe('longest result in tokens'),
-  minTokens: z.int().nonnegative().default(0).describe('no stop token before so many other tokens'),
-  repetitionPenalty: z.number().positive().default(1).describe('θ: above 1, tokens that the result holds become rarer'),
-  stopTokens: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('texts of one token each that end a result besides its end'),
+  minTokens: z.int().nonnegative().default(0).describe('fewest tokens before a stop token'),
+  repetitionPenalty: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('θ: above 1, tokens already in the result become less likely'),
+  stopTokens: z.array(z.string().min(1)).default([]).describe('extra stop strings, each a single token'),
 };
 
 const Greedy = z.strictObject({ method: z.literal('greedy'), ...COMMON }).describe('the most likely token each time');
@@ -16,7 +17,7 @@ const Greedy = z.strictObject({ method: z.literal('greedy'), ...COMMON }).descri
 const Beam = z
   .strictObject({
     method: z.literal('beam'),
-    width: z.int().positive().default(5).describe('unfinished results that go on at each length'),
+    width: z.int().positive().default(5).describe('unfinished results kept at each length'),
     lengthPenalty: z
       .number()
       .nonnegative()
@@ -31,10 +32,15 @@ const Sample = z
   .strictObject({
     method: z.literal('sample'),
     temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
-    topK: z.int().positive().optional().describe('keep so many of the likeliest tokens'),
-    topP: z.number().positive().max(1).optional().describe('keep the fewest likeliest tokens that have this mass'),
+    topK: z.int().positive().optional().describe('keep this many of the likeliest tokens'),
+    topP: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe('keep the fewest likeliest tokens with this probability mass'),
     numSamples: z.int().positive().default(1).describe('results drawn'),
-    seed: z.int().default(0).describe('of the drawing'),
+    seed: z.int().default(0).describe('seed of the draws'),
     ...COMMON,
   })
   .describe('draws each token');

@@ -23,7 +23,12 @@ export const AugmentConfig = z.strictObject({
         .max(1)
         .default(0)
         .describe('x: values are multiplied by a factor in [1 − x, 1 + x]'),
-      contrast: z.number().min(0).max(1).default(0).describe('x: so are distances from mid-grey'),
+      contrast: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe('x: distances from mid-grey are multiplied by a factor in [1 − x, 1 + x]'),
     })
     .optional()
     .describe('random brightness, then contrast'),

@@ -52,7 +52,9 @@ export const ImageDataConfig = z.discriminatedUnion('kind', [
         .string()
         .min(1)
         .optional()
-        .describe("folder of the image files; unless given, images beside the JSON file, else that file's folder"),
+        .describe(
+          "folder of the image files; unless given, the folder images next to the JSON file, else that file's folder",
+        ),
       ...shared,
     })
     .describe('a COCO-style JSON file with classes, attributes or a label grid'),
@@ -72,6 +74,6 @@ export const ImageDataConfig = z.discriminatedUnion('kind', [
       grid: LabelGridConfig.optional().describe('what the numbers in cells mean, for labels on a grid'),
       ...shared,
     })
-    .describe('WebDataset shards, with labels in .cls and .json beside an image'),
+    .describe('WebDataset shards, with labels in .cls and .json members'),
 ]);
 export type ImageDataConfig = z.output<typeof ImageDataConfig>;

@@ -9,7 +9,7 @@ export const LabelGridConfig = z.object({
   attributes: z
     .array(
       z.object({
-        name: z.string().min(1).describe('such as colour'),
+        name: z.string().min(1).describe('name of the attribute, such as colour'),
         values: z.array(z.string()).min(2).describe('names of its values, of which the first means: nothing here'),
       }),
     )

@@ -4,7 +4,7 @@ import { TokenFormerConfig } from '#src/tokenformer';
 /** A vision TokenFormer: a stack over patch tokens with learned absolute positions. */
 export const VisionConfig = z
   .strictObject({
-    imageSize: z.int().positive().describe('height and width in pixels, to which every image is brought'),
+    imageSize: z.int().positive().describe('height and width in pixels; every image is resized to it'),
     patchSize: z.int().positive().describe('height and width of a patch in pixels; divides imageSize'),
     pooling: z
       .enum(['mean', 'classToken'])

@@ -11,7 +11,7 @@ export type { AlignObjective, StatesOf } from './objective.js';
 export const objectiveKeys = {
   tokenWeights: z.array(TokenWeightRule).default([]).describe('words that weigh more in the loss'),
   replay: ReplayConfig.optional().describe(
-    'trains on text without images too, so that the bridges may stay on for text',
+    'also trains on text without images, so that the bridges can stay on for text',
   ),
 };
 
