@@ -32,7 +32,7 @@ export const convertCommand: Command = {
     const setting = (option: string, key: string): string => {
       const value = args.text(option) ?? metadata[key];
       if (value === undefined)
-        throw new ConfigError(`--${option}: expected it, since ${weights} has no metadata '${key}'`);
+        throw new ConfigError(`--${option}: expected a value, since ${weights} has no metadata '${key}'`);
       return value;
     };
     const converted = fromOfficial(

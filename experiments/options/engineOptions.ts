@@ -51,7 +51,7 @@ export async function startEngine(
   });
   output.line(describeEngine(info));
   if (threads !== undefined && info.threads === undefined) {
-    output.line(`--threads ${threads} has no effect: only engine native has a choice of threads, this is ${info.name}`);
+    output.line(`--threads ${threads} has no effect: only engine native has threads, this is ${info.name}`);
   }
   return info;
 }

@@ -23,7 +23,7 @@ async function named(request: EngineName, options: EngineOptions): Promise<Engin
   const result = await tryEngine(ENGINES[request], 'asked for', options);
   if ('device' in result) return result;
   throw new ConfigError(
-    `engine '${request}': expected it to work here, got '${result.why}'; ${result.install}, or let 'auto' choose`,
+    `engine '${request}' does not work here: ${result.why}; ${result.install}, or let 'auto' choose`,
   );
 }
 
@@ -40,7 +40,7 @@ async function firstThatWorks(options: EngineOptions): Promise<EngineInfo> {
     if ('device' in result) return result;
     passedOver.push(`${name}: ${result.why}`);
   }
-  throw new ConfigError(`engine 'auto': expected one that works, got none: ${passedOver.join('; ')}`);
+  throw new ConfigError(`engine 'auto': no engine works here: ${passedOver.join('; ')}`);
 }
 
 async function tryEngine(

@@ -38,7 +38,7 @@ export function openRunDirectory(runDir: string, provenance: Provenance, resume:
   const config = JSON.parse(JSON.stringify(provenance.config));
   if (existsSync(configPath)) {
     if (!resume) {
-      throw new ConfigError(`${runDir}: a run is there already; expected --resume to go on with it, or another --out`);
+      throw new ConfigError(`${runDir}: holds a run already; expected --resume to continue it, or another --out`);
     }
     if (JSON.stringify(readJson(configPath, 'run configuration')) !== JSON.stringify(config)) {
       throw new ConfigError(`${runDir}: cannot resume: the configuration differs from the run's own config.json`);

@@ -44,7 +44,7 @@ describe('selectEngine', () => {
     });
     await expect(selectEngine('tensorflow')).rejects.toThrow(ConfigError);
     await expect(selectEngine('tensorflow')).rejects.toThrow(
-      "engine 'tensorflow': expected it to work here, got 'tfjs-node-gpu is not installed'; run npm install it",
+      "engine 'tensorflow' does not work here: tfjs-node-gpu is not installed; run npm install it",
     );
   });
 
@@ -64,7 +64,7 @@ describe('selectEngine', () => {
       vi.spyOn(ENGINES[name], 'activate').mockRejectedValue(new Error(`${name} broke\nat line 2`));
     }
     expect((await selectEngine('auto')).why).toBe('no tensorflow, webgpu, native');
-    await expect(selectEngine('native')).rejects.toThrow(/got 'native broke'/);
+    await expect(selectEngine('native')).rejects.toThrow(/does not work here: native broke;/);
   });
 
   it('leaves no process-wide error handlers behind', async () => {

@@ -217,7 +217,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const path = writeExperiment(folder, languageExperiment);
     expect(await tokenfuse(['train', path], folder)).toMatchObject({ code: 0, stderr: '' });
     const metrics = readFileSync(join(folder, 'language-run', 'metrics.jsonl'));
-    expect(await refusal(['train', path], folder, 2)).toContain('expected --resume to go on with it, or another --out');
+    expect(await refusal(['train', path], folder, 2)).toContain('expected --resume to continue it, or another --out');
     const changed = await refusal(['train', path, '--resume', '--set', 'seed=8'], folder, 2);
     expect(changed).toContain('cannot resume: the configuration differs');
     expect(readFileSync(join(folder, 'language-run', 'metrics.jsonl'))).toEqual(metrics);

@@ -35,7 +35,7 @@ describe('--threads', () => {
     const { info, lines } = await start({ engine: 'wasm', threads: '1' });
     expect(info.threads).toBeUndefined();
     expect(lines).toHaveLength(2);
-    expect(lines[1]).toBe('--threads 1 has no effect: only engine native has a choice of threads, this is wasm');
+    expect(lines[1]).toBe('--threads 1 has no effect: only engine native has threads, this is wasm');
     expect((await start({ engine: 'wasm' })).lines).toHaveLength(1);
   });
 
