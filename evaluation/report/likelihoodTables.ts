@@ -14,7 +14,7 @@ export function likelihoodTables(sets: readonly EvaluatedSet[], probe: CaptionPr
   const cell = ({ mean, low, high }: Score, share = true): TableCell => ({
     content: formatMetric(mean),
     note: `${formatMetric(low)}–${formatMetric(high)}`,
-    ...(share && { bar: mean }),
+    bar: share ? mean : undefined,
   });
   const chosen = sets.flatMap(({ name, likelihood: { relationChoice } }) =>
     relationChoice ? [{ name, choice: relationChoice }] : [],

@@ -75,7 +75,7 @@ function scoreCell(score: ReportScore | undefined, { share, format = formatMetri
   const mean = typeof score === 'number' ? score : score.mean;
   return {
     content: format(mean),
-    ...(typeof score !== 'number' && { note: `${format(score.low)}–${format(score.high)}` }),
-    ...(share && Number.isFinite(mean) && { bar: mean }),
+    note: typeof score === 'number' ? undefined : `${format(score.low)}–${format(score.high)}`,
+    bar: share && Number.isFinite(mean) ? mean : undefined,
   };
 }

@@ -1,8 +1,0 @@
-export {
-  addon,
-  describeNative,
-  differences,
-  normalNumbers,
-  relativeDifference,
-  resultsOn,
-} from '../../support/kernelComparison.js';
