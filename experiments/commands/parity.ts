@@ -6,7 +6,7 @@ import { ENGINE_OPTIONS, startEngine } from '../options/index.js';
 /** `tokenfuse parity`: how a user checks our numbers against another implementation's. */
 export const parityCommand: Command = {
   name: 'parity',
-  summary: 'Compare outputs and gradients with stored ones; exit code 1 past the tolerance',
+  summary: 'Compare outputs and gradients with stored ones; exit code 1 beyond the tolerance',
   details:
     'A model: weights under official names (metadata h, act, rot, seq) and expected input_ids, logits, loss, hidden.N, grad.<name>. One Pattention: a single file with x, key, value, dy, y, dx, dkey, dvalue (metadata act).',
   positionals: [

@@ -14,7 +14,7 @@ export const runCommand: Command = {
   positionals: [{ name: 'pipeline.yaml', description: 'an experiment of kind pipeline' }],
   options: {
     only: {
-      description: 'run these stages alone: --only align,evaluate (names as in the file)',
+      description: 'run only these stages: --only align,evaluate (names as in the file)',
       placeholder: 'stages',
     },
     set: {
@@ -27,7 +27,7 @@ export const runCommand: Command = {
       placeholder: 'dir',
     },
     out: { description: 'the same as --root', placeholder: 'dir' },
-    'upper-bound': { description: 'also align a copy with train: all, to compare with' },
+    'upper-bound': { description: 'also align a copy with train: all, for comparison' },
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {

@@ -13,7 +13,7 @@ const { set, root } = EXPERIMENT_OPTIONS;
 /** `tokenfuse tokenizer train`: a byte-level BPE on the user's text, written as one `tokenizer.json`. */
 export const tokenizerTrainCommand: Command = {
   name: 'tokenizer train',
-  summary: 'Train a byte-level BPE tokenizer by an experiment file, or on text or JSONL files',
+  summary: 'Train a byte-level BPE tokenizer from an experiment file, or from text or JSONL files',
   details: 'Deterministic: the same files and options give the same tokenizer.json, byte for byte.',
   positionals: [
     {
