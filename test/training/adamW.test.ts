@@ -82,7 +82,7 @@ describe('AdamW', () => {
     run(optimizer, [1]);
     const saved = await optimizer.toHost();
     saved.delete('bias/adamV');
-    expect(() => new AdamW(newTree(), config).load(saved)).toThrow("expected 'bias/adamV' beside 'bias/adamM'");
+    expect(() => new AdamW(newTree(), config).load(saved)).toThrow("expected 'bias/adamV' next to 'bias/adamM'");
   });
 
   it('holds two tensors a parameter and frees them', () => {
