@@ -187,7 +187,7 @@ describeNative('a decoding step in one call', () => {
     tf.tidy(() => {
       const { x, blocks, config, caches } = build({ ...one, contextLen: 0 });
       caches[1].values.clone();
-      expect(() => decodeStack(x, blocks, config, { caches })).toThrow(/numbers that one tensor alone has/);
+      expect(() => decodeStack(x, blocks, config, { caches })).toThrow(/expected numbers of a single tensor, got 2 sharing them/);
     });
   });
 
