@@ -187,7 +187,9 @@ describeNative('a decoding step in one call', () => {
     tf.tidy(() => {
       const { x, blocks, config, caches } = build({ ...one, contextLen: 0 });
       caches[1].values.clone();
-      expect(() => decodeStack(x, blocks, config, { caches })).toThrow(/expected numbers of a single tensor, got 2 sharing them/);
+      expect(() => decodeStack(x, blocks, config, { caches })).toThrow(
+        /expected numbers of a single tensor, got 2 sharing them/,
+      );
     });
   });
 
