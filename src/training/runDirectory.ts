@@ -41,7 +41,9 @@ export function openRunDirectory(runDir: string, provenance: Provenance, resume:
       throw new ConfigError(`${runDir}: a run is there already; expected --resume to go on with it, or another --out`);
     }
     if (JSON.stringify(readJson(configPath, 'run configuration')) !== JSON.stringify(config)) {
-      throw new ConfigError(`${runDir}: cannot resume: the configuration differs from the run's own config.json`);
+      throw new ConfigError(
+        `${runDir}: cannot resume: the configuration differs from the run's own config.json; repeat the --set options it was started with, or delete this folder to start anew`,
+      );
     }
     return;
   }
