@@ -49,7 +49,7 @@ export const EvaluateExperiment = z.strictObject({
         .boolean()
         .default(true)
         .describe('gives each image the caption of the most similar training image'),
-      maxNeighbourImages: z.int().positive().default(5000).describe('most training images to search, drawn by seed'),
+      maxNeighbourImages: z.int().positive().default(5000).describe('most training images to search, drawn at random'),
     }),
     { neighbourImages: 'maxNeighbourImages' },
   )

@@ -72,7 +72,7 @@ function likelihoodTable(
     : [];
   const pool = retrieval ? `pool of ${retrieval.poolSize}` : '';
   return [
-    `own image likelier than another: ${cell(forcedChoice.accuracy)} (chance 0.500)`,
+    `own image more likely than another: ${cell(forcedChoice.accuracy)} (chance 0.500)`,
     `image gain: ${cell(forcedChoice.imageGain)} nats/token`,
     ...(probe && relationChoice
       ? [

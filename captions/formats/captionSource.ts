@@ -14,7 +14,7 @@ const files = {
     .optional()
     .describe("folder of the image files; unless given, the folder images next to the file, else the file's folder"),
 };
-const splitFile = path.optional().describe('file with the names of the images to take, one a line');
+const splitFile = path.optional().describe('file with the names of the images to take, one per line');
 const split = z.enum(KARPATHY_SPLITS);
 
 const FormattedSource = z.discriminatedUnion('format', [

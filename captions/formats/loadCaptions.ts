@@ -66,8 +66,9 @@ function readPath(path: string, imagesGiven: string | undefined): CaptionedImage
   if (status === undefined) throw new UserError(`cannot read captions ${path}: no such file or folder`);
   const extension = extname(path).toLowerCase();
   if (status.isDirectory() || extension === '.tar') {
-    if (imagesGiven !== undefined)
-      throw new ConfigError(`images: ${path} already contains its images; remove 'images'`);
+    if (imagesGiven !== undefined && imagesGiven !== path) {
+      throw new ConfigError(`images: ${path} contains its own images; expected a captions file with 'images'`);
+    }
     return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path);
   }
   const imageDir = imagesGiven ?? defaultImageDir(path);

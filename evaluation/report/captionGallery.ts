@@ -1,22 +1,18 @@
 import { html, imageDataUri, type SafeHtml } from '#src/tracking';
 import type { GalleryItem } from './reportData.js';
 
-const GROUPS: readonly { readonly group: GalleryItem['group']; readonly title: string }[] = [
-  { group: 'seen', title: 'Seen pairs' },
-  { group: 'held-out', title: 'Held-out pairs' },
-  { group: 'failures', title: 'Failures' },
-];
-
 /** Narrower images are enlarged with their pixels kept square. */
 const SMALL = 200;
 
 /** Images with their generated captions and references. @throws UserError on an image that cannot be embedded */
 export function captionGallery(items: readonly GalleryItem[]): SafeHtml {
   const hasMarks = items.some(({ marks }) => marks !== undefined);
-  return html`${hasMarks && html`<p class="muted">Words of the generated captions: <span class="ok">right</span>, <span class="wrong">wrong</span>.</p>`}${GROUPS.map(
-    ({ group, title }) => {
-      const members = items.filter((item) => item.group === group);
-      return members.length > 0 && html`<h3>${title}</h3>\n${galleryCards(members)}\n`;
+  const groups = [...new Set(items.map(({ group }) => group))];
+  groups.sort((a, b) => Number(a === 'failures') - Number(b === 'failures'));
+  return html`${hasMarks && html`<p class="muted">Words of the generated captions: <span class="ok">right</span>, <span class="wrong">wrong</span>.</p>`}${groups.map(
+    (group) => {
+      const title = group[0].toUpperCase() + group.slice(1);
+      return html`<h3>${title}</h3>\n${galleryCards(items.filter((item) => item.group === group))}\n`;
     },
   )}`;
 }

@@ -30,7 +30,7 @@ Image gain is the NLL of the language path alone less the NLL with the image.</p
 ${htmlTable(
   [
     { label: 'test set' },
-    { label: 'own image likelier', note: 'share, chance 0.5', numeric: true },
+    { label: 'own image more likely', note: 'share, chance 0.5', numeric: true },
     { label: 'image gain', note: 'nats/token', numeric: true },
   ],
   sets.map(({ name, likelihood: { forcedChoice } }) => ({

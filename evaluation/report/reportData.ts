@@ -89,7 +89,8 @@ export interface ReportResultRow {
 }
 
 export interface GalleryItem {
-  readonly group: 'seen' | 'held-out' | 'failures';
+  /** Heading that it is shown under: the name of its test set, or `failures`, which come last. */
+  readonly group: string;
   /** PNG or JPEG, its bytes or where they are; embedded as it is. */
   readonly image: Uint8Array | string | ByteSource;
   readonly reference: readonly string[];

@@ -42,7 +42,7 @@ const COLUMNS = 80;
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'Show which engines work on this machine, and how fast they multiply matrices',
-  details: "Engines stand in the order in which 'auto' tries them: the first available one is taken.",
+  details: "Engines are listed in the order in which 'auto' tries them: the first available one is taken.",
   positionals: [],
   options: {
     kernels: { description: 'list which operations have a fast kernel on which engine, and which have none' },
@@ -117,7 +117,7 @@ function printFindings(engines: readonly Finding[], output: Output): void {
     output.line(`${finding.engine}: matmulPrecision bf16: ${describeBf16(finding.bf16)}`);
   }
   const chosen = engines.find(({ available }) => available);
-  if (chosen !== undefined) output.line(`auto takes ${chosen.engine}`);
+  if (chosen !== undefined) output.line(`auto selects ${chosen.engine}`);
 }
 
 function describeBf16(support: Bf16Support): string {

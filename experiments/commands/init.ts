@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from '#src/cli';
+import { UserError } from '#src/errors';
 import { createExperiment } from '../init/createExperiment.js';
 import { type Ask, initAnswers } from '../init/initAnswers.js';
 
@@ -10,15 +11,18 @@ export const initCommand: Command = {
   summary: 'Write a new experiment for your own images and captions',
   details:
     'Looks at the captions, splits off validation and test images where they have none, and writes commented files for every ' +
-    'stage. Asks what it needs to know in a terminal; with --captions or --yes, or without a terminal, it asks nothing.',
+    'stage. In a terminal it asks for what it needs to know; with --captions or --yes, or without a terminal, it asks nothing.',
   positionals: [{ name: 'folder', description: 'a new folder for the experiment and its results' }],
   options: {
     captions: {
       description: 'captions of any format: a file, or a folder with a text file beside each image',
       placeholder: 'path',
     },
-    images: { description: 'folder of the image files (default: beside the captions)', placeholder: 'dir' },
-    text: { description: 'text for the language backbone, besides the captions', placeholder: 'file' },
+    images: {
+      description: 'folder of the image files (default: beside the captions); not for a folder with text files',
+      placeholder: 'dir',
+    },
+    text: { description: 'text for the language backbone, in addition to the captions', placeholder: 'file' },
     size: { description: 'of both backbones: small (default; for a CPU) or medium (for a GPU)', placeholder: 'name' },
     'image-size': { description: 'pixels, a multiple of 8 (default: small 64, medium 128)', placeholder: 'n' },
     yes: { description: 'ask nothing: take the defaults for all that is not given' },
@@ -29,7 +33,11 @@ export const initCommand: Command = {
       ? createInterface({ input: process.stdin, output: process.stderr })
       : undefined;
     const ask: Ask | undefined = terminal && ((question) => terminal.question(question));
-    const answers = await initAnswers(args, ask).finally(() => terminal?.close());
+    const answers = await initAnswers(args, ask)
+      .catch((error: Error) => {
+        throw error.name === 'AbortError' ? new UserError('cancelled; nothing was written') : error;
+      })
+      .finally(() => terminal?.close());
     const created = createExperiment(folder, answers, output);
     const shown = relative('.', resolve(folder)) || '.';
     const commands = [

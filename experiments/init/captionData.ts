@@ -69,7 +69,7 @@ function withAllSplits(source: CaptionSource): [CaptionSource, string] {
     if (!isKarpathyFile(readJson(source, 'captions'))) return [source, 'COCO JSON'];
     return [{ format: 'karpathy', path: source, split: [...KARPATHY_SPLITS] }, 'Karpathy splits'];
   }
-  return [source, /\.[a-z]+$/i.test(source) ? 'text table' : 'folder with a text file beside each image'];
+  return [source, /\.[a-z]+$/i.test(source) ? 'text file' : 'folder with a text file beside each image'];
 }
 
 /** Validation and test images are a tenth each where the data have none, but no more than so many. */
@@ -97,7 +97,7 @@ export function splitCaptions(images: readonly CaptionedImage[]): CaptionSplits 
 }
 
 /**
- * Writes the captions of each split as COCO JSON, and those of training and validation also as text, one a line.
+ * Writes the captions of each split as COCO JSON, and those of training and validation also as text, one per line.
  *
  * @returns the folder of the image files, from `folder`, as the experiment names it
  */

@@ -39,8 +39,8 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
   if (numWithoutCaptions > 0) output.line(`${count(numWithoutCaptions)} images without captions are left out`);
   const { train, validation, test } = splits;
   output.line(
-    `${count(train.length)} for training, ${count(validation.length)} for validation, ${count(test.length)} for the test: ${
-      splits.given ? "the data's own splits" : 'drawn by seed'
+    `${count(train.length)} for training, ${count(validation.length)} for validation, ${count(test.length)} for testing: ${
+      splits.given ? "the data's own splits" : 'drawn at random with a fixed seed'
     }`,
   );
 

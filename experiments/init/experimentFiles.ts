@@ -52,7 +52,8 @@ export function experimentFiles(experiment: NewExperiment): Readonly<Record<stri
   return {
     'pipeline.yaml': `# Runs every stage in order and writes report.html. Re-running resumes after the last completed stage.
 # Command: tokenfuse run pipeline.yaml --root . (in this folder)
-# One stage alone: --only align. Another value for one run: --set align.training.steps=100 --root <another folder>
+# One stage alone: --only align. Another value: edit it in its file, or --set align.training.steps=100 in every run; then delete
+# the folders of that stage and of those after it if they exist, such as align
 kind: pipeline
 name: ${quoted(name)}
 tokenizer: tokenizer.yaml

@@ -15,7 +15,10 @@ const takenBy = (key: string): Decoding['method'][] =>
 
 /** Every key of `Decoding` as an option: `--decoding` for the method, `--top-k` for topK. */
 export const DECODING_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  decoding: { description: `${METHODS.join(', ')}; without it what the other options ask for`, placeholder: 'method' },
+  decoding: {
+    description: `${METHODS.join(', ')}; default: the method that the other options imply`,
+    placeholder: 'method',
+  },
   ...Object.fromEntries(
     Object.entries(ALL).map(([key, { description, isList, defaultValue }]) => {
       const methods = takenBy(key);

@@ -3,7 +3,11 @@ import type { Arguments, OptionSpec } from '#src/cli';
 
 /** Options of every command that runs an experiment file. */
 export const EXPERIMENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  set: { description: 'override a key: --set training.steps=100', placeholder: 'key=value', multiple: true },
+  set: {
+    description: 'override a key of the experiment file; tokenfuse config lists them',
+    placeholder: 'key=value',
+    multiple: true,
+  },
   root: { description: 'where the paths in the file start (default: here)', placeholder: 'dir' },
   out: { description: 'where the result goes (default: <root>/<name>)', placeholder: 'dir' },
   'cache-dir': { description: 'packed images and tokens (default: .tokenfuse/cache)', placeholder: 'dir' },

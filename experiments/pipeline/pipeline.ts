@@ -112,7 +112,7 @@ function onlyStages(stages: readonly Stage[], only: readonly string[]): Stage[] 
     );
     if (missing !== undefined) {
       throw new UserError(
-        `stage '${name}' needs stage '${missing.name}', which is not complete in ${missing.outDir}; run it first, or add it: --only ${[missing.name, ...only].join(',')}`,
+        `stage '${name}' needs stage '${missing.name}', which is not complete with these settings in ${missing.outDir}; repeat the --set options it was run with, run it first, or add it: --only ${[missing.name, ...only].join(',')}`,
       );
     }
   }

@@ -30,7 +30,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
   const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model.name);
   const { parameters } = mergeReport;
   const shown = evaluation.sets.slice(0, 2);
-  const galleries = await Promise.all(shown.map((set, i) => galleryOf(set, i === 0 ? 'seen' : 'held-out')));
+  const galleries = await Promise.all(shown.map(galleryOf));
   writeReport(path, {
     title: `tokenfuse: ${outcome.name}`,
     created: new Date().toISOString(),
@@ -104,7 +104,7 @@ function curvesOf(stage: string, runDir: string): ReportCurves[] {
   return charts;
 }
 
-async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-out'): Promise<GalleryItem[]> {
+async function galleryOf({ name, samples }: EvaluatedSet): Promise<GalleryItem[]> {
   const drawn = createRandom(0, 'gallery', name).shuffled(samples);
   const item = async (sample: CaptionSample, shownIn: GalleryItem['group']): Promise<GalleryItem> => ({
     group: shownIn,
@@ -114,7 +114,7 @@ async function galleryOf({ name, samples }: EvaluatedSet, group: 'seen' | 'held-
     correct: sample.exact ?? undefined,
     note: shownIn === 'failures' ? name : undefined,
   });
-  const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, group));
+  const shown = drawn.slice(0, GALLERY_SIZE).map((sample) => item(sample, name));
   const failures = drawn.slice(GALLERY_SIZE).filter(({ exact }) => exact === false);
   return Promise.all([...shown, ...failures.slice(0, GALLERY_SIZE / 2).map((sample) => item(sample, 'failures'))]);
 }

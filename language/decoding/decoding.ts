@@ -32,13 +32,13 @@ const Sample = z
   .strictObject({
     method: z.literal('sample'),
     temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
-    topK: z.int().positive().optional().describe('keep this many of the likeliest tokens'),
+    topK: z.int().positive().optional().describe('keep only this many of the most likely tokens'),
     topP: z
       .number()
       .positive()
       .max(1)
       .optional()
-      .describe('keep the fewest likeliest tokens with this probability mass'),
+      .describe('keep the fewest most likely tokens with this probability mass'),
     numSamples: z.int().positive().default(1).describe('results drawn'),
     seed: z.int().default(0).describe('seed of the draws'),
     ...COMMON,

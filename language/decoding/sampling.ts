@@ -3,9 +3,9 @@ import type { Random } from '#src/random';
 export interface SamplingOptions {
   /** Divides the logits before anything else; below 1 sharpens, above 1 flattens. 1 unless given. */
   readonly temperature?: number | undefined;
-  /** Keep this many of the likeliest tokens. */
+  /** Keep only this many of the most likely tokens. */
   readonly topK?: number | undefined;
-  /** Keep the fewest likeliest tokens whose probabilities reach this sum, in (0, 1]; after topK, renormalised. */
+  /** Keep the fewest most likely tokens whose probabilities reach this sum, in (0, 1]; after topK, renormalised. */
   readonly topP?: number | undefined;
 }
 

@@ -44,7 +44,7 @@ export const TrainingConfig = z
       context.addIssue({
         code: 'custom',
         path: ['warmupSteps'],
-        message: `expected fewer than steps ${config.steps}, got ${config.warmupSteps}`,
+        message: `expected fewer than training.steps, ${config.steps}, got ${config.warmupSteps}; lower it too`,
       });
     }
   })

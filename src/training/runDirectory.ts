@@ -40,12 +40,33 @@ export function openRunDirectory(runDir: string, provenance: Provenance, resume:
     if (!resume) {
       throw new ConfigError(`${runDir}: holds a run already; expected --resume to continue it, or another --out`);
     }
-    if (JSON.stringify(readJson(configPath, 'run configuration')) !== JSON.stringify(config)) {
-      throw new ConfigError(`${runDir}: cannot resume: the configuration differs from the run's own config.json`);
+    const before = readJson(configPath, 'run configuration');
+    if (JSON.stringify(before) !== JSON.stringify(config)) {
+      throw new ConfigError(
+        `${runDir}: cannot resume with another configuration (${changes(before, config).join(', ')}); repeat the --set options it was started with, or delete this folder to start over`,
+      );
     }
     return;
   }
   writeProvenance(runDir, provenance);
+}
+
+/** At most so many changes are named. */
+const MAX_CHANGES = 3;
+
+/** `training.steps 1000, now 100` for what differs between two configurations; the order of keys for one. */
+function changes(before: unknown, now: unknown): string[] {
+  const [a, b] = [new Map(leaves(before, '')), new Map(leaves(now, ''))];
+  const keys = [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
+  const named = keys.map((key) => `${key} ${a.get(key) ?? 'not set'}, now ${b.get(key) ?? 'not set'}`);
+  if (named.length === 0) return ['keys in another order'];
+  return named.length <= MAX_CHANGES ? named : [...named.slice(0, MAX_CHANGES), `${named.length - MAX_CHANGES} more`];
+}
+
+/** Every value of a configuration as JSON, by its path. */
+function leaves(value: unknown, path: string): [string, string][] {
+  if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, entry]) => leaves(entry, path === '' ? key : `${path}.${key}`));
 }
 
 /** Writes provenance.json and then config.json into a folder, over those that are there. */

@@ -122,7 +122,10 @@ describe('the packed package', () => {
   });
 
   it('has no tests, benches, build records, maps or binaries, and stays small', () => {
-    expect(paths.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$/.test(path))).toEqual([]);
+    // README and docs point to what bench/README.md says.
+    const pages = ['bench/README.md'];
+    const others = paths.filter((path) => !pages.includes(path));
+    expect(others.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$/.test(path))).toEqual([]);
     expect(packed.size).toBeLessThan(2 ** 21);
     expect(packed.unpackedSize).toBeLessThan(8 * 2 ** 20);
   });

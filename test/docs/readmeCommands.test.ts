@@ -13,6 +13,7 @@ const scripts: Record<string, string> = JSON.parse(readFileSync(join(root, 'pack
 
 /** The lines of all indented blocks, in their order: the commands of the README. */
 const commands = readme
+  .replaceAll(/ \\\n +/g, ' ')
   .split('\n')
   .filter((line) => line.startsWith('    '))
   .map((line) => line.trim());
@@ -60,6 +61,8 @@ describe('the commands of the README, in order', () => {
       expect.stringMatching(/^npx tokenfuse init \S+ --images photos --captions photos\/captions.json$/),
       expect.stringMatching(/^npx tokenfuse run /),
       expect.stringMatching(/^npx tokenfuse caption /),
+      expect.stringMatching(/^npx tokenfuse init trial /),
+      expect.stringMatching(/^npx tokenfuse run trial\/pipeline.yaml --root trial --set /),
     ]);
   });
 

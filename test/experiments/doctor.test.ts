@@ -40,7 +40,7 @@ it('shows every engine, measured or with the reason why not, within 80 columns',
   expect(engines[3].matmulGflops).toBeGreaterThan(engines[4].matmulGflops as number);
   expect(lines.find((line) => line.startsWith('wasm'))).toMatch(/^wasm +yes +CPU, 1 thread, SIMD, .* +[\d.]+$/);
   expect(lines.find((line) => line.startsWith('native'))).toMatch(/^native +no +not built/);
-  expect(lines.at(-1)).toBe('auto takes wasm');
+  expect(lines.at(-1)).toBe('auto selects wasm');
   expect(result).toMatchObject({ node: process.versions.node });
   expect(result.cores).toBeGreaterThan(0);
   expect(result.memoryBytes).toBeGreaterThan(2 ** 28);

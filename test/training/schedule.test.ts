@@ -49,7 +49,10 @@ describe('TrainingConfig', () => {
 
   it('refuses a warm-up that never ends', () => {
     const [issue] = TrainingConfig.safeParse({ ...least, warmupSteps: 10 }).error!.issues;
-    expect([issue.path, issue.message]).toEqual([['warmupSteps'], 'expected fewer than steps 10, got 10']);
+    expect([issue.path, issue.message]).toEqual([
+      ['warmupSteps'],
+      'expected fewer than training.steps, 10, got 10; lower it too',
+    ]);
   });
 
   it('multiplies at the highest precision unless told otherwise, and knows the names of the others', () => {

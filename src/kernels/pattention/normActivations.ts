@@ -152,7 +152,9 @@ export function findNormActivation(name: string): NormActivation {
   const entry = name === linear.name ? linear : NORM_ACTIVATIONS.get(name);
   if (entry === undefined) {
     const names = normActivationNames();
-    throw new ConfigError(`normActivation: expected ${names.join(', ')}; got '${name}'${didYouMean(name, names)}`);
+    throw new ConfigError(
+      `normActivation: expected ${names.join(', ')}; got '${name}'${didYouMean(name, names)}; --plugin <file> registers one of your own`,
+    );
   }
   return entry;
 }

@@ -93,8 +93,10 @@ describe('loadCaptions', () => {
     expect(line('words.txt')).toMatch(/words.txt: unknown format: expected .*; name the format: \{ format: flickr8k/);
     expect(line('images/cat.png')).toContain('expected UTF-8 text');
     expect(line('absent.json')).toMatch(/cannot read captions \S+absent.json: no such file or folder/);
-    expect(line('shards', 'images')).toMatch(/images: \S+shards already contains its images; remove 'images'/);
-    expect(line('sidecar', 'images')).toContain('already contains its images');
+    expect(line('shards', 'images')).toMatch(
+      /images: \S+shards contains its own images; expected a captions file with 'images'/,
+    );
+    expect(line('sidecar', 'images')).toContain('contains its own images');
   });
 });
 

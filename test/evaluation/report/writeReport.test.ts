@@ -133,7 +133,7 @@ describe('the sections of a report', () => {
     });
     expect(page).toContain('<p class="said">a <span class="ok">red</span> <span class="wrong">ring</span></p>');
     expect(page).toContain('width="48" height="48" class="pixelated"');
-    expect(page).toContain('Seen pairs');
+    expect(page).toContain('<h3>Seen</h3>');
     expect(page).not.toContain('Failures');
   });
 

@@ -62,8 +62,8 @@ describe('tokenfuse init', () => {
       const words = ['init', name, '--captions', 'captions.csv', '--images', 'photographs', '--size', 'medium'];
       const { code, stdout } = await tokenfuse(words, folder);
       expect(code).toBe(0);
-      expect(stdout).toContain('text table: 30 images with 60 captions');
-      expect(stdout).toContain('24 for training, 3 for validation, 3 for the test: drawn by seed');
+      expect(stdout).toContain('text file: 30 images with 60 captions');
+      expect(stdout).toContain('24 for training, 3 for validation, 3 for testing: drawn at random with a fixed seed');
     }
     const split = (name: string, part: string) =>
       loadCaptions(join(folder, name, 'captions', `${part}.json`), {
