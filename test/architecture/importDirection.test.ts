@@ -7,6 +7,7 @@ import {
   folderCircles,
   forbiddenImports,
   importsOf,
+  ROOMS,
   reachableFiles,
   roomGraph,
   type SourceFile,
@@ -15,18 +16,7 @@ import {
 const root = resolve(import.meta.dirname, '../..');
 
 /** All TypeScript of the rooms; AssemblyScript is another language, and the compiler's output is not ours. */
-const files: SourceFile[] = [
-  'src',
-  'vision',
-  'language',
-  'captions',
-  'scenes',
-  'fusion',
-  'evaluation',
-  'api',
-  'experiments',
-  'packages',
-].flatMap((room) => {
+const files: SourceFile[] = Object.keys(ROOMS).flatMap((room) => {
   const names = readdirSync(root).includes(room) ? readdirSync(join(root, room), { recursive: true }) : [];
   return names
     .map((name) => `${room}/${String(name).replaceAll('\\', '/')}`)
@@ -39,17 +29,7 @@ const byPath = new Map(files.map((file) => [file.path, file]));
 describe('the rooms of this repository', () => {
   it('are found', () => {
     expect(files.length).toBeGreaterThan(100);
-    for (const room of [
-      'src',
-      'vision',
-      'language',
-      'captions',
-      'scenes',
-      'fusion',
-      'evaluation',
-      'api',
-      'experiments',
-    ]) {
+    for (const room of Object.keys(ROOMS)) {
       expect(
         files.some(({ path }) => path.startsWith(`${room}/`)),
         room,

@@ -16,7 +16,7 @@ interface Import {
 }
 
 /** The rooms that each room may import from, itself not named. */
-const ROOMS: Readonly<Record<string, readonly string[]>> = {
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   packages: [],
   src: [],
   vision: ['src'],
