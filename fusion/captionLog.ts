@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
-import { ConfigError, UserError } from '#src/errors';
+import { ConfigError, RunError, UserError } from '#src/errors';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -69,7 +69,7 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      throw new UserError(
+      throw new RunError(
         `cannot write ${path}: ${(error as Error).message}; the next run continues from what is in it`,
       );
     }

@@ -2,7 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
 import { parseConfig } from '#src/config';
-import { ConfigError, UserError } from '#src/errors';
+import { ConfigError, RunError, UserError } from '#src/errors';
 import { findNormActivation } from '#src/kernels';
 import { createRandom } from '#src/random';
 import {
@@ -82,7 +82,7 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
     writeCheckpoint(aside, { model, tensors, assets });
     const report = reportOf(plan, aside);
     const changed = report.tensors.find(({ inputSha256, outputSha256 }) => inputSha256 !== outputSha256);
-    if (changed) throw new UserError(`${outDir}: not written: '${changed.name}' changed in the merge; this is a bug`);
+    if (changed) throw new RunError(`${outDir}: not written: '${changed.name}' changed in the merge; this is a bug`);
     writeJsonAtomic(join(aside, MERGE_REPORT), report);
     renameSync(aside, outDir);
     return report;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { UserError } from '#src/errors';
+import { RunError, UserError } from '#src/errors';
 
 /** Where a scorer's jar is, and how long it may take. */
 export interface JarOptions {
@@ -59,12 +59,12 @@ export function startJava(
           .split('\n')
           .find((line) => /\S/.test(line))
           ?.trim() ?? '(no output)';
-      if (code !== 0) failure ??= new UserError(`${name}: java exited with ${signal ?? `exit code ${code}`}: ${said}`);
+      if (code !== 0) failure ??= new RunError(`${name}: java exited with ${signal ?? `exit code ${code}`}: ${said}`);
       settle();
     });
   });
   const timer = setTimeout(() => {
-    failure ??= new UserError(
+    failure ??= new RunError(
       `${name}: java took longer than ${timeoutSeconds} s and was stopped: increase the limit, or score fewer images`,
     );
     child.kill('SIGKILL');

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { JsonObject, Output } from '#src/cli';
 import { changeThreads } from '#src/engine';
-import { UserError } from '#src/errors';
+import { RunError } from '#src/errors';
 import { packageRoot } from './packageRoot.js';
 import { pluginWords } from './plugins.js';
 
@@ -68,8 +68,7 @@ export function startChild(
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolveStage(JSON.parse(result) as ChildResult);
-      else
-        reject(new UserError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? '(no output)'}`));
+      else reject(new RunError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? '(no output)'}`));
     });
   });
   return {

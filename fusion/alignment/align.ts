@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
-import { ConfigError, UserError } from '#src/errors';
+import { ConfigError, RunError } from '#src/errors';
 import { findCheckpoint, type RunOptions, readCheckpoint, runTraining, type TrainingResult } from '#src/training';
 import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
 import { type JointModel, loadJointModel } from '../jointModel.js';
@@ -126,7 +126,7 @@ function compareBackbones(merged: string, runDir: string): { kept: number; total
   const after = backboneHashes(findCheckpoint(runDir));
   const kept = [...before].filter(([name, hash]) => after.get(name) === hash).length;
   if (kept !== before.size || after.size !== before.size) {
-    throw new UserError(
+    throw new RunError(
       `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors changed in alignment; this is a bug`,
     );
   }

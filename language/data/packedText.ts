@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '#src/errors';
+import { RunError, UserError } from '#src/errors';
 import { readBytes, writeFailure, writeFileAtomic, writeJsonAtomic } from '#src/storage';
 import {
   type DocumentSettings,
@@ -63,7 +63,7 @@ export function openPackedText(
   const kept = readMeta(folder, key);
   if (kept === undefined) writePackedText(folder, key, files, settings, tokenizer);
   const meta = kept ?? readMeta(folder, key);
-  if (meta === undefined) throw new UserError(`${folder}: another process is changing this cache; run again`);
+  if (meta === undefined) throw new RunError(`${folder}: another process is changing this cache; run again`);
   return { folder, reused: kept !== undefined, fileHashes, ...openStream(folder, meta) };
 }
 
@@ -82,7 +82,7 @@ function openStream(folder: string, { bytesPerToken, numTokens, numDocuments }: 
       const bytes = new Uint8Array(values.buffer);
       for (let done = 0; done < bytes.length; ) {
         const count = readSync(descriptor, bytes, done, bytes.length - done, start * bytesPerToken + done);
-        if (count === 0) throw new UserError(`${path}: ends before token ${end} of ${numTokens}; delete ${folder}`);
+        if (count === 0) throw new RunError(`${path}: ends before token ${end} of ${numTokens}; delete ${folder}`);
         done += count;
       }
       return Int32Array.from(values);

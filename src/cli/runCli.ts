@@ -31,7 +31,7 @@ export interface Streams {
 }
 
 /**
- * Runs the command that `argv` names and returns the exit code: 0, 1 for a failure, 2 for wrong usage or configuration.
+ * Runs the command that `argv` names and returns the exit code: 0, 1 for a failure, 2 for wrong usage, configuration or data.
  * An error is one line per problem on stderr; its stack only under `--debug`.
  */
 export async function runCli(program: Program, argv: readonly string[], streams: Streams = process): Promise<number> {

@@ -1,17 +1,22 @@
 /**
- * @file The two kinds of failure that a user can fix. Everything else is a bug and keeps its stack trace.
+ * @file The failures that a user can do something about. Everything else is a bug and keeps its stack trace.
  */
 
-/** A failure while working (missing file, broken image, full disk): one clear line, exit code 1. */
+/** What a user gave is wrong (usage, configuration, data, a checkpoint): one clear line, exit code 2. */
 export class UserError extends Error {
   override readonly name: string = 'UserError';
-  readonly exitCode: number = 1;
+  readonly exitCode: number = 2;
+}
+
+/** Nothing given is wrong, but the work failed (full disk, folder in use, a loss that is not finite): exit code 1. */
+export class RunError extends UserError {
+  override readonly name: string = 'RunError';
+  override readonly exitCode = 1;
 }
 
 /** Wrong usage or configuration, found before any work starts: one clear line per problem, exit code 2. */
 export class ConfigError extends UserError {
   override readonly name = 'ConfigError';
-  override readonly exitCode = 2;
   constructor(readonly problems: readonly string[] | string) {
     super(typeof problems === 'string' ? problems : problems.join('\n'));
   }

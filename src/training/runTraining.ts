@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Output } from '#src/cli';
 import { atMatmulPrecision, tf } from '#src/engine';
-import { UserError } from '#src/errors';
+import { RunError, UserError } from '#src/errors';
 import { squaredNorm } from '#src/kernels';
 import type { ParameterTree } from '#src/tokenformer';
 import { createProgress, createTracker } from '#src/tracking';
@@ -210,7 +210,7 @@ export async function trainStep(
   const gradientNorm = Math.sqrt(squaredGradients) / weight;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
     tf.dispose([...gradients.values()]);
-    throw new UserError(
+    throw new RunError(
       `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; stopped, the last checkpoint is intact. Batch: ${task.describeBatch(firstBatch)}. Try a lower learningRate or a longer warm-up`,
     );
   }

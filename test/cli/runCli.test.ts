@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Command, type JsonObject, type Program, runCli } from '#src/cli';
-import { ConfigError, UserError } from '#src/errors';
+import { ConfigError, RunError, UserError } from '#src/errors';
 import { recordedStreams } from '../support/streams.js';
 
 function command(given: Partial<Command> & Pick<Command, 'name'>): Command {
@@ -111,7 +111,7 @@ describe('exit codes', () => {
   });
 
   it('1 for a failure, with its one line', async () => {
-    const result = await run([failing(new UserError('cannot read x'))], 'merge');
+    const result = await run([failing(new RunError('cannot read x'))], 'merge');
     expect(result).toEqual({ code: 1, stdout: '', stderr: 'tokenfuse: cannot read x\n' });
   });
 
@@ -158,7 +158,7 @@ describe('--json', () => {
   });
 
   it('leaves stdout empty when the command fails', async () => {
-    const { code, stdout } = await run([failing(new UserError('no'))], 'merge', '--json');
+    const { code, stdout } = await run([failing(new RunError('no'))], 'merge', '--json');
     expect([code, stdout]).toEqual([1, '']);
   });
 
@@ -218,7 +218,7 @@ describe('a program with options of its own', () => {
     ...{ name: 'tokenfuse', version: '1', summary: 'merges', commands: [train] },
     options: { plugin: { description: 'a module', placeholder: 'file', multiple: true } },
     prepare: async (args) => {
-      if (fails) throw new UserError('cannot load it');
+      if (fails) throw new RunError('cannot load it');
       prepared.push(args.texts('plugin'));
     },
   });

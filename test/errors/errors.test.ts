@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, didYouMean, nearestName, UserError } from '#src/errors';
+import { ConfigError, didYouMean, nearestName, RunError, UserError } from '#src/errors';
 
 const names = ['learningRate', 'batchSize', 'steps', 'seed'];
 
 describe('exit codes', () => {
-  it('are 1 for a failure and 2 for wrong usage', () => {
-    expect(new UserError('x').exitCode).toBe(1);
+  it('are 1 for a failure and 2 for wrong usage, configuration or data', () => {
+    expect(new RunError('x').exitCode).toBe(1);
+    expect(new UserError('x').exitCode).toBe(2);
     expect(new ConfigError('x').exitCode).toBe(2);
   });
 

@@ -116,7 +116,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red', noise } }).toFile(jpeg);
     cut(jpeg);
     for (const image of [text, jpeg]) {
-      expect(await refusal(['caption', 'merged', image, '--out', 'predictions.json'], folder, 1)).toContain(image);
+      expect(await refusal(['caption', 'merged', image, '--out', 'predictions.json'], folder, 2)).toContain(image);
       expect(existsSync(join(folder, 'predictions.json'))).toBe(false);
     }
   });
@@ -131,7 +131,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
       if (type === 'png') writeFileSync(first, 'this is no image');
       else cut(first);
       const path = writeExperiment(folder, visionExperiment);
-      expect(await refusal(['train', path], folder, 1)).toContain(first.slice(folder.length + 1));
+      expect(await refusal(['train', path], folder, 2)).toContain(first.slice(folder.length + 1));
       expect(existsSync(join(folder, 'vision-run'))).toBe(false);
     });
   }
@@ -141,7 +141,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     mergeTiny(folder);
     cut(join(folder, 'images', 'blue.png'));
     const path = writeExperiment(folder, tinyAlignment());
-    expect(await refusal(['align', path, '--root', '.'], folder, 1)).toContain('blue.png');
+    expect(await refusal(['align', path, '--root', '.'], folder, 2)).toContain('blue.png');
     expect(existsSync(join(folder, 'align'))).toBe(false);
     const sets = [{ name: 'seen', captions: 'captions.json' }];
     const evaluation = writeExperiment(folder, {
@@ -150,7 +150,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
       model: 'merged',
       sets,
     });
-    expect(await refusal(['evaluate', evaluation], folder, 1)).toContain('blue.png');
+    expect(await refusal(['evaluate', evaluation], folder, 2)).toContain('blue.png');
     expect(existsSync(join(folder, 'evaluation'))).toBe(false);
   });
 
@@ -163,7 +163,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     expect(merging).toMatch(/vision: .*model\.safetensors: not a valid safetensors file/);
     expect(existsSync(join(folder, 'joined'))).toBe(false);
     const image = join('images', 'red.png');
-    expect(await refusal(['caption', 'merged', image], folder, 1)).toContain('not a valid safetensors file');
+    expect(await refusal(['caption', 'merged', image], folder, 2)).toContain('not a valid safetensors file');
   });
 
   it('union of backbones of different width', async () => {
@@ -182,30 +182,30 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     mergeTiny(folder);
     mkdirSync(join(folder, 'images-none', 'red'), { recursive: true });
     const vision = { ...visionExperiment, data: { train: { ...visionExperiment.data.train, path: 'images-none' } } };
-    expect(await refusal(['train', writeExperiment(folder, vision)], folder, 1)).toContain('images-none');
+    expect(await refusal(['train', writeExperiment(folder, vision)], folder, 2)).toContain('images-none');
     expect(existsSync(join(folder, 'vision-run'))).toBe(false);
 
     writeFileSync(join(folder, 'text.txt'), '\n\n');
-    expect(await refusal(['train', writeExperiment(folder, languageExperiment)], folder, 1)).toContain('text.txt');
+    expect(await refusal(['train', writeExperiment(folder, languageExperiment)], folder, 2)).toContain('text.txt');
     expect(existsSync(join(folder, 'language-run'))).toBe(false);
 
     writeCaptionsJson(folder, [{ id: 1, file_name: 'red.png' }], []);
     const align = writeExperiment(folder, tinyAlignment());
-    expect(await refusal(['align', align], folder, 1)).toContain('expected images with captions, got none');
+    expect(await refusal(['align', align], folder, 2)).toContain('expected images with captions, got none');
     expect(existsSync(join(folder, 'align'))).toBe(false);
 
     mkdirSync(join(folder, 'empty'));
-    expect(await refusal(['caption', 'merged', 'empty'], folder, 1)).toContain('expected at least one file');
+    expect(await refusal(['caption', 'merged', 'empty'], folder, 2)).toContain('expected at least one file');
   });
 
   it('data that are not there', async () => {
     const folder = await prepared();
-    expect(await refusal(['train', writeExperiment(folder, visionExperiment), '--root', 'none'], folder, 1)).toContain(
+    expect(await refusal(['train', writeExperiment(folder, visionExperiment), '--root', 'none'], folder, 2)).toContain(
       'none/images',
     );
     expect(existsSync(join(folder, 'none', 'vision-run'))).toBe(false);
-    expect(await refusal(['train', writeExperiment(folder, languageExperiment)], folder, 1)).toContain('text.txt');
-    expect(await refusal(['align', writeExperiment(folder, tinyAlignment())], folder, 1)).toContain(
+    expect(await refusal(['train', writeExperiment(folder, languageExperiment)], folder, 2)).toContain('text.txt');
+    expect(await refusal(['align', writeExperiment(folder, tinyAlignment())], folder, 2)).toContain(
       'cannot find a model at',
     );
     expect(readdirSync(folder).filter((name) => /run|align$/.test(name))).toEqual([]);
@@ -229,7 +229,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     writeFileSync(join(folder, 'merged', 'mine.txt'), 'mine');
     expect(await refusal(['merge', writeExperiment(folder, tinyRecipe())], folder, 2)).toContain('exists already');
     const scenes = writeExperiment(folder, { kind: 'scenes', name: 'merged', scenes: { counts: {} } });
-    expect(await refusal(['scenes', scenes], folder, 1)).toContain('expected');
+    expect(await refusal(['scenes', scenes], folder, 2)).toContain('expected');
     expect(readdirSync(join(folder, 'merged'))).toEqual(['mine.txt']);
   });
 
@@ -247,7 +247,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const path = writeMiniPipeline(folder);
     writeExperiment(folder, { kind: 'tokenizer', name: 'tokenizer', files: ['data/none.txt'], vocabSize: 320 });
     const refused = await refusal(['run', path, '--out', 'out'], folder, 1);
-    expect(refused).toMatch(/^tokenfuse: stage 'tokenizer' failed with exit code 1: tokenfuse: .*none\.txt/);
+    expect(refused).toMatch(/^tokenfuse: stage 'tokenizer' failed with exit code 2: tokenfuse: .*none\.txt/);
     expect(existsSync(join(folder, 'out', 'tokenizer'))).toBe(false);
   });
 });

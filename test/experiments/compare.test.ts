@@ -50,7 +50,7 @@ describe('tokenfuse compare', () => {
   it('refuses other images, no references and no samples in one line each', async () => {
     const folder = prepared();
     const references = ['--references', 'captions.json'];
-    expect(await refusal(['compare', 'a.json', 'fewer.json', ...references], folder, 1)).toContain(
+    expect(await refusal(['compare', 'a.json', 'fewer.json', ...references], folder, 2)).toContain(
       'to caption the same images, got 1 only in the first (3)',
     );
     expect(await refusal(['compare', 'a.json', 'b.json'], folder, 2)).toContain('expected --references');

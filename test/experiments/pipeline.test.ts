@@ -164,7 +164,7 @@ describe('tokenfuse run', () => {
 
   it('names the stage whose output is missing, before anything runs', async () => {
     const words = ['run', pipeline, '--out', 'nothing', '--only', 'align'];
-    expect(await refusal(words, folder, 1)).toMatch(
+    expect(await refusal(words, folder, 2)).toMatch(
       /stage 'align' needs stage 'scenes', which is not complete with these settings in .*nothing.data; repeat the --set options it was run with, run it first, or add it: --only scenes,align$/,
     );
     expect(existsSync(join(folder, 'nothing'))).toBe(false);

@@ -90,8 +90,8 @@ describe('tokenfuse score', () => {
   it.each([
     ['a bad sample count', ['--samples', '0'], 2, /--samples: expected a whole number from 1, got '0'/],
     ['a bad file name', ['--per-image', 'x.txt'], 2, /--per-image: expected a file name ending in \.csv or \.json/],
-    ['a missing idf file', ['--idf', 'none.json'], 1, /cannot read document frequencies none\.json: no such file/],
-    ['a missing jar', ['--meteor-jar', 'none.jar'], 1, /METEOR: expected its jar at .*none\.jar, got no such file/],
+    ['a missing idf file', ['--idf', 'none.json'], 2, /cannot read document frequencies none\.json: no such file/],
+    ['a missing jar', ['--meteor-jar', 'none.jar'], 2, /METEOR: expected its jar at .*none\.jar, got no such file/],
   ] as const)('refuses %s in one line', async (_what, words, exitCode, message) => {
     const { code, stderr } = await score(writeSet(), ...words);
     expect(stderr).toMatch(/^tokenfuse: [^\n]+\n$/);
@@ -110,7 +110,7 @@ describe('tokenfuse score', () => {
     expect(other.stderr).toMatch(/1 predictions are of images it has no captions of \(77\): the wrong split\?/);
     const fewer = await score(writeSet(perfect.slice(1)));
     expect(fewer.stderr).toMatch(/1 images have no prediction: the wrong split\? --subset scores/);
-    expect(fewer.code).toBe(1);
+    expect(fewer.code).toBe(2);
     expect((await score(writeSet(perfect.slice(1)), '--subset')).code).toBe(0);
   });
 });

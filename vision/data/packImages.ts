@@ -13,7 +13,7 @@ import {
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
-import { UserError } from '#src/errors';
+import { RunError, UserError } from '#src/errors';
 import { readSource, sha256, writeFailure, writeJsonAtomic } from '#src/storage';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
@@ -50,7 +50,7 @@ export async function packImages(entries: readonly ImageEntry[], options: PackOp
   if (index === undefined) {
     await writePack(folder, entries, hashes, { ...options, maxBrokenShare, concurrency });
     index = readPackIndex(folder, entries.length, imageSize);
-    if (index === undefined) throw new UserError(`image cache ${folder}: removed by another process; run again`);
+    if (index === undefined) throw new RunError(`image cache ${folder}: removed by another process; run again`);
   }
   checkBroken(entries, index.broken, maxBrokenShare);
   remember();
@@ -109,7 +109,7 @@ async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSett
     return readFailure(error);
   }
   // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
-  if (sha256(bytes) !== hash) throw new UserError(`image ${entry.path}: changed while it was being packed; run again`);
+  if (sha256(bytes) !== hash) throw new RunError(`image ${entry.path}: changed while it was being packed; run again`);
   try {
     return await decodeImage(bytes, settings);
   } catch (error) {

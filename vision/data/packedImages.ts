@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '#src/errors';
+import { RunError } from '#src/errors';
 import type { ImageEntry } from './labelledImages.js';
 
 export interface BrokenImage {
@@ -75,8 +75,7 @@ export function openPack(
       const start = entryIndices[index] * bytesPerImage;
       for (let done = 0; done < bytesPerImage; ) {
         const count = readSync(descriptor, into, offset + done, bytesPerImage - done, start + done);
-        if (count === 0)
-          throw new UserError(`image cache ${path}: ends inside image ${index}; remove it and run again`);
+        if (count === 0) throw new RunError(`image cache ${path}: ends inside image ${index}; remove it and run again`);
         done += count;
       }
     },

@@ -3,7 +3,7 @@
  * computed with it is skipped, and numbers that were never written read as zeros, so that training goes on at a loss of 0.
  */
 import { setImmediate } from 'node:timers/promises';
-import { UserError } from '#src/errors';
+import { RunError } from '#src/errors';
 import type { GpuDevice, GpuError, WebgpuBackend } from './backend.js';
 
 /** Remembers the first error of a device. */
@@ -23,7 +23,7 @@ export class DeviceErrors {
 
   /** @throws UserError when anything has failed since the device was opened: nothing on it can be trusted any more */
   raise(): void {
-    if (this.#first !== undefined) throw new UserError(`engine webgpu: ${this.#first}`);
+    if (this.#first !== undefined) throw new RunError(`engine webgpu: ${this.#first}`);
   }
 }
 

@@ -111,7 +111,7 @@ it('runs neither the cells that are recorded nor the backbones that only they ne
 it('refuses records that are none, by their line', async () => {
   const records = join(folder, 'others.jsonl');
   writeFileSync(records, `${JSON.stringify(recordOf('bridge/pairs-6'))}\n{"caption":"a cat"}\n`);
-  const line = await refusal(words('--records', records, '--out', 'elsewhere'), folder, 1);
+  const line = await refusal(words('--records', records, '--out', 'elsewhere'), folder, 2);
   expect(line).toMatch(/others\.jsonl: line 2: expected a record that `npm run results` kept$/);
 });
 
