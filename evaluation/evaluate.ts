@@ -18,6 +18,9 @@ import { createDrawTally } from './traces/index.js';
 /** Parameter tokens of each group that are listed with the words that draw on them. */
 const TOKENS_PER_GROUP = 8;
 
+/** The results without their traces, as a file. */
+export const EVALUATION = 'evaluation.json';
+
 export interface EvaluateOptions {
   readonly root: string;
   readonly cacheDir: string;
@@ -38,7 +41,7 @@ export interface EvaluationResult extends Evaluation {
 
 /**
  * Captions every test set and scores the captions together with their controls (`ROWS`), by what was said and by how likely
- * the references are. Predictions are on disk before anything is scored.
+ * the references are. Predictions are on disk before anything is scored; `writeEvaluation` writes the results.
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
   const { root } = options;
@@ -61,17 +64,20 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
       sets.push(found.evaluated);
       traced.push(found.traces);
     }
-    const evaluation = { decoding: experiment.decoding, sets };
     const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
-    writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
-    writeJsonAtomic(join(options.outDir, 'traces.json'), traces);
-    return { ...evaluation, traces, vision: model.config.vision, probe: options.probe };
+    return { decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe };
   } finally {
     for (const { pairs } of opened) pairs.close();
     model.dispose();
     bound?.dispose();
     random?.dispose();
   }
+}
+
+/** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */
+export function writeEvaluation(outDir: string, { decoding, sets, traces }: EvaluationResult): void {
+  writeJsonAtomic(join(outDir, 'traces.json'), traces);
+  writeJsonAtomic(join(outDir, EVALUATION), { decoding, sets });
 }
 
 /** Controls from training captions: one caption for all images, or that of the nearest image in vision features. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom } from '#src/random';
-import { writeFileAtomic } from '#src/storage';
+import { flushFiles, writeFileAtomic } from '#src/storage';
 import { captionScene } from './captionScene.js';
 import { encodePng } from './encodePng.js';
 import { renderScenes, scenesPerSheet } from './renderScenes.js';
@@ -46,6 +46,7 @@ export async function writeImageSplit(config: ScenesConfig, split: ImageSplit, d
   const outcomes = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
+  await flushFiles(records.map(({ fileName }) => join(dir, 'images', fileName)));
 
   if (split.annotations === 'labels') {
     writeJson(join(dir, 'labels.json'), visionLabels(records, imageSize / config.patchSize));

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ByteSource, fileOf, readSource, sha256, writeFileAtomic } from '#src/storage';
+import { type ByteSource, fileOf, readSealedJson, readSource, sealed, sha256, writeFileAtomic } from '#src/storage';
 import { forEachConcurrently } from './forEachConcurrently.js';
 
 /** File stamps and hashes, in the order of the sources that the memo is named after. */
@@ -58,7 +58,7 @@ export async function contentHashes(
   return {
     hashes,
     remember: () => {
-      if (changed) writeFileAtomic(memoPath, JSON.stringify({ stamps, hashes }));
+      if (changed) writeFileAtomic(memoPath, JSON.stringify(sealed({ stamps, hashes })));
     },
   };
 }
@@ -75,7 +75,7 @@ export function readFailure(error: unknown): string {
 function readMemo(path: string, count: number): z.output<typeof Memo> | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const memo = Memo.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const memo = Memo.parse(readSealedJson(path, 'hashes'));
     return memo.stamps.length === count && memo.hashes.length === count ? memo : undefined;
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 export * from './adamW.js';
 export * from './checkpoint.js';
 export * from './config.js';
+export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runTraining.js';
 export * from './schedule.js';

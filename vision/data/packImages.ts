@@ -1,20 +1,18 @@
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { availableParallelism, hostname } from 'node:os';
+import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
 import { RunError, UserError } from '#src/errors';
-import { readSource, sha256, writeFailure, writeJsonAtomic } from '#src/storage';
+import {
+  chunkDigests,
+  clearLeftovers,
+  draftFolder,
+  publishEntry,
+  readSource,
+  sha256,
+  writeFailure,
+  writeSealedJson,
+} from '#src/storage';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
@@ -29,12 +27,13 @@ export interface PackOptions extends DecodeSettings {
 }
 
 /** Incremented whenever the cache layout or the decoding of pixels changes. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 /**
  * Decodes and resizes images once into a file of bytes [entries, imageSize, imageSize, 3] and opens it. The cache key is
  * the SHA-256 of the settings and every file's content, in order: moved images are a cache hit, a changed byte is a miss.
- * The cache is written to a temporary folder and renamed when complete, so a killed run leaves no partial cache.
+ * The cache is written to a temporary folder, flushed to disk and renamed when complete, so a killed run leaves no partial
+ * cache; of two processes that make the same one, the first to end wins. Pixels are checked as they are read.
  *
  * @throws UserError for an empty list, more broken images than `maxBrokenShare` allows, or a failed write
  */
@@ -54,7 +53,7 @@ export async function packImages(entries: readonly ImageEntry[], options: PackOp
   }
   checkBroken(entries, index.broken, maxBrokenShare);
   remember();
-  return openPack(folder, entries, imageSize, index.broken);
+  return openPack(folder, entries, index);
 }
 
 async function writePack(
@@ -66,15 +65,13 @@ async function writePack(
   const { imageSize, onProgress } = options;
   const bytesPerImage = imageSize * imageSize * 3;
   const broken: BrokenSlot[] = [];
-  const host = sha256(Buffer.from(hostname())).slice(0, 8);
-  const aside = `${folder}.${host}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const what = `image cache ${folder}`;
+  clearLeftovers(options.cacheDir);
+  const draft = draftFolder(folder, what);
+  const path = join(draft.path, 'images.bin');
   let descriptor: number | undefined;
-  let made = false;
   try {
-    mkdirSync(aside, { recursive: true });
-    made = true;
-    removeAbandoned(options.cacheDir, host);
-    const file = openSync(join(aside, 'images.bin'), 'wx');
+    const file = openSync(path, 'wx');
     descriptor = file;
     // Every entry has a fixed slot, so images can finish in any order; the slot of a broken image stays zero.
     ftruncateSync(file, entries.length * bytesPerImage);
@@ -90,13 +87,14 @@ async function writePack(
     fsyncSync(file);
     closeSync(file);
     descriptor = undefined;
-    writeJsonAtomic(join(aside, 'index.json'), { count: entries.length, imageSize, decoder: DECODER_VERSION, broken });
-    moveIntoPlace(aside, folder, () => readPackIndex(folder, entries.length, imageSize) !== undefined);
+    const index = { count: entries.length, imageSize, decoder: DECODER_VERSION, broken, digests: chunkDigests(path) };
+    writeSealedJson(join(draft.path, 'index.json'), index);
+    publishEntry(draft, folder, () => readPackIndex(folder, entries.length, imageSize) !== undefined);
   } catch (error) {
-    throw writeFailure(`image cache ${folder}`, error);
+    throw writeFailure(what, error);
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
-    if (made) rmSync(aside, { recursive: true, force: true });
+    draft.discard();
   }
 }
 
@@ -130,33 +128,5 @@ function checkBroken(entries: readonly ImageEntry[], broken: readonly BrokenSlot
 function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) {
     done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
-  }
-}
-
-function moveIntoPlace(aside: string, folder: string, isComplete: () => boolean): void {
-  try {
-    renameSync(aside, folder);
-  } catch {
-    // Another process was faster, or an older cache lost a file.
-    if (isComplete()) return;
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(aside, folder);
-  }
-}
-
-/** Removes temporary folders of packing processes on this host that were killed. */
-function removeAbandoned(cacheDir: string, host: string): void {
-  for (const name of readdirSync(cacheDir)) {
-    const [, owner, pid] = name.match(/^[0-9a-f]{64}\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/) ?? [];
-    if (owner === host && !isAlive(Number(pid))) rmSync(join(cacheDir, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
