@@ -20,7 +20,7 @@ export const evaluateCommand: Command = {
     const [path] = args.positionals;
     const experiment = parseExperimentOf(path, ['evaluate'], args.texts('set'));
     const folders = foldersOf(args);
-    const outDir = folders.out(experiment.name);
+    const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
     const command = `tokenfuse evaluate ${path}`;
     const isUnfinished = (): boolean => isStartedWith(outDir, experiment) && !existsSync(join(outDir, EVALUATION));

@@ -13,7 +13,7 @@ export const scenesCommand: Command = {
   options: { set, root, out, overwrite },
   run: async (args, output) => {
     const experiment = parseExperimentOf(args.positionals[0], ['scenes'], args.texts('set'));
-    const outDir = foldersOf(args).out(experiment.name);
+    const outDir = foldersOf(args).out(experiment);
     const result = await generateScenes(experiment.scenes, outDir, { output, overwrite: args.flag('overwrite') });
     output.line(
       `${result.generated ? 'drawn' : 'already there'}: ${result.images} images, ${result.sentences} sentences in ${result.path}`,

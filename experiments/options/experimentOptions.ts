@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Arguments, OptionSpec, Output } from '#src/cli';
+import { refuseInsideData } from './refuseInsideData.js';
 
 /** For every command that writes a result: without it, what is there is never written over. */
 export const OVERWRITE_OPTION: Readonly<Record<string, OptionSpec>> = {
@@ -25,7 +26,8 @@ export const EXPERIMENT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
 export interface ExperimentFolders {
   readonly root: string;
   readonly cacheDir: string;
-  out(name: string): string;
+  /** The folder of an experiment's result. @throws ConfigError when it lies inside the experiment's own data */
+  out(experiment: { readonly name: string }): string;
 }
 
 /** What may be done with a run that is in --out already. */
@@ -39,6 +41,10 @@ export function foldersOf(args: Arguments): ExperimentFolders {
   return {
     root,
     cacheDir: resolve(args.text('cache-dir') ?? join('.tokenfuse', 'cache')),
-    out: (name) => resolve(args.text('out') ?? join(root, name)),
+    out: (experiment) => {
+      const outDir = resolve(args.text('out') ?? join(root, experiment.name));
+      refuseInsideData(outDir, experiment, root);
+      return outDir;
+    },
   };
 }

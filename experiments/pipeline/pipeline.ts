@@ -25,6 +25,10 @@ export interface PipelineOptions {
   readonly overrides: readonly string[];
   /** Names of the stages to run; all unless given. */
   readonly only: readonly string[] | undefined;
+  /** Whether stages made with other settings are moved aside and made again. */
+  readonly overwrite: boolean;
+  /** Whether training goes on with more steps than before. */
+  readonly extend: boolean;
   readonly output: Output;
 }
 
@@ -33,7 +37,8 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const { outDir, output, upperBound, threads = availableParallelism() } = options;
   const started = performance.now();
   const files = pipelineFiles(pipeline, options.path, options.overrides);
-  const places = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords: options.engineWords };
+  const { engineWords, overwrite, extend } = options;
+  const places = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords, overwrite, extend };
   const stages = pipelineStages(files, places, {
     withUpperBound: upperBound,
     // Their tables come again in the summary, all sets in one.

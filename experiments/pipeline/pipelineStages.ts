@@ -86,6 +86,12 @@ export function pipelineStages(
   const data = scenes === undefined ? [] : ['scenes'];
   const text = tokenizer === undefined ? data : [...data, 'tokenizer'];
   const bound = withUpperBound ? [UPPER_BOUND] : [];
+  const evaluateOverrides = [...evaluate.overrides, ...bound.map((name) => `upperBound=${name}`)];
+  const evaluation: StageFile<'evaluate'> = {
+    path: evaluate.path,
+    overrides: evaluateOverrides,
+    experiment: parseExperimentOf(evaluate.path, ['evaluate'], evaluateOverrides),
+  };
   const stage = (name: string, needs: readonly string[], file: Omit<StageSetup, 'name' | 'needs'>): Stage =>
     experimentStage({ name, needs, ...file }, places);
   return [
@@ -96,10 +102,6 @@ export function pipelineStages(
     stage('merge', ['vision', 'language'], merge),
     stage('align', [...data, 'merge'], align),
     ...bound.map((name) => stage(name, [...data, 'merge'], { ...upperBound, outDir: join(places.root, UPPER_BOUND) })),
-    stage('evaluate', [...data, 'align', ...bound], {
-      ...evaluate,
-      overrides: [...evaluate.overrides, ...bound.map((name) => `upperBound=${name}`)],
-      quiet: quietEvaluation,
-    }),
+    stage('evaluate', [...data, 'align', ...bound], { ...evaluation, quiet: quietEvaluation }),
   ];
 }
