@@ -45,9 +45,17 @@ const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
   study: 'study',
 };
 
-/** Reads and checks an experiment file of any kind. */
+const said = new Set<string>();
+
+/** Reads and checks an experiment file of any kind; that a key has a former name is said once, on stderr. */
 export function parseExperiment(path: string, overrides: readonly string[] = []): LoadedConfig<Experiment> {
-  return loadConfig(path, Experiment, overrides);
+  const loaded = loadConfig(path, Experiment, overrides);
+  for (const notice of loaded.notices) {
+    // A pipeline, which stages have a channel to, has said it of their files before they start.
+    if (!said.has(notice) && process.channel === undefined) process.stderr.write(`tokenfuse: ${notice}\n`);
+    said.add(notice);
+  }
+  return loaded;
 }
 
 /** Reads an experiment file that must be of one of `kinds`. */

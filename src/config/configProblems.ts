@@ -2,25 +2,21 @@ import type { z } from 'zod';
 import { didYouMean } from '#src/errors';
 import { expectation } from './expectation.js';
 import { presentName } from './formerKeys.js';
+import { ownValue } from './ownValue.js';
 import { describeValue } from './parseFile.js';
 import { keysOf, schemasAt } from './schemaAt.js';
 
-/** One thing that is wrong with a configuration, and the keys that lead to it. */
-export interface ConfigProblem {
-  readonly keys: readonly PropertyKey[];
-  readonly text: string;
-  /** Where the value of a renamed key belongs. */
-  readonly movedTo?: readonly PropertyKey[];
-  readonly isMissing?: boolean;
+/** Where a key comes from (`file:line`, `--set …`), and its path as it stands there. */
+export interface KeySource {
+  readonly place: string;
+  readonly keys: readonly string[];
 }
 
-/** What a failed parse has found, a line each; what is missing only because it stands under its former name is left out. */
-export function configProblems(error: z.ZodError, schema: z.ZodType, value: unknown): ConfigProblem[] {
-  const problems = problemsOf(error.issues, schema, value, []);
-  const moved = problems.flatMap(({ movedTo }) => (movedTo ? [movedTo] : []));
-  return problems.filter(
-    ({ keys, isMissing }) => !isMissing || !moved.some((path) => keys.every((key, i) => String(key) === path[i])),
-  );
+type SourceOf = (keys: readonly PropertyKey[]) => KeySource;
+
+/** What a failed parse has found, a line each. */
+export function configProblems(error: z.ZodError, schema: z.ZodType, value: unknown, source: SourceOf): string[] {
+  return problemsOf(error.issues, schema, value, [], source);
 }
 
 function problemsOf(
@@ -28,25 +24,25 @@ function problemsOf(
   schema: z.ZodType,
   value: unknown,
   prefix: readonly PropertyKey[],
-): ConfigProblem[] {
-  return issues.flatMap((issue): ConfigProblem[] => {
+  source: SourceOf,
+): string[] {
+  return issues.flatMap((issue): string[] => {
     const keys = [...prefix, ...issue.path];
-    const where = keys.length === 0 ? 'the whole file' : `'${keys.map(String).join('.')}'`;
-    const found = keys.reduce<unknown>((level, key) => (level as Record<PropertyKey, unknown> | null)?.[key], value);
-    const wrong = (wanted: string, hint = ''): ConfigProblem =>
-      found === undefined
-        ? { keys, text: `${where} is missing: ${wanted}`, isMissing: true }
-        : { keys, text: `${where}: ${wanted}; got ${shortValue(found)}${hint}` };
+    const { place, keys: written } = source(keys);
+    const where = `${place}: ${keys.length === 0 ? 'the whole file' : `'${written.join('.')}'`}`;
+    const found = keys.reduce(ownValue, value);
+    const wrong = (wanted: string, hint = ''): string =>
+      found === undefined ? `${where} is missing: ${wanted}` : `${where}: ${wanted}; got ${shortValue(found)}${hint}`;
     if (issue.code === 'unrecognized_keys') {
       const here = schemasAt(schema, keys, value);
-      return issue.keys.map((key) => unknownKey(here, keys, key));
+      return issue.keys.map((key) => unknownKey(here, [...keys, key], found, source));
     }
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
       // Of the branches that fit from the outside, the one with the fewest problems is the one that was meant.
       const near = issue.errors
         .filter((branch) => branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
         .sort((a, b) => a.length - b.length);
-      if (near.length > 0) return problemsOf(near[0], schema, value, keys);
+      if (near.length > 0) return problemsOf(near[0], schema, value, keys, source);
       return [
         wrong(
           issue.errors
@@ -62,22 +58,29 @@ function problemsOf(
       return [wrong(`expected ${choices.join(', ')}`, hint)];
     }
     // Our own checks see defaults too, and say themselves what came.
-    if (issue.code === 'custom') return [{ keys, text: `${where}: ${issue.message}` }];
+    if (issue.code === 'custom') return [`${where}: ${issue.message}`];
     return [wrong(expectation(issue))];
   });
 }
 
-function unknownKey(here: readonly z.core.$ZodType[], path: readonly PropertyKey[], key: string): ConfigProblem {
-  const keys = [...path, key];
-  const name = keys.map(String).join('.');
-  const present = here.map((schema) => presentName(schema, key)).find((found) => found !== undefined);
+function unknownKey(
+  here: readonly z.core.$ZodType[],
+  path: readonly PropertyKey[],
+  group: unknown,
+  source: SourceOf,
+): string {
+  const { place, keys } = source(path);
+  const [name, key] = [keys.join('.'), String(path[path.length - 1])];
+  const present = presentName(here, key);
   if (present !== undefined) {
-    const movedTo = [...path.map(String), ...present.split('.')];
-    return { keys, text: `'${name}' was renamed to '${movedTo.join('.')}'`, movedTo };
+    const now = [...keys.slice(0, -1), present].join('.');
+    // It was not moved there: something is in the way.
+    const isTaken = present.split('.').reduce(ownValue, group) !== undefined;
+    return `${place}: '${name}' is now '${now}'${isTaken ? ', which is given too; leave one out' : ''}`;
   }
   const known = keysOf(here);
   const list = known.length > 0 ? `; known here: ${known.join(', ')}` : '';
-  return { keys, text: `unknown key '${name}'${didYouMean(key, known)}${list}` };
+  return `${place}: unknown key '${name}'${didYouMean(key, known)}${list}`;
 }
 
 /** The values that an issue would have accepted, when they can be listed. */
