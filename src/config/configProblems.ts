@@ -5,6 +5,7 @@ import { presentName } from './formerKeys.js';
 import { ownValue } from './ownValue.js';
 import { describeValue } from './parseFile.js';
 import { keysOf, schemasAt } from './schemaAt.js';
+import { shownText } from './shownText.js';
 
 /** Where a key comes from (`file:line`, `--set …`), and its path as it stands there. */
 export interface KeySource {
@@ -14,68 +15,82 @@ export interface KeySource {
 
 type SourceOf = (keys: readonly PropertyKey[]) => KeySource;
 
+/** Problems that are told; a file with thousands is of another kind altogether. */
+const MOST_TOLD = 20;
+
 /** What a failed parse has found, a line each. */
-export function configProblems(error: z.ZodError, schema: z.ZodType, value: unknown, source: SourceOf): string[] {
-  return problemsOf(error.issues, schema, value, [], source);
+export function configProblems(
+  error: z.ZodError,
+  schema: z.ZodType,
+  value: unknown,
+  what: string,
+  source: SourceOf,
+): string[] {
+  const all = problemsOf(error.issues, schema, value, [], source);
+  const told = all.slice(0, MOST_TOLD).map((problem) => problem());
+  return all.length > told.length ? [...told, `${what}: and ${all.length - told.length} more`] : told;
 }
 
+/** A line for each problem, made only when it is told. */
 function problemsOf(
   issues: readonly z.core.$ZodIssue[],
   schema: z.ZodType,
   value: unknown,
   prefix: readonly PropertyKey[],
   source: SourceOf,
-): string[] {
-  return issues.flatMap((issue): string[] => {
+): (() => string)[] {
+  return issues.flatMap((issue) => {
     const keys = [...prefix, ...issue.path];
-    const { place, keys: written } = source(keys);
-    const where = `${place}: ${keys.length === 0 ? 'the whole file' : `'${written.join('.')}'`}`;
-    const found = keys.reduce(ownValue, value);
-    const wrong = (wanted: string, hint = ''): string =>
-      found === undefined ? `${where} is missing: ${wanted}` : `${where}: ${wanted}; got ${shortValue(found)}${hint}`;
     if (issue.code === 'unrecognized_keys') {
-      const here = schemasAt(schema, keys, value);
-      return issue.keys.map((key) => unknownKey(here, [...keys, key], found, source));
+      return issue.keys.map((key) => () => unknownKey(schema, value, keys, key, source));
     }
-    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    if (issue.code === 'invalid_union') {
       // Of the branches that fit from the outside, the one with the fewest problems is the one that was meant.
       const near = issue.errors
         .filter((branch) => branch.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
         .sort((a, b) => a.length - b.length);
       if (near.length > 0) return problemsOf(near[0], schema, value, keys, source);
-      return [
-        wrong(
-          issue.errors
-            .map(([first]) => expectation(first))
-            .join(' or ')
-            .replaceAll(' or expected ', ' or '),
-        ),
-      ];
     }
-    const choices = choicesOf(issue);
-    if (choices.length > 0) {
-      const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
-      return [wrong(`expected ${choices.join(', ')}`, hint)];
-    }
-    // Our own checks see defaults too, and say themselves what came.
-    if (issue.code === 'custom') return [`${where}: ${issue.message}`];
-    return [wrong(expectation(issue))];
+    return [() => problemLine(issue, keys, keys.reduce(ownValue, value), source(keys))];
   });
 }
 
+function problemLine(
+  issue: z.core.$ZodIssue,
+  keys: readonly PropertyKey[],
+  found: unknown,
+  { place, keys: written }: KeySource,
+): string {
+  const where = `${place}: ${keys.length === 0 ? 'the whole file' : `'${shownPath(written)}'`}`;
+  const wrong = (wanted: string, hint = ''): string =>
+    found === undefined ? `${where} is missing: ${wanted}` : `${where}: ${wanted}; got ${shortValue(found)}${hint}`;
+  const choices = choicesOf(issue);
+  if (choices.length > 0) {
+    const hint = typeof found === 'string' ? didYouMean(found, choices.map(String)) : '';
+    return wrong(`expected ${choices.join(', ')}`, hint);
+  }
+  // Our own checks see defaults too, and say themselves what came.
+  if (issue.code === 'custom') return `${where}: ${issue.message}`;
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return wrong(expectation(issue));
+  const either = issue.errors.map(([first]) => expectation(first)).join(' or ');
+  return wrong(either.replaceAll(' or expected ', ' or '));
+}
+
 function unknownKey(
-  here: readonly z.core.$ZodType[],
+  schema: z.ZodType,
+  value: unknown,
   path: readonly PropertyKey[],
-  group: unknown,
+  key: string,
   source: SourceOf,
 ): string {
-  const { place, keys } = source(path);
-  const [name, key] = [keys.join('.'), String(path[path.length - 1])];
+  const here = schemasAt(schema, path, value);
+  const { place, keys } = source([...path, key]);
+  const name = shownPath(keys);
   const present = presentName(here, key);
   if (present !== undefined) {
-    const now = [...keys.slice(0, -1), present].join('.');
+    const now = shownPath([...keys.slice(0, -1), present]);
     // It was not moved there: something is in the way.
-    const isTaken = present.split('.').reduce(ownValue, group) !== undefined;
+    const isTaken = [...path, ...present.split('.')].reduce(ownValue, value) !== undefined;
     return `${place}: '${name}' is now '${now}'${isTaken ? ', which is given too; leave one out' : ''}`;
   }
   const known = keysOf(here);
@@ -91,9 +106,13 @@ function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
 
 /** A value of a YAML file, short enough for one line. */
 function shortValue(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'string') return `'${shownText(value)}'`;
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object') return 'a group of keys';
   return describeValue(value);
+}
+
+function shownPath(keys: readonly string[]): string {
+  return keys.map((key) => shownText(key)).join('.');
 }

@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { ConfigError, UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
+import { ConfigError } from '#src/errors';
 import { configProblems, type KeySource } from './configProblems.js';
 import { type MovedKey, moveFormerKeys } from './formerKeys.js';
 import { type AppliedOverride, applyOverride } from './override.js';
+import { shownText } from './shownText.js';
+import { readYaml } from './yamlFile.js';
 
 /** A parsed configuration and the folder that its relative paths are resolved against. */
 export interface LoadedConfig<T> {
@@ -21,25 +21,21 @@ export interface LoadedConfig<T> {
  * Every problem is reported at once, with its line or the `--set` it came from; an unknown key says which key was probably
  * meant. Keys under former names are read as if they had the present ones.
  *
+ * @param placeOf how messages cite an override that does not come from `--set`
  * @throws ConfigError with one line per problem; a file that cannot be read is one too
  */
 export function loadConfig<S extends z.ZodType>(
   file: string,
   schema: S,
   overrides: readonly string[] = [],
+  placeOf: (override: string) => string = (override) => `--set ${shownText(override, 120)}`,
 ): LoadedConfig<z.output<S>> {
-  const text = readText(file);
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    throw new ConfigError(document.errors.map((error) => `${file}: ${error.message.split('\n')[0]}`));
-  }
-  const lineOf = (keys: readonly PropertyKey[]) => lineOfKey(document, lineCounter, keys);
-  const inFile = moveFormerKeys(schema, toValue(document, file));
+  const { value: raw, lineOf } = readYaml(file);
+  const inFile = moveFormerKeys(schema, raw);
   let value = inFile.value;
   const applied: AppliedOverride[] = [];
   for (const override of overrides) {
-    const after = applyOverride(value, override, schema);
+    const after = applyOverride(value, override, schema, placeOf(override));
     value = after.config;
     applied.push(after.applied);
   }
@@ -54,16 +50,16 @@ export function loadConfig<S extends z.ZodType>(
         const [shorter, longer] = hasMade ? [path, words.path] : [words.path, path];
         return shorter.every((key, i) => key === longer[i]);
       });
-      if (override !== undefined) return { place: `--set ${override.text}`, keys: asWritten(path, override.moved) };
+      if (override !== undefined) return { place: override.place, keys: asWritten(path, override.moved) };
       const lines = written.map((_, i) => lineOf(written.slice(0, written.length - i)));
       const nearest = lines.find((line) => line !== undefined);
       return { place: nearest === undefined ? file : `${file}:${nearest}`, keys: written };
     };
-    throw new ConfigError(configProblems(result.error, schema, value, source));
+    throw new ConfigError(configProblems(result.error, schema, value, file, source));
   }
   const notices = [
     ...formerNameNotice(inFile.moved, `${file}:${lineOf(inFile.moved[0]?.from ?? [])}`),
-    ...applied.flatMap(({ text: words, moved }) => formerNameNotice(moved, `--set ${words}`)),
+    ...applied.flatMap(({ place, moved }) => formerNameNotice(moved, place)),
   ];
   return { config: result.data, path: file, baseDir: dirname(resolve(file)), notices };
 }
@@ -74,7 +70,7 @@ export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what
   const result = schema.safeParse(present);
   if (result.success) return result.data;
   throw new ConfigError(
-    configProblems(result.error, schema, present, (keys) => ({
+    configProblems(result.error, schema, present, what, (keys) => ({
       place: what,
       keys: asWritten(keys.map(String), moved),
     })),
@@ -94,31 +90,4 @@ function formerNameNotice(moved: readonly MovedKey[], place: string): string[] {
   const [more, names] =
     moved.length === 1 ? ['', 'name still works'] : [` (and ${moved.length - 1} more)`, 'names still work'];
   return [`${place}: '${from.join('.')}' is now '${to.join('.')}'${more}; the old ${names}`];
-}
-
-function readText(path: string): string {
-  try {
-    return readBytes(path, 'configuration').toString('utf8');
-  } catch (error) {
-    throw error instanceof UserError ? new ConfigError(error.message) : error;
-  }
-}
-
-/** The line of a key that the file itself has, from 1. */
-function lineOfKey(document: Document, lineCounter: LineCounter, keys: readonly PropertyKey[]): number | undefined {
-  const parent = document.getIn(keys.slice(0, -1), true);
-  const pair = isMap(parent)
-    ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(keys[keys.length - 1]))
-    : undefined;
-  const range = isScalar(pair?.key) ? pair.key.range : undefined;
-  return range ? lineCounter.linePos(range[0]).line : undefined;
-}
-
-/** The document as plain values; aliases without an anchor, or too many of them, show only here. */
-function toValue(document: Document, path: string): unknown {
-  try {
-    return document.toJS() ?? {};
-  } catch (error) {
-    throw new ConfigError(`${path}: ${(error as Error).message.split('\n')[0]}`);
-  }
 }

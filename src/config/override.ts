@@ -6,7 +6,8 @@ import { ownValue } from './ownValue.js';
 
 /** A `--set a.b=value` that has been applied. */
 export interface AppliedOverride {
-  readonly text: string;
+  /** How messages cite it. */
+  readonly place: string;
   /** The keys that it sets, under their present names. */
   readonly path: readonly string[];
   readonly moved: readonly MovedKey[];
@@ -22,30 +23,32 @@ export function applyOverride(
   config: unknown,
   override: string,
   schema: z.ZodType,
+  place: string,
 ): { config: unknown; applied: AppliedOverride } {
   const equals = override.indexOf('=');
   const given = override.slice(0, equals).split('.');
-  if (equals <= 0 || given.includes('')) throw new ConfigError(`--set: expected key.path=value, got '${override}'`);
+  if (equals <= 0 || given.includes('')) throw new ConfigError(`${place}: expected key.path=value`);
   const path = presentPath(schema, given, config);
-  const whole = withValue(config, path, yamlValue(override.slice(equals + 1), override), (depth, why) => {
-    throw new ConfigError(`--set ${override}: '${path.slice(0, depth).join('.')}' ${why}`);
+  const whole = withValue(config, path, yamlValue(override.slice(equals + 1), place), (depth, why) => {
+    const where = depth === 0 ? 'the file' : `'${path.slice(0, depth).join('.')}'`;
+    throw new ConfigError(`${place}: ${where} ${why}`);
   });
   const { value, moved } = moveFormerKeys(schema, whole);
   const isMoved = path.join('.') !== given.join('.');
   return {
     config: value,
-    applied: { text: override, path, moved: isMoved ? [{ from: given, to: path }, ...moved] : moved },
+    applied: { place, path, moved: isMoved ? [{ from: given, to: path }, ...moved] : moved },
   };
 }
 
-function yamlValue(text: string, override: string): unknown {
-  const document = parseDocument(text);
+function yamlValue(text: string, place: string): unknown {
+  const document = parseDocument(text, { schema: 'core', logLevel: 'error' });
   try {
-    if (document.errors.length === 0) return document.toJS();
+    if (document.errors.length + document.warnings.length === 0) return document.toJS();
   } catch {
     // An alias, which has nothing here to refer to.
   }
-  throw new ConfigError(`--set ${override}: the value is not YAML`);
+  throw new ConfigError(`${place}: the value is not YAML`);
 }
 
 function withValue(
