@@ -40,7 +40,7 @@ export type ExperimentKind = Experiment['kind'];
 
 /** Whether results can be kept in a folder of this name: it would lie nowhere else. */
 function isFolderName(name: string): boolean {
-  return !/^\.{0,2}$|[/\\\p{Cc}]|^\s|\s$/u.test(name) && Buffer.byteLength(name) <= 200;
+  return !/^\.{1,2}$|[/\\\p{Cc}]|^\s|\s$/u.test(name) && Buffer.byteLength(name) <= 200;
 }
 
 /** The command that runs each kind. */
