@@ -30,7 +30,11 @@ export function pipelineFiles(pipeline: PipelineExperiment, path: string, overri
   const of = <K extends PipelineStage>(kind: K, file: string): StageFile<K> => {
     const own = overrides.filter((word) => word.startsWith(`${kind}.`)).map((word) => word.slice(kind.length + 1));
     const stagePath = join(folder, file);
-    return { path: stagePath, overrides: own, experiment: parseExperimentOf(stagePath, [kind], own) };
+    return {
+      path: stagePath,
+      overrides: own,
+      experiment: parseExperimentOf(stagePath, [kind], own, (word) => `--set ${kind}.${word}`),
+    };
   };
   const { scenes, tokenizer } = pipeline;
   const absent = PIPELINE_STAGES.find(
@@ -56,7 +60,9 @@ export function pipelineFiles(pipeline: PipelineExperiment, path: string, overri
   const upperBound: StageFile<'align'> = {
     path: align.path,
     overrides: boundOverrides,
-    experiment: parseExperimentOf(align.path, ['align'], boundOverrides),
+    experiment: parseExperimentOf(align.path, ['align'], boundOverrides, (word) =>
+      pipeline.upperBound.includes(word) ? `${path}: upperBound: ${word}` : `--set align.${word}`,
+    ),
   };
   const references = [
     [merge.path, 'vision', merge.experiment.vision, files.vision.experiment.name],

@@ -6,6 +6,7 @@ export * from './flush.js';
 export * from './folderDraft.js';
 export * from './lock.js';
 export * from './outputPlace.js';
+export * from './makeFolder.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
