@@ -4,3 +4,5 @@ export * from './config.js';
 export * from './runDirectory.js';
 export * from './runTraining.js';
 export * from './schedule.js';
+export * from './trainingTask.js';
+export * from './trainStep.js';
