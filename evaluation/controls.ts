@@ -4,6 +4,7 @@ import { imageStateShape, imageStates, pixelTensor } from '#fusion';
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
+import { startWork } from '#src/tracking';
 import { createVisionParameters, visionForward } from '#vision';
 
 /** A permutation without fixed points: no image keeps its own captions. A single image keeps its place. */
@@ -58,6 +59,7 @@ export async function imageFeatures(
   const { backbone } = model.config.vision;
   const { dModel } = backbone.stack;
   const values = new Float32Array(positions.length * dModel);
+  const report = startWork('vision features', positions.length, 'images');
   for (let first = 0; first < positions.length; first += batchSize) {
     const chunk = positions.slice(first, first + batchSize);
     const features = tf.tidy(() => {
@@ -67,6 +69,7 @@ export async function imageFeatures(
     });
     values.set(await features.data(), first * dModel);
     features.dispose();
+    report(first + chunk.length);
   }
   return { values, dModel };
 }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { captionsById, loadCaptions } from '#captions/formats';
 import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
 import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, openProbe } from '#fusion';
-import type { Output } from '#src/cli';
+import { Interrupted, type Output } from '#src/cli';
 import { createRandom } from '#src/random';
 import { writeJsonAtomic } from '#src/storage';
 import type { VisionModelConfig } from '#vision';
@@ -66,6 +66,9 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     }
     const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
     return { decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe };
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(error.signal, `: no scores were written, an evaluation starts over`);
   } finally {
     for (const { pairs } of opened) pairs.close();
     model.dispose();

@@ -1,11 +1,11 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, RunError, UserError } from '#src/errors';
-import { flushFolder, sealed, unsealed, writeFailure } from '#src/storage';
+import { flushFolder, makeFolder, sealed, unsealed, writeFailure } from '#src/storage';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -72,9 +72,8 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      throw new RunError(
-        `cannot write ${path}: ${(error as Error).message}; the next run continues from what is in it`,
-      );
+      const { message } = writeFailure(path, error) as Error;
+      throw new RunError(`${message}; the next run continues from what is in it`);
     }
   };
   if (lines.length === 0) write([settings]);
@@ -95,7 +94,7 @@ function lineOf(value: object): string {
 /** Opens the file, with what the interruption left after the last complete line removed. */
 function openToAppend(path: string, end: number): number {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const descriptor = openSync(path, 'a');
     ftruncateSync(descriptor, end);
     flushFolder(dirname(path));

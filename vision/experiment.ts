@@ -116,6 +116,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       assets: new Map(),
       resume: options.resume,
       output: options.output,
+      signal: options.signal,
     });
   } finally {
     tree.dispose();
@@ -174,10 +175,11 @@ export function visionTask(
       const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;
     },
-    evaluate: async () => {
+    evaluate: async (check) => {
       const totals = new Map<string, { sum: number; count: number }>();
       let index = 0;
       for (const batch of validation.validationBatches(training.batchSize, data.maxValidationImages)) {
+        check();
         const names: string[] = [];
         const numbers = tf.tidy(() => {
           const input = inputOf(batch, `validation/${index++}`);

@@ -20,7 +20,7 @@ export const alignCommand: Command = {
     const runDir = folders.out(experiment);
     const options = runOptionsOf(args, output);
     const context = { ...folders, runDir, output, resume: options.resume };
-    const provenance = { command: `tokenfuse align ${path}`, config: experiment, seed: experiment.seed, engine };
+    const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
     const result = await inRunDirectory(runDir, provenance, options, () =>
       align(experiment, { ...context, probe: sceneProbe }),
     );

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type CaptionImage, listImages, writePredictions } from '#captions/formats';
 import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
-import type { Command, JsonObject, Output } from '#src/cli';
+import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
@@ -71,6 +71,8 @@ async function show(batches: AsyncIterable<CaptionedFile[]>, output: Output): Pr
       const { id, fileName } = image;
       predictions.push({ image_id: id, file_name: fileName, caption: candidates[0].caption, candidates });
     }
+    interruption.check();
+    if (output.readerLeft?.()) break;
   }
   return { predictions };
 }
@@ -95,6 +97,10 @@ async function record(
       log.append(batch);
       const seconds = (performance.now() - started) / 1000;
       progress.update(log.captions.size, { unitsPerSecond: (log.captions.size - start) / seconds });
+      const { signal } = interruption;
+      if (signal !== undefined && log.captions.size < images.length) {
+        throw new Interrupted(signal, ` after ${log.captions.size} of ${images.length} images`, true);
+      }
     }
   } finally {
     progress.done();

@@ -22,7 +22,7 @@ export const evaluateCommand: Command = {
     const folders = foldersOf(args);
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
-    const command = `tokenfuse evaluate ${path}`;
+    const command = args.commandLine;
     const isUnfinished = (): boolean => isStartedWith(outDir, experiment) && !existsSync(join(outDir, EVALUATION));
     const engine = await startEngine(args, output);
     const provenance = { command, config: experiment, seed: experiment.seed, engine };

@@ -50,6 +50,7 @@ export const runCommand: Command = {
     return runPipeline(pipeline, {
       path,
       outDir: resolve(root ?? out ?? `runs/${pipeline.name}`),
+      command: args.commandLine,
       engineWords: engineWordsOf(args),
       threads: threadsOf(args),
       upperBound: args.flag('upper-bound'),

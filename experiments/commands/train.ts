@@ -19,7 +19,7 @@ export const trainCommand: Command = {
     const runDir = folders.out(experiment);
     const options = runOptionsOf(args, output);
     const context = { ...folders, runDir, output, resume: options.resume };
-    const provenance = { command: `tokenfuse train ${path}`, config: experiment, seed: experiment.seed, engine };
+    const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
     const result = await inRunDirectory(runDir, provenance, options, () =>
       experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context),
     );

@@ -17,6 +17,8 @@ export interface PipelineOptions {
   /** Path of the pipeline file; stage paths start at its folder. */
   readonly path: string;
   readonly outDir: string;
+  /** The command that runs it, for the report. */
+  readonly command: string;
   readonly engineWords: readonly string[];
   /** Threads of all stages that run at a time together, as asked for; undefined for every core. */
   readonly threads: number | undefined;
@@ -73,7 +75,7 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const kept = align.backbonesKept as { kept: number; total: number };
   const outcome: PipelineOutcome = {
     name: pipeline.name,
-    command: `tokenfuse run ${options.path}${upperBound ? ' --upper-bound' : ''}`,
+    command: options.command,
     outDir,
     evaluation,
     plan,

@@ -57,7 +57,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const measuring = openChoiceMetrics(experiment, options, model, validation);
     const statesOf = await openStates(model, [train, validation], visionMoves);
     const result = await runTraining({
-      task: alignTask({ model, objectives, statesOf, train, batchSize, seed, measure: () => measuring(statesOf) }),
+      task: alignTask({ model, objectives, statesOf, train, batchSize, seed, measure: measuring }),
       config: training,
       seed,
       runDir: resolve(options.runDir),
@@ -67,6 +67,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       assets: new Map([...readCheckpoint(merged).assets].filter(([name]) => name !== MERGE_REPORT)),
       resume: options.resume,
       output,
+      signal: options.signal,
     });
     return {
       ...result,

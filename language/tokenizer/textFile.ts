@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { UserError } from '#src/errors';
+import { startWork } from '#src/tracking';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -35,10 +37,13 @@ function* readChunks(path: string): Generator<Uint8Array> {
   let descriptor: number | undefined;
   try {
     descriptor = attempt(path, () => openSync(path, 'r'));
-    for (;;) {
+    const report = startWork(`reading ${basename(path)}`, fstatSync(descriptor).size, 'bytes');
+    for (let done = 0; ; ) {
       const count = attempt(path, () => readSync(descriptor as number, buffer));
       if (count === 0) return;
       yield buffer.subarray(0, count);
+      done += count;
+      report(done);
     }
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { flushFolder } from './flush.js';
+import { makeFolder } from './makeFolder.js';
 import { temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
@@ -15,7 +16,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
   const chunks = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   let descriptor: number | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     descriptor = openSync(aside, 'wx');
     for (const chunk of chunks) {
       for (let offset = 0; offset < chunk.byteLength; ) {

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { flushFolder, flushFolders } from './flush.js';
+import { makeFolder } from './makeFolder.js';
 import { clearLeftoversOf, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
@@ -24,7 +25,7 @@ export function draftFolder(target: string, what = target): FolderDraft {
   const path = temporaryName(target);
   try {
     clearLeftoversOf(target);
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
   } catch (error) {
     throw writeFailure(what, error);
   }

@@ -1,8 +1,9 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '#src/errors';
+import { makeFolder } from './makeFolder.js';
 import { HOST_ID, isAlive, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
@@ -50,7 +51,7 @@ export function takeLock(path: string, what: string): Lock {
   };
   const content = `${JSON.stringify(owner)}\n`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     // Left-over locks are taken away by one process at a time: two that both saw one must not remove each other's new lock.
     const guard = `${path}.takeover`;
     for (let attempts = 0; !makeWhole(path, content); attempts++) {

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UserError } from '#src/errors';
+import { flushFolder } from './flush.js';
 import { writeFailure } from './writeFailure.js';
 
 /** Why a folder cannot be made where the user wants it, by the code of the file system. */
@@ -15,7 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes a folder, and those on the way to it that are missing; one that is there is left as it is.
+ * Makes a folder, and those on the way to it that are missing, and flushes that to disk; one that is there is left as it is.
  *
  * @returns the folders that were made, outermost first
  * @throws UserError when there can be no folder at that place; RunError when the disk is full or fails
@@ -47,6 +48,7 @@ function isFolder(folder: string, path: string): boolean {
 function makeOne(folder: string, path: string): boolean {
   try {
     mkdirSync(folder);
+    flushFolder(dirname(folder));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST' && isFolder(folder, path)) return false;

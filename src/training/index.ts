@@ -5,3 +5,5 @@ export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runTraining.js';
 export * from './schedule.js';
+export * from './trainingTask.js';
+export * from './trainStep.js';

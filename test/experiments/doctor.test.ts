@@ -15,6 +15,7 @@ async function runDoctor(
     positionals: [],
     text: () => undefined,
     texts: () => [],
+    commandLine: 'tokenfuse',
     flag: (name) => flags.includes(name),
   };
   const result = await doctorCommand.run(args, { line: (text = '') => void lines.push(text), interactive: false });

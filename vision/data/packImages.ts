@@ -13,6 +13,7 @@ import {
   writeFailure,
   writeSealedJson,
 } from '#src/storage';
+import { startWork } from '#src/tracking';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
@@ -63,6 +64,7 @@ async function writePack(
   options: PackOptions & { maxBrokenShare: number; concurrency: number },
 ): Promise<void> {
   const { imageSize, onProgress } = options;
+  const report = startWork('decoding images', entries.length, 'images');
   const bytesPerImage = imageSize * imageSize * 3;
   const broken: BrokenSlot[] = [];
   const what = `image cache ${folder}`;
@@ -80,7 +82,8 @@ async function writePack(
       const outcome = await decodeEntry(entries[slot], hashes[slot], options);
       if (typeof outcome === 'string') broken.push({ slot, reason: outcome });
       else writeFully(file, outcome, slot * bytesPerImage);
-      onProgress?.(++done, entries.length);
+      report(++done);
+      onProgress?.(done, entries.length);
     });
     broken.sort((a, b) => a.slot - b.slot);
     checkBroken(entries, broken, options.maxBrokenShare);
