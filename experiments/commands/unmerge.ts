@@ -15,9 +15,14 @@ export const unmergeCommand: Command = {
   run: async (args, output) => {
     const [model, out] = args.positionals;
     const [vision, language] = ['vision', 'language'].map((room) => resolve(join(out, room)));
-    unmerge(findCheckpoint(model), vision, language);
+    const { compared } = unmerge(findCheckpoint(model), vision, language);
+    output.line(
+      compared === null
+        ? 'no merge report: the tensors were compared with nothing'
+        : `${compared} tensors equal to those merged, by SHA-256`,
+    );
     output.line(`vision backbone in ${vision}`);
     output.line(`language backbone in ${language}`);
-    return { vision, language };
+    return { vision, language, compared };
   },
 };

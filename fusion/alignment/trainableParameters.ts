@@ -2,7 +2,7 @@ import { renderTable } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { addedParameters, fusionParameters } from '../jointConfig.js';
 import type { JointModel } from '../jointModel.js';
-import { isLanguageTensor } from '../merge.js';
+import { isLanguageTensor } from '../unmerge.js';
 import type { AlignExperiment } from './alignConfig.js';
 
 /**

@@ -1,5 +1,6 @@
 export * from './atomicWrite.js';
 export * from './byteSource.js';
+export * from './containedFile.js';
 export * from './decodeText.js';
 export * from './openToRead.js';
 export * from './readFile.js';
