@@ -18,7 +18,7 @@ import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
-import { loadPlugins, PLUGIN_OPTIONS, packageRoot } from './stages/index.js';
+import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageRoot, VERIFY_OPTIONS } from './stages/index.js';
 
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {
@@ -45,6 +45,9 @@ export const PROGRAM: Program = {
     parityCommand,
     convertCommand,
   ],
-  options: PLUGIN_OPTIONS,
-  prepare: (args) => loadPlugins(args.texts('plugin')),
+  options: { ...PLUGIN_OPTIONS, ...VERIFY_OPTIONS },
+  prepare: async (args) => {
+    applyVerifyOption(args);
+    await loadPlugins(args.texts('plugin'));
+  },
 };

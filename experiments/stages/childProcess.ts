@@ -6,6 +6,7 @@ import { changeThreads } from '#src/engine';
 import { RunError } from '#src/errors';
 import { packageRoot } from './packageRoot.js';
 import { pluginWords } from './plugins.js';
+import { verifyWords } from './verifyOption.js';
 
 /** Environment variable by which a process tells its children its process id. */
 const PARENT_VARIABLE = 'TOKENFUSE_PARENT';
@@ -38,7 +39,7 @@ export function startChild(
   threads: number | undefined,
 ): ChildProcess {
   const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
-  const child = spawn(process.execPath, [program, ...words, ...pluginWords(), '--json'], {
+  const child = spawn(process.execPath, [program, ...words, ...pluginWords(), ...verifyWords(), '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       ...process.env,
