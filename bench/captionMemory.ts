@@ -44,7 +44,7 @@ const STACK = TokenFormerConfig.parse({
 async function prepare(folder: string): Promise<void> {
   const vision = VisionModelConfig.parse({
     backbone: { imageSize: 64, patchSize: 16, stack: { ...STACK, rotaryShare: 0 } },
-    ...{ objectives: [{ kind: 'maskedPatches' }], labels: {} },
+    ...{ objectives: [], labels: {} },
   });
   writeCheckpoint(join(folder, 'vision'), {
     model: { kind: 'vision', config: vision },

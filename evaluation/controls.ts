@@ -1,6 +1,7 @@
 /** @file What captions are compared with: other images, no image, other features, other captions. */
 import type { CaptionPairs, JointModel, StateCache } from '#fusion';
 import { imageStateShape, imageStates, pixelTensor } from '#fusion';
+import { useVocabulary } from '#language';
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
@@ -39,6 +40,7 @@ export async function randomVision(model: JointModel, seed: number): Promise<Joi
   const tensors = await model.tree.toHost();
   for (const [name, tensor] of createVisionParameters(model.config.vision.backbone, seed)) tensors.set(name, tensor);
   const tree = new ParameterTree(tensors);
+  useVocabulary(tree, model.tokenizer.vocabSize);
   return { ...model, tree, dispose: () => tree.dispose() };
 }
 

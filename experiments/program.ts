@@ -19,7 +19,7 @@ import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
-import { loadPlugins, PLUGIN_OPTIONS, packageRoot } from './stages/index.js';
+import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageRoot, VERIFY_OPTIONS } from './stages/index.js';
 
 /** Shows the progress of a command's parts. */
 const shown = (command: Command): Command => ({
@@ -52,6 +52,9 @@ export const PROGRAM: Program = {
     parityCommand,
     convertCommand,
   ].map(shown),
-  options: PLUGIN_OPTIONS,
-  prepare: (args) => loadPlugins(args.texts('plugin')),
+  options: { ...PLUGIN_OPTIONS, ...VERIFY_OPTIONS },
+  prepare: async (args) => {
+    applyVerifyOption(args);
+    await loadPlugins(args.texts('plugin'));
+  },
 };

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import { loadCheckpointTokenizer, type Tokenizer } from '#language';
-import { parseConfig } from '#src/config';
-import { UserError } from '#src/errors';
+import { loadCheckpointTokenizer, type Tokenizer, useVocabulary } from '#language';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
-import { JointModelConfig } from './jointConfig.js';
+import { findCheckpoint, readModel } from '#src/training';
+import type { JointModelConfig } from './jointConfig.js';
+import { JOINT_KIND } from './jointKind.js';
 import { type FusionMethod, fusionMethod } from './methods/index.js';
 
 /** A merged model: both backbones' groups in joint layers, and the routes by which each stream uses them. */
@@ -13,24 +11,24 @@ export interface JointModel {
   readonly config: JointModelConfig;
   readonly method: FusionMethod;
   readonly tokenizer: Tokenizer;
+  /** Files that travel with the model. */
+  readonly assets: ReadonlyMap<string, Uint8Array>;
   dispose(): void;
 }
 
 /** Loads a merged model from a run directory or a checkpoint folder. */
 export function loadJointModel(path: string): JointModel {
   const directory = findCheckpoint(path);
-  const { kind } = readModelDescription(directory);
-  if (kind !== 'fusion')
-    throw new UserError(`${directory}: expected a merged model, got a ${kind} model; merge it first`);
-  const { model, tensors } = readCheckpoint(directory);
-  const config = parseConfig(model.config, JointModelConfig, join(directory, 'model.json'));
+  const { config, tensors, assets } = readModel(directory, JOINT_KIND);
   const tokenizer = loadCheckpointTokenizer(directory, config.language);
   const tree = new ParameterTree(tensors);
+  useVocabulary(tree, tokenizer.vocabSize);
   return {
     tree,
     config,
     method: fusionMethod(config.fusion.method),
     tokenizer,
+    assets,
     dispose: () => {
       tree.dispose();
       tokenizer.dispose();

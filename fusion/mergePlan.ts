@@ -1,12 +1,17 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { LANGUAGE_GROUP, LanguageModelConfig } from '#language';
-import { parseConfig } from '#src/config';
+import { resolve } from 'node:path';
+import { LANGUAGE_GROUP, LANGUAGE_KIND, loadCheckpointTokenizer, TOKENIZER_FILE } from '#language';
 import { UserError } from '#src/errors';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
-import { LAYER_NAMES, layerParamTokens, layerPath, type TokenFormerConfig } from '#src/tokenformer';
-import { findCheckpoint, readModelDescription } from '#src/training';
-import { numImageTokens, POSITION_EMBEDDING, VISION_GROUP, VisionModelConfig } from '#vision';
+import { LAYER_NAMES, layerParamTokens, layerPath, parameterProblems, type TokenFormerConfig } from '#src/tokenformer';
+import {
+  findCheckpoint,
+  type ModelKind,
+  openCheckpointFolder,
+  parametersOf,
+  readModelConfig,
+  readModelDescription,
+} from '#src/training';
+import { VISION_GROUP, VISION_KIND } from '#vision';
 import { addedParameters, type JointModelConfig } from './jointConfig.js';
 import { type AddedGroup, type FusionMethod, fusionMethod } from './methods/index.js';
 import type { MergeRecipe } from './recipe.js';
@@ -44,12 +49,18 @@ export interface MergePlan {
  */
 export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan; problems: string[] } {
   const problems: string[] = [];
-  const vision = openBackbone('vision', recipe.vision, root, problems);
-  const language = openBackbone('language', recipe.language, root, problems);
+  const vision = openBackbone(VISION_KIND, recipe.vision, root, problems);
+  const language = openBackbone(LANGUAGE_KIND, recipe.language, root, problems, (directory, config) =>
+    loadCheckpointTokenizer(directory, config).dispose(),
+  );
   if (vision === undefined || language === undefined) return { problems };
   const config: JointModelConfig = {
-    vision: vision.config as VisionModelConfig,
-    language: language.config as LanguageModelConfig,
+    vision: vision.config,
+    // Its tokenizer goes into the merged folder under this name.
+    language:
+      language.config.tokenizer.kind === 'bpe'
+        ? { ...language.config, tokenizer: { kind: 'bpe', path: TOKENIZER_FILE } }
+        : language.config,
     fusion: recipe.fusion,
   };
   const v = config.vision.backbone.stack;
@@ -60,11 +71,6 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
     if (language.header.tensors.has(name))
       problems.push(`both backbones hold a tensor '${name}': expected different names`);
   }
-  const positions: [string, number[]] = [POSITION_EMBEDDING, [numImageTokens(config.vision.backbone), v.dModel]];
-  problems.push(
-    ...missingTensors(vision.header, [...stackTensors(VISION_GROUP, v), positions], recipe.vision),
-    ...missingTensors(language.header, stackTensors(LANGUAGE_GROUP, l), recipe.language),
-  );
   const added = addedParameters(config);
   for (const name of [...added.groups.map(({ path, group }) => `${path}/${group}/tau`), ...added.gates]) {
     if (vision.header.tensors.has(name) || language.header.tensors.has(name))
@@ -104,12 +110,21 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
   return { plan, problems };
 }
 
-function openBackbone(
-  kind: 'vision' | 'language',
+interface Backbone<Config> {
+  readonly directory: string;
+  readonly header: SafetensorsHeader;
+  readonly config: Config;
+}
+
+/** Everything of a backbone but its tensors: description, header against the parameters that it implies, tokenizer. */
+function openBackbone<Config>(
+  modelKind: ModelKind<Config>,
   path: string,
   root: string,
   problems: string[],
-): { directory: string; header: SafetensorsHeader; config: VisionModelConfig | LanguageModelConfig } | undefined {
+  check: (directory: string, config: Config) => void = () => undefined,
+): Backbone<Config> | undefined {
+  const { kind } = modelKind;
   try {
     const directory = findCheckpoint(resolve(root, path));
     const description = readModelDescription(directory);
@@ -117,19 +132,16 @@ function openBackbone(
       problems.push(`${kind}: ${path} holds a ${description.kind} model; expected a ${kind} model`);
       return undefined;
     }
-    const schema = kind === 'vision' ? VisionModelConfig : LanguageModelConfig;
-    const config = parseConfig(description.config, schema, join(directory, 'model.json'));
-    if (
-      'tokenizer' in config &&
-      config.tokenizer.kind === 'bpe' &&
-      !existsSync(join(directory, config.tokenizer.path))
-    ) {
-      problems.push(`language: ${path} has no ${config.tokenizer.path}; expected its tokenizer next to the model`);
-    }
-    return { directory, header: readSafetensorsHeader(join(directory, 'model.safetensors')), config };
+    const folder = openCheckpointFolder(directory);
+    const config = readModelConfig(folder, modelKind);
+    const header = readSafetensorsHeader(folder.pathOf('model.safetensors', 'tensors'));
+    problems.push(...parameterProblems(header, parametersOf(folder, modelKind, config)));
+    folder.verifySizes();
+    check(directory, config);
+    return { directory, header, config };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    problems.push(`${kind}: ${error.message}`);
+    problems.push(...error.message.split('\n').map((line) => `${kind}: ${line}`));
     return undefined;
   }
 }
@@ -140,32 +152,6 @@ function stackProblems(vision: TokenFormerConfig, language: TokenFormerConfig): 
     .map((key) => `${key} ${vision[key]} (vision) and ${language[key]} (language)`)
     .join(', ');
   return mathDiffers ? [`joint layers compute one way: expected equal settings, got ${mathDiffers}`] : [];
-}
-
-/** Every tensor of a stack with its shape. */
-function stackTensors(name: string, stack: TokenFormerConfig): [string, number[]][] {
-  const { numLayers, dModel } = stack;
-  const groups = Array.from({ length: numLayers }, (_, l) =>
-    LAYER_NAMES.flatMap((layer): [string, number[]][] => {
-      const path = `${layerPath(l, layer)}/${name}`;
-      const shape = [layerParamTokens(stack, layer), dModel];
-      return [
-        [`${path}/keyParamTokens`, shape],
-        [`${path}/valueParamTokens`, shape],
-        [`${path}/tau`, []],
-      ];
-    }),
-  );
-  return [...groups.flat(), [`${name}/finalNorm/scale`, [dModel]], [`${name}/finalNorm/bias`, [dModel]]];
-}
-
-function missingTensors(header: SafetensorsHeader, needed: [string, number[]][], path: string): string[] {
-  return needed.flatMap(([name, shape]) => {
-    const entry = header.tensors.get(name);
-    if (entry === undefined) return [`${path}: has no tensor '${name}'`];
-    if (String(entry.shape) === String(shape)) return [];
-    return [`${path}: '${name}': expected [${shape}] by its model.json, got [${entry.shape}]`];
-  });
 }
 
 function groupsOfBackbone(name: 'vision' | 'language', stack: TokenFormerConfig, method: FusionMethod): PlannedGroup[] {

@@ -1,12 +1,16 @@
-import { join } from 'node:path';
-import { parseConfig } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, readCheckpoint, readModelDescription } from '#src/training';
+import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { LanguageModelConfig } from './experiment.js';
-import { languageBlocks, languageHidden, languageLogits } from './model/backbone.js';
+import {
+  createLanguageParameters,
+  languageBlocks,
+  languageHidden,
+  languageLogits,
+  useVocabulary,
+} from './model/backbone.js';
 import type { LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
@@ -18,28 +22,52 @@ export interface LanguageModel {
   dispose(): void;
 }
 
-/** Loads the tokenizer that a checkpoint carries and checks that it is the one the model was trained with. */
+/** Language models as checkpoints hold them. */
+export const LANGUAGE_KIND: ModelKind<LanguageModelConfig> = {
+  kind: 'language',
+  noun: 'a language model',
+  schema: LanguageModelConfig,
+  parameters: ({ backbone }) => createLanguageParameters(backbone, 0),
+};
+
+/**
+ * Loads the tokenizer that a checkpoint carries and checks that it is the one the model was trained with. Its vocabulary may be
+ * smaller than the model's, which is then padded, but not larger.
+ *
+ * @throws UserError when it lies outside of the checkpoint, or does not go with the model
+ */
 export function loadCheckpointTokenizer(
   directory: string,
-  { tokenizer: config, tokenizerFingerprint }: Pick<LanguageModelConfig, 'tokenizer' | 'tokenizerFingerprint'>,
+  {
+    backbone,
+    tokenizer: config,
+    tokenizerFingerprint,
+  }: Pick<LanguageModelConfig, 'backbone' | 'tokenizer' | 'tokenizerFingerprint'>,
 ): Tokenizer {
+  if (config.kind === 'bpe') openCheckpointFolder(directory).pathOf(config.path, 'tokenizer');
   const tokenizer = loadTokenizer(config, { baseDir: directory });
-  if (tokenizer.fingerprint !== tokenizerFingerprint) {
-    tokenizer.dispose();
-    throw new UserError(`${directory}: its tokenizer is not the one the model was trained with (fingerprints differ)`);
-  }
-  return tokenizer;
+  const problem =
+    tokenizer.fingerprint !== tokenizerFingerprint
+      ? 'its tokenizer is not the one the model was trained with (fingerprints differ)'
+      : vocabularyProblem(tokenizer, backbone.vocabSize);
+  if (problem === undefined) return tokenizer;
+  tokenizer.dispose();
+  throw new UserError(`${directory}: ${problem}`);
+}
+
+/** What is wrong with a tokenizer for an embedding of so many rows. */
+export function vocabularyProblem({ name, vocabSize }: Tokenizer, rows: number): string | undefined {
+  if (vocabSize <= rows) return undefined;
+  return `its tokenizer ${name} has ${vocabSize} tokens, its embedding only ${rows} rows; expected a row for each token`;
 }
 
 /** Loads a language backbone from a run directory or a checkpoint folder. */
 export function loadLanguageModel(path: string): LanguageModel {
   const directory = findCheckpoint(path);
-  const { kind } = readModelDescription(directory);
-  if (kind !== 'language') throw new UserError(`${directory}: expected a language model, got a ${kind} model`);
-  const { model, tensors } = readCheckpoint(directory);
-  const config = parseConfig(model.config, LanguageModelConfig, join(directory, 'model.json'));
+  const { config, tensors } = readModel(directory, LANGUAGE_KIND);
   const tokenizer = loadCheckpointTokenizer(directory, config);
   const tree = new ParameterTree(tensors);
+  useVocabulary(tree, tokenizer.vocabSize);
   return {
     tree,
     config: config.backbone,

@@ -1,9 +1,10 @@
+import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
 import { findNormActivation, type NormActivation } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
-import { LAYER_NAMES, layerPath } from '#src/tokenformer';
+import { LAYER_NAMES, layerPath, valueProblems } from '#src/tokenformer';
 import { LANGUAGE_GROUP } from './model/backbone.js';
-import type { LanguageConfig } from './model/config.js';
+import { LanguageConfig } from './model/config.js';
 
 /** Where the official code keeps each layer of a block, under `sequential.N.`. */
 const OFFICIAL_LAYERS = {
@@ -62,23 +63,32 @@ export interface OfficialSettings {
   readonly seqLen: number;
 }
 
+/** A checkpoint with official names in ours. */
+export interface FromOfficial {
+  readonly config: LanguageConfig;
+  readonly tensors: Map<string, HostTensor>;
+  /** Official names of what has no place in the model, such as tables that are computed anew. */
+  readonly unused: readonly string[];
+}
+
 /**
  * Translates a checkpoint with official names: configuration from the shapes, ε 0 and exact GELU as the official GPU
  * code computes, τ by the rule of Θ (√n; n for softmax), since that code derives it from n.
  *
- * @throws UserError naming the first tensor that is missing or has an unexpected shape
+ * @throws UserError naming the first tensor that is missing or has an unexpected shape, and an output layer that is not the
+ *   embedding
  */
 export function fromOfficial(
   tensors: ReadonlyMap<string, HostTensor>,
   { numHeads, rotaryShare, normActivation, seqLen }: OfficialSettings,
   what: string,
-): { config: LanguageConfig; tensors: Map<string, HostTensor> } {
-  const shapeOf = (name: string): readonly number[] => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw new UserError(`${what}: expected a tensor '${name}', it has none of that name`);
-    return tensor.shape;
+): FromOfficial {
+  const matrix = (name: string): readonly [number, number] => {
+    const { shape } = tensorOf(tensors, name, what);
+    if (shape.length === 2 && shape.every((n) => n > 0)) return [shape[0], shape[1]];
+    throw new UserError(`${what}: '${name}': expected a matrix, got shape [${shape}]`);
   };
-  const [vocabSize, dModel] = shapeOf(EMBEDDING);
+  const [vocabSize, dModel] = matrix(EMBEDDING);
   if (dModel % numHeads !== 0) {
     throw new UserError(`${what}: expected a number of heads that divides its width ${dModel}, got ${numHeads}`);
   }
@@ -86,40 +96,70 @@ export function fromOfficial(
   while (tensors.has(`sequential.${numLayers + 2}.mlp.key_param_tokens`)) numLayers++;
   if (numLayers === 0) throw new UserError(`${what}: expected blocks named 'sequential.2.…', got none`);
   const count = (layer: keyof typeof OFFICIAL_LAYERS): number =>
-    shapeOf(`sequential.2.${OFFICIAL_LAYERS[layer]}.key_param_tokens`)[0];
+    matrix(`sequential.2.${OFFICIAL_LAYERS[layer]}.key_param_tokens`)[0];
   const activation = normActivationFromOfficial(normActivation);
-  const config: LanguageConfig = {
-    vocabSize,
-    seqLen,
-    stack: {
-      dModel,
-      numLayers,
-      numHeads,
-      qkvParamTokens: count('query'),
-      outputParamTokens: count('output'),
-      ffnParamTokens: count('ffn'),
-      normActivation: activation.name,
-      gelu: 'erf',
-      normEpsilon: 0,
-      rotaryShare,
-      rotaryBase: 10_000,
+  const config = parseConfig(
+    {
+      vocabSize,
+      seqLen,
+      stack: {
+        dModel,
+        numLayers,
+        numHeads,
+        qkvParamTokens: count('query'),
+        outputParamTokens: count('output'),
+        ffnParamTokens: count('ffn'),
+        normActivation: activation.name,
+        gelu: 'erf',
+        normEpsilon: 0,
+        rotaryShare,
+        rotaryBase: 10_000,
+      },
     },
-  };
+    LanguageConfig,
+    what,
+  );
   const result = new Map<string, HostTensor>();
-  for (const [ours, theirs] of officialNames(numLayers)) {
-    const shape = shapeOf(theirs);
+  const names = officialNames(numLayers);
+  for (const [ours, theirs] of names) {
+    const tensor = tensorOf(tensors, theirs, what);
     // Keys and values of a layer are as many as the keys of that layer in the first block.
     const firstKeys = theirs.replace(/^sequential\.\d+\.(.*)\.(key|value)_/, 'sequential.2.$1.key_');
-    const expected = theirs.includes('.norm.') ? [dModel] : [shapeOf(firstKeys)[0], dModel];
-    if (String(shape) !== String(expected)) {
-      throw new UserError(`${what}: '${theirs}': expected shape [${expected}], got [${shape}]`);
+    const expected = theirs.includes('.norm.') ? [dModel] : [matrix(firstKeys)[0], dModel];
+    if (String(tensor.shape) !== String(expected)) {
+      throw new UserError(`${what}: '${theirs}': expected shape [${expected}], got [${tensor.shape}]`);
     }
-    const tensor = tensors.get(theirs) as HostTensor;
+    if (!(tensor.values instanceof Float32Array)) {
+      throw new UserError(`${what}: '${theirs}': expected a type with fractions (F32, F16, BF16), got whole numbers`);
+    }
     result.set(ours, tensor);
     if (ours.endsWith('/keyParamTokens')) {
       const tau = activation.tau(tensor.shape[0]);
       result.set(ours.replace(/keyParamTokens$/, 'tau'), { shape: [], values: Float32Array.of(tau) });
     }
   }
-  return { config, tensors: result };
+  const problems = valueProblems(what, result);
+  if (problems.length > 0) throw new UserError(problems.join('\n'));
+  const used = new Set(names.values());
+  const unused = [...tensors.keys()].filter((name) => !used.has(name));
+  refuseOutputLayer(tensors, unused, what);
+  return { config, tensors: result, unused };
+}
+
+function tensorOf(tensors: ReadonlyMap<string, HostTensor>, name: string, what: string): HostTensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new UserError(`${what}: expected a tensor '${name}', it has none of that name`);
+  return tensor;
+}
+
+/** Our output is the embedding; a layer of its own (`no_weight_tying` in the official code) would be lost. */
+function refuseOutputLayer(tensors: ReadonlyMap<string, HostTensor>, unused: readonly string[], what: string): void {
+  const embedding = tensorOf(tensors, EMBEDDING, what).values;
+  for (const name of unused.filter((candidate) => /final_linear/.test(candidate))) {
+    const { values } = tensorOf(tensors, name, what);
+    if (values.length === embedding.length && values.every((value, i) => value === embedding[i])) continue;
+    throw new UserError(
+      `${what}: '${name}': expected no output layer beside the embedding, to which the output is tied; models with no_weight_tying cannot be converted`,
+    );
+  }
 }

@@ -26,7 +26,15 @@ export async function pattentionParity(path: string): Promise<TensorParity[]> {
   const [x, keys, values, dy] = ['x', 'key', 'value', 'dy'].map(host);
   for (const name of ['y', 'dx', 'dkey', 'dvalue']) host(name);
   const [n, dIn] = keys.shape;
-  if (x.shape.at(-1) !== dIn || values.shape[0] !== n || dy.shape.at(-1) !== values.shape[1]) {
+  const fits =
+    keys.shape.length === 2 &&
+    values.shape.length === 2 &&
+    x.shape.at(-1) === dIn &&
+    values.shape[0] === n &&
+    dy.shape.at(-1) === values.shape[1] &&
+    x.values.length * values.shape[1] === dy.values.length * dIn &&
+    x.values.length * keys.values.length * values.values.length > 0;
+  if (!fits) {
     const got = `x [${x.shape}], key [${keys.shape}], value [${values.shape}], dy [${dy.shape}]`;
     throw new UserError(`${path}: expected x [..., dIn], key [n, dIn], value [n, dOut], dy [..., dOut]; got ${got}`);
   }
@@ -34,8 +42,8 @@ export async function pattentionParity(path: string): Promise<TensorParity[]> {
   const settings: PattentionSettings = {
     normActivation: normActivation.name,
     gelu: 'erf',
-    epsilon: Number(metadata.epsilon ?? 0),
-    tau: Number(metadata.tau ?? normActivation.tau(n)),
+    epsilon: finiteMetadata(metadata, 'epsilon', 0, path),
+    tau: finiteMetadata(metadata, 'tau', normActivation.tau(n), path),
   };
   const computed: [string, tf.Tensor][] = [];
   tf.tidy(() => {
@@ -51,7 +59,7 @@ export async function pattentionParity(path: string): Promise<TensorParity[]> {
     const ours = { y: output, dx: gradients[0], dkey: gradients[1], dvalue: gradients[2] };
     for (const [name, tensor] of Object.entries(ours)) computed.push([name, tf.keep(tensor)]);
   });
-  return compareAll(computed, tensors);
+  return compareAll(computed, tensors, path);
 }
 
 /**
@@ -76,6 +84,12 @@ export async function languageModelParity(weightsPath: string, expectedPath: str
   );
   const ids = expectTensor(expected, 'input_ids', expectedPath);
   const [batch, seqLen] = ids.shape;
+  const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id < config.vocabSize;
+  if (ids.shape.length !== 2 || ids.values.length === 0 || !ids.values.every(isId)) {
+    throw new UserError(
+      `${expectedPath}: 'input_ids': expected [batch, seqLen] of ids in [0, ${config.vocabSize}), got ${describeIds(ids, isId)}`,
+    );
+  }
   const tree = new ParameterTree(tensors);
   const computed: [string, tf.Tensor][] = [];
   try {
@@ -106,7 +120,7 @@ export async function languageModelParity(weightsPath: string, expectedPath: str
         );
       }
     });
-    return await compareAll(computed, expected);
+    return await compareAll(computed, expected, expectedPath);
   } finally {
     tree.dispose();
   }
@@ -115,10 +129,11 @@ export async function languageModelParity(weightsPath: string, expectedPath: str
 async function compareAll(
   computed: readonly [string, tf.Tensor][],
   expected: ReadonlyMap<string, HostTensor>,
+  path: string,
 ): Promise<TensorParity[]> {
   const results: TensorParity[] = [];
   for (const [name, tensor] of computed) {
-    results.push(compare(name, await tensor.data(), tensor.shape, expected.get(name) as HostTensor));
+    results.push(compare(name, await tensor.data(), tensor.shape, expectTensor(expected, name, path), path));
     tensor.dispose();
   }
   return results;
@@ -129,9 +144,10 @@ function compare(
   actual: ArrayLike<number>,
   actualShape: readonly number[],
   { shape, values }: HostTensor,
+  path: string,
 ): TensorParity {
   if (actual.length !== values.length) {
-    throw new UserError(`${name}: expected shape [${shape}], got [${actualShape}]`);
+    throw new UserError(`${path}: '${name}': expected shape [${actualShape}], got [${shape}]`);
   }
   let difference = 0;
   let largest = 0;
@@ -148,6 +164,23 @@ function expectTensor(tensors: ReadonlyMap<string, HostTensor>, name: string, pa
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new UserError(`${path}: expected a tensor '${name}', it has none of that name`);
   return tensor;
+}
+
+function describeIds({ shape, values }: HostTensor, isId: (id: number) => boolean): string {
+  const wrong = values.find((id) => !isId(id));
+  return shape.length !== 2 || wrong === undefined ? `shape [${shape}]` : `the id ${wrong}`;
+}
+
+/** A number that the metadata may give. */
+function finiteMetadata(
+  metadata: Readonly<Record<string, string>>,
+  key: string,
+  otherwise: number,
+  path: string,
+): number {
+  const value = Number(metadata[key] ?? otherwise);
+  if (Number.isFinite(value)) return value;
+  throw new UserError(`${path}: '${key}' in its metadata: expected a number, got '${metadata[key]}'`);
 }
 
 function expectMetadata(metadata: Readonly<Record<string, string>>, key: string, path: string): string {

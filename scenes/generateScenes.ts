@@ -3,15 +3,7 @@ import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Output } from '#src/cli';
 import { createRandom } from '#src/random';
-import {
-  draftFolder,
-  inOutputPlace,
-  openOutputEntry,
-  readJson,
-  writeFailure,
-  writeFileAtomic,
-  writeJsonAtomic,
-} from '#src/storage';
+import { draftFolder, inOutputEntry, readJson, writeFailure, writeFileAtomic, writeJsonAtomic } from '#src/storage';
 import { languageSentence } from './languageSentence.js';
 import { sampleScene } from './sampleScene.js';
 import { IMAGE_SPLITS, LANGUAGE_SPLITS } from './sceneSplits.js';
@@ -65,9 +57,8 @@ export async function generateScenes(
   const images = IMAGE_SPLITS.reduce((total, { count }) => total + config.counts[count], 0);
   const sentences = LANGUAGE_SPLITS.reduce((total, { count }) => total + config.counts[count], 0);
   const isOwn = (): boolean => isDeepStrictEqual(datasetIn(path), JSON.parse(JSON.stringify(dataset)));
-  const place = openOutputEntry(path, { overwrite, isOwn, say: output?.line });
-  return inOutputPlace(place, async () => {
-    if (place.continues) {
+  return inOutputEntry(path, { overwrite, isOwn, say: output?.line }, async ({ continues }) => {
+    if (continues) {
       output?.line(`scenes: ${outDir} is complete (${images} images, ${sentences} sentences)`);
       return { path, generated: false, images, sentences };
     }

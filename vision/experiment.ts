@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { formerKeys, renamedKey } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
 import {
@@ -16,9 +15,10 @@ import {
   openImageDataset,
   Preprocessing,
 } from './data/index.js';
-import { createVisionParameters, type VisionStates, visionForward } from './model/backbone.js';
+import { type VisionStates, visionForward } from './model/backbone.js';
 import { VisionConfig } from './model/config.js';
 import { createObjective, type Objective, ObjectiveConfig, requiredLabels, type Tally } from './objectives/index.js';
+import { newVisionParameters } from './visionParameters.js';
 
 /** An experiment file that pretrains a vision backbone; paths start at the working root. */
 export const VisionExperiment = z.strictObject({
@@ -96,7 +96,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
   const objectives = configs.map((config) => createObjective(config, model, train, seed));
   const duplicate = objectives.find(({ name }, i) => objectives.findIndex((other) => other.name === name) !== i);
   if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate.name}' twice`);
-  const tree = new ParameterTree(newVisionModel(experiment, objectives));
+  const tree = new ParameterTree(newVisionParameters(model, objectives, seed));
   const task = visionTask(tree, experiment, objectives, train, validation);
   const { resize, background } = data.train;
   const modelConfig: VisionModelConfig = {
@@ -123,13 +123,6 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     train.close();
     validation.close();
   }
-}
-
-function newVisionModel({ model, seed }: VisionExperiment, objectives: readonly Objective[]): Map<string, HostTensor> {
-  return new Map([
-    ...createVisionParameters(model, seed),
-    ...objectives.flatMap((objective) => [...objective.createParameters(seed)]),
-  ]);
 }
 
 /** The weighted sum of objectives over images, as the training loop sees it. */

@@ -4,3 +4,5 @@ export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/patchEmbedding.js';
 export * from './objectives/index.js';
+export * from './visionKind.js';
+export * from './visionParameters.js';

@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import {
   createLanguageParameters,
   generateText,
+  LANGUAGE_KIND,
   LanguageConfig,
-  LanguageModelConfig,
+  type LanguageModelConfig,
   languageHidden,
   languageLogits,
   loadCheckpointTokenizer,
@@ -13,13 +14,14 @@ import {
   type Tokenizer,
   TokenizerConfig,
   textBatch,
+  useVocabulary,
 } from '#language';
 import { parseConfig } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { readBytes } from '#src/storage';
 import { ParameterTree, TokenFormerConfig } from '#src/tokenformer';
-import { findCheckpoint, readCheckpoint } from '#src/training';
+import { findCheckpoint, readModel } from '#src/training';
 import type { LanguageModel, LanguageModelOptions } from '../languageModel.js';
 import { currentEngine } from './currentEngine.js';
 import { decodingOf } from './decodingOf.js';
@@ -44,11 +46,7 @@ export async function createLanguage(options: LanguageModelOptions): Promise<Lan
 
 export async function openLanguage(path: string): Promise<LanguageModel> {
   const directory = findCheckpoint(path);
-  const { model, tensors, assets } = readCheckpoint(directory);
-  if (model.kind !== 'language') {
-    throw new UserError(`${directory}: expected a language model, got a ${model.kind} model`);
-  }
-  const config = parseConfig(model.config, LanguageModelConfig, `${directory}/model.json`);
+  const { config, tensors, assets } = readModel(directory, LANGUAGE_KIND);
   await currentEngine();
   return languageModel(new ParameterTree(tensors), loadCheckpointTokenizer(directory, config), assets, config);
 }
@@ -60,7 +58,9 @@ function languageModel(
   config: LanguageModelConfig,
 ): LanguageModel {
   const { backbone } = config;
-  const { vocabSize, seqLen } = backbone;
+  const { seqLen } = backbone;
+  const { vocabSize } = tokenizer;
+  useVocabulary(tree, vocabSize);
   const release = (): void => {
     tree.dispose();
     tokenizer.dispose();

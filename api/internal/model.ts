@@ -2,7 +2,7 @@ import { captionNlls } from '#evaluation/likelihood';
 import { captionCandidates, imageContexts, imageStates, loadJointModel } from '#fusion';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { findCheckpoint, readCheckpoint } from '#src/training';
+import { findCheckpoint, type ModelDescription } from '#src/training';
 import type { ImageInput } from '../imageInput.js';
 import type { Caption, Model } from '../model.js';
 import { currentEngine } from './currentEngine.js';
@@ -19,8 +19,8 @@ export async function openModel(path: string): Promise<Model> {
   const directory = findCheckpoint(path);
   await currentEngine();
   const joint = loadJointModel(directory);
-  const { tree, config, tokenizer } = joint;
-  const { model: description, assets } = readCheckpoint(directory);
+  const { tree, config, tokenizer, assets } = joint;
+  const description: ModelDescription = { kind: 'fusion', config };
   const statesOf = async (images: readonly ImageInput[]): Promise<tf.Tensor4D> => {
     const pixels = await pixelsOf(images, config.vision);
     return tf.tidy(() => imageStates(joint, tf.tensor4d(pixels.values, pixels.shape)));

@@ -2,16 +2,17 @@ import { parseConfig } from '#src/config';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, readCheckpoint } from '#src/training';
+import { findCheckpoint, readModel } from '#src/training';
 import {
   createObjective,
-  createVisionParameters,
   type ImageBatch,
+  newVisionParameters,
   numImageTokens,
   type Objective,
   type ObjectiveConfig,
   Preprocessing,
   pooled,
+  VISION_KIND,
   VisionConfig,
   VisionModelConfig,
   type VisionStates,
@@ -38,16 +39,13 @@ export async function createVision(options: VisionModelOptions): Promise<VisionM
     'vision model',
   );
   await currentEngine();
-  const tree = new ParameterTree(createVisionParameters(backbone, seed));
-  for (const { createParameters } of objectivesOf(config)) tree.add(createParameters(seed));
+  const tree = new ParameterTree(newVisionParameters(backbone, objectivesOf(config), seed));
   return visionModel(tree, config, new Map());
 }
 
 export async function openVision(path: string): Promise<VisionModel> {
   const directory = findCheckpoint(path);
-  const { model, tensors, assets } = readCheckpoint(directory);
-  if (model.kind !== 'vision') throw new UserError(`${directory}: expected a vision model, got a ${model.kind} model`);
-  const config = parseConfig(model.config, VisionModelConfig, `${directory}/model.json`);
+  const { config, tensors, assets } = readModel(directory, VISION_KIND);
   await currentEngine();
   return visionModel(new ParameterTree(tensors), config, assets);
 }

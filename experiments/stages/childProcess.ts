@@ -5,6 +5,7 @@ import { changeThreads } from '#src/engine';
 import { packageRoot } from './packageRoot.js';
 import { pluginWords } from './plugins.js';
 import { stageError } from './stageError.js';
+import { verifyWords } from './verifyOption.js';
 
 /** Columns of a stage's name before its lines, with the space after it. */
 const NAME_COLUMNS = 10;
@@ -40,7 +41,7 @@ export function startChild(
   threads: number | undefined,
 ): ChildProcess {
   const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
-  const child = spawn(process.execPath, [program, ...words, ...pluginWords(), '--json'], {
+  const child = spawn(process.execPath, [program, ...words, ...pluginWords(), ...verifyWords(), '--json'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: {
       ...process.env,

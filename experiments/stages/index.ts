@@ -5,3 +5,4 @@ export { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 export { runStages } from './runStages.js';
 export type { Stage } from './stage.js';
 export { writeTokenizerRecord } from './tokenizerRecord.js';
+export { applyVerifyOption, VERIFY_OPTIONS } from './verifyOption.js';

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
 import { ConfigError, RunError } from '#src/errors';
-import { findCheckpoint, type RunOptions, readCheckpoint, runTraining, type TrainingResult } from '#src/training';
+import { findCheckpoint, type RunOptions, runTraining, type TrainingResult } from '#src/training';
 import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
 import { type JointModel, loadJointModel } from '../jointModel.js';
-import { backboneHashes, MERGE_REPORT } from '../merge.js';
+import { backboneHashes, MERGE_REPORT, mergedHashes, refuseChanged } from '../mergeReport.js';
 import { choiceShares, createChoiceProbe, openProbe } from '../probeChoice.js';
 import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
@@ -20,7 +20,7 @@ export interface AlignOptions extends RunOptions {
 export interface AlignResult extends TrainingResult {
   readonly trainableParameters: number;
   readonly frozenParameters: number;
-  /** Backbone tensors with the same SHA-256 in the merged model and in the aligned one, of all. */
+  /** Backbone tensors with the same SHA-256 before the merge and in the aligned model, of all. */
   readonly backbonesKept: { readonly kept: number; readonly total: number } | null;
 }
 
@@ -31,6 +31,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
   const { root, cacheDir, output } = options;
   const merged = findCheckpoint(resolve(root, experiment.model));
   const model = loadJointModel(merged);
+  const originals = originalHashes(merged);
   const opened: CaptionPairs[] = [];
   const objectives: AlignObjective[] = [];
   try {
@@ -63,8 +64,8 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       runDir: resolve(options.runDir),
       label: experiment.name,
       model: { kind: 'fusion', config: model.config },
-      // The merge report describes the merged model, not this one.
-      assets: new Map([...readCheckpoint(merged).assets].filter(([name]) => name !== MERGE_REPORT)),
+      // The hashes in the merge report hold as long as the backbones stay as they are.
+      assets: new Map([...model.assets].filter(([name]) => name !== MERGE_REPORT || !visionMoves)),
       resume: options.resume,
       output,
       signal: options.signal,
@@ -73,7 +74,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       ...result,
       trainableParameters: counts.trainable,
       frozenParameters: counts.frozen,
-      backbonesKept: visionMoves ? null : compareBackbones(merged, options.runDir),
+      backbonesKept: visionMoves ? null : compareBackbones(originals, options.runDir),
     };
   } finally {
     for (const pairs of opened) pairs.close();
@@ -121,14 +122,25 @@ function openChoiceMetrics(
   };
 }
 
-/** @throws UserError when a backbone tensor changed */
-function compareBackbones(merged: string, runDir: string): { kept: number; total: number } {
-  const before = backboneHashes(merged);
+/**
+ * SHA-256 of the backbone tensors as they were before the merge; those of the model itself where it has no merge report.
+ *
+ * @throws UserError when the model's tensors are not those that were merged
+ */
+function originalHashes(merged: string): ReadonlyMap<string, string> {
+  const present = backboneHashes(merged);
+  const original = mergedHashes(merged);
+  if (original) refuseChanged(merged, present, original);
+  return original ?? present;
+}
+
+/** @throws RunError when a backbone tensor changed */
+function compareBackbones(before: ReadonlyMap<string, string>, runDir: string): { kept: number; total: number } {
   const after = backboneHashes(findCheckpoint(runDir));
   const kept = [...before].filter(([name, hash]) => after.get(name) === hash).length;
   if (kept !== before.size || after.size !== before.size) {
     throw new RunError(
-      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors changed in alignment; this is a bug`,
+      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors are not those that were merged; take the merged model and align again`,
     );
   }
   return { kept, total: before.size };

@@ -2,13 +2,13 @@ import { renderTable } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { addedParameters, fusionParameters } from '../jointConfig.js';
 import type { JointModel } from '../jointModel.js';
-import { isLanguageTensor } from '../merge.js';
+import { isLanguageTensor } from '../unmerge.js';
 import type { AlignExperiment } from './alignConfig.js';
 
 /**
  * Makes exactly the parameters that an alignment names trainable.
  *
- * @throws ConfigError when a name belongs to a backbone, or there is none
+ * @throws ConfigError when a word names a backbone, or nothing
  */
 export function setTrainable({ tree, config }: JointModel, train: AlignExperiment['train']): void {
   if (train === 'all') {
@@ -18,16 +18,24 @@ export function setTrainable({ tree, config }: JointModel, train: AlignExperimen
   const isFusionParameter = fusionParameters(config);
   const wanted = (name: string): boolean =>
     train === 'bridge' ? isFusionParameter(name) : train.some((part) => name.includes(part));
-  const names = tree.names().filter(wanted);
-  const backbone = names.find((name) => !isFusionParameter(name));
+  const own = tree.names().filter(isFusionParameter);
+  if (own.length === 0) {
+    throw new ConfigError(
+      `train: expected bridge groups or gates in the model, got none; merge with bridge.tokens above 0`,
+    );
+  }
+  const backbone = tree.names().find((name) => wanted(name) && !isFusionParameter(name));
   if (backbone !== undefined) {
     throw new ConfigError(
       `train: '${backbone}' belongs to a backbone, which stays frozen; name bridge groups, or say 'train: all' for the upper bound`,
     );
   }
-  if (names.length === 0) {
+  const idle = train === 'bridge' ? undefined : train.find((part) => !own.some((name) => name.includes(part)));
+  if (idle !== undefined) {
+    const { groups, gates } = addedParameters(config);
+    const known = [...new Set([...groups.map(({ group }) => group), ...gates])];
     throw new ConfigError(
-      `train: expected bridge groups or gates in the model, got none; merge with bridge.tokens above 0`,
+      `train: expected words that names of bridge groups or gates contain, as they stand ('*' is no wildcard), got '${idle}'; this model has ${known.join(', ')}, such as '${own[0]}'`,
     );
   }
   tree.setTrainable(wanted);

@@ -65,13 +65,24 @@ export function languageHidden(
   return { hidden: finalNorm(flat, tree, LANGUAGE_GROUP), caches };
 }
 
+/**
+ * Says how many tokens the tokenizer has. Rows of the embedding beyond them, a vocabulary padded to a round number, are never
+ * predicted: they have no logits and no share of a probability.
+ */
+export function useVocabulary(tree: ParameterTree, vocabSize: number): void {
+  if (vocabSize < tree.variable(EMBEDDING).shape[0]) tree.useRows(EMBEDDING, vocabSize);
+}
+
 /** The token embedding, to which the output is tied. */
 export function tokenEmbedding(tree: ParameterTree): {
   /** [vocabSize, dModel] */
   readonly embedding: tf.Tensor2D;
   readonly trainable: boolean;
 } {
-  return { embedding: tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D, trainable: tree.isTrainable(EMBEDDING) };
+  const all = tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D;
+  const used = tree.rowsInUse(EMBEDDING);
+  const embedding = used < all.shape[0] ? tf.slice(all, [0, 0], [used, -1]) : all;
+  return { embedding, trainable: tree.isTrainable(EMBEDDING) };
 }
 
 /**
@@ -81,5 +92,7 @@ export function tokenEmbedding(tree: ParameterTree): {
  * @returns [rows, vocabSize]
  */
 export function languageLogits(tree: ParameterTree, hidden: tf.Tensor2D): tf.Tensor2D {
-  return tf.matMul(hidden, tokenEmbedding(tree).embedding, false, true);
+  const all = tf.matMul(hidden, tree.variable(EMBEDDING) as tf.Tensor as tf.Tensor2D, false, true) as tf.Tensor2D;
+  const used = tree.rowsInUse(EMBEDDING);
+  return used < all.shape[1] ? tf.slice(all, [0, 0], [-1, used]) : all;
 }

@@ -1,15 +1,23 @@
 export * from './atomicWrite.js';
 export * from './byteSource.js';
 export * from './checkedFile.js';
+export * from './containedFile.js';
 export * from './decodeText.js';
 export * from './flush.js';
 export * from './folderDraft.js';
 export * from './lock.js';
 export * from './makeFolder.js';
+export * from './openToRead.js';
 export * from './outputPlace.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
+export {
+  readSafetensorsHeader,
+  type SafetensorsDtype,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from './safetensorsHeader.js';
 export * from './sealedJson.js';
 export * from './tarIndex.js';
 export * from './temporaryName.js';

@@ -9,16 +9,20 @@ import { writeFailure } from './writeFailure.js';
 /** Name of the lock inside a folder that is written in place. */
 const LOCK = '.lock';
 
-export interface OutputOptions {
-  /** Whether what is there is moved aside. */
+/** What happens to what is there already, and is not the command's own. */
+export interface OverwriteOptions {
+  /** Move it aside; unless given, it is refused. */
   readonly overwrite?: boolean;
+  /** Receives the line that says where it is now. */
+  readonly say?: (line: string) => void;
+}
+
+export interface OutputOptions extends OverwriteOptions {
   /**
    * What is there already, when the command can go on with it or keeps it: returns whether it can, or throws the refusal of
    * its own. It is called under the lock, for a place that is neither new nor empty.
    */
   readonly isOwn?: () => boolean;
-  /** Where the message of what was moved aside goes. */
-  readonly say?: (line: string) => void;
 }
 
 /** A place that a command may write to. */
@@ -94,18 +98,23 @@ export function openOutputEntry(path: string, options: OutputOptions = {}): Outp
   }
 }
 
-/** Runs `work` while the place is held. */
-export async function inOutputPlace<T>(place: OutputPlace, work: () => Promise<T> | T): Promise<T> {
+/** Puts a file or folder at `path` while the place is held. */
+export async function inOutputEntry<T>(
+  path: string,
+  options: OutputOptions,
+  work: (place: OutputPlace) => Promise<T> | T,
+): Promise<T> {
+  const place = openOutputEntry(path, options);
   try {
-    return await work();
+    return await work(place);
   } finally {
     place.release();
   }
 }
 
-/** @throws ConfigError when a file or a folder with content is at `path`; for work that is planned and not yet done */
-export function refuseTaken(path: string): void {
-  if (!isFree(path)) throw taken(path);
+/** Why nothing can be put at `path`, where a file or a folder with content is; undefined for a free place. */
+export function takenProblem(path: string): string | undefined {
+  return isFree(path) ? undefined : taken(path).message;
 }
 
 /** Whether nothing is there, or an empty folder; locks and what is unfinished do not count. */

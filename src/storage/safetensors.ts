@@ -1,28 +1,12 @@
 /**
- * @file The safetensors format: u64 header length, a JSON header `{name: {dtype, shape, data_offsets}}`, then the bytes.
- * Source: https://github.com/huggingface/safetensors#format. Headers can be read without loading any tensor.
+ * @file Tensors in safetensors files: the bytes of all tensors, one after the other, behind the header.
+ * Source: https://github.com/huggingface/safetensors#format.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
 import { writeFileAtomic } from './atomicWrite.js';
-
-/** Supported element types for reading; F32, I32 and U8 are written. */
-const BYTES_PER_ELEMENT = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const;
-export type SafetensorsDtype = keyof typeof BYTES_PER_ELEMENT;
-
-export interface TensorEntry {
-  readonly dtype: SafetensorsDtype;
-  readonly shape: readonly number[];
-  /** Byte range in the file, [start, end). */
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface SafetensorsHeader {
-  readonly path: string;
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+import { openToRead } from './openToRead.js';
+import { readHeaderOf, type SafetensorsDtype, type SafetensorsHeader, type TensorEntry } from './safetensorsHeader.js';
 
 /** A tensor in host memory. */
 export interface HostTensor {
@@ -30,102 +14,19 @@ export interface HostTensor {
   readonly values: Float32Array | Int32Array | Uint8Array;
 }
 
-const MAX_HEADER_BYTES = 100_000_000;
-
-/**
- * Reads only the header and validates it: offsets inside the file, no overlap, sizes that match the shapes.
- *
- * @throws UserError for the first problem, naming the tensor
- */
-export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  const descriptor = openOrThrow(path);
-  try {
-    const status = fstatSync(descriptor);
-    const fileBytes = status.size;
-    const prefix = Buffer.alloc(8);
-    const fail = (why: string): never => {
-      // Names come from the file and may contain line feeds.
-      throw new UserError(`${path}: not a valid safetensors file: ${why.replace(/\p{Cc}+/gu, ' ')}`);
-    };
-    if (!status.isFile()) fail('it is not a regular file');
-    if (readSync(descriptor, prefix, 0, 8, 0) < 8)
-      fail(`it has ${fileBytes} bytes, fewer than the 8 of a header length`);
-    const headerBytes = Number(prefix.readBigUInt64LE());
-    if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > fileBytes) {
-      fail(`its header claims ${headerBytes} bytes, the file has ${fileBytes}`);
-    }
-    const text = Buffer.alloc(headerBytes);
-    readSync(descriptor, text, 0, headerBytes, 8);
-    return parseHeader(path, text.toString('utf8'), 8 + headerBytes, fileBytes, fail);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function parseHeader(
-  path: string,
-  text: string,
-  dataStart: number,
-  fileBytes: number,
-  fail: (why: string) => never,
-): SafetensorsHeader {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return fail('its header is not JSON');
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return fail('its header is not a JSON object');
-  const tensors = new Map<string, TensorEntry>();
-  let metadata: Record<string, string> = {};
-  for (const [name, entry] of Object.entries(json as Record<string, unknown>)) {
-    if (name === '__metadata__') {
-      const isText = typeof entry === 'object' && Object.values(entry ?? {}).every((text) => typeof text === 'string');
-      if (!isText || Array.isArray(entry)) return fail('its __metadata__ is not an object of texts');
-      metadata = { ...entry } as Record<string, string>;
-      continue;
-    }
-    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    const isCount = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
-    if (!Array.isArray(shape) || !shape.every(isCount)) return fail(`tensor '${name}' has no valid shape`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
-      return fail(`tensor '${name}' has no valid data_offsets`);
-    }
-    if (typeof dtype !== 'string' || !Object.hasOwn(BYTES_PER_ELEMENT, dtype)) {
-      return fail(
-        `tensor '${name}' has dtype ${JSON.stringify(dtype)}; known are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}`,
-      );
-    }
-    const bytes = shape.reduce((product, n) => product * n, 1) * BYTES_PER_ELEMENT[dtype as SafetensorsDtype];
-    const start = dataStart + offsets[0];
-    const end = dataStart + offsets[1];
-    if (end - start !== bytes) {
-      return fail(`tensor '${name}' [${shape}] ${dtype} needs ${bytes} bytes, its offsets span ${end - start}`);
-    }
-    if (end > fileBytes) return fail(`tensor '${name}' ends at byte ${end}, the file has ${fileBytes}`);
-    tensors.set(name, { dtype: dtype as SafetensorsDtype, shape, start, end });
-  }
-  let previousEnd = dataStart;
-  for (const [name, entry] of [...tensors].sort((a, b) => a[1].start - b[1].start || a[1].end - b[1].end)) {
-    if (entry.start < previousEnd) return fail(`tensor '${name}' overlaps the one before it`);
-    previousEnd = entry.end;
-  }
-  return { path, tensors, metadata };
+/** A file's tensors and the texts beside them. */
+export interface SafetensorsFile {
+  readonly tensors: Map<string, HostTensor>;
+  readonly metadata: Record<string, string>;
 }
 
 /** Reads the raw bytes of one tensor. */
 export function readTensorBytes(header: SafetensorsHeader, name: string): Uint8Array {
   const entry = header.tensors.get(name);
   if (entry === undefined) throw new UserError(`${header.path}: expected a tensor '${name}', it has none of that name`);
-  const descriptor = openOrThrow(header.path);
+  const descriptor = openToRead(header.path, 'tensors');
   try {
-    const bytes = new Uint8Array(entry.end - entry.start);
-    for (let done = 0; done < bytes.length; ) {
-      const count = readSync(descriptor, bytes, done, bytes.length - done, entry.start + done);
-      if (count === 0) throw new UserError(`${header.path}: ends inside tensor '${name}'`);
-      done += count;
-    }
-    return bytes;
+    return bytesOf(descriptor, header.path, name, entry);
   } finally {
     closeSync(descriptor);
   }
@@ -138,23 +39,55 @@ export function readTensor(header: SafetensorsHeader, name: string): HostTensor 
   return { shape, values: decode(bytes, dtype, `${header.path}: tensor '${name}'`) };
 }
 
-/** Reads every tensor of a file. */
-export function readSafetensors(path: string): { tensors: Map<string, HostTensor>; metadata: Record<string, string> } {
-  const header = readSafetensorsHeader(path);
-  const tensors = new Map<string, HostTensor>();
-  for (const name of header.tensors.keys()) tensors.set(name, readTensor(header, name));
-  return { tensors, metadata: { ...header.metadata } };
+/**
+ * Reads every tensor of a file, once and from its first byte to its last.
+ *
+ * @param check may refuse the file once its header is known
+ * @param onBytes receives all bytes of the file, in order
+ */
+export function readSafetensors(
+  path: string,
+  check?: (header: SafetensorsHeader) => void,
+  onBytes?: (bytes: Uint8Array) => void,
+): SafetensorsFile {
+  const descriptor = openToRead(path, 'tensors');
+  try {
+    const { header, bytes: headerBytes } = readHeaderOf(descriptor, path);
+    check?.(header);
+    onBytes?.(headerBytes);
+    const tensors = new Map<string, HostTensor>();
+    for (const [name, entry] of header.tensors) {
+      const bytes = bytesOf(descriptor, path, name, entry);
+      onBytes?.(bytes);
+      tensors.set(name, { shape: entry.shape, values: decode(bytes, entry.dtype, `${path}: tensor '${name}'`) });
+    }
+    return { tensors, metadata: { ...header.metadata } };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function bytesOf(descriptor: number, path: string, name: string, { start, end }: TensorEntry): Uint8Array {
+  const bytes = new Uint8Array(end - start);
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(descriptor, bytes, done, bytes.length - done, start + done);
+    if (count === 0) throw new UserError(`${path}: ends inside tensor '${name}'`);
+    done += count;
+  }
+  return bytes;
 }
 
 /**
  * Writes tensors in name order, so that equal content gives equal bytes.
  *
  * @param metadata arbitrary strings, stored under `__metadata__`
+ * @param onBytes receives all bytes of the file, in order
  */
 export function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Readonly<Record<string, string>> = {},
+  onBytes?: (bytes: Uint8Array) => void,
 ): void {
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
@@ -171,51 +104,48 @@ export function writeSafetensors(
   const head = Buffer.alloc(8 + paddedLength, ' ');
   head.writeBigUInt64LE(BigInt(paddedLength));
   json.copy(head, 8);
-  writeFileAtomic(
-    path,
-    (function* () {
-      yield head;
-      for (const name of names) {
-        const { values } = tensors.get(name) as HostTensor;
-        yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      }
-    })(),
-  );
-}
-
-function openOrThrow(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(`cannot read tensors ${path}: ${missing ? 'no such file' : (error as Error).message}`);
-  }
+  const chunks = function* (): Generator<Uint8Array> {
+    yield head;
+    for (const name of names) {
+      const { values } = tensors.get(name) as HostTensor;
+      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    }
+  };
+  const watched = function* (): Generator<Uint8Array> {
+    for (const chunk of chunks()) {
+      onBytes?.(chunk);
+      yield chunk;
+    }
+  };
+  writeFileAtomic(path, watched());
 }
 
 function decode(bytes: Uint8Array, dtype: SafetensorsDtype, what: string): HostTensor['values'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const count = bytes.byteLength / BYTES_PER_ELEMENT[dtype];
+  const size = bytes.byteLength;
   switch (dtype) {
     case 'U8':
       return bytes;
     case 'F32':
-      return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+      return new Float32Array(bytes.buffer, bytes.byteOffset, size / 4);
     case 'I32':
-      return new Int32Array(bytes.buffer, bytes.byteOffset, count);
+      return new Int32Array(bytes.buffer, bytes.byteOffset, size / 4);
     case 'F64':
-      return Float32Array.from({ length: count }, (_, i) => view.getFloat64(i * 8, true));
+      return Float32Array.from({ length: size / 8 }, (_, i) => view.getFloat64(i * 8, true));
     case 'BF16': {
-      const widened = Uint32Array.from({ length: count }, (_, i) => view.getUint16(i * 2, true) << 16);
+      const widened = Uint32Array.from({ length: size / 2 }, (_, i) => view.getUint16(i * 2, true) << 16);
       return new Float32Array(widened.buffer);
     }
     case 'F16':
-      return Float32Array.from({ length: count }, (_, i) => halfToFloat(view.getUint16(i * 2, true)));
+      return Float32Array.from({ length: size / 2 }, (_, i) => halfToFloat(view.getUint16(i * 2, true)));
     case 'I64':
-      return Int32Array.from({ length: count }, (_, i) => {
+      return Int32Array.from({ length: size / 8 }, (_, i) => {
         const value = view.getBigInt64(i * 8, true);
         if (value !== BigInt.asIntN(32, value)) throw new UserError(`${what}: ${value} does not fit 32 bits`);
         return Number(value);
       });
+    default:
+      throw new UserError(`${what}: expected one of F32, F64, F16, BF16, I64, I32, U8, got ${dtype}`);
   }
 }
 

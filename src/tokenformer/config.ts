@@ -3,6 +3,9 @@ import { normActivationNames } from '#src/kernels';
 
 const count = z.int().positive();
 
+/** Far more than anybody trains; a file that asks for more must not take up all memory. */
+const MAX_LAYERS = 10_000;
+
 /** Looked up at parse time, since a Θ may be registered until then. */
 const NormActivationName = z.string().superRefine((name, context) => {
   const names = normActivationNames();
@@ -13,7 +16,7 @@ const NormActivationName = z.string().superRefine((name, context) => {
 export const TokenFormerConfig = z
   .strictObject({
     dModel: count.describe('width of the residual stream'),
-    numLayers: count.describe('number of blocks'),
+    numLayers: count.max(MAX_LAYERS).describe('number of blocks'),
     numHeads: count.describe('heads of token-token attention; divides dModel'),
     qkvParamTokens: count.describe('parameter tokens of each of query, key and value'),
     outputParamTokens: count.describe('parameter tokens of the attention output'),

@@ -41,25 +41,62 @@ export interface GroupInit {
   readonly tau: number;
 }
 
-/** New parameter tokens: keys N(0, keyStd²), values N(0, valueStd²). */
+/** New parameter tokens: keys N(0, keyStd²), values N(0, valueStd²), drawn in this order when one of them is first read. */
 export function createGroup(layerPath: string, name: string, init: GroupInit, random: Random): Map<string, HostTensor> {
   const { numParamTokens, dIn, dOut, keyStd, valueStd, tau } = init;
   const path = `${layerPath}/${name}`;
+  const [keyShape, valueShape] = [
+    [numParamTokens, dIn],
+    [numParamTokens, dOut],
+  ];
+  const drawn = once(() => [drawNormal(keyShape, keyStd, random), drawNormal(valueShape, valueStd, random)]);
   return new Map<string, HostTensor>([
-    [`${path}/keyParamTokens`, normalTensor([numParamTokens, dIn], keyStd, random)],
-    [`${path}/valueParamTokens`, normalTensor([numParamTokens, dOut], valueStd, random)],
+    [`${path}/keyParamTokens`, lazyTensor(keyShape, () => drawn()[0])],
+    [`${path}/valueParamTokens`, lazyTensor(valueShape, () => drawn()[1])],
     [`${path}/tau`, { shape: [], values: Float32Array.of(tau) }],
   ]);
 }
 
-/** A host tensor of independent N(0, std²). */
+/** A host tensor of independent N(0, std²), drawn when it is first read. */
 export function normalTensor(shape: readonly number[], std: number, random: Random): HostTensor {
-  const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
-  if (std > 0) for (let i = 0; i < values.length; i++) values[i] = random.normal() * std;
-  return { shape, values };
+  return lazyTensor(
+    shape,
+    once(() => drawNormal(shape, std, random)),
+  );
 }
 
 /** A host tensor of one value. */
 export function constantTensor(shape: readonly number[], value: number): HostTensor {
-  return { shape, values: new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(value) };
+  return lazyTensor(
+    shape,
+    once(() => new Float32Array(sizeOf(shape)).fill(value)),
+  );
+}
+
+/** Names and shapes of new parameters are thus known without drawing any: what a checkpoint must hold. */
+function lazyTensor(shape: readonly number[], values: () => Float32Array): HostTensor {
+  return {
+    shape,
+    get values() {
+      return values();
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function drawNormal(shape: readonly number[], std: number, random: Random): Float32Array {
+  const values = new Float32Array(sizeOf(shape));
+  if (std > 0) for (let i = 0; i < values.length; i++) values[i] = random.normal() * std;
+  return values;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
 }

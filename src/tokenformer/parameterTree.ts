@@ -12,6 +12,7 @@ export class ParameterTree {
   readonly #variables = new Map<string, tf.Variable>();
   readonly #constants = new Map<string, number>();
   readonly #frozen = new Set<string>();
+  readonly #rowsInUse = new Map<string, number>();
 
   constructor(tensors: ReadonlyMap<string, HostTensor> = new Map()) {
     this.add(tensors);
@@ -50,6 +51,24 @@ export class ParameterTree {
   /** Names of all variables, in order of creation. */
   names(): string[] {
     return [...this.#variables.keys()];
+  }
+
+  /** Names and shapes of all variables and constants: what a checkpoint of this model holds. */
+  shapes(): Map<string, Pick<HostTensor, 'shape'>> {
+    const shapes = new Map<string, Pick<HostTensor, 'shape'>>();
+    for (const [name, { shape }] of this.#variables) shapes.set(name, { shape });
+    for (const name of this.#constants.keys()) shapes.set(name, { shape: [] });
+    return shapes;
+  }
+
+  /** Says that only the first rows of a variable mean something; the others are kept and stored, but not computed with. */
+  useRows(name: string, rows: number): void {
+    this.#rowsInUse.set(name, rows);
+  }
+
+  /** Rows of a variable that mean something: all of them unless `useRows` said otherwise. */
+  rowsInUse(name: string): number {
+    return this.#rowsInUse.get(name) ?? this.variable(name).shape[0];
   }
 
   /** Freezes exactly the variables for which `isTrainable` is false. */

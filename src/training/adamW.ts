@@ -1,4 +1,5 @@
 import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
 import { type AdamWParameter, adamWUpdate } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
@@ -9,11 +10,19 @@ type Moments = Pick<AdamWParameter, 'm' | 'v'>;
 
 type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'weightDecay'>;
 
+const FIRST = '/adamM';
+const SECOND = '/adamV';
+
+/** At most so many problems of a file are listed. */
+const MAX_PROBLEMS = 10;
+
 /**
  * AdamW with its state keyed by parameter name: a frozen, added or removed parameter never takes another's moments.
  */
 export class AdamW {
   readonly #moments = new Map<string, Moments>();
+  /** The file that the moments come from, until the first step after it. */
+  #loadedFrom: string | undefined;
 
   constructor(
     private readonly parameters: ParameterTree,
@@ -28,12 +37,23 @@ export class AdamW {
    */
   apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradientScale: number, step: number): void {
     const { beta1, beta2, adamEpsilon, weightDecay } = this.config;
+    this.#refuseMissing([...gradients.keys()]);
     const parameters = Array.from(gradients, ([name, gradient]) => {
       const param = this.parameters.variable(name);
       const decay = isDecayed(name, param.shape) ? weightDecay : 0;
       return { param, gradient, ...this.#momentsOf(name, param.shape), weightDecay: decay };
     });
     adamWUpdate(parameters, { learningRate, beta1, beta2, epsilon: adamEpsilon, step, gradientScale });
+  }
+
+  /** Which parameters get a gradient, and so have moments, shows only in a step: those that no loss depends on have none. */
+  #refuseMissing(names: readonly string[]): void {
+    const missing = this.#loadedFrom === undefined ? [] : names.filter((name) => !this.#moments.has(name));
+    if (missing.length > 0) {
+      const more = missing.length > 1 ? ` and of ${missing.length - 1} more` : '';
+      throw new UserError(`${this.#loadedFrom}: has no moments of '${missing[0]}'${more}; cannot resume from it`);
+    }
+    this.#loadedFrom = undefined;
   }
 
   #momentsOf(name: string, shape: number[]): Moments {
@@ -46,29 +66,52 @@ export class AdamW {
   async toHost(): Promise<Map<string, HostTensor>> {
     const tensors = new Map<string, HostTensor>();
     for (const [name, { m, v }] of this.#moments) {
-      tensors.set(`${name}/adamM`, { shape: m.shape, values: Float32Array.from(await m.data()) });
-      tensors.set(`${name}/adamV`, { shape: v.shape, values: Float32Array.from(await v.data()) });
+      tensors.set(`${name}${FIRST}`, { shape: m.shape, values: Float32Array.from(await m.data()) });
+      tensors.set(`${name}${SECOND}`, { shape: v.shape, values: Float32Array.from(await v.data()) });
     }
     return tensors;
   }
 
-  /** Takes over saved moments. */
-  load(tensors: ReadonlyMap<string, HostTensor>): void {
+  /**
+   * Takes over saved moments, those of trainable parameters in their shapes.
+   *
+   * @param where the file that they come from, for error messages
+   * @throws UserError with one line per problem
+   */
+  load(tensors: ReadonlyMap<string, HostTensor>, where: string): void {
+    const problems = momentProblems(tensors, this.parameters).map((problem) => `${where}: ${problem}`);
+    if (problems.length > 0) throw new UserError(problems.slice(0, MAX_PROBLEMS).join('\n'));
     for (const [key, first] of tensors) {
-      if (!key.endsWith('/adamM')) continue;
-      const name = key.slice(0, -'/adamM'.length);
-      const second = tensors.get(`${name}/adamV`);
-      if (second === undefined) throw new Error(`AdamW: expected '${name}/adamV' next to '${key}'`);
+      if (!key.endsWith(FIRST)) continue;
+      const name = key.slice(0, -FIRST.length);
       const toVariable = ({ shape, values }: HostTensor): tf.Variable =>
         ownVariable(tf.tensor(values as Float32Array, [...shape], 'float32'));
-      this.#moments.set(name, { m: toVariable(first), v: toVariable(second) });
+      this.#moments.set(name, { m: toVariable(first), v: toVariable(tensors.get(`${name}${SECOND}`) as HostTensor) });
     }
+    this.#loadedFrom = where;
   }
 
   dispose(): void {
     for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
     this.#moments.clear();
   }
+}
+
+/** What keeps saved moments from being those of the trainable parameters. */
+function momentProblems(tensors: ReadonlyMap<string, HostTensor>, parameters: ParameterTree): string[] {
+  const trainable = new Set(parameters.trainableNames());
+  return [...tensors].flatMap(([key, { shape, values }]) => {
+    const suffix = [FIRST, SECOND].find((end) => key.endsWith(end));
+    const name = suffix === undefined ? undefined : key.slice(0, -suffix.length);
+    if (name === undefined || !trainable.has(name)) return [`'${key}': expected a moment of a trainable parameter`];
+    const expected = parameters.variable(name).shape;
+    if (String(expected) !== String(shape)) return [`'${key}': expected [${expected}], got [${shape}]`];
+    if (!(values instanceof Float32Array)) return [`'${key}': expected float32 (F32), got whole numbers`];
+    const other = `${name}${suffix === FIRST ? SECOND : FIRST}`;
+    if (!tensors.has(other)) return [`has no '${other}' beside '${key}'`];
+    const negative = suffix === SECOND ? values.findIndex((value) => value < 0) : -1;
+    return negative < 0 ? [] : [`'${key}': expected numbers of at least 0, got ${values[negative]} at ${negative}`];
+  });
 }
 
 /** Turns a tensor into a variable and disposes it. */

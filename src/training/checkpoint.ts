@@ -1,17 +1,24 @@
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '#src/config';
-import { UserError } from '#src/errors';
+import { ConfigError, UserError } from '#src/errors';
 import {
+  draftFolder,
+  type FolderDraft,
   type HostTensor,
-  readBytes,
-  readJson,
-  readSafetensors,
+  parseJson,
+  type SafetensorsHeader,
+  sha256,
+  temporaryName,
   writeFileAtomic,
-  writeJsonAtomic,
   writeSafetensors,
 } from '#src/storage';
+import { type ParameterShapes, parameterProblems } from '#src/tokenformer';
+import { type CheckpointFolder, MODEL_FILES, openCheckpointFolder } from './checkpointFolder.js';
+import { type FileDigest, MANIFEST, manifestOf, readManifest } from './manifest.js';
+import type { TrainingState } from './trainingState.js';
 
 /**
  * Written into every model.json. 1, still read, has other names in `config`: `vision` or `language` for what is now
@@ -27,17 +34,6 @@ const ModelFile = z.strictObject({
 /** Description of a checkpoint's model; `config` is checked by the room that owns the kind. */
 export type ModelDescription = Omit<z.output<typeof ModelFile>, 'format'>;
 
-/** The state of training. All random streams are named by the seed and a counter, so these numbers are all of it. */
-const TrainingState = z.strictObject({
-  step: z.int().min(0),
-  seed: z.int(),
-  /** Micro-batches consumed: the position in the data. */
-  dataPosition: z.int().min(0),
-  bestValue: z.number().nullable(),
-  bestStep: z.int().nullable(),
-});
-export type TrainingState = z.output<typeof TrainingState>;
-
 /** A complete model on disk or about to be. */
 export interface Checkpoint {
   readonly model: ModelDescription;
@@ -46,97 +42,193 @@ export interface Checkpoint {
   readonly assets: ReadonlyMap<string, Uint8Array>;
 }
 
-const MODEL_FILES = ['model.safetensors', 'model.json', 'optimizer.safetensors', 'state.json'];
+/** What resuming from a checkpoint needs besides the model. */
+export interface ResumeData {
+  readonly optimizer: ReadonlyMap<string, HostTensor>;
+  readonly state: TrainingState;
+}
 
-/** Writes a checkpoint under a temporary name and renames it; an existing folder of that name is replaced. */
+/** A kind of model as its room describes it. */
+export interface ModelKind<Config> {
+  readonly kind: ModelDescription['kind'];
+  /** Such as `a language model`. */
+  readonly noun: string;
+  readonly schema: z.ZodType<Config>;
+  /** Everything that a file of such a model holds. @throws UserError when the configuration is none that was trained */
+  parameters(config: Config): ParameterShapes;
+}
+
+/** A model that was read and checked. */
+export interface StoredModel<Config> extends Pick<Checkpoint, 'tensors' | 'assets'> {
+  readonly config: Config;
+}
+
+/**
+ * Writes a checkpoint and its manifest under a temporary name, flushes all to disk and renames it. In a run, which repeats steps after it was
+ * interrupted, the checkpoint of the same step is replaced; nothing else is.
+ *
+ * @throws ConfigError when `directory` holds something else
+ */
 export function writeCheckpoint(
   directory: string,
   { model, tensors, assets }: Checkpoint,
-  training?: { optimizer: ReadonlyMap<string, HostTensor>; state: TrainingState },
+  resumeData?: ResumeData,
 ): void {
-  const aside = `${directory}.${process.pid}.tmp`;
-  const removeAside = (): void => {
-    if (existsSync(aside)) rmSync(aside, { recursive: true });
+  const draft = draftFolder(directory);
+  const digests = new Map<string, FileDigest>();
+  const writeTensors = (name: string, ...content: [ReadonlyMap<string, HostTensor>, Record<string, string>?]): void => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    writeSafetensors(join(draft.path, name), content[0], content[1], (chunk) => {
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+    });
+    digests.set(name, { bytes, sha256: hash.digest('hex') });
+  };
+  const writeBytes = (name: string, bytes: Uint8Array): void => {
+    writeFileAtomic(join(draft.path, name), bytes);
+    digests.set(name, { bytes: bytes.byteLength, sha256: sha256(bytes) });
   };
   try {
-    removeAside();
-    writeSafetensors(join(aside, 'model.safetensors'), tensors, { format: 'tokenfuse', kind: model.kind });
-    writeJsonAtomic(join(aside, 'model.json'), { format: CHECKPOINT_FORMAT, ...model });
-    for (const [name, bytes] of assets) writeFileAtomic(join(aside, name), bytes);
-    if (training) {
-      writeSafetensors(join(aside, 'optimizer.safetensors'), training.optimizer);
-      writeJsonAtomic(join(aside, 'state.json'), training.state);
+    writeTensors('model.safetensors', tensors, { format: 'tokenfuse', kind: model.kind });
+    writeBytes('model.json', jsonBytes({ format: CHECKPOINT_FORMAT, ...model }));
+    for (const [name, bytes] of assets) writeBytes(name, bytes);
+    if (resumeData) {
+      writeTensors('optimizer.safetensors', resumeData.optimizer);
+      writeBytes('state.json', jsonBytes(resumeData.state));
     }
-    rmSync(directory, { recursive: true, force: true });
-    renameSync(aside, directory);
+    writeFileAtomic(join(draft.path, MANIFEST), manifestOf(digests).text);
+    publish(draft, directory, resumeData !== undefined);
+  } finally {
+    draft.discard();
+  }
+}
+
+function publish(draft: FolderDraft, directory: string, mayReplace: boolean): void {
+  if (!existsSync(directory) || readdirSync(directory).length === 0) {
+    draft.publish();
+    return;
+  }
+  // The same again, as after an interruption between a checkpoint and the pointer to it.
+  if (holdsSameCheckpoint(draft.path, directory)) return;
+  if (!mayReplace || !/^step-\d+$/.test(basename(directory)) || !existsSync(join(directory, 'model.json'))) {
+    throw new ConfigError(`${directory}: exists already; expected a new or empty folder for a checkpoint`);
+  }
+  const former = temporaryName(directory);
+  renameSync(directory, former);
+  draft.publish();
+  removeCheckpoint(former);
+}
+
+/** Whether two folders hold the same files, by their manifests, each file checked. */
+export function holdsSameCheckpoint(one: string, other: string): boolean {
+  try {
+    const [a, b] = [one, other].map((directory) => {
+      const digest = readManifest(directory)?.sha256;
+      openCheckpointFolder(directory).verifyOthers();
+      return digest;
+    });
+    return a !== undefined && a === b;
   } catch (error) {
-    removeAside();
+    if (error instanceof UserError) return false;
     throw error;
   }
 }
 
-/** The checkpoint folder of `path`: itself, or the best (else the last) one of a run directory. */
-export function findCheckpoint(path: string, prefer: 'best' | 'last' = 'best'): string {
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
-    throw new UserError(`cannot find a model at ${path}: expected a run directory or a checkpoint folder`);
+/** Removes the files of a checkpoint, and its folder unless something else lies in it. */
+export function removeCheckpoint(directory: string): void {
+  const names = new Set([...MODEL_FILES, 'tokenizer.json', 'merge_report.json']);
+  try {
+    for (const name of readManifest(directory)?.files.keys() ?? []) names.add(name);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
   }
-  if (existsSync(join(path, 'model.json'))) return path;
-  for (const name of prefer === 'best' ? ['best', 'last'] : ['last']) {
-    const pointer = join(path, 'checkpoints', `${name}.json`);
-    if (existsSync(pointer)) {
-      const { directory } = parseConfig(
-        readJson(pointer, 'checkpoint pointer'),
-        z.strictObject({ directory: z.string() }),
-        pointer,
-      );
-      return join(path, 'checkpoints', directory);
-    }
+  // The manifest goes last: as long as it is there, the rest can be named.
+  for (const name of [...names].sort((a, b) => Number(a === MANIFEST) - Number(b === MANIFEST))) {
+    rmSync(join(directory, name), { force: true });
   }
-  throw new UserError(`cannot find a model at ${path}: it has no model.json and no checkpoints/last.json`);
+  if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory);
+}
+
+/** Adds a file to a checkpoint that nobody reads yet. */
+export function addToCheckpoint(directory: string, name: string, bytes: Uint8Array): void {
+  writeFileAtomic(join(directory, name), bytes);
+  const files = new Map(readManifest(directory)?.files);
+  files.set(name, { bytes: bytes.byteLength, sha256: sha256(bytes) });
+  writeFileAtomic(join(directory, MANIFEST), manifestOf(files).text);
+}
+
+/** A value as indented JSON. */
+export function jsonBytes(value: unknown): Uint8Array {
+  return Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Reads a checkpoint folder's description without its tensors. */
 export function readModelDescription(directory: string): ModelDescription {
-  const path = join(directory, 'model.json');
-  const { kind, config } = parseConfig(readJson(path, 'model description'), ModelFile, path);
+  return descriptionIn(openCheckpointFolder(directory));
+}
+
+function descriptionIn(folder: CheckpointFolder): ModelDescription {
+  const path = join(folder.directory, 'model.json');
+  const json = parseJson(folder.readBytes('model.json', 'model description'), path, 'model description');
+  const { kind, config } = parseConfig(json, ModelFile, path);
   return { kind, config };
 }
 
-/** Reads a whole checkpoint folder. */
+/** Reads the configuration of a model. @throws UserError when the folder holds another kind */
+export function readModelConfig<Config>(folder: CheckpointFolder, modelKind: ModelKind<Config>): Config {
+  const { kind, config } = descriptionIn(folder);
+  if (kind !== modelKind.kind) {
+    throw new UserError(`${folder.directory}: expected ${modelKind.noun}, got a ${kind} model`);
+  }
+  return parseConfig(config, modelKind.schema, join(folder.directory, 'model.json'));
+}
+
+/**
+ * Reads a model whole: each file compared with the manifest, the tensors with what the configuration implies.
+ *
+ * @throws UserError naming the file, one line per problem
+ */
+export function readModel<Config>(directory: string, modelKind: ModelKind<Config>): StoredModel<Config> {
+  const folder = openCheckpointFolder(directory);
+  const config = readModelConfig(folder, modelKind);
+  return { config, ...contentOf(folder, refuseOthersThan(parametersOf(folder, modelKind, config))) };
+}
+
+/** The parameters that a checkpoint's configuration implies. @throws UserError naming its model.json */
+export function parametersOf<Config>(
+  { directory }: CheckpointFolder,
+  { parameters }: ModelKind<Config>,
+  config: Config,
+): ParameterShapes {
+  try {
+    return parameters(config);
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`${join(directory, 'model.json')}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Reads a checkpoint folder as it is: its files are compared with the manifest, its tensors with nothing. */
 export function readCheckpoint(directory: string): Checkpoint {
-  const assets = new Map<string, Uint8Array>();
-  for (const name of readdirSync(directory)) {
-    if (!MODEL_FILES.includes(name)) assets.set(name, readBytes(join(directory, name), 'model file'));
-  }
-  const { tensors } = readSafetensors(join(directory, 'model.safetensors'));
-  return { model: readModelDescription(directory), tensors, assets };
+  const folder = openCheckpointFolder(directory);
+  return { model: descriptionIn(folder), ...contentOf(folder) };
 }
 
-/** Reads what resuming from a checkpoint needs. */
-export function readTrainingState(directory: string): { optimizer: Map<string, HostTensor>; state: TrainingState } {
-  return {
-    optimizer: readSafetensors(join(directory, 'optimizer.safetensors')).tensors,
-    state: readProgress(directory),
+function contentOf(
+  folder: CheckpointFolder,
+  check?: (header: SafetensorsHeader) => void,
+): Pick<Checkpoint, 'tensors' | 'assets'> {
+  const assets = new Map(folder.assetNames.map((name) => [name, folder.readBytes(name, 'model file')]));
+  const tensors = folder.readTensors('model.safetensors', check);
+  folder.verifyOthers();
+  return { tensors, assets };
+}
+
+/** Refuses a file that holds anything but certain parameters. @throws UserError with one line per problem */
+export function refuseOthersThan(parameters: ParameterShapes): (header: SafetensorsHeader) => void {
+  return (header) => {
+    const problems = parameterProblems(header, parameters);
+    if (problems.length > 0) throw new UserError(problems.join('\n'));
   };
-}
-
-/** Reads a checkpoint's training state without its optimizer. */
-export function readProgress(directory: string): TrainingState {
-  const path = join(directory, 'state.json');
-  return parseConfig(readJson(path, 'training state'), TrainingState, path);
-}
-
-/** Points `checkpoints/<name>.json` of a run at a checkpoint folder and removes folders that nothing points at. */
-export function pointAt(runDir: string, names: readonly ('best' | 'last')[], directoryName: string): void {
-  const folder = join(runDir, 'checkpoints');
-  for (const name of names) writeJsonAtomic(join(folder, `${name}.json`), { directory: directoryName });
-  const kept = new Set(
-    ['best', 'last'].flatMap((name) => {
-      const pointer = join(folder, `${name}.json`);
-      return existsSync(pointer) ? [(readJson(pointer, 'checkpoint pointer') as { directory: string }).directory] : [];
-    }),
-  );
-  for (const entry of readdirSync(folder)) {
-    if (entry.startsWith('step-') && !kept.has(entry)) rmSync(join(folder, entry), { recursive: true, force: true });
-  }
 }

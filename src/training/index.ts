@@ -1,9 +1,13 @@
 export * from './adamW.js';
 export * from './checkpoint.js';
+export { type CheckpointFolder, openCheckpointFolder, skipVerification } from './checkpointFolder.js';
+export { findCheckpoint, pointAt } from './checkpointPointers.js';
 export * from './config.js';
+export { MANIFEST } from './manifest.js';
 export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runTraining.js';
 export * from './schedule.js';
+export { readProgress, readTrainingState, type TrainingState } from './trainingState.js';
 export * from './trainingTask.js';
 export * from './trainStep.js';

@@ -2,24 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Interrupted, interruption, type Output } from '#src/cli';
-import { tf } from '#src/engine';
-import { UserError } from '#src/errors';
 import { createProgress, createTracker, readMetrics } from '#src/tracking';
 import { AdamW } from './adamW.js';
-import {
-  type Checkpoint,
-  findCheckpoint,
-  type ModelDescription,
-  pointAt,
-  readCheckpoint,
-  readProgress,
-  readTrainingState,
-  type TrainingState,
-  writeCheckpoint,
-} from './checkpoint.js';
+import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
+import { findCheckpoint, pointAt } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
+import { restoreRun } from './restoreRun.js';
 import { learningRateAt } from './schedule.js';
+import { readProgress, type TrainingState } from './trainingState.js';
 import type { TrainingTask } from './trainingTask.js';
 import { trainStep } from './trainStep.js';
 
@@ -71,7 +62,7 @@ export function runTraining(run: TrainingRun): Promise<TrainingResult> {
 async function train(run: TrainingRun): Promise<TrainingResult> {
   const { task, config, seed, runDir } = run;
   const optimizer = new AdamW(task.parameters, config);
-  const restored = run.resume ? await restore(run, optimizer) : undefined;
+  const restored = run.resume ? restoreRun({ ...run, parameters: task.parameters }, optimizer) : undefined;
   let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
   const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
@@ -182,7 +173,7 @@ function isBetter({ selectBy }: TrainingTask, value: number, best: number | null
 /** Whether the run in a directory has ended: all its steps are done, or its patience is. */
 export function isTrained(runDir: string, config: TrainingConfig): boolean {
   if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
-  const state = readProgress(findCheckpoint(runDir, 'last'));
+  const state = readProgress(findCheckpoint(runDir, 'last'), { config });
   return isOver(state, config) && !lacksEvaluation(runDir, state, config);
 }
 
@@ -213,20 +204,4 @@ async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, is
     { optimizer: await optimizer.toHost(), state },
   );
   pointAt(run.runDir, isBest ? ['best', 'last'] : ['last'], name);
-}
-
-async function restore(run: TrainingRun, optimizer: AdamW): Promise<TrainingState | undefined> {
-  if (!existsSync(join(run.runDir, 'checkpoints', 'last.json'))) return undefined;
-  const directory = findCheckpoint(run.runDir, 'last');
-  const { tensors } = readCheckpoint(directory);
-  for (const name of run.task.parameters.names()) {
-    const host = tensors.get(name);
-    if (host === undefined) throw new UserError(`${directory}: cannot resume: it has no parameter '${name}'`);
-    const value = tf.tensor(host.values as Float32Array, [...host.shape], 'float32');
-    run.task.parameters.variable(name).assign(value);
-    value.dispose();
-  }
-  const { optimizer: moments, state } = readTrainingState(directory);
-  optimizer.load(moments);
-  return state;
 }

@@ -186,10 +186,11 @@ describe('a merged model', () => {
     const folder = temporaryFolder();
     await writeTinyCaptions(folder);
     writeTinyBackbones(folder);
-    const path = mergeTiny(folder);
-    const joint = loadJointModel(path);
+    const merged = mergeTiny(folder);
+    const path = join(folder, 'stirred');
+    const joint = loadJointModel(merged);
     stirFusion(joint);
-    const { model: description, assets } = readCheckpoint(path);
+    const { model: description, assets } = readCheckpoint(merged);
     writeCheckpoint(path, { model: description, tensors: await joint.tree.toHost(), assets });
     const files = COLOUR_NAMES.map((name, i) => ({
       id: i,

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadJointModel } from '#fusion';
@@ -22,6 +22,7 @@ it('a merged checkpoint of format 1, with the names of that time, is read', asyn
     language: { language, ...languageRest },
     fusion: { ...config.fusion, imageStates: 'aligned' },
   };
+  rmSync(join(merged, 'manifest.json')); // there was none at that time
   writeFileSync(path, JSON.stringify({ format: 1, kind, config: former }));
   const then = loadJointModel(merged);
   expect(then.config).toEqual(now.config);

@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { captionImages, imageStates, loadJointModel, merge, planMerge, unmerge } from '#fusion';
 import { Decoding } from '#language';
 import { selectEngine, tf } from '#src/engine';
-import { sha256 } from '#src/storage';
+import { readSafetensors, sha256, writeSafetensors } from '#src/storage';
 import { findCheckpoint, readCheckpoint } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
-import { userErrorLine } from '../support/thrown.js';
+import { rejectedLine, userErrorLine } from '../support/thrown.js';
 import { alignTiny } from '../support/tinyAlign.js';
 import { TINY_STACK, writeTinyBackbones } from '../support/tinyBackbones.js';
 import { writeTinyCaptions } from '../support/tinyCaptions.js';
@@ -105,6 +105,7 @@ describe('merge', () => {
     writeTinyBackbones(folder);
     mergeTiny(folder);
     expect(readdirSync(join(folder, 'merged')).sort()).toEqual([
+      'manifest.json',
       'merge_report.json',
       'model.json',
       'model.safetensors',
@@ -177,9 +178,36 @@ describe('unmerge', () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
     const merged = mergeTiny(folder);
-    const refused = userErrorLine(() => unmerge(merged, join(folder, 'new'), join(folder, 'language')));
-    expect(refused).toContain('language: exists already');
+    const refused = userErrorLine(() => unmerge(merged, join(folder, 'new'), join(folder, 'vision')));
+    expect(refused).toContain('vision: exists already');
     expect(existsSync(join(folder, 'new'))).toBe(false);
+  });
+
+  it('goes on where it was interrupted: a backbone that is there already stays', () => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    const merged = mergeTiny(folder);
+    unmerge(merged, join(folder, 'v'), join(folder, 'l'));
+    rmSync(join(folder, 'l'), { recursive: true });
+    unmerge(merged, join(folder, 'v'), join(folder, 'l'));
+    expect(fileHashes(join(folder, 'l'))).toEqual(fileHashes(join(folder, 'language')));
+  });
+
+  it.each(['unmerge', 'align'])('%s refuses a backbone tensor that is not the one that was merged', async (command) => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    await writeTinyCaptions(folder);
+    const path = join(mergeTiny(folder), 'model.safetensors');
+    const { tensors } = readSafetensors(path);
+    tensors.get('block0/ffn/vision/keyParamTokens')!.values[3] += 1;
+    writeSafetensors(path, tensors);
+    rmSync(join(folder, 'merged', 'manifest.json'));
+    const line =
+      command === 'align'
+        ? await rejectedLine(alignTiny(folder))
+        : userErrorLine(() => unmerge(join(folder, 'merged'), join(folder, 'a'), join(folder, 'b')));
+    expect(line).toMatch(/1 of \d+ backbone tensors are not those .*'block0\/ffn\/vision\/keyParamTokens'/);
+    expect(existsSync(join(folder, 'a'))).toBe(false);
   });
 
   it('refuses a model that is not merged, in one line', () => {

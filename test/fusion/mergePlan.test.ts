@@ -1,8 +1,11 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BRIDGE_PARTS, describePlan, type FusionInput, fusionMethods, planMerge } from '#fusion';
+import { trainBpe, writeBpeModel } from '#language';
+import { type HostTensor, readSafetensors, writeSafetensors } from '#src/storage';
 import { LAYER_NAMES } from '#src/tokenformer';
+import { createVisionParameters, type VisionConfig } from '#vision';
 import { fileOf } from '../support/safetensorsBytes.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { TINY_STACK, type TinyBackboneOptions, writeTinyBackbones } from '../support/tinyBackbones.js';
@@ -76,25 +79,23 @@ describe('planMerge', () => {
   it('reads headers alone: tensors of sixteen gigabytes do not slow it down', () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
-    const gigabytes = 16;
+    const model = editModel(join(folder, 'vision'), ({ backbone }) => {
+      backbone.stack.ffnParamTokens = 2 ** 27;
+    });
+    let end = 0;
+    const entries = [...createVisionParameters(model.backbone, 0)].map(([name, { shape }]) => {
+      const start = end;
+      end += 4 * shape.reduce((product, n) => product * n, 1);
+      return [name, { dtype: 'F32', shape, data_offsets: [start, end] }];
+    });
     const path = join(folder, 'vision', 'model.safetensors');
-    const bytes = readFileSync(path);
-    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString('utf8'));
-    const end = Math.max(
-      ...Object.values<{ data_offsets?: number[] }>(header).map((entry) => entry.data_offsets?.[1] ?? 0),
-    );
-    header['vision/large'] = {
-      dtype: 'F32',
-      shape: [gigabytes * 2 ** 28],
-      data_offsets: [end, end + gigabytes * 2 ** 30],
-    };
-    const enlarged = fileOf(JSON.stringify(header), bytes.subarray(8 + Number(bytes.readBigUInt64LE())));
-    writeFileSync(path, enlarged);
+    const header = fileOf(JSON.stringify(Object.fromEntries(entries)), new Uint8Array(0));
+    writeFileSync(path, header);
     // The file has a hole where the values would be.
-    truncateSync(path, enlarged.length + gigabytes * 2 ** 30);
+    truncateSync(path, header.length + end);
     const { plan, problems } = planMerge(tinyRecipe(), folder);
     expect(problems).toEqual([]);
-    expect(plan!.bytes).toBeGreaterThan(gigabytes * 2 ** 30);
+    expect(plan!.bytes).toBeGreaterThan(2 ** 34);
   });
 
   it('reports every problem at once', () => {
@@ -129,36 +130,76 @@ describe('planMerge', () => {
     writeTinyBackbones(folder);
     rmSync(join(folder, 'language', 'tokenizer.json'));
     const { problems } = planMerge(tinyRecipe(), folder);
-    expect(problems).toEqual(['language: language has no tokenizer.json; expected its tokenizer next to the model']);
+    const path = join(folder, 'language', 'tokenizer.json');
+    expect(problems).toEqual([`language: cannot read checkpoint file ${path}: no such file`]);
+  });
+
+  it('reports a tokenizer that is not the one of the model', () => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    writeBpeModel(join(folder, 'language', 'tokenizer.json'), trainBpe({ texts: ['other words'], vocabSize: 260 }));
+    rmSync(join(folder, 'language', 'manifest.json'));
+    expect(planMerge(tinyRecipe(), folder).problems[0]).toContain('fingerprints differ');
+  });
+
+  it('reports an embedding of fewer rows than its tokenizer has tokens', () => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    editModel(join(folder, 'language'), ({ backbone }) => {
+      backbone.vocabSize -= 10;
+    });
+    const { problems } = planMerge(tinyRecipe(), folder);
+    expect(problems[0]).toMatch(/'language\/tokenEmbedding': expected \[\d+,8\] by its model.json/);
+    expect(problems[1]).toMatch(/its tokenizer bpe-\d+ has \d+ tokens, its embedding only \d+ rows/);
   });
 
   it('reports tensors whose shape is not what the model says', () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
-    const path = join(folder, 'vision', 'model.json');
-    const model = JSON.parse(readFileSync(path, 'utf8'));
-    model.config.backbone.stack.ffnParamTokens = 11;
-    writeFileSync(path, JSON.stringify(model));
+    editModel(join(folder, 'vision'), ({ backbone }) => {
+      backbone.stack.ffnParamTokens = 11;
+    });
     const { problems } = planMerge(tinyRecipe(), folder);
     expect(problems).toHaveLength(2 * TINY_STACK.numLayers);
     expect(problems[0]).toContain("'block0/ffn/vision/keyParamTokens': expected [11,8] by its model.json, got [10,8]");
   });
 
-  it('reports every other tensor that a model needs and the file does not have', () => {
+  it.each<[string, (tensors: Map<string, HostTensor>) => void, string[]]>([
+    [
+      'that is missing',
+      (tensors) => {
+        tensors.delete('vision/positionEmbedding');
+        tensors.delete('block0/ffn/vision/tau');
+      },
+      ["has no tensor 'vision/positionEmbedding'", "has no tensor 'block0/ffn/vision/tau'"],
+    ],
+    [
+      'that is left over',
+      (tensors) => tensors.set('vision/more', { shape: [1], values: Float32Array.of(0) }),
+      ["'vision/more': the model has no parameter of that name"],
+    ],
+    [
+      'of whole numbers',
+      (tensors) => tensors.set('vision/patchEmbedding/bias', { shape: [8], values: new Int32Array(8) }),
+      ["'vision/patchEmbedding/bias': expected float32 (F32), got I32"],
+    ],
+  ])('reports every tensor %s', (_, change, expected) => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
     const path = join(folder, 'vision', 'model.safetensors');
-    const bytes = readFileSync(path);
-    const length = Number(bytes.readBigUInt64LE());
-    const header = JSON.parse(bytes.subarray(8, 8 + length).toString('utf8'));
-    delete header['vision/positionEmbedding'];
-    delete header['block0/ffn/vision/tau'];
-    writeFileSync(path, fileOf(JSON.stringify(header), bytes.subarray(8 + length)));
+    const { tensors } = readSafetensors(path);
+    change(tensors);
+    writeSafetensors(path, tensors);
+    rmSync(join(folder, 'vision', 'manifest.json'));
     const { problems } = planMerge(tinyRecipe(), folder);
-    expect(problems.sort()).toEqual([
-      "vision: has no tensor 'block0/ffn/vision/tau'",
-      "vision: has no tensor 'vision/positionEmbedding'",
-    ]);
+    expect(problems.sort()).toEqual(expected.map((problem) => `${path}: ${problem}`).sort());
+  });
+
+  it('reports a file of another size than its manifest says', () => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    appendFileSync(join(folder, 'language', 'model.json'), ' ');
+    expect(planMerge(tinyRecipe(), folder).problems[0]).toMatch(/^language: .*model\.json: damaged: it has \d+ bytes/);
   });
 
   it('reports that nothing would carry the image when the shapes differ and no bridge reads it', () => {
@@ -167,3 +208,17 @@ describe('planMerge', () => {
     expect(problemsOf({ bridge: { tokens: 0, parts: [...BRIDGE_PARTS] } }, {})).toEqual([]);
   });
 });
+
+interface EditedConfig {
+  backbone: VisionConfig & { vocabSize: number };
+}
+
+/** Changes the configuration of a checkpoint, as of one from before there were manifests. */
+function editModel(directory: string, change: (config: EditedConfig) => void): EditedConfig {
+  const path = join(directory, 'model.json');
+  const model = JSON.parse(readFileSync(path, 'utf8'));
+  change(model.config);
+  writeFileSync(path, JSON.stringify(model));
+  rmSync(join(directory, 'manifest.json'));
+  return model.config;
+}

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -118,7 +118,8 @@ describe('trainLanguage', () => {
       join(checkpoint, 'tokenizer.json'),
       trainBpe({ texts: ['other words entirely, '.repeat(9)], vocabSize: 270 }),
     );
-    expect(userErrorLine(() => loadLanguageModel(runDir))).toContain('its tokenizer is not the one');
+    rmSync(join(checkpoint, 'manifest.json'));
+    expect(userErrorLine(() => loadLanguageModel(checkpoint))).toContain('its tokenizer is not the one');
   });
 
   it('refuses text of which nothing is held out', async () => {

@@ -52,7 +52,7 @@ export function writeTinyBackbones(folder: string, options: TinyBackboneOptions 
   const visionModel: VisionModelConfig = {
     backbone: vision,
     preprocessing,
-    objectives: [{ kind: 'classify', weight: 1 }],
+    objectives: [],
     labels: {},
   };
   writeCheckpoint(join(folder, 'vision'), {

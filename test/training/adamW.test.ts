@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
+import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { AdamW, isDecayed } from '#src/training';
 import { relativeError } from '../support/closeness.js';
+import { userErrorLine } from '../support/thrown.js';
 
 const config = { beta1: 0.9, beta2: 0.95, adamEpsilon: 1e-8, weightDecay: 0.1 };
 
@@ -63,7 +65,7 @@ describe('AdamW', () => {
     run(before, [1, 2]);
     const second = new ParameterTree(await first.toHost());
     const after = new AdamW(second, config);
-    after.load(await before.toHost());
+    after.load(await before.toHost(), 'optimizer');
     run(after, [3, 4]);
     expect(await second.toHost()).toEqual(await unbroken.toHost());
   });
@@ -77,12 +79,44 @@ describe('AdamW', () => {
     expect([...snapshot.keys()].sort()).toEqual(['bias/adamM', 'bias/adamV', 'matrix/adamM', 'matrix/adamV']);
   });
 
-  it('refuses moments of which one is missing', async () => {
+  it.each<[string, (saved: Map<string, HostTensor>) => void, string]>([
+    ['of which one is missing', (saved) => saved.delete('bias/adamV'), "has no 'bias/adamV' beside 'bias/adamM'"],
+    [
+      'of another shape',
+      (saved) => saved.set('bias/adamM', { shape: [1], values: Float32Array.of(0) }),
+      "'bias/adamM': expected [2], got [1]",
+    ],
+    [
+      'of an unknown parameter',
+      (saved) => saved.set('other/adamM', { shape: [], values: Float32Array.of(0) }),
+      "'other/adamM': expected a moment of a trainable parameter",
+    ],
+    [
+      'below 0',
+      (saved) => saved.set('bias/adamV', { shape: [2], values: Float32Array.of(1, -1) }),
+      "'bias/adamV': expected numbers of at least 0, got -1 at 1",
+    ],
+    [
+      'in whole numbers',
+      (saved) => saved.set('bias/adamM', { shape: [2], values: Int32Array.of(1, 1) }),
+      "'bias/adamM': expected float32",
+    ],
+  ])('refuses moments %s', async (_, damage, expected) => {
     const optimizer = new AdamW(newTree(), config);
     run(optimizer, [1]);
     const saved = await optimizer.toHost();
-    saved.delete('bias/adamV');
-    expect(() => new AdamW(newTree(), config).load(saved)).toThrow("expected 'bias/adamV' next to 'bias/adamM'");
+    damage(saved);
+    expect(userErrorLine(() => new AdamW(newTree(), config).load(saved, 'file'))).toContain(`file: ${expected}`);
+  });
+
+  it('refuses to go on without the moments of a parameter that gets a gradient', async () => {
+    const optimizer = new AdamW(newTree(), config);
+    run(optimizer, [1]);
+    const saved = await optimizer.toHost();
+    for (const key of ['bias/adamM', 'bias/adamV']) saved.delete(key);
+    const resumed = new AdamW(newTree(), config);
+    resumed.load(saved, 'file');
+    expect(userErrorLine(() => run(resumed, [2]))).toContain("file: has no moments of 'bias'");
   });
 
   it('holds two tensors a parameter and frees them', () => {

@@ -1,12 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeJsonAtomic } from '#src/storage';
 import {
   type Checkpoint,
-  findCheckpoint,
+  MANIFEST,
   type ModelDescription,
-  pointAt,
   readCheckpoint,
   readModelDescription,
   readTrainingState,
@@ -59,13 +58,46 @@ describe('a checkpoint', () => {
     }
   });
 
-  it('replaces the one that is there, and leaves nothing aside', () => {
+  it('of the same step of a run replaces the one that is there, and leaves nothing aside', () => {
     const folder = temporaryFolder();
-    writeCheckpoint(join(folder, 'x'), checkpoint(1), training);
-    writeCheckpoint(join(folder, 'x'), checkpoint(2));
-    expect(readCheckpoint(join(folder, 'x')).tensors).toEqual(checkpoint(2).tensors);
-    expect(existsSync(join(folder, 'x', 'state.json'))).toBe(false);
-    expect(readdirSync(folder)).toEqual(['x']);
+    const step = join(folder, 'step-0000007');
+    writeCheckpoint(step, checkpoint(1), training);
+    writeCheckpoint(step, checkpoint(2), training);
+    expect(readCheckpoint(step).tensors).toEqual(checkpoint(2).tensors);
+    expect(readdirSync(folder)).toEqual(['step-0000007']);
+  });
+
+  it('that is there already, file by file, stays in place: no moment is without it', () => {
+    const step = join(temporaryFolder(), 'step-0000007');
+    writeCheckpoint(step, checkpoint(), training);
+    const { ino } = statSync(step);
+    writeCheckpoint(step, checkpoint(), training);
+    expect(statSync(step).ino).toBe(ino);
+  });
+
+  it('replaces one of the same step that is damaged', () => {
+    const step = join(temporaryFolder(), 'step-0000007');
+    writeCheckpoint(step, checkpoint(), training);
+    writeFileSync(join(step, 'model.safetensors'), 'damaged');
+    writeCheckpoint(step, checkpoint(), training);
+    expect(readCheckpoint(step).tensors).toEqual(checkpoint().tensors);
+  });
+
+  it.each(['notes', 'step-0000007'])('leaves a folder %s that holds something else as it was', (name) => {
+    const folder = join(temporaryFolder(), name);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'thesis.txt'), 'years of work');
+    for (const resumeData of [undefined, training]) {
+      expect(userErrorLine(() => writeCheckpoint(folder, checkpoint(), resumeData))).toContain('exists already');
+    }
+    expect(readdirSync(folder)).toEqual(['thesis.txt']);
+    expect(readdirSync(join(folder, '..'))).toEqual([name]);
+  });
+
+  it('takes an empty folder', () => {
+    const folder = temporaryFolder();
+    writeCheckpoint(folder, checkpoint());
+    expect(readCheckpoint(folder).tensors).toEqual(checkpoint().tensors);
   });
 
   it('that cannot be written is one clear line', () => {
@@ -78,6 +110,7 @@ describe('a checkpoint', () => {
   it('of a later format is refused', () => {
     const folder = join(temporaryFolder(), 'x');
     writeCheckpoint(folder, checkpoint());
+    rmSync(join(folder, MANIFEST));
     writeJsonAtomic(join(folder, 'model.json'), { ...model, format: 3 });
     expect(userErrorLine(() => readModelDescription(folder))).toContain("'format'");
   });
@@ -85,6 +118,7 @@ describe('a checkpoint', () => {
   it('of the first format is read', () => {
     const folder = join(temporaryFolder(), 'x');
     writeCheckpoint(folder, checkpoint());
+    rmSync(join(folder, MANIFEST)); // there was none at that time
     writeJsonAtomic(join(folder, 'model.json'), { format: 1, ...model });
     expect(readModelDescription(folder)).toEqual(model);
   });
@@ -103,60 +137,4 @@ describe('a checkpoint', () => {
       expect(line).toContain('no such file');
     },
   );
-});
-
-describe('findCheckpoint', () => {
-  function run(best?: string, last?: string): string {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, 'checkpoints'));
-    for (const [name, directory] of Object.entries({ best, last })) {
-      if (directory) writeJsonAtomic(join(folder, 'checkpoints', `${name}.json`), { directory });
-    }
-    return folder;
-  }
-
-  it('takes a checkpoint folder as it is', () => {
-    const folder = join(temporaryFolder(), 'x');
-    writeCheckpoint(folder, checkpoint());
-    expect(findCheckpoint(folder)).toBe(folder);
-  });
-
-  it('takes the best of a run, the last when asked, and the last when there is no best', () => {
-    const both = run('step-1', 'step-2');
-    expect(findCheckpoint(both)).toBe(join(both, 'checkpoints', 'step-1'));
-    expect(findCheckpoint(both, 'last')).toBe(join(both, 'checkpoints', 'step-2'));
-    const onlyLast = run(undefined, 'step-2');
-    expect(findCheckpoint(onlyLast)).toBe(join(onlyLast, 'checkpoints', 'step-2'));
-  });
-
-  it('says what it looked for in a folder without a model', () => {
-    const folder = temporaryFolder();
-    expect(userErrorLine(() => findCheckpoint(folder))).toBe(
-      `cannot find a model at ${folder}: it has no model.json and no checkpoints/last.json`,
-    );
-  });
-
-  it('says that a path is no folder', () => {
-    expect(userErrorLine(() => findCheckpoint('/nowhere/at/all'))).toContain('expected a run directory');
-  });
-
-  it('says so when a pointer is damaged', () => {
-    const folder = run();
-    writeFileSync(join(folder, 'checkpoints', 'last.json'), '{"directory": ');
-    expect(userErrorLine(() => findCheckpoint(folder))).toContain('not valid JSON');
-  });
-});
-
-describe('pointAt', () => {
-  it('keeps the folders that best and last point at, and removes the others and what a kill left behind', () => {
-    const folder = temporaryFolder();
-    const checkpoints = join(folder, 'checkpoints');
-    for (const name of ['step-1', 'step-2', 'step-3', 'step-4.99.tmp', 'notes']) {
-      mkdirSync(join(checkpoints, name), { recursive: true });
-    }
-    pointAt(folder, ['best', 'last'], 'step-2');
-    pointAt(folder, ['last'], 'step-3');
-    expect(readdirSync(checkpoints).sort()).toEqual(['best.json', 'last.json', 'notes', 'step-2']);
-    expect(findCheckpoint(folder)).toBe(join(checkpoints, 'step-2'));
-  });
 });

@@ -266,7 +266,7 @@ describe('resuming', () => {
     const task = regression();
     task.tree.add(new Map([['extra', { shape: [1], values: Float32Array.of(0) }]]));
     expect(await rejectedLine(train(task, runDir, config, { resume: true }))).toContain(
-      "cannot resume: it has no parameter 'extra'",
+      "model.safetensors: has no tensor 'extra'",
     );
   });
 });

@@ -21,7 +21,7 @@ export const MaskedPatchesConfig = z
   .strictObject({
     kind: z.literal('maskedPatches'),
     maskShare: z.number().gt(0).lt(1).default(0.75).describe('share of the patches that are hidden'),
-    decoderLayers: z.int().positive().default(1).describe('blocks of the decoder'),
+    decoderLayers: z.int().positive().max(1000).default(1).describe('blocks of the decoder'),
     decoderModel: z.int().positive().default(64).describe('width of the decoder; a multiple of its heads'),
     decoderHeads: z.int().positive().default(4).describe('attention heads of the decoder'),
     weight: z.number().positive().default(1).describe('factor of this loss in the sum'),

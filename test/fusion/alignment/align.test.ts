@@ -68,10 +68,15 @@ describe('align', () => {
     expect(lines.join('\n')).toMatch(/language backbone +0 +[\d,]+\n/);
   });
 
-  it('takes the tokenizer along and leaves the report of the merge where it is', async () => {
+  it('takes the tokenizer along, and the hashes of the merge as long as they hold', async () => {
     const folder = await prepared();
-    const { runDir } = await alignTiny(folder);
-    expect([...readCheckpoint(findCheckpoint(runDir)).assets.keys()]).toEqual(['tokenizer.json']);
+    const [{ runDir }, all] = [
+      await alignTiny(folder),
+      await alignTiny(folder, tinyAlignment({ train: 'all' }), 'all'),
+    ];
+    const assetsIn = (run: string): string[] => [...readCheckpoint(findCheckpoint(run)).assets.keys()].sort();
+    expect(assetsIn(runDir)).toEqual(['merge_report.json', 'tokenizer.json']);
+    expect(assetsIn(all.runDir)).toEqual(['tokenizer.json']);
   });
 
   it('counts what it trains and what it leaves', async () => {

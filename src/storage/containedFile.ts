@@ -1,0 +1,30 @@
+import { realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { UserError } from '#src/errors';
+
+/**
+ * The path of a file that another file in `folder` names: what a checkpoint from elsewhere says must not reach beyond it.
+ *
+ * @throws UserError unless `name` is the relative path of a regular file inside the folder, links followed
+ */
+export function containedFile(folder: string, name: string, purpose: string): string {
+  const path = join(folder, name);
+  const shown = name.replace(/\p{C}+/gu, ' ').slice(0, 200);
+  const refuse = (): never => {
+    throw new UserError(`cannot read ${purpose} '${shown}': expected a file inside ${folder}`);
+  };
+  const reachesOut = (from: string, to: string): boolean => {
+    const way = relative(from, to);
+    return way === '' || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+  };
+  if (name === '' || name.includes('\0') || isAbsolute(name) || reachesOut(folder, path)) return refuse();
+  try {
+    if (reachesOut(realpathSync(folder), realpathSync(path))) return refuse();
+    if (!statSync(path).isFile()) throw new UserError(`cannot read ${purpose} ${path}: expected a regular file`);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UserError(`cannot read ${purpose} ${path}: ${missing ? 'no such file' : (error as Error).message}`);
+  }
+  return path;
+}

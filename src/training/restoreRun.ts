@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
+import type { HostTensor } from '#src/storage';
+import type { ParameterTree } from '#src/tokenformer';
+import type { AdamW } from './adamW.js';
+import { refuseOthersThan } from './checkpoint.js';
+import { openCheckpointFolder } from './checkpointFolder.js';
+import { findCheckpoint, otherWayOn } from './checkpointPointers.js';
+import { progressIn, type StateOwner, type TrainingState } from './trainingState.js';
+
+/** A run that is to continue. */
+export interface RestoredRun extends StateOwner {
+  readonly runDir: string;
+  readonly parameters: ParameterTree;
+}
+
+/**
+ * Puts parameters and optimizer back to the last checkpoint of a run, each of its files checked.
+ *
+ * @returns the state there; undefined for a run without a checkpoint
+ * @throws UserError when the checkpoint is damaged or belongs to another run, with the way on from the other one if there is one
+ */
+export function restoreRun(run: RestoredRun, optimizer: AdamW): TrainingState | undefined {
+  if (!existsSync(join(run.runDir, 'checkpoints', 'last.json'))) return undefined;
+  try {
+    return restoreFrom(findCheckpoint(run.runDir, 'last'), run, optimizer);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message}${otherWayOn(run.runDir)}`);
+  }
+}
+
+function restoreFrom(directory: string, run: RestoredRun, optimizer: AdamW): TrainingState {
+  const { parameters } = run;
+  const folder = openCheckpointFolder(directory);
+  const state = progressIn(folder, run);
+  const tensors = folder.readTensors('model.safetensors', refuseOthersThan(parameters.shapes()));
+  const moments = folder.readTensors('optimizer.safetensors');
+  folder.verifyOthers();
+  for (const name of parameters.names()) {
+    const { shape, values } = tensors.get(name) as HostTensor;
+    const value = tf.tensor(values as Float32Array, [...shape], 'float32');
+    parameters.variable(name).assign(value);
+    value.dispose();
+  }
+  // Untrained parameters, a control, have no moments yet.
+  if (state.step > 0) optimizer.load(moments, join(directory, 'optimizer.safetensors'));
+  return state;
+}
