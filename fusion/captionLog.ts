@@ -1,10 +1,11 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, RunError, UserError } from '#src/errors';
+import { readBytes, systemErrorWords, writeFailure } from '#src/storage';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -61,17 +62,14 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       captions.set(id, candidates[0].caption);
     }
   }
-  mkdirSync(dirname(path), { recursive: true });
-  const descriptor = openSync(path, 'a');
+  const descriptor = openToAppend(path);
   const write = (values: readonly unknown[]): void => {
     const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
     try {
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      throw new RunError(
-        `cannot write ${path}: ${(error as Error).message}; the next run continues from what is in it`,
-      );
+      throw new RunError(`cannot write ${path}: ${systemErrorWords(error)}; the next run continues from what is in it`);
     }
   };
   if (lines.length === 0) write([settings]);
@@ -85,9 +83,18 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
   };
 }
 
+function openToAppend(path: string): number {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a');
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
 /** The complete lines; truncates the file after them. */
 function completeLines(path: string): string[] {
-  const text = readFileSync(path);
+  const text = readBytes(path, 'captions');
   const end = text.lastIndexOf('\n') + 1;
   if (end < text.length) truncateSync(path, end);
   return text.subarray(0, end).toString('utf8').split('\n').slice(0, -1);

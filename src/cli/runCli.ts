@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, didYouMean, UserError } from '#src/errors';
+import { ConfigError, didYouMean, printable, printableLines, UserError } from '#src/errors';
+import { systemFailure } from '#src/storage';
 import type { Arguments, Command, OptionSpec, Output } from './command.js';
 import { wrapText } from './wrapText.js';
 
@@ -39,13 +40,13 @@ export async function runCli(program: Program, argv: readonly string[], streams:
   try {
     return await dispatch(program, argv, streams);
   } catch (error) {
-    const known = error instanceof UserError;
-    const message = error instanceof Error ? error.message : String(error);
-    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
+    const known = error instanceof UserError ? error : systemFailure(error);
+    const message = known?.message ?? (error instanceof Error ? error.message : String(error));
+    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${printable(line)}\n`);
     if (debug) for (let at = error; at instanceof Error; at = at.cause) streams.stderr.write(`${at.stack}\n`);
-    else if (!known)
+    else if (known === undefined)
       streams.stderr.write(`${program.name}: this is a bug in ${program.name}; --debug shows the stack trace\n`);
-    return known ? error.exitCode : 1;
+    return known?.exitCode ?? 1;
   }
 }
 
@@ -80,7 +81,8 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
   const json = args.flag('json');
   const stream = json ? streams.stderr : streams.stdout;
   const output: Output = {
-    line: (text = '') => void stream.write(`${text}\n`),
+    // Names and captions come from files: nothing in them may act on the terminal.
+    line: (text = '') => void stream.write(`${printableLines(text)}\n`),
     interactive: streams.stderr.isTTY === true && !json,
   };
   const started = performance.now();
