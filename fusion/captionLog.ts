@@ -1,11 +1,11 @@
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, RunError, UserError } from '#src/errors';
-import { flushFolder, makeFolder, sealed, unsealed, writeFailure } from '#src/storage';
+import { flushFolder, makeFolder, readBytes, sealed, systemErrorWords, unsealed, writeFailure } from '#src/storage';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -41,7 +41,7 @@ export interface CaptionLog {
  */
 export function openCaptionLog(path: string, settings: CaptionSettings, images: readonly CaptionImage[]): CaptionLog {
   const captions = new Map<number, string>();
-  const text = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  const text = existsSync(path) ? readBytes(path, 'captions') : Buffer.alloc(0);
   const end = text.lastIndexOf('\n') + 1;
   const lines = text.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
   const header = lineOf(settings);
@@ -72,8 +72,7 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      const { message } = writeFailure(path, error) as Error;
-      throw new RunError(`${message}; the next run continues from what is in it`);
+      throw new RunError(`cannot write ${path}: ${systemErrorWords(error)}; the next run continues from what is in it`);
     }
   };
   if (lines.length === 0) write([settings]);

@@ -11,4 +11,4 @@ export { readImageFile, readImageFolder } from './imageFolder.js';
 export { isKarpathyFile } from './karpathySplits.js';
 export { listImages } from './listImages.js';
 export { loadCaptions } from './loadCaptions.js';
-export { readPredictions, writePredictions } from './predictions.js';
+export { readPredictions, refuseOtherPredictions, writePredictions } from './predictions.js';

@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import { listShards } from '#src/data';
 import { UserError } from '#src/errors';
+import { fileStatus } from '#src/storage';
 import type { CaptionImage } from './captionedImage.js';
 import { captionSourceArgument } from './captionSource.js';
 import { isImageName, readImageFile, readImageFolder } from './imageFolder.js';
@@ -16,10 +16,10 @@ import { loadCaptions } from './loadCaptions.js';
 export function listImages(argument: string): readonly CaptionImage[] {
   const source = captionSourceArgument(argument);
   if (typeof source === 'string') {
-    const status = statSync(source, { throwIfNoEntry: false });
+    const status = fileStatus(source, 'images');
     if (status === undefined) throw new UserError(`cannot read images ${source}: no such file or folder`);
     if (status.isDirectory() && listShards(source).length === 0) return readImageFolder(source);
     if (isImageName(source)) return [readImageFile(source)];
   }
-  return loadCaptions(source, { requireImageFiles: true });
+  return loadCaptions(source, { requireImageFiles: true, needsCaptions: false });
 }

@@ -1,8 +1,8 @@
-import { readdirSync } from 'node:fs';
 import { join, parse } from 'node:path';
 import { UserError } from '#src/errors';
+import { folderNames, readText } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
-import { captionLines, readText } from './captionText.js';
+import { captionLines } from './captionText.js';
 import { readImageFolder } from './imageFolder.js';
 
 /**
@@ -13,7 +13,7 @@ import { readImageFolder } from './imageFolder.js';
  */
 export function readSidecarFolder(path: string): CaptionedImage[] {
   const images = readImageFolder(path);
-  const texts = new Set(readdirSync(path).filter((name) => name.endsWith('.txt')));
+  const texts = new Set(folderNames(path, 'captions').filter((name) => name.endsWith('.txt')));
   const imageOf = new Map<string, string>();
   return images.map((image) => {
     const text = `${parse(image.fileName).name}.txt`;
@@ -24,6 +24,6 @@ export function readSidecarFolder(path: string): CaptionedImage[] {
     }
     imageOf.set(text, image.fileName);
     const where = join(path, text);
-    return { ...image, captions: captionLines(readText(where), where) };
+    return { ...image, captions: captionLines(readText(where, 'captions'), where) };
   });
 }

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { type CaptionImage, listImages, writePredictions } from '#captions/formats';
 import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
 import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
-import { ConfigError } from '#src/errors';
+import { ConfigError, printable } from '#src/errors';
 import { readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
@@ -66,8 +66,9 @@ async function show(batches: AsyncIterable<CaptionedFile[]>, output: Output): Pr
   const predictions: JsonObject[] = [];
   for await (const batch of batches) {
     for (const { image, candidates } of batch) {
-      output.line(`${image.fileName}  ${candidates[0].caption}`);
-      for (const { caption } of candidates.slice(1)) output.line(`${' '.repeat(image.fileName.length)}  ${caption}`);
+      const name = printable(image.fileName);
+      output.line(`${name}  ${printable(candidates[0].caption)}`);
+      for (const { caption } of candidates.slice(1)) output.line(`${' '.repeat(name.length)}  ${printable(caption)}`);
       const { id, fileName } = image;
       predictions.push({ image_id: id, file_name: fileName, caption: candidates[0].caption, candidates });
     }

@@ -1,4 +1,10 @@
-import { captionSourceArgument, captionsById, loadCaptions, readPredictions } from '#captions/formats';
+import {
+  captionSourceArgument,
+  captionsById,
+  loadCaptions,
+  readPredictions,
+  refuseOtherPredictions,
+} from '#captions/formats';
 import { compareCaptions } from '#captions/metrics';
 import { comparisonTable } from '#captions/scoring';
 import type { Command } from '#src/cli';
@@ -21,6 +27,7 @@ export const compareCommand: Command = {
     seed: { description: 'draws the resamples (default 0)', placeholder: 'n' },
   },
   run: async (args, output) => {
+    for (const path of args.positionals) refuseOtherPredictions(path);
     const referencesText = args.text('references');
     if (referencesText === undefined) {
       throw new ConfigError('compare: expected --references <captions>, the ground-truth captions; got none');

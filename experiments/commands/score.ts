@@ -4,6 +4,7 @@ import {
   captionsById,
   loadCaptions,
   readPredictions,
+  refuseOtherPredictions,
 } from '#captions/formats';
 import { documentFrequencies } from '#captions/metrics';
 import {
@@ -42,6 +43,7 @@ export const scoreCommand: Command = {
   },
   run: async (args, output) => {
     const [predictionsPath] = args.positionals;
+    for (const path of args.positionals) refuseOtherPredictions(path);
     const referencesText = args.text('references');
     if (referencesText === undefined) {
       throw new ConfigError('score: expected --references <captions>, the ground-truth captions; got none');

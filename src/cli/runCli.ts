@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { ConfigError, didYouMean, RunError, UserError } from '#src/errors';
+import { ConfigError, didYouMean, printable, printableLines, RunError, UserError } from '#src/errors';
+import { systemFailure } from '#src/storage';
 import { COLUMNS } from './columns.js';
 import type { Arguments, Command, OptionSpec, Output } from './command.js';
 import { exitCodeOf, Interrupted, interruption } from './interruption.js';
@@ -50,16 +51,16 @@ export async function runCli(program: Program, argv: readonly string[], streams:
     return await dispatch(program, argv, streams);
   } catch (error) {
     if (error instanceof Interrupted) {
-      streams.stderr.write(`${program.name}: ${error.message}${wayOn(program, argv, error)}\n`);
+      streams.stderr.write(`${program.name}: ${printable(error.message)}${wayOn(program, argv, error)}\n`);
       return exitCodeOf(error.signal);
     }
-    const known = error instanceof UserError;
-    const message = error instanceof Error ? error.message : String(error);
-    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
+    const known = error instanceof UserError ? error : systemFailure(error);
+    const message = known?.message ?? (error instanceof Error ? error.message : String(error));
+    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${printable(line)}\n`);
     if (debug) for (let at = error; at instanceof Error; at = at.cause) streams.stderr.write(`${at.stack}\n`);
-    else if (!known)
+    else if (known === undefined)
       streams.stderr.write(`${program.name}: this is a bug in ${program.name}; --debug shows the stack trace\n`);
-    return known ? error.exitCode : 1;
+    return known?.exitCode ?? 1;
   }
 }
 
@@ -108,7 +109,8 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
   const json = args.flag('json');
   const stream = json ? streams.stderr : streams.stdout;
   const output: Output = {
-    line: (text = '') => void stream.write(`${text}\n`),
+    // Names and captions come from files: nothing in them may act on the terminal.
+    line: (text = '') => void stream.write(`${printableLines(text)}\n`),
     interactive: streams.stderr.isTTY === true && !json,
     readerLeft: () => stream.failure?.() !== undefined,
   };

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { type Document, isMap, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
 import { ConfigError, UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
+import { readText as readUtf8 } from '#src/storage';
 import { shownText } from './shownText.js';
 
 /** More than any experiment needs; the parser takes seconds for a megabyte. */
@@ -55,7 +55,7 @@ function readText(path: string): string {
         `${path}: expected a configuration of at most ${MOST_KIBIBYTES} KiB, got ${Math.ceil(size / 1024)} KiB`,
       );
     }
-    return readBytes(path, 'configuration').toString('utf8');
+    return readUtf8(path, 'configuration');
   } catch (error) {
     throw error instanceof UserError ? new ConfigError(error.message) : error;
   }

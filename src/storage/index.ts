@@ -3,10 +3,12 @@ export * from './byteSource.js';
 export * from './checkedFile.js';
 export * from './containedFile.js';
 export * from './decodeText.js';
+export * from './fileStatus.js';
 export * from './flush.js';
 export * from './folderDraft.js';
 export * from './lock.js';
 export * from './makeFolder.js';
+export { type OpenFile, openFile } from './openFile.js';
 export * from './openToRead.js';
 export * from './outputPlace.js';
 export * from './readFile.js';
@@ -19,6 +21,8 @@ export {
   type TensorEntry,
 } from './safetensorsHeader.js';
 export * from './sealedJson.js';
+export * from './systemError.js';
 export * from './tarIndex.js';
 export * from './temporaryName.js';
+export * from './textLines.js';
 export * from './writeFailure.js';

@@ -191,7 +191,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
 
     writeCaptionsJson(folder, [{ id: 1, file_name: 'red.png' }], []);
     const align = writeExperiment(folder, tinyAlignment());
-    expect(await refusal(['align', align], folder, 2)).toContain('expected images with captions, got none');
+    expect(await refusal(['align', align], folder, 2)).toContain('expected images with captions, got 1 without any');
     expect(existsSync(join(folder, 'align'))).toBe(false);
 
     mkdirSync(join(folder, 'empty'));

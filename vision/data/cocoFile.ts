@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expectation } from '#src/config';
+import { imagePath } from '#src/data';
 import { UserError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { assertFolder } from './imageFolder.js';
@@ -38,7 +39,10 @@ export function readCocoFile(
   const beside = join(dirname(path), 'images');
   const folder = imageFolder ?? (existsSync(beside) ? beside : dirname(path));
   assertFolder(folder);
-  const entries: ImageEntry[] = images.map(({ file_name: key }) => ({ path: resolve(folder, key), key }));
+  const entries: ImageEntry[] = images.map(({ file_name: key }, i) => ({
+    path: resolve(imagePath(folder, key, `${path}: images[${i}].file_name`)),
+    key,
+  }));
 
   const imageIndex = uniqueIndex(images, 'id', `${path}: images`);
   if (requirement === 'none') return { entries };

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
+import { contentHashes, forEachConcurrently } from '#src/data';
 import { RunError, UserError } from '#src/errors';
 import {
   chunkDigests,
@@ -10,6 +10,7 @@ import {
   publishEntry,
   readSource,
   sha256,
+  systemErrorWords,
   writeFailure,
   writeSealedJson,
 } from '#src/storage';
@@ -107,7 +108,7 @@ async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSett
   try {
     bytes = await readSource(entry);
   } catch (error) {
-    return readFailure(error);
+    return systemErrorWords(error);
   }
   // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
   if (sha256(bytes) !== hash) throw new RunError(`image ${entry.path}: changed while it was being packed; run again`);
