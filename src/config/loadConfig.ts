@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, parseDocument, YAMLMap } from 'yaml';
 import type { z } from 'zod';
 import { ConfigError, UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
+import { readText } from '#src/storage';
 import { type ConfigProblem, configProblems } from './configProblems.js';
 
 /** A parsed configuration and the folder that its relative paths are resolved against. */
@@ -24,7 +24,7 @@ export function loadConfig<S extends z.ZodType>(
   schema: S,
   overrides: readonly string[] = [],
 ): LoadedConfig<z.output<S>> {
-  const text = readText(file);
+  const text = readConfig(file);
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, uniqueKeys: true });
   if (document.errors.length > 0) {
@@ -65,9 +65,9 @@ export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what
   return result.data;
 }
 
-function readText(path: string): string {
+function readConfig(path: string): string {
   try {
-    return readBytes(path, 'configuration').toString('utf8');
+    return readText(path, 'configuration');
   } catch (error) {
     throw error instanceof UserError ? new ConfigError(error.message) : error;
   }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ByteSource, fileOf, readSource, sha256, writeFileAtomic } from '#src/storage';
+import { type ByteSource, fileOf, readSource, sha256, systemErrorWords, writeFileAtomic } from '#src/storage';
 import { forEachConcurrently } from './forEachConcurrently.js';
 
 /** File stamps and hashes, in the order of the sources that the memo is named after. */
@@ -52,7 +52,7 @@ export async function contentHashes(
       hashes[i] = sha256(await readSource(sources[i]));
     } catch (error) {
       stamps[i] = '';
-      hashes[i] = `unreadable: ${readFailure(error)}`;
+      hashes[i] = `unreadable: ${systemErrorWords(error)}`;
     }
   });
   return {
@@ -61,15 +61,6 @@ export async function contentHashes(
       if (changed) writeFileAtomic(memoPath, JSON.stringify({ stamps, hashes }));
     },
   };
-}
-
-/** Why a file could not be read, without its path. */
-export function readFailure(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EISDIR') return 'is a folder';
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  return code ?? message;
 }
 
 function readMemo(path: string, count: number): z.output<typeof Memo> | undefined {

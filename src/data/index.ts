@@ -1,4 +1,4 @@
-export { contentHashes, readFailure } from './contentHashes.js';
+export { contentHashes } from './contentHashes.js';
 export { forEachConcurrently } from './forEachConcurrently.js';
 export * from './imageExtensions.js';
 export * from './shardSamples.js';

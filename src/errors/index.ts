@@ -1,6 +1,7 @@
 /**
  * @file The failures that a user can do something about. Everything else is a bug and keeps its stack trace.
  */
+export * from './printable.js';
 
 /** What a user gave is wrong (usage, configuration, data, a checkpoint): one clear line, exit code 2. */
 export class UserError extends Error {

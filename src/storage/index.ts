@@ -1,8 +1,12 @@
 export * from './atomicWrite.js';
 export * from './byteSource.js';
 export * from './decodeText.js';
+export * from './fileStatus.js';
+export { type OpenFile, openFile } from './openFile.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
+export * from './systemError.js';
 export * from './tarIndex.js';
+export * from './textLines.js';
 export * from './writeFailure.js';

@@ -2,9 +2,11 @@
  * @file The safetensors format: u64 header length, a JSON header `{name: {dtype, shape, data_offsets}}`, then the bytes.
  * Source: https://github.com/huggingface/safetensors#format. Headers can be read without loading any tensor.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
 import { writeFileAtomic } from './atomicWrite.js';
+import { openFile } from './openFile.js';
+import { systemErrorWords } from './systemError.js';
 
 /** Supported element types for reading; F32, I32 and U8 are written. */
 const BYTES_PER_ELEMENT = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const;
@@ -47,7 +49,6 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
       // Names come from the file and may contain line feeds.
       throw new UserError(`${path}: not a valid safetensors file: ${why.replace(/\p{Cc}+/gu, ' ')}`);
     };
-    if (!status.isFile()) fail('it is not a regular file');
     if (readSync(descriptor, prefix, 0, 8, 0) < 8)
       fail(`it has ${fileBytes} bytes, fewer than the 8 of a header length`);
     const headerBytes = Number(prefix.readBigUInt64LE());
@@ -185,10 +186,9 @@ export function writeSafetensors(
 
 function openOrThrow(path: string): number {
   try {
-    return openSync(path, 'r');
+    return openFile(path).descriptor;
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(`cannot read tensors ${path}: ${missing ? 'no such file' : (error as Error).message}`);
+    throw new UserError(`cannot read tensors ${path}: ${systemErrorWords(error)}`);
   }
 }
 

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
-import { contentHashes, forEachConcurrently, readFailure } from '#src/data';
+import { contentHashes, forEachConcurrently } from '#src/data';
 import { RunError, UserError } from '#src/errors';
-import { readSource, sha256, writeFailure, writeJsonAtomic } from '#src/storage';
+import { readSource, sha256, systemErrorWords, writeFailure, writeJsonAtomic } from '#src/storage';
 import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
@@ -106,7 +106,7 @@ async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSett
   try {
     bytes = await readSource(entry);
   } catch (error) {
-    return readFailure(error);
+    return systemErrorWords(error);
   }
   // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
   if (sha256(bytes) !== hash) throw new RunError(`image ${entry.path}: changed while it was being packed; run again`);
