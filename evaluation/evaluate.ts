@@ -110,10 +110,10 @@ async function trainingControls(
 async function openSet(
   { config, tokenizer }: JointModel,
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
-  { root, cacheDir, probe }: EvaluateOptions,
+  { root, cacheDir, probe, output }: EvaluateOptions,
 ): Promise<TestSet> {
   const { seqLen } = config.language.backbone;
-  const places = { seqLen, cacheDir, root };
+  const places = { seqLen, cacheDir, root, note: (line: string) => output.line(line) };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
     return { name, pairs, truth: scenes ? openProbe(probe, resolve(root, scenes), pairs.imageIds) : undefined };

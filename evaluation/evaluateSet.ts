@@ -62,6 +62,7 @@ export async function evaluateSet(
   const evaluated: EvaluatedSet = {
     name,
     numImages: imageIds.length,
+    ...(pairs.numLeftOut > 0 && { numLeftOut: pairs.numLeftOut }),
     rows: scores.map((score) => score.row()),
     domains: domainScores(pairs, scores[0]),
     likelihood: await likelihoodScores(model, cache, set, rows, experiment),

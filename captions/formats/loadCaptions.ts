@@ -22,6 +22,10 @@ export interface LoadCaptionsOptions {
   readonly images?: string | undefined;
   /** Whether every image file must exist. Default: false. */
   readonly requireImageFiles?: boolean;
+  /** What to do about missing files, for the message. Default: to set the key `images`. */
+  readonly advice?: string | undefined;
+  /** Takes a line about files of a folder that are passed over. */
+  readonly note?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -33,13 +37,16 @@ export function loadCaptions(source: CaptionSource, options: LoadCaptionsOptions
   const { root = '.', requireImageFiles = false } = options;
   const resolved = resolveSource(source, root);
   const imageDir = options.images === undefined ? undefined : resolveSource(options.images, root);
-  const images = typeof resolved === 'string' ? readPath(resolved, imageDir) : readFormat(resolved);
-  if (requireImageFiles) assertImageFiles(images, captionSourceName(resolved));
+  const images =
+    typeof resolved === 'string' ? readPath(resolved, imageDir, options.note) : readFormat(resolved, options.note);
+  if (requireImageFiles) assertImageFiles(images, captionSourceName(resolved), options.advice);
   return images;
 }
 
-function readFormat(source: FormattedSource): CaptionedImage[] {
-  if (source.format === 'sidecar') return readSidecarFolder(source.path);
+type Note = LoadCaptionsOptions['note'];
+
+function readFormat(source: FormattedSource, note: Note): CaptionedImage[] {
+  if (source.format === 'sidecar') return readSidecarFolder(source.path, note);
   if (source.format === 'webdataset') return readWebDataset(source.path);
   const { path, images: imageDir = defaultImageDir(source.path) } = source;
   switch (source.format) {
@@ -61,7 +68,7 @@ function readFormat(source: FormattedSource): CaptionedImage[] {
 }
 
 /** Detects the format from the path and content; never guesses anything that would change which images are used. */
-function readPath(path: string, imagesGiven: string | undefined): CaptionedImage[] {
+function readPath(path: string, imagesGiven: string | undefined, note: Note): CaptionedImage[] {
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) throw new UserError(`cannot read captions ${path}: no such file or folder`);
   const extension = extname(path).toLowerCase();
@@ -69,7 +76,7 @@ function readPath(path: string, imagesGiven: string | undefined): CaptionedImage
     if (imagesGiven !== undefined && imagesGiven !== path) {
       throw new ConfigError(`images: ${path} contains its own images; expected a captions file with 'images'`);
     }
-    return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path);
+    return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path, note);
   }
   const imageDir = imagesGiven ?? defaultImageDir(path);
   if (extension === '.json') {
