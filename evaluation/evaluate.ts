@@ -84,7 +84,9 @@ async function trainingControls(
     options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
     return undefined;
   }
-  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
+  // With neighbours the same folder is read once more, and described then.
+  const note = controls.nearestNeighbour ? undefined : (line: string) => options.output.line(line);
+  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images, note }));
   const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
   const constants = {
     ciderD,

@@ -56,15 +56,16 @@ export function walkImages(folder: string): FolderImages {
     let entries: Dirent[];
     let real: string;
     try {
-      real = realpathSync(path);
-      if (seen.has(real)) return { name: `${key}/`, reason: 'read already under another name' };
-      if (linkedFrom !== undefined && isWithin(linkedFrom, real))
-        return { name: `${key}/`, reason: 'a link to a folder above it' };
       entries = readdirSync(path, { withFileTypes: true });
-      seen.add(real);
+      real = realpathSync(path);
     } catch (error) {
       return { name: `${key}/`, reason: systemErrorWords(error) };
     }
+    if (seen.has(real)) return { name: `${key}/`, reason: 'read already under another name' };
+    if (linkedFrom !== undefined && isWithin(linkedFrom, real)) {
+      return { name: `${key}/`, reason: 'a link to a folder above it' };
+    }
+    seen.add(real);
     numEntries += entries.length;
     if (numEntries > MAX_ENTRIES) throw new UserError(`${folder}: expected at most ${MAX_ENTRIES} files, got more`);
     const self: Folder = { path, real, key, depth, entries: new Map() };

@@ -56,8 +56,15 @@ export async function decodeImage(bytes: Uint8Array, settings: DecodeSettings): 
     const metadata = await inspectImage(bytes, settings);
     return await decoding.within(decodeMemory(metadata), () => decodeWhole(bytes, metadata, settings));
   } catch (error) {
-    throw new Error((error as Error).message.trim().split('\n')[0]);
+    throw new Error(oneLine((error as Error).message));
   }
+}
+
+/** What libvips says, without what it puts before each reason; sometimes that is nothing. */
+function oneLine(message: string): string {
+  const reasons = message.replace(/^Input buffer (has corrupt header|contains)[: ]*/, '').split('\n');
+  const reason = reasons.map((line) => line.trim()).find((line) => line !== '' && line !== 'Unknown error');
+  return reason ?? 'damaged or truncated';
 }
 
 /**
@@ -91,15 +98,12 @@ export async function inspectImage(
 
 async function decodeWhole(
   bytes: Uint8Array,
-  { channels, depth }: Metadata,
+  metadata: Metadata,
   { imageSize, resize, background: [r, g, b] }: DecodeSettings,
 ): Promise<Uint8Array> {
   // Bytes, not a path: libvips caches decoded files by name and would miss that one was replaced.
   const image = sharp(bytes, { failOn: 'error', autoOrient: true, limitInputPixels: false });
-  // Grey levels cannot be laid on a colour. Only where one shows: after this, JPEGs are no longer read at reduced size.
-  if (channels === 2 || (channels === 1 && resize === 'contain')) {
-    image.pipelineColourspace(depth === 'ushort' ? 'rgb16' : 'srgb');
-  }
+  if (needsColour(metadata, resize)) image.pipelineColourspace(metadata.depth === 'ushort' ? 'rgb16' : 'srgb');
   const { data, info } = await image
     .flatten({ background: { r, g, b } })
     .resize(imageSize, imageSize, { fit: FIT[resize], background: { r, g, b } })
@@ -108,4 +112,13 @@ async function decodeWhole(
     .toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels, not 3`);
   return data;
+}
+
+/**
+ * Whether a grey image must become RGB before a background shows behind or around it: libvips would use the background's
+ * luminance. Only then, because JPEGs are then not read at reduced size; a profile of grey levels converts by itself.
+ */
+function needsColour({ channels, depth, icc }: Metadata, resize: DecodeSettings['resize']): boolean {
+  const showsBackground = channels === 2 || (channels === 1 && resize === 'contain');
+  return showsBackground && !(depth === 'uchar' && icc?.toString('latin1', 16, 20) === 'GRAY');
 }

@@ -11,8 +11,9 @@ const SAMPLE_BYTES: Readonly<Record<string, number>> = {
   complex: 8,
 };
 
-/** Rows that are held at once while an image is read from top to bottom. */
-const ROWS_AT_ONCE = 1600;
+/** Most rows of a file that are held at once while it is read from top to bottom, and rows of intermediate results. */
+const ROWS_READ = 1600;
+const ROWS_BETWEEN = 128;
 
 /**
  * An upper estimate of the memory in bytes that decoding takes besides the file. JPEG and PNG are read row by row; what cannot be
@@ -22,7 +23,7 @@ export function decodeMemory(metadata: Metadata): number {
   const { width, height, channels, depth, format, isProgressive = false, chromaSubsampling } = metadata;
   const pixels = width * height;
   const sample = SAMPLE_BYTES[depth] ?? 4;
-  const rows = Math.min(height, ROWS_AT_ONCE) * width * channels * sample;
+  const rows = (Math.min(height, ROWS_READ) + ROWS_BETWEEN) * width * channels * sample;
   switch (format) {
     case 'jpeg':
       // Coefficients of 16 bits; colour in 4:2:0 has a quarter of the samples.
