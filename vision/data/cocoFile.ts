@@ -58,7 +58,7 @@ function readAttributes(
   uniqueIndex(categories, 'name', `${path}: categories`);
   const categoryIndex = uniqueIndex(categories, 'id', `${path}: categories`);
   const attributes = new Uint8Array(imageIndex.size * categories.length);
-  for (const [i, annotation] of parse(Annotations, rawAnnotations, path, ['annotations']).entries()) {
+  for (const [i, annotation] of parse(Annotations, rawAnnotations ?? [], path, ['annotations']).entries()) {
     const { image_id: imageId, category_id: categoryId } = annotation;
     const where = `${path}: annotations[${i}]`;
     const image = imageIndex.get(imageId);

@@ -49,8 +49,9 @@ const FIT = { stretch: 'fill', cover: 'cover', contain: 'contain' } as const;
  * @throws Error with a one-line reason when the bytes are not an image, are truncated, or would take too much memory
  */
 export async function decodeImage(bytes: Uint8Array, settings: DecodeSettings): Promise<Uint8Array> {
-  const { imageSize } = settings;
-  const plain = imageSize <= LARGEST_PLAIN_SIDE ? decodePlainPng(bytes, imageSize) : undefined;
+  const { imageSize, maxImagePixels = MAX_PIXELS } = settings;
+  const mayBePlain = imageSize <= LARGEST_PLAIN_SIDE && imageSize ** 2 <= maxImagePixels;
+  const plain = mayBePlain ? decodePlainPng(bytes, imageSize) : undefined;
   if (plain !== undefined) return plain;
   try {
     const metadata = await inspectImage(bytes, settings);
