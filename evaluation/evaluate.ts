@@ -93,7 +93,9 @@ async function trainingControls(
     options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
     return undefined;
   }
-  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
+  // With neighbours the same folder is read once more, and described then.
+  const note = controls.nearestNeighbour ? undefined : (line: string) => options.output.line(line);
+  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images, note }));
   const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
   const constants = {
     ciderD,
@@ -119,10 +121,10 @@ async function trainingControls(
 async function openSet(
   { config, tokenizer }: JointModel,
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
-  { root, cacheDir, probe }: EvaluateOptions,
+  { root, cacheDir, probe, output }: EvaluateOptions,
 ): Promise<TestSet> {
   const { seqLen } = config.language.backbone;
-  const places = { seqLen, cacheDir, root };
+  const places = { seqLen, cacheDir, root, note: (line: string) => output.line(line) };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
     return { name, pairs, truth: scenes ? openProbe(probe, resolve(root, scenes), pairs.imageIds) : undefined };

@@ -64,6 +64,7 @@ export async function evaluateSet(
   const evaluated: EvaluatedSet = {
     name,
     numImages: imageIds.length,
+    ...(pairs.numLeftOut > 0 && { numLeftOut: pairs.numLeftOut }),
     rows: scores.map((score, r) => {
       const scored = score.row();
       report(r + 1);

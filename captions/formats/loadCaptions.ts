@@ -23,6 +23,10 @@ export interface LoadCaptionsOptions {
   readonly requireImageFiles?: boolean;
   /** Whether there must be captions. Default: true. Otherwise COCO's images are listed whatever their annotations are. */
   readonly needsCaptions?: boolean;
+  /** What to do about missing files, for the message. Default: to set the key `images`. */
+  readonly advice?: string | undefined;
+  /** Takes a line about files of a folder that are passed over. */
+  readonly note?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -31,13 +35,15 @@ export interface LoadCaptionsOptions {
  * @throws UserError naming file, line or entry, and field; ConfigError when the format must be named
  */
 export function loadCaptions(source: CaptionSource, options: LoadCaptionsOptions = {}): CaptionedImage[] {
-  const { root = '.', requireImageFiles = false, needsCaptions = true } = options;
+  const { root = '.', requireImageFiles = false, needsCaptions = true, note } = options;
   const resolved = resolveSource(source, root);
   const imageDir = options.images === undefined ? undefined : resolveSource(options.images, root);
   const images =
-    typeof resolved === 'string' ? readPath(resolved, imageDir, needsCaptions) : readFormat(resolved, needsCaptions);
+    typeof resolved === 'string'
+      ? readPath(resolved, imageDir, { needsCaptions, note })
+      : readFormat(resolved, { needsCaptions, note });
   const name = captionSourceName(resolved);
-  if (requireImageFiles) assertImageFiles(images, name);
+  if (requireImageFiles) assertImageFiles(images, name, options.advice);
   if (needsCaptions && images.every(({ captions }) => captions.length === 0)) {
     throw new UserError(
       `${name}: expected images with captions, got ${images.length} without any: they can be captioned, not learned from or scored against`,
@@ -46,8 +52,10 @@ export function loadCaptions(source: CaptionSource, options: LoadCaptionsOptions
   return images;
 }
 
-function readFormat(source: FormattedSource, needsCaptions: boolean): CaptionedImage[] {
-  if (source.format === 'sidecar') return readSidecarFolder(source.path);
+type ReadOptions = Pick<LoadCaptionsOptions, 'note'> & { readonly needsCaptions: boolean };
+
+function readFormat(source: FormattedSource, { needsCaptions, note }: ReadOptions): CaptionedImage[] {
+  if (source.format === 'sidecar') return readSidecarFolder(source.path, note);
   if (source.format === 'webdataset') return readWebDataset(source.path);
   const { path, images: imageDir = defaultImageDir(source.path) } = source;
   switch (source.format) {
@@ -69,7 +77,8 @@ function readFormat(source: FormattedSource, needsCaptions: boolean): CaptionedI
 }
 
 /** Detects the format from the path and content; never guesses anything that would change which images are used. */
-function readPath(path: string, imagesGiven: string | undefined, needsCaptions: boolean): CaptionedImage[] {
+function readPath(path: string, imagesGiven: string | undefined, options: ReadOptions): CaptionedImage[] {
+  const { needsCaptions, note } = options;
   const status = fileStatus(path, 'captions');
   if (status === undefined) throw new UserError(`cannot read captions ${path}: no such file or folder`);
   const extension = extname(path).toLowerCase();
@@ -77,7 +86,7 @@ function readPath(path: string, imagesGiven: string | undefined, needsCaptions: 
     if (imagesGiven !== undefined && imagesGiven !== path) {
       throw new ConfigError(`images: ${path} contains its own images; expected a captions file with 'images'`);
     }
-    return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path);
+    return extension === '.tar' || listShards(path).length > 0 ? readWebDataset(path) : readSidecarFolder(path, note);
   }
   const imageDir = imagesGiven ?? defaultImageDir(path);
   if (extension === '.json') {

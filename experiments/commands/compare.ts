@@ -36,7 +36,8 @@ export const compareCommand: Command = {
     const pretokenized = args.flag('pretokenized');
     const source = captionSourceArgument(referencesText);
     const [a, b] = args.positionals.map((path) => readPredictions(path));
-    const comparison = compareCaptions(a, b, captionsById(loadCaptions(source)), { ...resampling, pretokenized });
+    const references = captionsById(loadCaptions(source, { note: (line) => output.line(line) }));
+    const comparison = compareCaptions(a, b, references, { ...resampling, pretokenized });
     output.line(comparisonTable(comparison));
     const [pathA, pathB] = args.positionals;
     return { a: pathA, b: pathB, ...comparison, resampling };

@@ -64,8 +64,9 @@ export const scoreCommand: Command = {
     const tokens = pretokenized ? 'pretokenized' : 'ptb';
     const idfPath = args.text('idf');
 
+    const note = (line: string): void => output.line(line);
     const predictions = readPredictions(predictionsPath);
-    const all = captionsById(loadCaptions(source));
+    const all = captionsById(loadCaptions(source, { note }));
     const references = args.flag('subset') ? new Map([...all].filter(([id]) => predictions.has(id))) : all;
     const unknown = [...predictions.keys()].filter((id) => !references.has(id));
     if (unknown.length > 0 || references.size > predictions.size) {
@@ -79,7 +80,7 @@ export const scoreCommand: Command = {
       resampling,
       pretokenized,
       documentFrequencies: idfPath === undefined ? undefined : readDocumentFrequencies(idfPath, tokens),
-      trainCaptions: trainSource && loadCaptions(trainSource).flatMap(({ captions }) => captions),
+      trainCaptions: trainSource && loadCaptions(trainSource, { note }).flatMap(({ captions }) => captions),
       meteor,
       spice,
     });

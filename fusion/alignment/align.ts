@@ -42,7 +42,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     output.line(counts.table);
     const weights = createTokenWeights(experiment.tokenWeights);
     const open = async (source: AlignExperiment['data']['train'], maxPairs?: number): Promise<CaptionPairs> => {
-      const places = { seqLen, cacheDir, root, maxPairs };
+      const places = { seqLen, cacheDir, root, maxPairs, note: (line: string) => output.line(line) };
       const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, places);
       opened.push(pairs);
       return pairs;

@@ -6,13 +6,13 @@ import {
   type ByteSource,
   fileOf,
   readSealedJson,
-  readSource,
   sealed,
   sha256,
   systemErrorWords,
   writeFileAtomic,
 } from '#src/storage';
 import { forEachConcurrently } from './forEachConcurrently.js';
+import { withFileBytes } from './withFileBytes.js';
 
 /** File stamps and hashes, in the order of the sources that the memo is named after. */
 const Memo = z.object({ stamps: z.array(z.string()), hashes: z.array(z.string()) });
@@ -27,7 +27,7 @@ export interface ContentHashes {
 }
 
 /**
- * SHA-256 of each source's content, in order; one that can't be read gives `unreadable: <reason>`.
+ * SHA-256 of each source's content, in order; one that can't be read, or is larger than `maxBytes`, gives `unreadable: <reason>`.
  *
  * `remember` keeps them in `cacheDir` under size, inode, modification and change time of their files, so that a second run
  * over a settled data set reads no file. Any doubt (no stamp, a fresh stamp, a damaged memo) means reading it again.
@@ -36,6 +36,7 @@ export async function contentHashes(
   sources: readonly ByteSource[],
   cacheDir: string,
   concurrency: number,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): Promise<ContentHashes> {
   const names = sources.map(({ path }) => path).join('\0');
   const memoPath = join(cacheDir, `hashes-${sha256(Buffer.from(names)).slice(0, 32)}.json`);
@@ -58,7 +59,7 @@ export async function contentHashes(
         stamps[i] = stamp;
         changed = true;
       }
-      hashes[i] = sha256(await readSource(sources[i]));
+      hashes[i] = await withFileBytes(sources[i], maxBytes, sha256);
     } catch (error) {
       stamps[i] = '';
       hashes[i] = `unreadable: ${systemErrorWords(error)}`;

@@ -1,21 +1,20 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { contentHashes, forEachConcurrently } from '#src/data';
-import { RunError, UserError } from '#src/errors';
+import { contentHashes, forEachConcurrently, withFileBytes } from '#src/data';
+import { printable, RunError, UserError } from '#src/errors';
 import {
   chunkDigests,
   clearLeftovers,
   draftFolder,
   publishEntry,
-  readSource,
   sha256,
   systemErrorWords,
   writeFailure,
   writeSealedJson,
 } from '#src/storage';
 import { startWork } from '#src/tracking';
-import { DECODER_VERSION, type DecodeSettings, decodeImage } from './decodeImage.js';
+import { DECODER_VERSION, type DecodeSettings, decodeImage, largestFile } from './decodeImage.js';
 import type { ImageEntry } from './labelledImages.js';
 import { type BrokenSlot, openPack, type PackedImages, readPackIndex } from './packedImages.js';
 
@@ -23,6 +22,8 @@ export interface PackOptions extends DecodeSettings {
   readonly cacheDir: string;
   /** Share of the images, in 0..1, that may be broken. Default 0. */
   readonly maxBrokenShare?: number;
+  /** What else to do about broken images, for messages. Default: to raise `maxBrokenShare`. */
+  readonly advice?: string;
   /** Images read or decoded concurrently. Default: the number of cores, at least 8, so that file reads overlap. */
   readonly concurrency?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -41,10 +42,11 @@ const FORMAT_VERSION = 2;
  */
 export async function packImages(entries: readonly ImageEntry[], options: PackOptions): Promise<PackedImages> {
   if (entries.length === 0) throw new UserError('empty dataset: expected at least one image, got none');
-  const { imageSize, resize, background, cacheDir, maxBrokenShare = 0 } = options;
+  const { imageSize, resize, background, maxImagePixels, cacheDir, maxBrokenShare = 0 } = options;
   const concurrency = options.concurrency ?? Math.max(8, availableParallelism());
-  const { hashes, remember } = await contentHashes(entries, cacheDir, concurrency);
-  const settings = { formatVersion: FORMAT_VERSION, decoder: DECODER_VERSION, imageSize, resize, background };
+  const { hashes, remember } = await contentHashes(entries, cacheDir, concurrency, largestFile(options));
+  const pixels = { imageSize, resize, background, maxImagePixels };
+  const settings = { formatVersion: FORMAT_VERSION, decoder: DECODER_VERSION, ...pixels };
   const folder = join(cacheDir, sha256(Buffer.from(JSON.stringify({ settings, hashes }))));
 
   let index = readPackIndex(folder, entries.length, imageSize);
@@ -53,7 +55,7 @@ export async function packImages(entries: readonly ImageEntry[], options: PackOp
     index = readPackIndex(folder, entries.length, imageSize);
     if (index === undefined) throw new RunError(`image cache ${folder}: removed by another process; run again`);
   }
-  checkBroken(entries, index.broken, maxBrokenShare);
+  checkBroken(entries, index.broken, options);
   remember();
   return openPack(folder, entries, index);
 }
@@ -87,7 +89,7 @@ async function writePack(
       onProgress?.(done, entries.length);
     });
     broken.sort((a, b) => a.slot - b.slot);
-    checkBroken(entries, broken, options.maxBrokenShare);
+    checkBroken(entries, broken, options);
     fsyncSync(file);
     closeSync(file);
     descriptor = undefined;
@@ -104,29 +106,32 @@ async function writePack(
 
 /** The pixels, or the reason why decoding failed. */
 async function decodeEntry(entry: ImageEntry, hash: string, settings: DecodeSettings): Promise<Uint8Array | string> {
-  let bytes: Buffer;
   try {
-    bytes = await readSource(entry);
+    return await withFileBytes(entry, largestFile(settings), async (bytes) => {
+      // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
+      if (sha256(bytes) !== hash)
+        throw new RunError(`image ${entry.path}: changed while it was being packed; run again`);
+      return await decodeImage(bytes, settings);
+    });
   } catch (error) {
+    if (error instanceof RunError) throw error;
     return systemErrorWords(error);
-  }
-  // The cache is named after the hashes: caching bytes other than the hashed ones would give wrong cache hits.
-  if (sha256(bytes) !== hash) throw new RunError(`image ${entry.path}: changed while it was being packed; run again`);
-  try {
-    return await decodeImage(bytes, settings);
-  } catch (error) {
-    return (error as Error).message;
   }
 }
 
-function checkBroken(entries: readonly ImageEntry[], broken: readonly BrokenSlot[], maxBrokenShare: number): void {
+function checkBroken(
+  entries: readonly ImageEntry[],
+  broken: readonly BrokenSlot[],
+  { maxBrokenShare = 0, advice = 'raise maxBrokenShare' }: PackOptions,
+): void {
   const tooMany = broken.length > maxBrokenShare * entries.length;
   if (!tooMany && broken.length < entries.length) return;
   const shown = broken.slice(0, 5).map(({ slot, reason }) => `${entries[slot].path}: ${reason}`);
   if (broken.length > shown.length) shown.push(`and ${broken.length - shown.length} more`);
   const allowed = tooMany ? `more than maxBrokenShare ${maxBrokenShare} allows` : 'none is left';
   const count = `${broken.length} of ${entries.length} image${entries.length === 1 ? '' : 's'} broken`;
-  throw new UserError(`${count}, ${allowed} (repair or remove them, or raise maxBrokenShare): ${shown.join('; ')}`);
+  const remedy = tooMany ? `repair or remove them, or ${advice}` : 'repair or replace them';
+  throw new UserError(`${count}, ${allowed} (${remedy}): ${shown.map(printable).join('; ')}`);
 }
 
 function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
