@@ -99,7 +99,6 @@ class Interruption {
     const { counts, waits } = this;
     const workerData: WatcherData = { counts, waits, parent, ignored, programName };
     const watcher = new Worker(new URL('./signalWatcher.js', import.meta.url), { workerData });
-    watcher.unref();
     const end = (signal: EndingSignal): void => {
       say(`${programName}: ${stopped(signal)}\n`);
       process.exit(exitCodeOf(signal));
@@ -127,6 +126,8 @@ class Interruption {
         });
       }
     });
+    // After the listener, which would keep a finished command alive.
+    watcher.unref();
   }
 
   /** Counts a signal as if it had come. */
