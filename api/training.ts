@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly overwrite?: boolean;
   /** Receives the lines that the command would print; silent by default. */
   readonly log?: (line: string) => void;
+  /** Ends training after its step, with a checkpoint to `resume` from; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a training run ended with. */
