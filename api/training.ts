@@ -126,7 +126,7 @@ export function align(experiment: Experiment, options: RunOptions): Promise<Trai
  */
 export function evaluate(
   experiment: Experiment,
-  options: Omit<RunOptions, 'resume' | 'extend'>,
+  options: Omit<RunOptions, 'resume' | 'extend' | 'signal'>,
 ): Promise<EvaluationResult> {
   return evaluateModel(experiment, options);
 }

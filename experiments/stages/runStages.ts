@@ -1,4 +1,5 @@
 import { Interrupted, interruption, type Output } from '#src/cli';
+import { isProgressText } from '#src/tracking';
 import { type ChildProcess, type ChildResult, startChild } from './childProcess.js';
 import type { CommandOptions, Stage } from './stage.js';
 
@@ -28,7 +29,13 @@ interface RunningChild {
   readonly child: ChildProcess;
 }
 
-const SILENT: Output = { line: () => undefined, interactive: false };
+/** Passes on lines of progress alone. */
+const quietly = (output: Output): Output => ({
+  line: (text = '') => {
+    if (isProgressText(text)) output.line(text);
+  },
+  interactive: false,
+});
 
 /**
  * Runs the stages of a graph in the order of the list, each as soon as the stages it needs have ended, side by side where
@@ -67,7 +74,7 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
       const allWords = options.passThreads && computes ? [...words, '--threads', String(share)] : words;
       // Alone it takes as many as its engine likes.
       const handedOver = threadsEach ?? (running.size > 1 ? share : undefined);
-      const child = startChild(stage.name, allWords, quiet ? SILENT : output, handedOver);
+      const child = startChild(stage.name, allWords, quiet ? quietly(output) : output, handedOver);
       const entry = { stage: stage.name, child };
       children.add(entry);
       moments.push([...children].map((each) => each.stage));

@@ -62,15 +62,16 @@ describe('createProgress on a terminal', () => {
     const { bars, clock, options } = stage(true);
     const progress = createProgress({ ...options, total: 10_000 });
     const losses = [12.5, 1, 0.99999, 0.01234, 123.45, 0.001, 1234.5, 9.9999, 2e-5, 54321, 0];
-    const rates = [12, 999, 999.96, 1000, 12_345, 0.5, 3.14159, 1e6, 123_456, 0.01, 99.99];
+    const rates = [12, 999, 999.96, 1000, 12_345, 0.5, 3.1234, 1e6, 123_456, 0.01, 99.99];
     for (const [i, loss] of losses.entries()) {
       clock.ms += 10 ** i;
       // A rate that lasted long is not smoothed away.
       progress.update(7 ** Math.min(i, 4), { loss, unitsPerSecond: rates[i], accuracy: loss / 7 });
+      progress.line('a line, after which the bar is drawn again');
     }
     progress.done();
     const widths = new Set(bars().map((text) => text.indexOf(']') - text.indexOf('[')));
-    expect(bars().length).toBeGreaterThan(5);
+    expect(bars().length).toBeGreaterThan(losses.length);
     expect([...widths]).toHaveLength(1);
     expect(new Set(bars().map((text) => text.length)).size).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { Interrupted, interruption } from '#src/cli';
-import { showWork, startWork } from '#src/tracking';
+import { isProgressText, showWork, startWork } from '#src/tracking';
 import { recordedOutput } from '../support/streams.js';
 
 afterEach(() => interruption.reset());
@@ -40,6 +40,8 @@ it('shows a line from the fifth second on, then one every ten, over all parts of
     'seen, model: captions 11/20 55% 1 images/s ETA 0:09',
     'seen, blind: captions 1/3 33% 1 images/s ETA 0:02',
   ]);
+  expect(lines.every(isProgressText)).toBe(true);
+  expect(isProgressText('seen  12/20 of 60% are right')).toBe(false);
 });
 
 it('is where a signal ends a command', () => {
