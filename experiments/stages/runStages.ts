@@ -58,6 +58,8 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
   /** Stages that had a child at the same time, noted whenever one starts. */
   const moments: string[][] = [];
   const errors: unknown[] = [];
+  /** Whether a stage failed before any signal came. */
+  let failedFirst = false;
   let waiting = [...stages];
 
   const signalAll = (name: NodeJS.Signals): void => {
@@ -93,7 +95,10 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
     } catch (error) {
       errors.push(error);
       if (interruption.signal !== undefined) output.line((error as Error).message);
-      else if (errors.length === 1) signalAll('SIGTERM');
+      else if (errors.length === 1) {
+        failedFirst = true;
+        signalAll('SIGTERM');
+      }
     } finally {
       running.delete(stage.name);
     }
@@ -129,7 +134,7 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
     stopListening();
   }
   const { signal } = interruption;
-  if (signal !== undefined && ended.size < stages.length) {
+  if (signal !== undefined && !failedFirst && ended.size < stages.length) {
     throw new Interrupted(signal, ` after ${ended.size} of ${stages.length} stages`, true);
   }
   if (errors.length > 0) throw errors[0];

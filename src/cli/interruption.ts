@@ -116,8 +116,8 @@ class Interruption {
       first = now;
       if (Atomics.load(waits, 0) === 0) setTimeout(() => end(signal), END_MS).unref();
     };
-    watcher.on('message', (message: NodeJS.Signals | 'unavailable') => {
-      if (message !== 'unavailable') return take(message);
+    /** Without the watcher signals come between two tasks of this thread. */
+    const watchHere = (): void => {
       for (const name of [...ENDING_SIGNALS, 'SIGUSR1' as const]) {
         process.on(name, () => {
           if (ignored.some((each) => each === name)) return;
@@ -125,7 +125,11 @@ class Interruption {
           take(name);
         });
       }
-    });
+    };
+    watcher.on('message', (message: NodeJS.Signals | 'unavailable') =>
+      message === 'unavailable' ? watchHere() : take(message),
+    );
+    watcher.on('error', watchHere);
     // After the listener, which would keep a finished command alive.
     watcher.unref();
   }

@@ -283,7 +283,7 @@ describe('what goes wrong', () => {
       },
     };
     const line = await rejectedLine(train(poisoned, runDir, { steps: 20, checkpointEvery: 3 }));
-    expect(line).toMatch(/^step 8: the loss is NaN .* Batch: rows of batch 7\./);
+    expect(line).toMatch(/^step 8: the loss is NaN .* the checkpoint of step 6 is intact\. Batch: rows of batch 7\./);
     const last = findCheckpoint(runDir, 'last');
     expect(readTrainingState(last).state.step).toBe(6);
     expect([...readCheckpoint(last).tensors.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true);
@@ -296,7 +296,9 @@ describe('what goes wrong', () => {
       ...task,
       loss: (index: number) => ({ ...task.loss(index), sum: tf.mul(task.loss(index).sum, 1e30) as tf.Scalar }),
     };
-    expect(await rejectedLine(train(steep, temporaryFolder(), {}))).toMatch(/^step 1: .*gradient norm Infinity/);
+    expect(await rejectedLine(train(steep, temporaryFolder(), {}))).toMatch(
+      /^step 1: .*gradient norm Infinity; stopped, no checkpoint was written yet\./,
+    );
   });
 
   it('a full disk stops the run in one line, keeps the last checkpoint and leaves nothing half written', async () => {
