@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { type Document, isMap, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
-import { ConfigError, UserError } from '#src/errors';
-import { readText as readUtf8 } from '#src/storage';
+import { ConfigError } from '#src/errors';
+import { readText } from '#src/storage';
 import { shownText } from './shownText.js';
 
 /** More than any experiment needs; the parser takes seconds for a megabyte. */
@@ -14,11 +14,11 @@ export interface YamlFile {
   lineOf(keys: readonly PropertyKey[]): number | undefined;
 }
 
-/** @throws ConfigError of one line when the file cannot be read or is no YAML of plain values */
+/** @throws UserError of one line when the file cannot be read or is no YAML of plain values */
 export function readYaml(path: string): YamlFile {
   const lineCounter = new LineCounter();
   // A `%YAML 1.1` line changes nothing: numbers, dates and `yes` are read alike in all files.
-  const document = parseDocument(readText(path), {
+  const document = parseDocument(readConfig(path), {
     lineCounter,
     schema: 'core',
     prettyErrors: false,
@@ -47,17 +47,22 @@ export function readYaml(path: string): YamlFile {
   };
 }
 
-function readText(path: string): string {
+function readConfig(path: string): string {
+  const size = sizeOf(path);
+  if (size > MOST_KIBIBYTES * 1024) {
+    throw new ConfigError(
+      `${path}: expected a configuration of at most ${MOST_KIBIBYTES} KiB, got ${Math.ceil(size / 1024)} KiB`,
+    );
+  }
+  return readText(path, 'configuration');
+}
+
+/** 0 where there is nothing to be read: reading it says why. */
+function sizeOf(path: string): number {
   try {
-    const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
-    if (size > MOST_KIBIBYTES * 1024) {
-      throw new ConfigError(
-        `${path}: expected a configuration of at most ${MOST_KIBIBYTES} KiB, got ${Math.ceil(size / 1024)} KiB`,
-      );
-    }
-    return readUtf8(path, 'configuration');
-  } catch (error) {
-    throw error instanceof UserError ? new ConfigError(error.message) : error;
+    return statSync(path).size;
+  } catch {
+    return 0;
   }
 }
 

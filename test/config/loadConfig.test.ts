@@ -241,7 +241,7 @@ describe('YAML that is none', () => {
     ['ten thousand brackets', '['.repeat(10_000), /^FILE: its lists and groups of keys are nested too deeply$/],
     ['ten thousand dashes', `${'- '.repeat(10_000)}x`, /^FILE: its lists and groups of keys are nested too deeply$/],
     ['a megabyte', `name: ${'x'.repeat(2 ** 20)}`, /^FILE: expected a configuration of at most 256 KiB, got 1025 KiB$/],
-    ['escape codes', '"\\e[2Jx": 1\nname: a\nmodel: { dModel: 1 }\n', /^FILE:1: unknown key '\\u\{1b\}\[2Jx'/],
+    ['escape codes', '"\\e[2Jx": 1\nname: a\nmodel: { dModel: 1 }\n', /^FILE:1: unknown key '\\u001b\[2Jx'/],
   ])('%s is one line', (_, text, expected) => {
     const lines = problems(text);
     expect(lines).toHaveLength(1);
@@ -252,6 +252,16 @@ describe('YAML that is none', () => {
     let text = 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n';
     for (let i = 1; i < 7; i++) text += `a${i}: &a${i} [${new Array(10).fill(`*a${i - 1}`).join(', ')}]\n`;
     expect(problems(text)).toEqual(['FILE: too many aliases, or one of what it is in']);
+  });
+
+  it('bytes that are no UTF-8 are one line', () => {
+    const path = join(temporaryFolder(), 'x.yaml');
+    writeFileSync(path, Buffer.from('model: { dModel: 8 }\nname: caf\xe9\n', 'latin1'));
+    expect(userErrorLine(() => loadConfig(path, Schema))).toMatch(/x\.yaml: line 2: expected UTF-8 text/);
+  });
+
+  it('a byte order mark is no part of the first key', () => {
+    expect(problems(`\ufeff${good}`)).toEqual([]);
   });
 
   it('a missing file and a folder are one line', () => {
