@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
+import { LANGUAGE_GROUP, loadCheckpointTokenizer, TOKENIZER_FILE } from '#language';
 import { ConfigError } from '#src/errors';
 import type { HostTensor } from '#src/storage';
 import { type Checkpoint, holdsSameCheckpoint, readModel, writeCheckpoint } from '#src/training';
@@ -27,6 +27,7 @@ export function isLanguageTensor(name: string): boolean {
  */
 export function unmerge(directory: string, visionDir: string, languageDir: string): Unmerged {
   const { config, tensors, assets } = readModel(directory, JOINT_KIND);
+  loadCheckpointTokenizer(directory, config.language).dispose();
   const merged = mergedHashes(directory);
   if (merged) refuseChanged(directory, hashesOf(tensors, config), merged);
   const isFusionParameter = fusionParameters(config);

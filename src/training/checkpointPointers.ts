@@ -22,7 +22,7 @@ const folderOf = (runDir: string): string => join(runDir, 'checkpoints');
 const fileOf = (runDir: string, name: PointerName): string => join(folderOf(runDir), `${name}.json`);
 
 /**
- * The checkpoint folder of `path`: itself, or the best (else the last) one of a run directory.
+ * The checkpoint folder of `path`: itself, or the best or last one of a run directory; where that is missing, the other one.
  *
  * @throws UserError when there is none, and when a pointer of the run is damaged
  */
@@ -32,9 +32,15 @@ export function findCheckpoint(path: string, prefer: PointerName = 'best'): stri
   }
   if (existsSync(join(path, 'model.json'))) return path;
   const found = new Map((['best', 'last'] as const).flatMap((name) => checkedPointer(path, name)));
-  const directory = found.get(prefer) ?? found.get('last');
+  // A run that was killed at its first checkpoint may have a best one and no last one yet.
+  const directory = found.get(prefer) ?? found.get('last') ?? found.get('best');
   if (directory !== undefined) return directory;
   throw new UserError(`cannot find a model at ${path}: it has no model.json and no checkpoints/last.json`);
+}
+
+/** Whether a run has written a checkpoint. */
+export function hasPointer(runDir: string): boolean {
+  return existsSync(fileOf(runDir, 'last')) || existsSync(fileOf(runDir, 'best'));
 }
 
 /** The folder that a pointer of a run names, if there is that pointer. */
