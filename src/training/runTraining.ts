@@ -148,7 +148,7 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
 /** Whether the run in a directory has ended: all its steps are done, or its patience is. */
 export function isTrained(runDir: string, config: TrainingConfig): boolean {
   if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
-  return isOver(readProgress(findCheckpoint(runDir, 'last'), { config }), config);
+  return isOver(readProgress(findCheckpoint(runDir, 'last')), config);
 }
 
 /** Whether a run ends here: all steps are done, or its patience is. */
