@@ -14,9 +14,10 @@ export interface LoadedModel extends Disposable {
   /**
    * Writes a checkpoint folder (`model.safetensors`, `model.json`, and the tokenizer where it has one), which every command takes.
    *
+   * @param options.overwrite move what is at `directory` aside, to a name that ends in `.old-1`
    * @throws ConfigError when something is at `directory` already
    */
-  save(directory: string): Promise<void>;
+  save(directory: string, options?: { readonly overwrite?: boolean }): Promise<void>;
   /** Frees the parameters; the model cannot be used afterwards. Calling it again does nothing. */
   dispose(): void;
 }

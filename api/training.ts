@@ -13,6 +13,10 @@ export interface RunOptions {
   readonly cacheDir?: string;
   /** Go on from the last checkpoint in `out`. False by default. */
   readonly resume?: boolean;
+  /** As `resume`, and `training.steps` or `training.patience` may be larger than before. False by default. */
+  readonly extend?: boolean;
+  /** Move what is at `out` aside, to a name that ends in `.old-1`, and start anew. False by default. */
+  readonly overwrite?: boolean;
   /** Receives the lines that the command would print; silent by default. */
   readonly log?: (line: string) => void;
 }
@@ -118,6 +122,9 @@ export function align(experiment: Experiment, options: RunOptions): Promise<Trai
  * console.log(sets[0].rows[0].ciderD);
  * ```
  */
-export function evaluate(experiment: Experiment, options: Omit<RunOptions, 'resume'>): Promise<EvaluationResult> {
+export function evaluate(
+  experiment: Experiment,
+  options: Omit<RunOptions, 'resume' | 'extend'>,
+): Promise<EvaluationResult> {
   return evaluateModel(experiment, options);
 }

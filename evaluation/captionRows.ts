@@ -1,5 +1,6 @@
 import type { CaptionPairs, JointModel, StateCache } from '#fusion';
 import { cacheImageStates, captionImages } from '#fusion';
+import { startWork } from '#src/tracking';
 import {
   blankImage,
   derangement,
@@ -10,7 +11,7 @@ import {
 } from './controls.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import { ROWS } from './evaluation.js';
-import { type ImageNlls, pairNlls } from './likelihood/index.js';
+import { type ImageNlls, type PairNllOptions, pairNlls } from './likelihood/index.js';
 
 /** The evaluated model and those it is compared with. */
 export interface EvaluatedModels {
@@ -57,6 +58,15 @@ export async function captionRows(
   const { imageIds, captions: references } = pairs;
   const same = (caption: string): string[] => imageIds.map(() => caption);
 
+  const nllsOf = (
+    row: string,
+    from: JointModel,
+    states: StateCache | undefined,
+    options: Omit<PairNllOptions, 'batchSize' | 'report'>,
+  ): Promise<ImageNlls[]> => {
+    const report = startWork(`${setName}, ${row}: likelihood`, imageIds.length, 'images');
+    return pairNlls(from, states, pairs, { ...options, batchSize, report });
+  };
   const byModel = async (
     { name }: { readonly name: string },
     from: JointModel,
@@ -64,8 +74,8 @@ export async function captionRows(
     bridge = true,
   ): Promise<CaptionRow> => ({
     name,
-    captions: await captionAll(from, states, pairs, experiment, bridge),
-    nlls: await pairNlls(from, states, pairs, { batchSize, bridge }),
+    captions: await captionAll(`${setName}, ${name}`, from, states, pairs, experiment, bridge),
+    nlls: await nllsOf(name, from, states, { bridge }),
   });
   const byOther = async (row: { readonly name: string }, other: JointModel): Promise<CaptionRow> =>
     byModel(row, other, await cacheImageStates(other, pairs, batchSize));
@@ -78,7 +88,7 @@ export async function captionRows(
       name: ROWS.shuffled.name,
       // A caption is a function of its image, so the caption of a shuffled image is that image's caption.
       captions: order.map((position) => own.captions[position]),
-      nlls: await pairNlls(model, cache, pairs, { batchSize, bridge: true, order }),
+      nlls: await nllsOf(ROWS.shuffled.name, model, cache, { bridge: true, order }),
     };
   };
   /** One image in the place of all, or none. */
@@ -92,7 +102,7 @@ export async function captionRows(
     return {
       name,
       captions: same(caption),
-      nlls: await pairNlls(model, image, pairs, { batchSize, bridge: true }),
+      nlls: await nllsOf(name, model, image, { bridge: true }),
     };
   };
   const neighbour = async ({ features, captions }: Required<TrainingControls>['neighbours']): Promise<CaptionRow> => {
@@ -125,6 +135,7 @@ export async function captionRows(
 }
 
 async function captionAll(
+  label: string,
   model: JointModel,
   cache: StateCache,
   { imageIds }: CaptionPairs,
@@ -132,11 +143,13 @@ async function captionAll(
   bridge: boolean,
 ): Promise<string[]> {
   const captions: string[] = [];
+  const report = startWork(`${label}: captions`, imageIds.length, 'images');
   for (let first = 0; first < imageIds.length; first += batchSize) {
     const ids = imageIds.slice(first, first + batchSize);
     const states = cache.states(ids.map((_, i) => first + i));
     captions.push(...(await captionImages(model, states, { decoding, bridge, imageIds: ids })));
     states.dispose();
+    report(captions.length);
   }
   return captions;
 }

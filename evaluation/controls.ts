@@ -5,6 +5,7 @@ import { useVocabulary } from '#language';
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
+import { startWork } from '#src/tracking';
 import { createVisionParameters, visionForward } from '#vision';
 
 /** A permutation without fixed points: no image keeps its own captions. A single image keeps its place. */
@@ -60,6 +61,7 @@ export async function imageFeatures(
   const { backbone } = model.config.vision;
   const { dModel } = backbone.stack;
   const values = new Float32Array(positions.length * dModel);
+  const report = startWork('vision features', positions.length, 'images');
   for (let first = 0; first < positions.length; first += batchSize) {
     const chunk = positions.slice(first, first + batchSize);
     const features = tf.tidy(() => {
@@ -69,6 +71,7 @@ export async function imageFeatures(
     });
     values.set(await features.data(), first * dModel);
     features.dispose();
+    report(first + chunk.length);
   }
   return { values, dModel };
 }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { captionsById, loadCaptions } from '#captions/formats';
 import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
 import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, openProbe } from '#fusion';
-import type { Output } from '#src/cli';
+import { Interrupted, type Output } from '#src/cli';
 import { createRandom } from '#src/random';
 import { writeJsonAtomic } from '#src/storage';
 import type { VisionModelConfig } from '#vision';
@@ -17,6 +17,9 @@ import { createDrawTally } from './traces/index.js';
 
 /** Parameter tokens of each group that are listed with the words that draw on them. */
 const TOKENS_PER_GROUP = 8;
+
+/** The results without their traces, as a file. */
+export const EVALUATION = 'evaluation.json';
 
 export interface EvaluateOptions {
   readonly root: string;
@@ -38,7 +41,7 @@ export interface EvaluationResult extends Evaluation {
 
 /**
  * Captions every test set and scores the captions together with their controls (`ROWS`), by what was said and by how likely
- * the references are. Predictions are on disk before anything is scored.
+ * the references are. Predictions are on disk before anything is scored; `writeEvaluation` writes the results.
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
   const { root } = options;
@@ -61,17 +64,23 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
       sets.push(found.evaluated);
       traced.push(found.traces);
     }
-    const evaluation = { decoding: experiment.decoding, sets };
     const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
-    writeJsonAtomic(join(options.outDir, 'evaluation.json'), evaluation);
-    writeJsonAtomic(join(options.outDir, 'traces.json'), traces);
-    return { ...evaluation, traces, vision: model.config.vision, probe: options.probe };
+    return { decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe };
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted(error.signal, `: no scores were written, an evaluation starts over`);
   } finally {
     for (const { pairs } of opened) pairs.close();
     model.dispose();
     bound?.dispose();
     random?.dispose();
   }
+}
+
+/** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */
+export function writeEvaluation(outDir: string, { decoding, sets, traces }: EvaluationResult): void {
+  writeJsonAtomic(join(outDir, 'traces.json'), traces);
+  writeJsonAtomic(join(outDir, EVALUATION), { decoding, sets });
 }
 
 /** Controls from training captions: one caption for all images, or that of the nearest image in vision features. */
@@ -84,7 +93,9 @@ async function trainingControls(
     options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
     return undefined;
   }
-  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
+  // With neighbours the same folder is read once more, and described then.
+  const note = controls.nearestNeighbour ? undefined : (line: string) => options.output.line(line);
+  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images, note }));
   const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
   const constants = {
     ciderD,
@@ -110,10 +121,10 @@ async function trainingControls(
 async function openSet(
   { config, tokenizer }: JointModel,
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
-  { root, cacheDir, probe }: EvaluateOptions,
+  { root, cacheDir, probe, output }: EvaluateOptions,
 ): Promise<TestSet> {
   const { seqLen } = config.language.backbone;
-  const places = { seqLen, cacheDir, root };
+  const places = { seqLen, cacheDir, root, note: (line: string) => output.line(line) };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
     return { name, pairs, truth: scenes ? openProbe(probe, resolve(root, scenes), pairs.imageIds) : undefined };

@@ -5,6 +5,7 @@ import type { CaptionPairs, StateCache } from '#fusion';
 import { cacheImageStates, choiceIntervals, createChoiceProbe, type JointModel } from '#fusion';
 import { createRandom } from '#src/random';
 import type { ByteSource } from '#src/storage';
+import { startWork } from '#src/tracking';
 import { type CaptionRow, captionRows, type EvaluatedModels, type TrainingControls } from './captionRows.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import {
@@ -59,10 +60,16 @@ export async function evaluateSet(
   const resample = { seed, samples: bootstrapSamples };
   const scores = rows.map((row) => scoreRow(row, { imageIds, references, truth }, resample));
   const own = rows[0].captions;
+  const report = startWork(`${name}: scores`, rows.length, 'rows');
   const evaluated: EvaluatedSet = {
     name,
     numImages: imageIds.length,
-    rows: scores.map((score) => score.row()),
+    ...(pairs.numLeftOut > 0 && { numLeftOut: pairs.numLeftOut }),
+    rows: scores.map((score, r) => {
+      const scored = score.row();
+      report(r + 1);
+      return scored;
+    }),
     domains: domainScores(pairs, scores[0]),
     likelihood: await likelihoodScores(model, cache, set, rows, experiment),
     diagnostics: captionDiagnostics(

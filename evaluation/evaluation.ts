@@ -35,6 +35,8 @@ export interface EvaluationRow {
 export interface EvaluatedSet {
   readonly name: string;
   readonly numImages: number;
+  /** Further images that could not be read, which no score counts; absent when there are none. */
+  readonly numLeftOut?: number;
   readonly rows: readonly EvaluationRow[];
   /** The model's row over the images of each domain alone, for data that name one (nocaps); CIDEr's idf is the set's. */
   readonly domains: readonly DomainScores[];
@@ -101,6 +103,12 @@ export interface SetTraces {
   readonly set: string;
   /** In random order; empty for methods that cannot be traced. */
   readonly captions: readonly CaptionTrace[];
+}
+
+/** That scores are of a part of the set, in words; undefined when they are of all of it. */
+export function leftOutNote({ numImages, numLeftOut }: EvaluatedSet): string | undefined {
+  if (numLeftOut === undefined) return undefined;
+  return `${numLeftOut} of ${numImages + numLeftOut} images could not be read and are left out: these scores do not compare with those of the whole set`;
 }
 
 /** The ways of captioning a test set, in the order in which they are shown. */

@@ -1,7 +1,7 @@
 import type { CaptionProbe, Interval } from '#captions/metrics';
 import { renderTable, wrapText } from '#src/cli';
 import { formatPerplexity } from '#src/tracking';
-import { type EvaluatedSet, scoresByName } from './evaluation.js';
+import { type EvaluatedSet, leftOutNote, scoresByName } from './evaluation.js';
 import { RECALL_RANKS, type Recall } from './likelihood/index.js';
 
 type Column = readonly [label: string, score: string];
@@ -18,10 +18,8 @@ const NGRAM_COLUMNS: readonly Column[] = [
  *
  * @param probe names the attributes, where the set has any
  */
-export function setTable(
-  { name, numImages, rows, domains, likelihood, diagnostics }: EvaluatedSet,
-  probe: CaptionProbe | undefined,
-): string {
+export function setTable(set: EvaluatedSet, probe: CaptionProbe | undefined): string {
+  const { name, numImages, rows, domains, likelihood, diagnostics } = set;
   const attributes = rows.some((row) => row.attributes !== null) ? (probe?.columns ?? []) : [];
   const attributeColumns = attributes.flatMap(({ shortLabel, attribute }): Column[] =>
     shortLabel === undefined ? [] : [[shortLabel, attribute]],
@@ -41,7 +39,8 @@ export function setTable(
     [label, ...columns.map(([, score]) => show(scoresByName(row)[score]))],
     ['', ...columns.map(([, score]) => showInterval(row.intervals[score]))],
   ]);
-  const warnings = diagnostics.warnings
+  const leftOut = leftOutNote(set);
+  const warnings = [...(leftOut === undefined ? [] : [leftOut]), ...diagnostics.warnings]
     .flatMap((warning) => wrapText(`warning: ${warning}`, 80))
     .map((line) => `${line}\n`)
     .join('');

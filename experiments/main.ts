@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { runCli } from '#src/cli';
+import { interruption, runCli, standardStreams } from '#src/cli';
 import { PROGRAM } from './program.js';
-import { followParent } from './stages/index.js';
+import { takeThreadsFromParent } from './stages/index.js';
 
-followParent();
-process.exitCode = await runCli(PROGRAM, process.argv.slice(2));
+const streams = standardStreams();
+interruption.watch(PROGRAM.name, (line) => streams.stderr.write(line));
+takeThreadsFromParent();
+process.exitCode = await runCli(PROGRAM, process.argv.slice(2), streams);

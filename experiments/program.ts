@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Program } from '#src/cli';
+import type { Command, Program } from '#src/cli';
+import { showWork } from '#src/tracking';
 import { alignCommand } from './commands/align.js';
 import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
@@ -19,6 +20,12 @@ import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { unmergeCommand } from './commands/unmerge.js';
 import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageRoot, VERIFY_OPTIONS } from './stages/index.js';
+
+/** Shows the progress of a command's parts. */
+const shown = (command: Command): Command => ({
+  ...command,
+  run: (args, output) => showWork(output, () => command.run(args, output)),
+});
 
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {
@@ -44,7 +51,7 @@ export const PROGRAM: Program = {
     generateCommand,
     parityCommand,
     convertCommand,
-  ],
+  ].map(shown),
   options: { ...PLUGIN_OPTIONS, ...VERIFY_OPTIONS },
   prepare: async (args) => {
     applyVerifyOption(args);

@@ -1,9 +1,10 @@
 import type { CaptionImage } from '#captions/formats';
 import type { Decoding } from '#language';
+import { withFileBytes } from '#src/data';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { readBytes } from '#src/storage';
-import { decodeImage } from '#vision';
+import { systemErrorWords } from '#src/storage';
+import { type DecodeSettings, decodeImage, largestFile } from '#vision';
 import { captionCandidates, type GeneratedCaption } from './captioner.js';
 import { imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
@@ -12,6 +13,13 @@ import type { JointModel } from './jointModel.js';
 export interface CaptionedFile {
   readonly image: CaptionImage;
   readonly candidates: readonly GeneratedCaption[];
+}
+
+export interface CaptionFilesOptions extends Pick<DecodeSettings, 'maxImagePixels' | 'limitName'> {
+  readonly decoding: Decoding;
+  readonly batchSize: number;
+  /** Takes an image that cannot be read or decoded, which is then left out. Default: an error. */
+  readonly onBroken?: (image: CaptionImage, reason: string) => void;
 }
 
 /**
@@ -23,19 +31,24 @@ export interface CaptionedFile {
 export async function* captionImageFiles(
   model: JointModel,
   images: readonly CaptionImage[],
-  { decoding, batchSize }: { readonly decoding: Decoding; readonly batchSize: number },
+  { decoding, batchSize, onBroken, ...limits }: CaptionFilesOptions,
 ): AsyncGenerator<CaptionedFile[]> {
   const {
     backbone: { imageSize },
     preprocessing,
   } = model.config.vision;
-  const decodeOne = async (image: CaptionImage): Promise<Uint8Array> => {
-    const bytes = readBytes(image, 'image');
-    return decodeImage(bytes, { imageSize, ...preprocessing }).catch((error: Error) => {
-      throw new UserError(`cannot decode image ${image.path}: ${error.message}`);
-    });
+  const settings: DecodeSettings = { imageSize, ...preprocessing, ...limits };
+  const decodeOne = async (image: CaptionImage): Promise<Uint8Array | undefined> => {
+    try {
+      return await withFileBytes(image, largestFile(settings), (bytes) => decodeImage(bytes, settings));
+    } catch (error) {
+      const reason = systemErrorWords(error);
+      if (onBroken === undefined) throw new UserError(`cannot decode image ${image.path}: ${reason}`);
+      onBroken(image, reason);
+      return undefined;
+    }
   };
-  const start = (first: number): Promise<Uint8Array[]> => {
+  const start = (first: number): Promise<(Uint8Array | undefined)[]> => {
     const decoded = Promise.all(images.slice(first, first + batchSize).map(decodeOne));
     // A failure surfaces where the batch is awaited; this only keeps it from counting as unhandled.
     decoded.catch(() => undefined);
@@ -43,9 +56,14 @@ export async function* captionImageFiles(
   };
   let decoded = start(0);
   for (let first = 0; first < images.length; first += batchSize) {
-    const batch = images.slice(first, first + batchSize);
-    const pixels = Float32Array.from(Buffer.concat(await decoded), (byte) => byte / 127.5 - 1);
+    const bytes = await decoded;
+    const batch = images.slice(first, first + batchSize).filter((_, i) => bytes[i] !== undefined);
+    const pixels = Float32Array.from(
+      Buffer.concat(bytes.filter((one) => one !== undefined)),
+      (byte) => byte / 127.5 - 1,
+    );
     decoded = start(first + batchSize);
+    if (batch.length === 0) continue;
     const states = tf.tidy(() => imageStates(model, tf.tensor4d(pixels, [batch.length, imageSize, imageSize, 3])));
     const imageIds = batch.map(({ id }) => id);
     const captions = await captionCandidates(model, states, { decoding, bridge: true, imageIds }).finally(() =>

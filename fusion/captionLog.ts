@@ -1,10 +1,11 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, RunError, UserError } from '#src/errors';
+import { flushFolder, makeFolder, readBytes, sealed, systemErrorWords, unsealed, writeFailure } from '#src/storage';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -40,10 +41,13 @@ export interface CaptionLog {
  */
 export function openCaptionLog(path: string, settings: CaptionSettings, images: readonly CaptionImage[]): CaptionLog {
   const captions = new Map<number, string>();
-  const lines = existsSync(path) ? completeLines(path) : [];
+  const text = existsSync(path) ? readBytes(path, 'captions') : Buffer.alloc(0);
+  const end = text.lastIndexOf('\n') + 1;
+  const lines = text.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+  const header = lineOf(settings);
+  if (lines.length === 0 && !header.startsWith(text.toString('utf8'))) throw foreign(path, 0);
   if (lines.length > 0) {
-    const header = parseLine(path, lines, 0, CaptionSettings);
-    const changed = differences(header, settings);
+    const changed = differences(parseLine(path, lines, 0, CaptionSettings), settings);
     if (changed.length > 0) {
       throw new ConfigError(
         `${path}: made with other settings (${changed.join(', ')}); remove it to start over, or choose another --out`,
@@ -61,17 +65,14 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
       captions.set(id, candidates[0].caption);
     }
   }
-  mkdirSync(dirname(path), { recursive: true });
-  const descriptor = openSync(path, 'a');
-  const write = (values: readonly unknown[]): void => {
-    const bytes = Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(''));
+  const descriptor = openToAppend(path, end);
+  const write = (values: readonly object[]): void => {
+    const bytes = Buffer.from(values.map(lineOf).join(''));
     try {
       for (let offset = 0; offset < bytes.length; ) offset += writeSync(descriptor, bytes, offset);
       fsyncSync(descriptor);
     } catch (error) {
-      throw new RunError(
-        `cannot write ${path}: ${(error as Error).message}; the next run continues from what is in it`,
-      );
+      throw new RunError(`cannot write ${path}: ${systemErrorWords(error)}; the next run continues from what is in it`);
     }
   };
   if (lines.length === 0) write([settings]);
@@ -85,22 +86,37 @@ export function openCaptionLog(path: string, settings: CaptionSettings, images: 
   };
 }
 
-/** The complete lines; truncates the file after them. */
-function completeLines(path: string): string[] {
-  const text = readFileSync(path);
-  const end = text.lastIndexOf('\n') + 1;
-  if (end < text.length) truncateSync(path, end);
-  return text.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+function lineOf(value: object): string {
+  return `${JSON.stringify(sealed(value))}\n`;
+}
+
+/** Opens the file, with what the interruption left after the last complete line removed. */
+function openToAppend(path: string, end: number): number {
+  try {
+    makeFolder(dirname(path));
+    const descriptor = openSync(path, 'a');
+    ftruncateSync(descriptor, end);
+    flushFolder(dirname(path));
+    return descriptor;
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
 }
 
 function parseLine<T>(path: string, lines: readonly string[], index: number, schema: z.ZodType<T>): T {
   try {
-    return schema.parse(JSON.parse(lines[index]));
+    const value = JSON.parse(lines[index]);
+    // Lines of earlier versions have no seal.
+    return schema.parse('sha256' in value ? unsealed(value, path, 'captions') : value);
   } catch {
-    throw new UserError(
-      `${path}:${index + 1}: expected a line of captions that 'tokenfuse caption' wrote; remove the file or choose another --out`,
-    );
+    throw foreign(path, index);
   }
+}
+
+function foreign(path: string, index: number): UserError {
+  return new UserError(
+    `${path}:${index + 1}: expected a line of captions as 'tokenfuse caption' wrote it, got a damaged or another one; remove the file or choose another --out`,
+  );
 }
 
 /** `decoding.width 5, now 3` of everything that is not the same. */

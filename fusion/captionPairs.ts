@@ -1,5 +1,6 @@
 import { type CaptionedImage, type CaptionSource, captionSourceName, loadCaptions } from '#captions/formats';
 import { type TextBatch, type Tokenizer, textBatch } from '#language';
+import { namePassedOver } from '#src/data';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { openImageList, type VisionModelConfig } from '#vision';
@@ -11,6 +12,8 @@ export interface CaptionPairs {
   readonly imageIds: readonly number[];
   /** Captions of each image, in the order of `imageIds`. */
   readonly captions: readonly (readonly string[])[];
+  /** Images that cannot be read, of those with captions: they are in none of these lists. */
+  readonly numLeftOut: number;
   /** Images × their captions. */
   readonly numPairs: number;
   /** Pixels of images by position, [count, imageSize, imageSize, 3] in [−1, 1]. */
@@ -20,6 +23,15 @@ export interface CaptionPairs {
   /** Every pair once, in order. */
   batches(batchSize: number): Generator<CaptionBatch>;
   close(): void;
+}
+
+/** Where pairs come from. */
+export interface CaptionPairSource {
+  readonly captions: CaptionSource;
+  readonly images?: string | undefined;
+  /** Share of the images that may be missing or unreadable. Default: none. */
+  readonly maxBrokenShare?: number | undefined;
+  readonly maxImagePixels?: number | undefined;
 }
 
 /** Captions with the positions of their images. */
@@ -39,32 +51,53 @@ export interface CaptionPlaces {
   readonly root?: string;
   /** Keeps the first `maxPairs` pairs; images without one of them are left out. */
   readonly maxPairs?: number;
+  /** Takes a line about images and files that are left out. */
+  readonly note?: (line: string) => void;
 }
 
 /**
  * Opens images with captions of any format: images decoded once into the packed cache, captions tokenized as
- * `<end of text> caption <end of text>`. Images without captions are left out.
+ * `<end of text> caption <end of text>`. Images without captions are left out, and as many unreadable ones as the source allows.
+ *
+ * @throws UserError when there are no pairs, more unreadable images, or a caption is too long
  */
 export async function openCaptionPairs(
-  { captions: source, images: imageDir }: { readonly captions: CaptionSource; readonly images?: string | undefined },
+  { captions: source, images: imageDir, maxBrokenShare = 0, maxImagePixels }: CaptionPairSource,
   { backbone, preprocessing }: Pick<VisionModelConfig, 'backbone' | 'preprocessing'>,
   tokenizer: Tokenizer,
   tokenWeights: TokenWeights,
-  { seqLen, cacheDir, root, maxPairs = Number.POSITIVE_INFINITY }: CaptionPlaces,
+  { seqLen, cacheDir, root, maxPairs = Number.POSITIVE_INFINITY, note }: CaptionPlaces,
 ): Promise<CaptionPairs> {
   let left = maxPairs;
-  const images = loadCaptions(source, { root, images: imageDir, requireImageFiles: true }).flatMap((image) => {
+  const listed = loadCaptions(source, {
+    root,
+    images: imageDir,
+    note,
+    requireImageFiles: maxBrokenShare === 0,
+    advice: "set 'images' to the folder that contains them, or maxBrokenShare to the share that may be left out",
+  }).flatMap((image) => {
     const captions = image.captions.slice(0, left);
     left -= captions.length;
     return captions.length === 0 ? [] : [{ ...image, captions }];
   });
   const name = captionSourceName(source);
-  if (images.length === 0) throw new UserError(`${name}: expected images with captions, got none`);
+  if (listed.length === 0) throw new UserError(`${name}: expected images with captions, got none`);
   const pixels = await openImageList(
-    images.map(({ path, member, fileName: key }) => ({ path, member, key })),
+    listed.map(({ path, member, fileName: key }) => ({ path, member, key })),
     preprocessing,
-    { cacheDir, imageSize: backbone.imageSize },
+    {
+      imageSize: backbone.imageSize,
+      cacheDir,
+      maxBrokenShare,
+      maxImagePixels,
+      advice: `${maxBrokenShare === 0 ? 'set' : 'raise'} maxBrokenShare beside captions to leave them out`,
+    },
   );
+  const images = pixels.indices.map((position) => listed[position]);
+  if (pixels.broken.length > 0) {
+    const broken = namePassedOver(pixels.broken.map(({ path, reason }) => ({ name: path, reason })));
+    note?.(`${name}: ${pixels.broken.length} of ${listed.length} images left out: ${broken}`);
+  }
   const captions = images.map((image) => image.captions);
   const pairs = captions.flatMap((texts, image) =>
     texts.map((caption) => {
@@ -112,6 +145,7 @@ export async function openCaptionPairs(
     images,
     imageIds: images.map(({ id }) => id),
     captions,
+    numLeftOut: pixels.broken.length,
     numPairs: pairs.length,
     pixelValues: (positions) => pixels.batchOf(positions).pixelValues,
     batchAt: (index, batchSize, seed) => {

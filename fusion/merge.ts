@@ -1,8 +1,14 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LANGUAGE_KIND, TOKENIZER_FILE } from '#language';
-import { ConfigError, RunError } from '#src/errors';
-import { readSafetensorsHeader, readTensorBytes, sha256 } from '#src/storage';
+import { RunError } from '#src/errors';
+import {
+  draftFolder,
+  type OverwriteOptions,
+  openOutputEntry,
+  readSafetensorsHeader,
+  readTensorBytes,
+  sha256,
+} from '#src/storage';
 import { addToCheckpoint, jsonBytes, type ModelDescription, readModel, writeCheckpoint } from '#src/training';
 import { VISION_KIND } from '#vision';
 import { newFusionParameters } from './fusionParameters.js';
@@ -13,12 +19,19 @@ import { MERGE_REPORT, type MergeReport } from './mergeReport.js';
  * Writes both backbones' tensors and the method's new ones into one checkpoint. Deterministic: the same plan gives the
  * same bytes.
  *
- * @throws ConfigError when something is at `outDir` already
+ * @throws ConfigError when something is at `outDir` already, unless `options.overwrite` moves it aside
  * @throws UserError when a backbone's checkpoint is damaged
  */
-export function merge(plan: MergePlan, outDir: string): MergeReport {
-  if (existsSync(outDir))
-    throw new ConfigError(`${outDir}: exists already; expected a new folder for the merged model`);
+export function merge(plan: MergePlan, outDir: string, options: OverwriteOptions = {}): MergeReport {
+  const place = openOutputEntry(outDir, options);
+  try {
+    return writeMerged(plan, outDir);
+  } finally {
+    place.release();
+  }
+}
+
+function writeMerged(plan: MergePlan, outDir: string): MergeReport {
   const vision = readModel(plan.visionCheckpoint, VISION_KIND);
   const language = readModel(plan.languageCheckpoint, LANGUAGE_KIND);
   const fusion = newFusionParameters(plan.config, plan.recipe.seed);
@@ -30,20 +43,19 @@ export function merge(plan: MergePlan, outDir: string): MergeReport {
   if (bytes) assets.set(TOKENIZER_FILE, bytes);
   const model: ModelDescription = { kind: 'fusion', config: plan.config };
   // Model and report appear together: an interrupted merge must not block the next one.
-  const aside = `${outDir}.${process.pid}.merge`;
+  const draft = draftFolder(outDir);
   try {
-    rmSync(aside, { recursive: true, force: true });
-    writeCheckpoint(aside, { model, tensors, assets });
-    const report = reportOf(plan, aside);
+    writeCheckpoint(draft.path, { model, tensors, assets });
+    const report = reportOf(plan, draft.path);
     const changed = report.tensors.find(({ inputSha256, outputSha256 }) => inputSha256 !== outputSha256);
     if (changed) {
       throw new RunError(`${outDir}: not written: '${changed.name}' in the backbone's file changed during the merge`);
     }
-    addToCheckpoint(aside, MERGE_REPORT, jsonBytes(report));
-    renameSync(aside, outDir);
+    addToCheckpoint(draft.path, MERGE_REPORT, jsonBytes(report));
+    draft.publish();
     return report;
   } finally {
-    rmSync(aside, { recursive: true, force: true });
+    draft.discard();
   }
 }
 

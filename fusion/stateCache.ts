@@ -1,4 +1,5 @@
 import { tf } from '#src/engine';
+import { startWork } from '#src/tracking';
 import type { CaptionPairs } from './captionPairs.js';
 import { imageStateShape, imageStates } from './imageContexts.js';
 import type { JointModel } from './jointModel.js';
@@ -27,11 +28,13 @@ export async function cacheImageStates(
     return { states: (positions) => tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions))), bytes: 0 };
   }
   const all = new Float32Array(count * width);
+  const report = startWork('image states', count, 'images');
   for (let first = 0; first < count; first += batchSize) {
     const positions = Array.from({ length: Math.min(batchSize, count - first) }, (_, i) => first + i);
     const states = tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions)));
     all.set(await states.data(), first * width);
     states.dispose();
+    report(first + positions.length);
   }
   return {
     states: (positions) => {

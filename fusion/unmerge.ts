@@ -1,7 +1,12 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
 import { LANGUAGE_GROUP, loadCheckpointTokenizer, TOKENIZER_FILE } from '#language';
-import { ConfigError } from '#src/errors';
-import type { HostTensor } from '#src/storage';
+import {
+  draftFolder,
+  type FolderDraft,
+  type HostTensor,
+  type OutputPlace,
+  type OverwriteOptions,
+  openOutputEntry,
+} from '#src/storage';
 import { type Checkpoint, holdsSameCheckpoint, readModel, writeCheckpoint } from '#src/training';
 import { fusionParameters } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
@@ -25,7 +30,12 @@ export function isLanguageTensor(name: string): boolean {
  * @throws ConfigError when something else is in one of the folders
  * @throws UserError when a backbone tensor is not the one that was merged
  */
-export function unmerge(directory: string, visionDir: string, languageDir: string): Unmerged {
+export function unmerge(
+  directory: string,
+  visionDir: string,
+  languageDir: string,
+  options: OverwriteOptions = {},
+): Unmerged {
   const { config, tensors, assets } = readModel(directory, JOINT_KIND);
   loadCheckpointTokenizer(directory, config.language).dispose();
   const merged = mergedHashes(directory);
@@ -35,11 +45,11 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
     new Map([...tensors].filter(([name]) => !isFusionParameter(name) && wanted(name)));
   const { tokenizer } = config.language;
   const tokenizerBytes = tokenizer.kind === 'bpe' ? assets.get(tokenizer.path) : undefined;
-  publishTogether([
+  const outputs = [
     {
       outDir: visionDir,
       checkpoint: {
-        model: { kind: 'vision', config: config.vision },
+        model: { kind: 'vision' as const, config: config.vision },
         tensors: backbone((name) => !isLanguageTensor(name)),
         assets: new Map(),
       },
@@ -48,7 +58,7 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
       outDir: languageDir,
       checkpoint: {
         model: {
-          kind: 'language',
+          kind: 'language' as const,
           config: {
             ...config.language,
             tokenizer: tokenizer.kind === 'bpe' ? { kind: 'bpe', path: TOKENIZER_FILE } : tokenizer,
@@ -58,29 +68,30 @@ export function unmerge(directory: string, visionDir: string, languageDir: strin
         assets: new Map(tokenizerBytes ? [[TOKENIZER_FILE, tokenizerBytes]] : []),
       },
     },
-  ]);
+  ];
+  publishTogether(outputs, options);
   return { compared: merged?.size ?? null };
 }
 
+interface Output {
+  readonly outDir: string;
+  readonly checkpoint: Checkpoint;
+}
+
 /** Writes all checkpoints aside, then puts them in place; none when one of the places holds something else. */
-function publishTogether(outputs: readonly { readonly outDir: string; readonly checkpoint: Checkpoint }[]): void {
-  const staged = outputs.map(({ outDir, checkpoint }) => ({
-    outDir,
-    checkpoint,
-    aside: `${outDir}.${process.pid}.unmerge`,
-  }));
+function publishTogether(outputs: readonly Output[], options: OverwriteOptions): void {
+  const drafts: FolderDraft[] = [];
+  const places: OutputPlace[] = [];
   try {
-    for (const { aside, checkpoint } of staged) {
-      rmSync(aside, { recursive: true, force: true });
-      writeCheckpoint(aside, checkpoint);
+    for (const { outDir, checkpoint } of outputs) {
+      const draft = draftFolder(outDir);
+      drafts.push(draft);
+      writeCheckpoint(draft.path, checkpoint);
+      places.push(openOutputEntry(outDir, { ...options, isOwn: () => holdsSameCheckpoint(outDir, draft.path) }));
     }
-    const missing = staged.filter(({ outDir, aside }) => {
-      if (!existsSync(outDir)) return true;
-      if (holdsSameCheckpoint(outDir, aside)) return false;
-      throw new ConfigError(`${outDir}: exists already; expected a new folder for a backbone`);
-    });
-    for (const { outDir, aside } of missing) renameSync(aside, outDir);
+    for (const [i, { continues }] of places.entries()) if (!continues) drafts[i].publish();
   } finally {
-    for (const { aside } of staged) rmSync(aside, { recursive: true, force: true });
+    for (const { release } of places) release();
+    for (const draft of drafts) draft.discard();
   }
 }

@@ -90,6 +90,7 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
       assets,
       resume: options.resume,
       output: options.output,
+      signal: options.signal,
     });
   } finally {
     tree.dispose();
@@ -130,10 +131,11 @@ export function languageTask(
     loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
     unitsIn: (index) => batchAt(index).numTokens,
     describeBatch: (index) => `text batch ${index}`,
-    evaluate: async () => {
+    evaluate: async (check) => {
       let total = 0;
       let weights = 0;
       for (const batch of dataset.validationBatches(training.batchSize, data.maxValidationBatches)) {
+        check();
         let weight = 0;
         const sum = tf.tidy(() => {
           const loss = objective.loss({ tree, language, batch });

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom } from '#src/random';
-import { writeFileAtomic } from '#src/storage';
+import { flushFiles, writeFileAtomic } from '#src/storage';
+import { startWork } from '#src/tracking';
 import { captionScene } from './captionScene.js';
 import { encodePng } from './encodePng.js';
 import { renderScenes, scenesPerSheet } from './renderScenes.js';
@@ -25,7 +26,9 @@ export async function writeImageSplit(config: ScenesConfig, split: ImageSplit, d
   const count = config.counts[split.count];
   const digits = Math.max(6, String(count).length);
   const perSheet = scenesPerSheet(imageSize);
+  const report = startWork(`scenes ${split.folder}`, count, 'images');
   let next = 0;
+  let done = 0;
   const work = async () => {
     while (next < count) {
       const first = next;
@@ -40,12 +43,15 @@ export async function writeImageSplit(config: ScenesConfig, split: ImageSplit, d
         // Written by this thread: handing so small a file to another takes twice as long.
         writeFileSync(join(dir, 'images', record.fileName), encodePng(pictures[i], imageSize, imageSize));
       });
+      done += sheet.length;
+      report(done);
     }
   };
   // Wait for all of them even when one fails: the caller clears the folder, and nobody may still write to it.
   const outcomes = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
+  await flushFiles(records.map(({ fileName }) => join(dir, 'images', fileName)));
 
   if (split.annotations === 'labels') {
     writeJson(join(dir, 'labels.json'), visionLabels(records, imageSize / config.patchSize));

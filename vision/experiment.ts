@@ -5,6 +5,7 @@ import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
 import { type RunOptions, runTraining, TrainingConfig, type TrainingResult, type TrainingTask } from '#src/training';
+import { checkLabels } from './checkLabels.js';
 import {
   AugmentConfig,
   checkAugment,
@@ -73,6 +74,8 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
   const requirement = order[Math.max(...configs.map((config) => order.indexOf(requiredLabels(config))))];
   const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
     openImageDataset(config, {
+      // Both sides of a split are of one folder, which is described once.
+      note: split === 'train' ? (line) => options.output.line(line) : undefined,
       baseDir: options.root,
       cacheDir: options.cacheDir,
       imageSize: model.imageSize,
@@ -88,6 +91,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     options.output.line(`skipped broken image ${path}: ${reason}`);
   }
   if (data.augment) checkAugment(data.augment, train);
+  for (const line of checkLabels(configs, train)) options.output.line(line);
   options.output.line(`${train.size} training images, ${validation.size} for validation`);
 
   const labels: VisionModelConfig['labels'] = JSON.parse(
@@ -116,6 +120,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       assets: new Map(),
       resume: options.resume,
       output: options.output,
+      signal: options.signal,
     });
   } finally {
     tree.dispose();
@@ -167,10 +172,11 @@ export function visionTask(
       const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;
     },
-    evaluate: async () => {
+    evaluate: async (check) => {
       const totals = new Map<string, { sum: number; count: number }>();
       let index = 0;
       for (const batch of validation.validationBatches(training.batchSize, data.maxValidationImages)) {
+        check();
         const names: string[] = [];
         const numbers = tf.tidy(() => {
           const input = inputOf(batch, `validation/${index++}`);

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ConfigError } from '#src/errors';
+import { inOutputEntry } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
 import { type ModelDescription, writeCheckpoint } from '#src/training';
 import type { LoadedModel } from '../loadedModel.js';
@@ -23,11 +22,10 @@ export function storedModel({ tree, description, assets, release }: StoredModel)
   };
   return {
     numParameters: tree.countParameters(),
-    save: async (directory) => {
-      if (existsSync(directory))
-        throw new ConfigError(`${directory}: exists already; expected a new folder for the model`);
-      writeCheckpoint(resolve(directory), { model: description, tensors: await tree.toHost(), assets });
-    },
+    save: (directory, options = {}) =>
+      inOutputEntry(resolve(directory), options, async () =>
+        writeCheckpoint(resolve(directory), { model: description, tensors: await tree.toHost(), assets }),
+      ),
     dispose,
     [Symbol.dispose]: dispose,
   };

@@ -1,12 +1,13 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import { EvaluateExperiment, evaluate } from '#evaluation';
+import { EVALUATION, EvaluateExperiment, evaluate, writeEvaluation } from '#evaluation';
 import { AlignExperiment, align } from '#fusion';
 import { LanguageExperiment, trainLanguage } from '#language';
 import { sceneProbe } from '#scenes';
 import type { Output } from '#src/cli';
 import { parseConfig } from '#src/config';
-import { openRunDirectory } from '#src/training';
+import { inResultFolder, inRunDirectory, isStartedWith } from '#src/training';
 import { trainVision, VisionExperiment } from '#vision';
 import type { EvaluationResult, Experiment, RunOptions, TrainingResult } from '../training.js';
 import { currentEngine } from './currentEngine.js';
@@ -19,12 +20,12 @@ interface Places {
   readonly output: Output;
 }
 
-function placesOf({ out, root = '.', cacheDir, resume = false, log }: RunOptions): Places {
+function placesOf({ out, root = '.', cacheDir, resume = false, extend = false, log }: RunOptions): Places {
   return {
     root: resolve(root),
     cacheDir: resolve(cacheDir ?? join('.tokenfuse', 'cache')),
     runDir: resolve(out),
-    resume,
+    resume: resume || extend,
     output: { line: (text = '') => log?.(text), interactive: false },
   };
 }
@@ -40,8 +41,14 @@ async function trained<S extends z.ZodType<{ readonly seed: number }>>(
   const config = parseConfig({ kind, name: kind, ...experiment }, schema, `${kind} experiment`);
   const places = placesOf(options);
   const engine = await currentEngine();
-  openRunDirectory(places.runDir, { command: `${kind} (API)`, config, seed: config.seed, engine }, places.resume);
-  const { steps, bestStep, bestValue, last } = await train(config, places);
+  const provenance = { command: `${kind} (API)`, config, seed: config.seed, engine };
+  const { overwrite, extend, log } = options;
+  const { steps, bestStep, bestValue, last } = await inRunDirectory(
+    places.runDir,
+    provenance,
+    { resume: places.resume, overwrite, extend, say: log },
+    () => train(config, places),
+  );
   return { steps, bestStep, bestValue, last };
 }
 
@@ -61,8 +68,15 @@ export function alignModel(experiment: Experiment, options: RunOptions): Promise
 
 export async function evaluateModel(experiment: Experiment, options: RunOptions): Promise<EvaluationResult> {
   const config = parseConfig({ kind: 'evaluate', name: 'evaluate', ...experiment }, EvaluateExperiment, 'evaluation');
-  const { runDir, ...places } = placesOf(options);
-  await currentEngine();
-  const { sets } = await evaluate(config, { ...places, outDir: runDir, probe: sceneProbe });
+  const { runDir: outDir, ...places } = placesOf(options);
+  const engine = await currentEngine();
+  const isUnfinished = (): boolean => isStartedWith(outDir, config) && !existsSync(join(outDir, EVALUATION));
+  const provenance = { command: 'evaluate (API)', config, seed: config.seed, engine };
+  const folderOptions = { overwrite: options.overwrite, isOwn: isUnfinished, say: options.log };
+  const { sets } = await inResultFolder(outDir, provenance, folderOptions, async () => {
+    const result = await evaluate(config, { ...places, outDir, probe: sceneProbe });
+    writeEvaluation(outDir, result);
+    return result;
+  });
   return { sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
 }

@@ -62,6 +62,21 @@ export type CaptionSource = z.output<typeof CaptionSource>;
 export const captionKeys = {
   captions: CaptionSource.describe('images and their captions: a path, or the format and what it needs'),
   images: path.optional().describe('folder of the image files, where captions is a path'),
+  maxBrokenShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'share of the images that may be missing or unreadable; they are left out and reported; none unless given',
+    ),
+  maxImagePixels: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'largest width × height to decode; unless given 200 million, less where an image needs over 448 MB at once',
+    ),
 };
 
 /** Rejects a second image folder for one source. */

@@ -1,83 +1,86 @@
 import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
+import { firstLine } from './captionText.js';
+import { type CsvRecord, csvRecords } from './csvRecords.js';
 import { addCaption, type NamedCaptions } from './namedCaptions.js';
 
-const HEADER = ['image', 'caption'];
+/** The columns that are read. */
+const COLUMNS = ['image', 'caption'] as const;
 
-/** Whether a line is the header of a captions CSV file. */
-export function isCsvHeader(line: string): boolean {
-  return line.trim().toLowerCase() === HEADER.join(',');
+/** Separators of tables that are recognized; all but the comma are refused by their names. */
+const SEPARATORS: Readonly<Record<string, string>> = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars' };
+
+/** Whether a text starts with the header of a captions table, whatever separates its columns. */
+export function isCaptionsTable(text: string): boolean {
+  return separatorOf(firstLine(text)) !== undefined;
 }
 
 /**
- * Captions of a CSV file with the header `image,caption` and one record per caption (Kaggle's copy of Flickr8k:
- * `captions.txt`). Follows RFC 4180: quoted fields can contain commas, line breaks and doubled quotes.
+ * Captions of a CSV file whose header has the columns `image` and `caption`, in any order, case and company, and one record
+ * per caption (Kaggle's copy of Flickr8k: `captions.txt`).
  *
  * @throws UserError naming file, line and field
  */
 export function parseCaptionsCsv(text: string, path: string): NamedCaptions {
   const captions: NamedCaptions = new Map();
-  let header = false;
-  for (const { line, fields } of csvRecords(text, path)) {
+  const separator = separatorOf(firstLine(text));
+  if (separator !== undefined && separator !== ',') {
+    throw new UserError(`${path}: expected a table separated by commas, got one separated by ${SEPARATORS[separator]}`);
+  }
+  const records = csvRecords(text, path);
+  const header = records.next();
+  if (header.done) return captions;
+  const [image, caption] = COLUMNS.map((name) => columnOf(name, header.value, path));
+  const { length } = header.value.fields;
+  for (const { line, fields } of records) {
     const where = `${path}: line ${line}`;
-    if (!header) {
-      header = fields.map((field) => field.trim().toLowerCase()).join() === HEADER.join();
-      if (header) continue;
-      throw new UserError(`${where}: expected the header image,caption, got ${describeValue(fields.join())}`);
+    if (fields.length !== length) {
+      const expected = length === 2 ? 'the 2 fields image and caption' : `the ${length} fields of the header`;
+      throw new UserError(`${where}: expected ${expected}, got ${fields.length}${hint(fields, length)}`);
     }
-    if (fields.length !== 2) {
-      const hint = fields.length > 2 ? '; put captions that contain commas in quotes' : '';
-      throw new UserError(`${where}: expected the 2 fields image and caption, got ${fields.length}${hint}`);
-    }
-    addCaption(captions, fields[0].trim(), fields[1].trim(), where);
+    addCaption(captions, fields[image].trim(), fields[caption], where);
   }
   return captions;
 }
 
-/** The records of comma-separated text, each with the number of its first line; blank lines are skipped. */
-function* csvRecords(text: string, path: string): Generator<{ line: number; fields: string[] }> {
-  const plain = /[^,\r\n]*/y;
-  const lineEnd = /\r\n|\r|\n/y;
-  let line = 1;
-  for (let at = 0; at < text.length; ) {
-    const firstLine = line;
-    const fields: string[] = [];
-    for (;;) {
-      if (text[at] === '"') {
-        const quoted = readQuoted(text, at);
-        if (quoted === undefined)
-          throw new UserError(`${path}: line ${line}: expected a closing quote, got the end of the file`);
-        fields.push(quoted.field);
-        line += quoted.field.match(/\r\n|\r|\n/g)?.length ?? 0;
-        at = quoted.end;
-      } else {
-        plain.lastIndex = at;
-        fields.push((plain.exec(text) as RegExpExecArray)[0]);
-        at = plain.lastIndex;
-      }
-      if (text[at] !== ',') break;
-      at++;
-    }
-    lineEnd.lastIndex = at;
-    if (at < text.length && !lineEnd.test(text)) {
-      throw new UserError(
-        `${path}: line ${line}: expected a comma or the end of the line after a closing quote, got ${describeValue(text.slice(at, at + 20))}; double a quote inside quotes`,
-      );
-    }
-    if (at < text.length) at = lineEnd.lastIndex;
-    line++;
-    if (fields.length > 1 || fields[0].trim() !== '') yield { line: firstLine, fields };
+/** The separator by which a line is a header; undefined when it is none. */
+function separatorOf(line: string): string | undefined {
+  return Object.keys(SEPARATORS).find((separator) => {
+    const names = headerNames(line, separator);
+    return COLUMNS.every((name) => names.includes(name));
+  });
+}
+
+function headerNames(line: string, separator: string): string[] {
+  try {
+    return [...csvRecords(line, '', separator)].flatMap(({ fields }) => fields.map(nameOf));
+  } catch {
+    return [];
   }
 }
 
-/** The field that starts with the quote at `start`, and where it ends; undefined when it never does. */
-function readQuoted(text: string, start: number): { field: string; end: number } | undefined {
-  const parts: string[] = [];
-  for (let at = start + 1; ; ) {
-    const quote = text.indexOf('"', at);
-    if (quote < 0) return undefined;
-    parts.push(text.slice(at, quote));
-    if (text[quote + 1] !== '"') return { field: parts.join('"'), end: quote + 1 };
-    at = quote + 2;
+function nameOf(field: string): string {
+  return field.trim().toLowerCase();
+}
+
+function columnOf(name: string, { line, fields }: CsvRecord, path: string): number {
+  const names = fields.map(nameOf);
+  const column = names.indexOf(name);
+  if (column < 0) {
+    throw new UserError(
+      `${path}: line ${line}: expected the header image,caption, got ${describeValue(fields.join())}`,
+    );
   }
+  if (names.lastIndexOf(name) !== column) {
+    throw new UserError(
+      `${path}: line ${line}: expected one column ${name}, got several in ${describeValue(fields.join())}`,
+    );
+  }
+  return column;
+}
+
+function hint(fields: readonly string[], expected: number): string {
+  if (fields.length > expected) return '; put captions that contain commas in quotes';
+  const other = Object.keys(SEPARATORS).find((separator) => separator !== ',' && fields[0].includes(separator));
+  return fields.length > 1 || other === undefined ? '' : `; separated by ${SEPARATORS[other]}? expected commas`;
 }

@@ -1,10 +1,13 @@
 import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
+import { textLines } from '#src/storage';
+import { isBlank } from './captionText.js';
 import { addCaption, type NamedCaptions } from './namedCaptions.js';
 
 /** Whether a line belongs to a Flickr8k token file: `name.jpg#0`, a tab, a caption. */
 export function isTokenLine(line: string): boolean {
-  return /#\d+$/.test(line.split('\t', 1)[0]) && line.includes('\t');
+  const { key, caption } = tokenFields(line);
+  return caption !== undefined && nameOf(key) !== undefined;
 }
 
 /**
@@ -16,20 +19,33 @@ export function isTokenLine(line: string): boolean {
 export function parseFlickr8kTokens(text: string, path: string): NamedCaptions {
   const captions: NamedCaptions = new Map();
   const keys = new Set<string>();
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
-    if (line.trim() === '') continue;
+  for (const [i, line] of textLines(text).entries()) {
+    if (isBlank(line)) continue;
     const where = `${path}: line ${i + 1}`;
-    const tab = line.indexOf('\t');
-    if (tab < 0) throw new UserError(`${where}: expected name#number, a tab and a caption, got ${describeValue(line)}`);
-    const key = line.slice(0, tab).trim();
-    const hash = key.lastIndexOf('#');
-    if (hash < 0 || !/^\d+$/.test(key.slice(hash + 1))) {
-      throw new UserError(`${where}: image: expected name#number, got ${describeValue(key)}`);
+    const { key, caption } = tokenFields(line);
+    if (caption === undefined) {
+      throw new UserError(`${where}: expected name#number, a tab and a caption, got ${describeValue(line)}`);
     }
+    const name = nameOf(key);
+    if (name === undefined) throw new UserError(`${where}: image: expected name#number, got ${describeValue(key)}`);
     if (keys.has(key))
       throw new UserError(`${where}: image: expected every name#number once, got ${describeValue(key)} again`);
     keys.add(key);
-    addCaption(captions, key.slice(0, hash), line.slice(tab + 1).trim(), where);
+    addCaption(captions, name, caption, where);
   }
   return captions;
+}
+
+/** What stands before and behind the first tab. */
+function tokenFields(line: string): { key: string; caption: string | undefined } {
+  const tab = line.indexOf('\t');
+  return tab < 0
+    ? { key: line.trim(), caption: undefined }
+    : { key: line.slice(0, tab).trim(), caption: line.slice(tab + 1) };
+}
+
+/** The image's name of `name#number`. */
+function nameOf(key: string): string | undefined {
+  const hash = key.lastIndexOf('#');
+  return hash >= 0 && /^\d+$/.test(key.slice(hash + 1)) ? key.slice(0, hash) : undefined;
 }

@@ -14,13 +14,17 @@ export function defaultImageDir(captionsPath: string): string {
 }
 
 /** @throws UserError naming the first few images whose file is missing, and their number */
-export function assertImageFiles(images: readonly CaptionImage[], captionsPath: string): void {
+export function assertImageFiles(
+  images: readonly CaptionImage[],
+  captionsPath: string,
+  advice = "set 'images' to the folder that contains them",
+): void {
   const missing = images.filter(({ path, member }) => member === undefined && !existsSync(path));
   if (missing.length === 0) return;
   const named = missing.slice(0, SHOWN).map(({ path }) => describePath(path));
   const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : '';
   throw new UserError(
-    `${captionsPath}: expected the file of every image, ${missing.length} of ${images.length} missing: ${named.join(', ')}${more}; set 'images' to the folder that contains them`,
+    `${captionsPath}: expected the file of every image, ${missing.length} of ${images.length} missing: ${named.join(', ')}${more}; ${advice}`,
   );
 }
 

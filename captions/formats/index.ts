@@ -7,8 +7,8 @@ export {
   KARPATHY_SPLITS,
   refuseImagesTwice,
 } from './captionSource.js';
-export { readImageFile, readImageFolder } from './imageFolder.js';
 export { isKarpathyFile } from './karpathySplits.js';
+export { type ListedImages, listImageArguments, type UnusableImage } from './listImageArguments.js';
 export { listImages } from './listImages.js';
 export { loadCaptions } from './loadCaptions.js';
-export { readPredictions, writePredictions } from './predictions.js';
+export { readPredictions, refuseOtherPredictions, writePredictions } from './predictions.js';

@@ -1,9 +1,10 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
+import { imagePath } from '#src/data';
 import { UserError } from '#src/errors';
 import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
 import { KARPATHY_SPLITS } from './captionSource.js';
+import { CaptionText } from './captionText.js';
 
 const karpathyFile = z.object(
   {
@@ -16,13 +17,7 @@ const karpathyFile = z.object(
             filename: z.string('a string').min(1, 'a file name'),
             filepath: z.string('a string').optional(),
             split: z.enum(KARPATHY_SPLITS, `one of ${KARPATHY_SPLITS.join(', ')}`),
-            sentences: z.array(
-              z.object(
-                { raw: z.string('a string').regex(/\S/, 'a caption with at least one word (remove the entry)') },
-                'an object',
-              ),
-              'an array',
-            ),
+            sentences: z.array(z.object({ raw: CaptionText }, 'an object'), 'an array'),
           },
           'an object',
         ),
@@ -62,9 +57,10 @@ export function parseKarpathySplits(
   refuseRepeatedIds(ids, (entry) => `${path}: images[${entry}].${idField}`);
   const chosen = images.flatMap(({ filename, filepath, split, sentences }, entry): CaptionedImage[] => {
     if (!splits.includes(split)) return [];
-    const fileName = filepath ? join(filepath, filename) : filename;
-    const captions = sentences.map(({ raw }) => raw.trim());
-    return [{ id: ids[entry], fileName, path: join(imageDir, fileName), captions, split }];
+    const fileName = filepath ? `${filepath.replace(/[\\/]+$/, '')}/${filename}` : filename;
+    const captions = sentences.map(({ raw }) => raw);
+    const where = `${path}: images[${entry}].filename`;
+    return [{ id: ids[entry], fileName, path: imagePath(imageDir, fileName, where), captions, split }];
   });
   if (chosen.length === 0) {
     const held = KARPATHY_SPLITS.filter((split) => images.some((image) => image.split === split));

@@ -1,22 +1,21 @@
 /** @file Captions of images that are identified by file name only: ids are 1, 2, 3, … in the order of the captions file. */
-import { join } from 'node:path';
 import { describeValue } from '#src/config';
+import { imagePath } from '#src/data';
 import { UserError } from '#src/errors';
+import { readText, textLines } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
-import { readText } from './captionText.js';
+import { captionOf } from './captionText.js';
 
 /** File name to captions, in file order. */
-export type NamedCaptions = Map<string, string[]>;
+export type NamedCaptions = Map<string, { readonly captions: string[]; readonly where: string }>;
 
 /** @throws UserError for an empty caption or name. @param where file and line */
-export function addCaption(captions: NamedCaptions, name: string, caption: string, where: string): void {
+export function addCaption(all: NamedCaptions, name: string, text: string, where: string): void {
   if (name === '') throw new UserError(`${where}: image: expected a file name, got nothing`);
-  if (caption === '') {
-    throw new UserError(`${where}: caption: expected a caption with at least one word (remove the line), got nothing`);
-  }
-  const known = captions.get(name);
-  if (known === undefined) captions.set(name, [caption]);
-  else known.push(caption);
+  const caption = captionOf(text, `${where}: caption`);
+  const known = all.get(name);
+  if (known === undefined) all.set(name, { captions: [caption], where: `${where}: image` });
+  else known.captions.push(caption);
 }
 
 /**
@@ -33,15 +32,15 @@ export function namedImages(
 ): CaptionedImage[] {
   if (captions.size === 0) throw new UserError(`${path}: expected at least one caption, got none`);
   const chosen = splitFile === undefined ? undefined : readSplitFile(splitFile, captions, path);
-  return [...captions].flatMap(([fileName, texts], i) => {
+  return [...captions].flatMap(([fileName, { captions: texts, where }], i) => {
     if (chosen !== undefined && !chosen.has(fileName)) return [];
-    return [{ id: i + 1, fileName, path: join(imageDir, fileName), captions: texts }];
+    return [{ id: i + 1, fileName, path: imagePath(imageDir, fileName, where), captions: texts }];
   });
 }
 
 function readSplitFile(path: string, captions: NamedCaptions, captionsPath: string): Set<string> {
   const names = new Set<string>();
-  for (const [i, line] of readText(path).split(/\r?\n/).entries()) {
+  for (const [i, line] of textLines(readText(path, 'split')).entries()) {
     const name = line.trim();
     if (name === '') continue;
     const expected = (what: string): UserError =>

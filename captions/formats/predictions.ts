@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { fileStatus, folderNames, readJson, writeJsonAtomic } from '#src/storage';
 
 /** One entry of a COCO results file; the names are the format's. */
 export interface CaptionPrediction {
@@ -43,8 +45,46 @@ export function writePredictions(
  *   unknown
  */
 export function readPredictions(path: string, options: PredictionOptions = {}): ReadonlyMap<number, string> {
-  return checkedPredictions(readJson(path, 'predictions'), path, options);
+  refuseOtherPredictions(path);
+  const value = readJson(path, 'predictions');
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && 'images' in value) {
+    throw new UserError(
+      `${path}: expected an array of captions, one per image, got a captions file with images; give it as --references`,
+    );
+  }
+  return checkedPredictions(value, path, options);
 }
+
+/**
+ * Refuses what is no predictions file by its path: JSON lines, or a folder, with the files to take or make instead.
+ *
+ * @throws UserError
+ */
+export function refuseOtherPredictions(path: string): void {
+  const expected = `${path}: expected a predictions file (COCO results, one JSON array), got`;
+  if (/\.(?:jsonl|ndjson)$/i.test(path)) throw new UserError(`${expected} JSON lines; take the .json file beside it`);
+  if (!fileStatus(path, 'predictions')?.isDirectory()) return;
+  const found = predictionFiles(path);
+  const more = found.length > MAX_NAMED ? ` and ${found.length - MAX_NAMED} more` : '';
+  throw new UserError(
+    found.length === 0
+      ? `${expected} a folder without any; write one with tokenfuse caption ${path} <images> --out predictions.json`
+      : `${expected} a folder; take one of its files: ${found.slice(0, MAX_NAMED).join(', ')}${more}`,
+  );
+}
+
+/** `predictions/<set>/<row>.json` of a folder that evaluate wrote, and files of its own that are called so. */
+function predictionFiles(folder: string): string[] {
+  const inner = join(folder, 'predictions');
+  const written = fileStatus(inner, 'predictions')?.isDirectory() ? readdirSync(inner, { recursive: true }) : [];
+  return [
+    ...folderNames(folder, 'predictions').filter((name) => /^predictions.*\.json$/.test(name)),
+    ...written.map((name) => join('predictions', String(name))).filter((name) => name.endsWith('.json')),
+  ].sort();
+}
+
+/** So many files of a folder are named. */
+const MAX_NAMED = 5;
 
 function checkedPredictions(value: unknown, path: string, { imageIds }: PredictionOptions): Map<number, string> {
   const known = imageIds === undefined ? undefined : new Set(imageIds);

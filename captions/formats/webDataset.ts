@@ -4,11 +4,10 @@ import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, typ
 import { UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
-import { captionLines } from './captionText.js';
+import { CaptionText, captionLines } from './captionText.js';
 
-const caption = z.string('a string').regex(/\S/, 'a caption with at least one word');
 const sampleJson = z.object(
-  { caption: caption.nullish(), captions: z.array(caption, 'an array of captions').nullish() },
+  { caption: CaptionText.nullish(), captions: z.array(CaptionText, 'an array of captions').nullish() },
   'an object',
 );
 
@@ -50,5 +49,5 @@ function captionsOf(sample: ShardSample): string[] | undefined {
   const value = parseJson(json.bytes, json.path, 'captions');
   const { caption: one, captions: several } = parseFile(sampleJson, value, json.path);
   if (one == null && several == null) return undefined;
-  return (several ?? [one as string]).map((words) => words.trim());
+  return several ?? [one as string];
 }

@@ -1,6 +1,8 @@
 import { type TokenizeOptions, tokenizeCaption } from '#captions/tokenization';
 import { UserError } from '#src/errors';
 import { nearestLength } from './bleu.js';
+import type { ScoreOptions } from './captionStatistics.js';
+import type { DocumentFrequencies } from './documentFrequencies.js';
 import {
   type CaptionPair,
   type CaptionPredictions,
@@ -35,6 +37,7 @@ export interface CaptionDiagnostics {
  * Lengths, diversity and novelty of predicted captions, with a warning for each misleading score.
  *
  * @param trainCaptions captions that the model may have memorized
+ * @param options those that the scores were computed with
  * @throws UserError when predictions and references name different images, name none, or an image has no reference
  * @example
  * ```ts
@@ -45,7 +48,7 @@ export function captionDiagnostics(
   predictions: CaptionPredictions,
   references: CaptionSet,
   trainCaptions?: Iterable<string>,
-  options: TokenizeOptions = {},
+  options: ScoreOptions = {},
 ): CaptionDiagnostics {
   const pairs = pairCaptions(predictions, references, options);
   const captions = pairs.map(({ prediction }) => prediction.text);
@@ -67,7 +70,7 @@ export function captionDiagnostics(
     distinct2: distinctN(captions, 2),
     vocabularySize: new Set(pairs.flatMap(({ prediction }) => prediction.words)).size,
     ...(trainCaptions === undefined ? {} : { novelShare: novelShare(captions, trainCaptions, options) }),
-    warnings: misleading(pairs, counts),
+    warnings: misleading(pairs, counts, options.documentFrequencies),
   };
 }
 
@@ -112,12 +115,15 @@ function misleading(
     numDuplicates,
     lengthRatio,
   }: Pick<CaptionDiagnostics, 'numImages' | 'numEmpty' | 'numDuplicates' | 'lengthRatio'>,
+  documentFrequencies: DocumentFrequencies | undefined,
 ): string[] {
   const warnings: string[] = [];
-  if (numImages === 1) {
+  const { numImages: counted } = documentFrequencies ?? { numImages };
+  if (counted === 1) {
     warnings.push(
-      'only one image: CIDEr-D is 0 for any caption, because n-grams found in every image have weight 0; ' +
-        'score more images, or provide document frequencies of a larger set',
+      `${documentFrequencies ? 'document frequencies of ' : ''}only one image: CIDEr-D is 0 for any caption, because ` +
+        'n-grams found in every image have weight 0; ' +
+        `${documentFrequencies ? '' : 'score more images, or '}provide document frequencies of a larger set`,
     );
   }
   if (numEmpty > 0) {

@@ -73,7 +73,7 @@ export function rememberedStems(): (word: string) => string {
 /** A partial alignment: matches for the words up to some position. */
 interface Alignment {
   /** Bit j: reference word j is matched. */
-  readonly used: bigint;
+  readonly used: Uint32Array;
   /** The reference word that the last word matched; −2 when it matched none. */
   readonly last: number;
   readonly chunks: number;
@@ -91,34 +91,38 @@ function align(
   const places = new Map<string, number[]>();
   for (const [place, word] of referenced.entries()) {
     const stem = stemOf(word);
-    places.set(stem, [...(places.get(stem) ?? []), place]);
+    const known = places.get(stem);
+    if (known === undefined) places.set(stem, [place]);
+    else known.push(place);
   }
   const remaining = new Map<string, number>();
   for (const stem of stems) remaining.set(stem, (remaining.get(stem) ?? 0) + 1);
   let matched = 0;
   for (const [stem, count] of remaining) matched += Math.min(count, places.get(stem)?.length ?? 0);
 
-  let beam: Alignment[] = [{ used: 0n, last: -2, chunks: 0, distance: 0, weighted: 0 }];
+  const none = new Uint32Array(Math.ceil(referenced.length / 32));
+  let beam: Alignment[] = [{ used: none, last: -2, chunks: 0, distance: 0, weighted: 0 }];
   for (const [position, stem] of stems.entries()) {
     const later = remaining.get(stem)! - 1;
     remaining.set(stem, later);
     const candidates = places.get(stem) ?? [];
     const next: Alignment[] = [];
     for (const alignment of beam) {
-      const free = candidates.filter((place) => (alignment.used & (1n << BigInt(place))) === 0n);
+      const { used, last } = alignment;
+      const free = candidates.filter((place) => (used[place >> 5] & (1 << (place & 31))) === 0);
       // A word is skipped only if enough equal ones follow, so that the number of matches stays maximal.
       if (free.length <= later) next.push({ ...alignment, last: -2 });
-      for (const place of free) {
+      for (const place of worthTrying(free, position, last)) {
         next.push({
-          used: alignment.used | (1n << BigInt(place)),
+          used,
           last: place,
-          chunks: alignment.chunks + (alignment.last === place - 1 ? 0 : 1),
+          chunks: alignment.chunks + (last === place - 1 ? 0 : 1),
           distance: alignment.distance + Math.abs(place - position),
           weighted: alignment.weighted + (predicted[position] === referenced[place] ? 1 : STEM_WEIGHT),
         });
       }
     }
-    beam = next.length === 1 ? next : bestOf(next);
+    beam = bestOf(next);
   }
   const [{ chunks, weighted }] = beam;
   const lengths = { predictedLength: predicted.length, referenceLength: referenced.length };
@@ -126,12 +130,35 @@ function align(
   return { weighted, matched, chunks: whole ? 0 : chunks, ...lengths };
 }
 
+/**
+ * The free places that one alignment can be among the best with: the one behind its last match, and the nearest ones. The others
+ * have as many chunks as these and a larger distance.
+ *
+ * @param free ascending
+ */
+function worthTrying(free: readonly number[], position: number, last: number): readonly number[] {
+  if (free.length <= 2 * BEAM) return free;
+  let low = 0;
+  for (let high = free.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (free[middle] < position) low = middle + 1;
+    else high = middle;
+  }
+  const [start, end] = [Math.max(0, low - BEAM), Math.min(free.length, low + BEAM)];
+  const nearest = free.slice(start, end);
+  const follows = free.indexOf(last + 1);
+  if (follows < 0 || (follows >= start && follows < end)) return nearest;
+  return follows < start ? [last + 1, ...nearest] : [...nearest, last + 1];
+}
+
 /** The best alignment for each distinct state that can continue differently, the best overall first. */
-function bestOf(alignments: Alignment[]): Alignment[] {
+function bestOf(steps: Alignment[]): Alignment[] {
   const kept = new Map<string, Alignment>();
-  for (const alignment of alignments.sort((a, b) => a.chunks - b.chunks || a.distance - b.distance)) {
-    const kind = `${alignment.last} ${alignment.used}`;
-    if (!kept.has(kind)) kept.set(kind, alignment);
+  for (const step of steps.sort((a, b) => a.chunks - b.chunks || a.distance - b.distance)) {
+    const used = step.last < 0 ? step.used : step.used.slice();
+    if (step.last >= 0) used[step.last >> 5] |= 1 << (step.last & 31);
+    const kind = `${step.last} ${used}`;
+    if (!kept.has(kind)) kept.set(kind, { ...step, used });
     if (kept.size === BEAM) break;
   }
   return [...kept.values()];

@@ -28,6 +28,20 @@ export function countCaption(text: string): CountedCaption {
   return { text, words, numWords: words.length, ngrams };
 }
 
+/** The most words of a caption that is scored: alignments of two captions grow with the square of their lengths. */
+const MAX_WORDS = 2000;
+
+/** A caption of an image, tokenized and counted. @throws UserError when it is far too long to be one */
+function countOf(caption: string, imageId: number, options: TokenizeOptions): CountedCaption {
+  const counted = countCaption(tokenizeCaption(caption, options));
+  if (counted.numWords > MAX_WORDS) {
+    throw new UserError(
+      `captions: expected captions of at most ${MAX_WORDS} words, got one of ${counted.numWords} for image ${imageId}`,
+    );
+  }
+  return counted;
+}
+
 /** References: image id to its ground-truth captions (one or more). */
 export type CaptionSet = ReadonlyMap<number, readonly string[]>;
 
@@ -63,7 +77,7 @@ export function pairCaptions(
   }
   return countReferences(references, options).map(({ imageId, references: counted }) => ({
     imageId,
-    prediction: countCaption(tokenizeCaption(predictions.get(imageId)!, options)),
+    prediction: countOf(predictions.get(imageId)!, imageId, options),
     references: counted,
   }));
 }
@@ -83,7 +97,7 @@ export function countReferences(references: CaptionSet, options: TokenizeOptions
           `captions: expected at least one reference for image ${imageId}, got none: remove the image`,
         );
       }
-      return { imageId, references: captions.map((caption) => countCaption(tokenizeCaption(caption, options))) };
+      return { imageId, references: captions.map((caption) => countOf(caption, imageId, options)) };
     });
 }
 

@@ -1,17 +1,24 @@
 import { z } from 'zod';
 import type { DocumentFrequencies } from '#captions/metrics';
+import { describeValue, parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import { readJson, writeFileAtomic } from '#src/storage';
 
 /** How the captions behind an n-gram table were tokenized. */
 export type TokensOf = 'ptb' | 'pretokenized';
 
-const IdfFile = z.strictObject({
-  tokens: z.enum(['ptb', 'pretokenized']),
-  numImages: z.int().min(1),
-  // Not a record: that would lose an n-gram named __proto__.
-  counts: z.custom<object>((value) => typeof value === 'object' && value !== null, 'expected an object'),
-});
+const IdfFile = z.strictObject(
+  {
+    tokens: z.enum(['ptb', 'pretokenized'], 'ptb or pretokenized'),
+    numImages: z.int('a number of images from 1').min(1, 'a number of images from 1'),
+    // Not a record: that would lose an n-gram named __proto__.
+    counts: z.custom<object>(
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+      'a number of images for each n-gram',
+    ),
+  },
+  'the keys tokens, numImages and counts alone, as --write-idf writes them',
+);
 
 /**
  * Writes document frequencies as `{"tokens": "ptb", "numImages": 5000, "counts": {"a dog": 120, ...}}`, with n-grams of one
@@ -32,12 +39,8 @@ export function writeDocumentFrequencies(
  *   more images than there are
  */
 export function readDocumentFrequencies(path: string, tokens: TokensOf): DocumentFrequencies {
-  const result = IdfFile.safeParse(readJson(path, 'document frequencies'));
-  if (!result.success) {
-    const [{ path: keys, message }] = result.error.issues;
-    throw new UserError(`${path}: ${keys.length === 0 ? 'the file' : keys.join('.')}: ${message}`);
-  }
-  const { numImages, counts, tokens: counted } = result.data;
+  const file = parseFile(IdfFile, readJson(path, 'document frequencies'), path);
+  const { numImages, counts, tokens: counted } = file;
   if (counted !== tokens) {
     throw new UserError(
       `${path}: expected n-grams of ${tokens} captions, got ${counted}: write the file with the same options`,
@@ -46,9 +49,8 @@ export function readDocumentFrequencies(path: string, tokens: TokensOf): Documen
   const entries = Object.entries(counts) as [string, unknown][];
   for (const [ngram, count] of entries) {
     if (Number.isInteger(count) && (count as number) >= 1 && (count as number) <= numImages) continue;
-    const got = JSON.stringify(count);
     throw new UserError(
-      `${path}: counts.${ngram}: expected a number of images from 1 to numImages, ${numImages}, got ${got}`,
+      `${path}: counts[${describeValue(ngram)}]: expected a number of images from 1 to numImages, ${numImages}, got ${describeValue(count)}`,
     );
   }
   return { numImages, counts: new Map(entries as [string, number][]) };

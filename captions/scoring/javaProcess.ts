@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { RunError, UserError } from '#src/errors';
+import { fileStatus, systemErrorWords } from '#src/storage';
 
 /** Where a scorer's jar is, and how long it may take. */
 export interface JarOptions {
@@ -35,7 +35,7 @@ export function startJava(
   { jar, timeoutSeconds = 3600, java = 'java' }: JarOptions,
 ): JavaProcess {
   const path = resolve(jar);
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = fileStatus(path, `the jar of ${name}`);
   if (!found?.isFile()) {
     throw new UserError(`${name}: expected its jar at ${path}, got ${found ? 'a folder' : 'no such file'}`);
   }
@@ -49,7 +49,8 @@ export function startJava(
   child.stdin.on('error', () => undefined);
   const ended = new Promise<void>((settle) => {
     child.on('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'not found: install Java, or score without the jar' : error.message;
+      const why =
+        error.code === 'ENOENT' ? 'not found: install Java, or score without the jar' : systemErrorWords(error);
       failure ??= new UserError(`${name}: expected '${java}' on the PATH, ${why}`);
       settle();
     });

@@ -9,7 +9,7 @@ export const METRIC_LABELS: Readonly<Record<ReportedMetric, string>> = {
   bleu4: 'BLEU-4',
   rougeL: 'ROUGE-L',
   ciderD: 'CIDEr-D',
-  meteorExactStem: 'meteorExactStem',
+  meteorExactStem: 'METEOR-like',
   meteor: 'METEOR 1.5',
   spice: 'SPICE',
 };

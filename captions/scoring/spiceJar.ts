@@ -3,14 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CaptionPair } from '#captions/metrics';
+import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { type JarOptions, startJava } from './javaProcess.js';
 import type { JarScores } from './meteorJar.js';
 
 const SpiceOutput = z.array(
-  // A caption with nothing to match scores NaN, which JSON stores as null.
-  z.looseObject({ image_id: z.int(), scores: z.looseObject({ All: z.looseObject({ f: z.number().nullable() }) }) }),
+  z.looseObject(
+    {
+      image_id: z.int('the id of an image'),
+      scores: z.looseObject(
+        // A caption with nothing to match scores NaN, which JSON stores as null.
+        { All: z.looseObject({ f: z.number('a number').nullable() }, 'an object with f') },
+        'an object with All',
+      ),
+    },
+    'an object',
+  ),
+  'an array with a score of each image',
 );
 
 /**
@@ -34,10 +45,9 @@ export async function spiceJar(pairs: readonly CaptionPair[], options: JarOption
     } finally {
       java.stop();
     }
-    const result = SpiceOutput.safeParse(readJson(output, "SPICE's scores"));
-    if (!result.success) throw new UserError(`SPICE: expected scores of images, got ${result.error.issues[0].message}`);
+    const scored = parseFile(SpiceOutput, readJson(output, "SPICE's scores"), 'SPICE');
     // By id, because the jar reorders images.
-    const byId = new Map(result.data.map(({ image_id: id, scores }) => [id, scores.All.f ?? Number.NaN]));
+    const byId = new Map(scored.map(({ image_id: id, scores }) => [id, scores.All.f ?? Number.NaN]));
     const perImage = pairs.map(({ imageId }) => {
       const score = byId.get(imageId);
       if (score === undefined) throw new UserError(`SPICE: expected a score of image ${imageId}, got none`);

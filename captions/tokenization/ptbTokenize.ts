@@ -1,3 +1,4 @@
+import { printable, UserError } from '#src/errors';
 import { americanize } from './americanize.js';
 import { RULES } from './ptbRules.js';
 
@@ -21,8 +22,16 @@ const TAKEN_APART = new Set(['cannot', 'gonna', 'wanna', 'gotta', 'lemme', 'gimm
 
 const NEEDED = [...new Set(RULES.flatMap(({ needs }) => needs ?? []))];
 
-/** Tokenizes a caption unless it is already tokenized. */
+/** Scores are of captions, not of documents: some of them take the square of a text's length. */
+const MAX_CHARACTERS = 100_000;
+
+/** Tokenizes a caption unless it is already tokenized. @throws UserError for one that is far too long */
 export function tokenizeCaption(caption: string, { pretokenized = false }: TokenizeOptions): string {
+  if (caption.length > MAX_CHARACTERS) {
+    throw new UserError(
+      `captions: expected captions of at most ${MAX_CHARACTERS} characters, got one of ${caption.length}: ${printable(caption.slice(0, 40))}...`,
+    );
+  }
   return pretokenized ? caption : ptbTokenize(caption);
 }
 

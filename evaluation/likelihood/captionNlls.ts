@@ -35,6 +35,8 @@ export interface PairNllOptions extends FusionOptions {
   readonly batchSize: number;
   /** Reads image order[i] for the captions of image i. */
   readonly order?: readonly number[];
+  /** Takes the number of images that are done. */
+  readonly report?: (done: number) => void;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function pairNlls(
   model: JointModel,
   cache: StateCache | undefined,
   { imageIds, captions }: Pick<CaptionPairs, 'imageIds' | 'captions'>,
-  { batchSize, order, bridge }: PairNllOptions,
+  { batchSize, order, bridge, report }: PairNllOptions,
 ): Promise<ImageNlls[]> {
   const found = captions.map((texts) => ({ nats: texts.map(() => 0), tokens: texts.map(() => 0) }));
   const end = model.tokenizer.endOfTextId;
@@ -89,6 +91,7 @@ export async function pairNlls(
     } finally {
       disposeContexts(contexts);
     }
+    report?.(first + chunk.length);
   }
   return found;
 }

@@ -3,6 +3,7 @@ import { disposeContexts, imageContexts, keepContexts } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import type { AttentionContext } from '#src/tokenformer';
+import { startWork } from '#src/tracking';
 import { captionNlls } from './captionNlls.js';
 
 /** −log p of every caption of a pool given every image of it, in nats. */
@@ -67,6 +68,7 @@ export async function nllMatrix(
   };
 
   const given: Float64Array[] = [];
+  const report = startWork('retrieval', positions.length, 'images');
   for (let first = 0; first < positions.length; first += IMAGES_AT_ONCE) {
     const chunk = positions.slice(first, first + IMAGES_AT_ONCE);
     const contexts = keepContexts(() => imageContexts(model, cache.states(chunk), { bridge: true }));
@@ -75,6 +77,7 @@ export async function nllMatrix(
     } finally {
       disposeContexts(contexts);
     }
+    report(given.length);
   }
   const [blind] = await nllsOf(1, undefined);
   return { given, blind: spread(blind) };

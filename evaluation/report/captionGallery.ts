@@ -23,17 +23,25 @@ export function galleryCards(items: readonly Omit<GalleryItem, 'group'>[]): Safe
 }
 
 function galleryCard({ image, reference, generated, correct, note, marks }: Omit<GalleryItem, 'group'>): SafeHtml {
-  const { uri, size } = imageDataUri(image);
-  const small = size !== undefined && size.width < SMALL;
+  const picture = image === undefined ? UNREADABLE_IMAGE : embedded(image, reference[0] ?? 'image');
   const words = marks?.map(({ word, ok }, i) => {
     const gap = i > 0 && ' ';
     if (ok === undefined) return html`${gap}${word}`;
     return html`${gap}<span class="${ok ? 'ok' : 'wrong'}">${word}</span>`;
   });
   const said = words ?? (generated === '' ? html`<span class="muted">(nothing)</span>` : generated);
-  return html`<figure class="card"><img src="${uri}" alt="${reference[0] ?? 'image'}"${size && html` width="${size.width}" height="${size.height}"`}${small && html` class="pixelated"`}>
+  return html`<figure class="card">${picture}
 <figcaption><p class="said">${said}</p>${verdict(correct, note)}${reference.length > 0 && html`<div class="muted">reference${reference.length > 1 && 's'}</div><ul>${reference.map((caption) => html`<li>${caption}</li>`)}</ul>`}</figcaption></figure>
 `;
+}
+
+/** In the place of an image that can no longer be read. */
+export const UNREADABLE_IMAGE = html`<div class="unreadable muted">image not readable</div>`;
+
+function embedded(image: NonNullable<GalleryItem['image']>, alt: string): SafeHtml {
+  const { uri, size } = imageDataUri(image);
+  const small = size !== undefined && size.width < SMALL;
+  return html`<img src="${uri}" alt="${alt}"${size && html` width="${size.width}" height="${size.height}"`}${small && html` class="pixelated"`}>`;
 }
 
 function verdict(correct: boolean | undefined, note: string | undefined): SafeHtml | undefined {
@@ -46,6 +54,7 @@ export const captionGalleryStyles = html`
 .gallery { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); }
 .gallery .card { margin: 0; padding: 0; overflow: hidden; font-size: 14px; line-height: 1.4; }
 .gallery img { display: block; width: 100%; height: auto; background: var(--line); }
+.unreadable { padding: 40px 12px; text-align: center; background: var(--line); }
 .gallery .pixelated { image-rendering: pixelated; }
 .gallery figcaption { padding: 10px 12px 12px; }
 .gallery p { margin: 0 0 6px; }

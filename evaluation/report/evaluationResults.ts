@@ -1,5 +1,5 @@
 import type { CaptionProbe } from '#captions/metrics';
-import { type EvaluatedSet, type EvaluationRow, ROWS, scoresByName } from '../evaluation.js';
+import { type EvaluatedSet, type EvaluationRow, leftOutNote, ROWS, scoresByName } from '../evaluation.js';
 import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
 
 /**
@@ -7,13 +7,12 @@ import type { ReportResults, ReportScore, ReportScores } from './reportData.js';
  *
  * @param probe names the attributes, where the set has any
  */
-export function evaluationResults(
-  { name, numImages, rows, domains }: EvaluatedSet,
-  probe: CaptionProbe | undefined,
-): ReportResults {
+export function evaluationResults(set: EvaluatedSet, probe: CaptionProbe | undefined): ReportResults {
+  const { name, numImages, rows, domains } = set;
   return {
     testSet: name,
     numImages,
+    note: leftOutNote(set),
     attributes: probe?.columns,
     rows: [
       ...rows.map((row) => ({

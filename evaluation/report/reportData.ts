@@ -91,8 +91,8 @@ export interface ReportResultRow {
 export interface GalleryItem {
   /** Heading that it is shown under: the name of its test set, or `failures`, which come last. */
   readonly group: string;
-  /** PNG or JPEG, its bytes or where they are; embedded as it is. */
-  readonly image: Uint8Array | string | ByteSource;
+  /** PNG or JPEG, its bytes or where they are; embedded as it is. Undefined when it can no longer be read. */
+  readonly image: Uint8Array | string | ByteSource | undefined;
   readonly reference: readonly string[];
   readonly generated: string;
   /** Whether the caption is true; absent where only references are known, which a true caption need not repeat. */

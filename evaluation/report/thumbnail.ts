@@ -1,7 +1,8 @@
 import sharp from 'sharp';
+import { withFileBytes } from '#src/data';
 import { UserError } from '#src/errors';
-import { type ByteSource, readBytes } from '#src/storage';
-import { decodeImage, type VisionModelConfig } from '#vision';
+import { type ByteSource, systemErrorWords } from '#src/storage';
+import { decodeImage, inspectImage, largestFile, type VisionModelConfig } from '#vision';
 
 /** Larger files are made smaller before they are embedded. */
 const LARGEST_BYTES = 20_000;
@@ -15,37 +16,49 @@ const isPng = (bytes: Buffer): boolean => bytes.subarray(1, 4).toString('latin1'
  * @throws UserError naming the file when it is not an image
  */
 export async function thumbnail(image: ByteSource): Promise<Uint8Array> {
-  const bytes = readBytes(image, 'image');
-  if (isPng(bytes) && bytes.length <= LARGEST_BYTES) return bytes;
-  return await readable(image, () =>
-    sharp(bytes, { autoOrient: true })
+  return await readable(image, async (bytes) => {
+    if (isPng(bytes) && bytes.length <= LARGEST_BYTES) return bytes;
+    await inspectImage(bytes);
+    return await sharp(bytes, { autoOrient: true })
       .flatten({ background: '#ffffff' })
       .resize(LARGEST_SIDE, LARGEST_SIDE, { fit: 'inside', withoutEnlargement: true })
       .jpeg({ quality: 80 })
-      .toBuffer(),
-  );
+      .toBuffer();
+  });
 }
 
-/**
- * The pixels that a model reads of an image, as a PNG: what its patches lie on.
- *
- * @throws UserError naming the file when it is not an image
- */
+/** The thumbnail, or undefined for an image that can no longer be read. */
+export async function thumbnailIfReadable(image: ByteSource): Promise<Uint8Array | undefined> {
+  return await ifReadable(() => thumbnail(image));
+}
+
+/** The pixels that a model reads of an image, as a PNG: what its patches lie on. Undefined when it can no longer be read. */
 export async function modelView(
   image: ByteSource,
   { backbone: { imageSize }, preprocessing }: Pick<VisionModelConfig, 'backbone' | 'preprocessing'>,
-): Promise<Uint8Array> {
-  const pixels = await readable(image, () => decodeImage(readBytes(image, 'image'), { imageSize, ...preprocessing }));
+): Promise<Uint8Array | undefined> {
+  const pixels = await ifReadable(() =>
+    readable(image, (bytes) => decodeImage(bytes, { imageSize, ...preprocessing })),
+  );
+  if (pixels === undefined) return undefined;
   return sharp(pixels, { raw: { width: imageSize, height: imageSize, channels: 3 } })
     .png()
     .toBuffer();
 }
 
-async function readable<T>(image: ByteSource, decode: () => Promise<T>): Promise<T> {
+async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await decode();
+    return await read();
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`cannot decode image ${image.path}: ${(error as Error).message.split('\n')[0]}`);
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+async function readable<T>(image: ByteSource, use: (bytes: Buffer) => Promise<T>): Promise<T> {
+  try {
+    return await withFileBytes(image, largestFile({}), use);
+  } catch (error) {
+    throw new UserError(`cannot decode image ${image.path}: ${systemErrorWords(error)}`);
   }
 }

@@ -1,11 +1,12 @@
 import { html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
 import { FEWEST_OCCURRENCES, GROUP_NAMES, type GroupName, type TracedWord } from '../traces/index.js';
+import { UNREADABLE_IMAGE } from './captionGallery.js';
 import { GROUP_LABELS, tokenShare } from './drawnTokens.js';
 
 /** One caption to show word by word. */
 export interface TraceExample {
-  /** The image as the model sees it, a data URI. */
-  readonly uri: string;
+  /** The image as the model sees it, a data URI; undefined when it can no longer be read. */
+  readonly uri: string | undefined;
   readonly words: readonly TracedWord[];
   readonly reference: string;
   readonly note: string;
@@ -26,7 +27,7 @@ predicted, relative to the patch it attends to most). Shown first is the word wi
 
 function example({ uri, words, reference, note }: TraceExample): SafeHtml {
   const columns = Math.round(Math.sqrt(words[0]?.patches.length ?? 1));
-  return html`<figure class="card trace"><div class="overlay" style="--columns:${columns}"><img src="${uri}" alt="${reference}"><span class="cells">${words[0]?.patches.map(() => html`<i></i>`)}</span></div>
+  return html`<figure class="card trace"><div class="overlay" style="--columns:${columns}">${uri === undefined ? UNREADABLE_IMAGE : html`<img src="${uri}" alt="${reference}">`}<span class="cells">${words[0]?.patches.map(() => html`<i></i>`)}</span></div>
 <figcaption><div class="words">${words.map(word)}</div><p class="trace-note muted" aria-live="polite"></p><p class="muted">reference: ${reference}<br>${note}</p></figcaption></figure>
 `;
 }

@@ -23,7 +23,7 @@ import { provenanceList, readableTime } from './provenance.js';
 import type { ReportProvenance } from './reportData.js';
 import { resultsTables } from './resultsTable.js';
 import { scoreDistributions, scoreDistributionsStyles } from './scoreDistributions.js';
-import { modelView, thumbnail } from './thumbnail.js';
+import { modelView, thumbnailIfReadable } from './thumbnail.js';
 import { attentionExamples, groupShareTables, type TraceExample, wordTracesStyles } from './wordTraces.js';
 
 export interface EvaluationReport {
@@ -38,13 +38,13 @@ export interface EvaluationReport {
 /**
  * Writes the report of an evaluation as one HTML file that needs no network and no other file.
  *
- * @throws UserError when an image cannot be read, or the disk refuses; the file is then as it was before
+ * @throws UserError when the disk refuses; the file is then as it was before
  */
 export async function writeEvaluationReport(path: string, report: EvaluationReport): Promise<void> {
   writeFileAtomic(path, await evaluationReportHtml(report));
 }
 
-/** The report as text. @throws UserError when an image cannot be read */
+/** The report as text; an image that can no longer be read is named as such. */
 export async function evaluationReportHtml(report: EvaluationReport): Promise<string> {
   const { title, created, provenance, result, experiment } = report;
   const { sets } = result;
@@ -120,8 +120,13 @@ async function traceExamples({ sets, traces, vision }: EvaluationResult, example
   return Promise.all(
     chosen.slice(0, examples).map(async ({ set, caption }) => {
       const sample = (sets.find(({ name }) => name === set) as EvaluatedSet).samples[caption.position];
-      const { uri } = imageDataUri(await modelView(sample.image, vision));
-      return { uri, words: caption.words, reference: sample.references[0], note: scoreNote(sample, set) };
+      const view = await modelView(sample.image, vision);
+      return {
+        uri: view && imageDataUri(view).uri,
+        words: caption.words,
+        reference: sample.references[0],
+        note: scoreNote(sample, set),
+      };
     }),
   );
 }
@@ -141,7 +146,7 @@ async function setGalleries(
     kinds.map(async ([kind, chosen]) => {
       const items = await Promise.all(
         chosen.map(async (sample) => ({
-          image: await thumbnail(sample.image),
+          image: await thumbnailIfReadable(sample.image),
           reference: sample.references.slice(0, 2),
           generated: sample.generated,
           correct: sample.exact ?? undefined,

@@ -3,6 +3,7 @@ import { captionLogits, imageContexts, textBlocks } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import { LAYER_NAMES, LAYER_PATHS, type LayerName } from '#src/tokenformer';
+import { startWork } from '#src/tracking';
 import { numPatches } from '#vision';
 import {
   type DrawTally,
@@ -75,9 +76,11 @@ export async function captionTraces(
   if (imageReadings === undefined) return undefined;
   const readingsOf: ReadingsOf = (states) => imageReadings(model, states, { bridge: true });
   const traces: CaptionTrace[] = [];
+  const report = startWork('traces', captions.length, 'captions');
   for (let first = 0; first < captions.length; first += BATCH) {
     const chunk = positions.slice(first, first + BATCH);
     traces.push(...(await traceBatch(model, readingsOf, cache, chunk, captions.slice(first, first + BATCH), tally)));
+    report(traces.length);
   }
   return traces;
 }

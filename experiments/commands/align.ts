@@ -1,9 +1,9 @@
 import { align } from '#fusion';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
+import { inRunDirectory } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
-import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
-import { inRunDirectory } from '../stages/index.js';
+import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, runOptionsOf, startEngine } from '../options/index.js';
 
 /** `tokenfuse align`: trains what joins two frozen backbones. */
 export const alignCommand: Command = {
@@ -17,16 +17,11 @@ export const alignCommand: Command = {
     const experiment = parseExperimentOf(path, ['align'], args.texts('set'));
     const folders = foldersOf(args);
     const engine = await startEngine(args, output, experiment.training.matmulPrecision);
-    const runDir = folders.out(experiment.name);
-    const context = {
-      ...folders,
-      runDir,
-      resume: args.flag('resume'),
-      engine,
-      command: `tokenfuse align ${path}`,
-      output,
-    };
-    const result = await inRunDirectory(experiment, context, () =>
+    const runDir = folders.out(experiment);
+    const options = runOptionsOf(args, output);
+    const context = { ...folders, runDir, output, resume: options.resume };
+    const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
+    const result = await inRunDirectory(runDir, provenance, options, () =>
       align(experiment, { ...context, probe: sceneProbe }),
     );
     const { backbonesKept, bestStep, bestValue } = result;

@@ -1,32 +1,42 @@
 import { join, resolve } from 'node:path';
-import { type CaptionImage, listImages, writePredictions } from '#captions/formats';
+import { type CaptionImage, listImageArguments, type UnusableImage, writePredictions } from '#captions/formats';
 import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
-import type { Command, JsonObject, Output } from '#src/cli';
-import { ConfigError } from '#src/errors';
+import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
+import { ConfigError, printable, RunError, UserError } from '#src/errors';
 import { readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
-import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine } from '../options/index.js';
+import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine, wholeNumber } from '../options/index.js';
 
 /** `tokenfuse caption`: captions of images. */
 export const captionCommand: Command = {
   name: 'caption',
-  summary: 'Caption an image, a folder of images, or the images of a captions file',
+  summary: 'Caption images, folders of images, or the images of captions files',
   details:
     'With --out predictions.json, captions are also appended to predictions.jsonl as they are made, with log probabilities ' +
-    'and all candidates; an interrupted run resumes from there. The COCO results are written from it at the end.',
+    'and all candidates; an interrupted run resumes from there. The COCO results are written from it at the end.\n' +
+    'An image that cannot be read is left out and listed at the end; the exit code is then 1.',
   positionals: [
     { name: 'model', description: 'an aligned model: run directory or checkpoint' },
-    { name: 'images', description: 'an image file, a folder, or captions of any format (docs/data-formats.md)' },
+    {
+      name: 'images',
+      description: 'image files, folders, or captions of any format (docs/data-formats.md)',
+      rest: true,
+    },
   ],
   options: {
     out: { description: 'write COCO results JSON here', placeholder: 'predictions.json' },
+    images: { description: 'folder of the image files of a captions file', placeholder: 'folder' },
+    'max-image-pixels': {
+      description: 'largest width × height to decode (default 200 million, less where it takes over 448 MB)',
+      placeholder: 'n',
+    },
     'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
     ...DECODING_OPTIONS,
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
-    const [modelPath, imagesPath] = args.positionals;
+    const [modelPath, ...imagePaths] = args.positionals;
     const decoding = decodingOf(args);
     const batchSize = Number(args.text('batch-size') ?? 32);
     if (!Number.isInteger(batchSize) || batchSize < 1) {
@@ -36,20 +46,33 @@ export const captionCommand: Command = {
     if (out !== undefined && !out.endsWith('.json')) {
       throw new ConfigError(`--out: expected a name that ends in .json, got '${out}'`);
     }
-    const images = listImages(imagesPath);
+    const maxImagePixels = wholeNumber(args, 'max-image-pixels', 1, 0) || undefined;
+    const { images, unusable } = listImageArguments(imagePaths, {
+      images: args.text('images'),
+      note: (line) => output.line(line),
+    });
     const model = readBytes(join(findCheckpoint(modelPath), 'model.safetensors'), 'model');
     const log = out === undefined ? undefined : openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
     try {
       await startEngine(args, output);
       const jointModel = loadJointModel(modelPath);
       const open = images.filter(({ id }) => !log?.captions.has(id));
-      const batches = captionImageFiles(jointModel, open, { decoding, batchSize });
+      const broken: UnusableImage[] = [...unusable];
+      const batches = captionImageFiles(jointModel, open, {
+        ...{ decoding, batchSize, maxImagePixels },
+        limitName: '--max-image-pixels',
+        onBroken: (image, reason) => broken.push({ name: image.path, reason }),
+      });
       const result =
         log === undefined || out === undefined
           ? await show(batches, output)
-          : await record(batches, { log, images, out: resolve(out), output });
+          : await record(batches, { log, images, broken, out: resolve(out), output });
       jointModel.dispose();
-      return { decoding, ...result };
+      const lines = brokenLines(broken, images.length + unusable.length);
+      // Under --json the good captions come as JSON, and so do the images without one.
+      if (broken.length > 0 && !args.flag('json')) throw new RunError(lines.join('\n'));
+      for (const line of lines) output.line(line);
+      return { decoding, ...result, ...(broken.length > 0 && { broken, passed: false }) };
     } finally {
       log?.close();
     }
@@ -61,16 +84,35 @@ function logOf(out: string): string {
   return resolve(out.replace(/json$/, 'jsonl'));
 }
 
+/** How many images without a caption are named. */
+const SHOWN = 20;
+
+/** The images without a caption, one a line below their number. @throws UserError when none has one */
+function brokenLines(broken: readonly UnusableImage[], numImages: number): string[] {
+  if (broken.length === 0) return [];
+  const lines = broken.slice(0, SHOWN).map(({ name, reason }) => printable(`${name}: ${reason}`));
+  if (broken.length === numImages) {
+    throw new UserError(
+      numImages === 1 ? `image ${lines[0]}` : [`none of ${numImages} images can be read:`, ...lines].join('\n'),
+    );
+  }
+  if (broken.length > SHOWN) lines.push(`and ${broken.length - SHOWN} more`);
+  return [`${broken.length} of ${numImages} images cannot be read and have no caption:`, ...lines];
+}
+
 /** A line an image; its other candidates below it. */
 async function show(batches: AsyncIterable<CaptionedFile[]>, output: Output): Promise<JsonObject> {
   const predictions: JsonObject[] = [];
   for await (const batch of batches) {
     for (const { image, candidates } of batch) {
-      output.line(`${image.fileName}  ${candidates[0].caption}`);
-      for (const { caption } of candidates.slice(1)) output.line(`${' '.repeat(image.fileName.length)}  ${caption}`);
+      const name = printable(image.fileName);
+      output.line(`${name}  ${printable(candidates[0].caption)}`);
+      for (const { caption } of candidates.slice(1)) output.line(`${' '.repeat(name.length)}  ${printable(caption)}`);
       const { id, fileName } = image;
       predictions.push({ image_id: id, file_name: fileName, caption: candidates[0].caption, candidates });
     }
+    interruption.check();
+    if (output.readerLeft?.()) break;
   }
   return { predictions };
 }
@@ -78,15 +120,18 @@ async function show(batches: AsyncIterable<CaptionedFile[]>, output: Output): Pr
 interface Recording {
   readonly log: CaptionLog;
   readonly images: readonly CaptionImage[];
+  /** Grows while images are read. */
+  readonly broken: readonly UnusableImage[];
   readonly out: string;
   readonly output: Output;
 }
 
 async function record(
   batches: AsyncIterable<CaptionedFile[]>,
-  { log, images, out, output }: Recording,
+  { log, images, broken, out, output }: Recording,
 ): Promise<JsonObject> {
   const start = log.captions.size;
+  const unusable = broken.length;
   if (start > 0) output.line(`${start} of ${images.length} images are in ${logOf(out)} already`);
   const progress = createProgress({ total: images.length, start, label: 'caption', unit: 'images', output });
   const started = performance.now();
@@ -94,15 +139,24 @@ async function record(
     for await (const batch of batches) {
       log.append(batch);
       const seconds = (performance.now() - started) / 1000;
-      progress.update(log.captions.size, { unitsPerSecond: (log.captions.size - start) / seconds });
+      progress.update(log.captions.size + broken.length - unusable, {
+        unitsPerSecond: (log.captions.size - start) / seconds,
+      });
+      const { signal } = interruption;
+      if (signal !== undefined && log.captions.size < images.length) {
+        throw new Interrupted(signal, ` after ${log.captions.size} of ${images.length} images`, true);
+      }
     }
   } finally {
     progress.done();
   }
-  writePredictions(
-    out,
-    images.map(({ id }) => ({ image_id: id, caption: log.captions.get(id) as string })),
-  );
-  output.line(`${images.length} captions in ${out}`);
-  return { out, log: logOf(out), images: images.length };
+  const predictions = images.flatMap(({ id }) => {
+    const caption = log.captions.get(id);
+    return caption === undefined ? [] : [{ image_id: id, caption }];
+  });
+  if (predictions.length > 0) {
+    writePredictions(out, predictions);
+    output.line(`${predictions.length} captions in ${out}`);
+  }
+  return { out, log: logOf(out), images: predictions.length };
 }

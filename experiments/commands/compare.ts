@@ -1,4 +1,10 @@
-import { captionSourceArgument, captionsById, loadCaptions, readPredictions } from '#captions/formats';
+import {
+  captionSourceArgument,
+  captionsById,
+  loadCaptions,
+  readPredictions,
+  refuseOtherPredictions,
+} from '#captions/formats';
 import { compareCaptions } from '#captions/metrics';
 import { comparisonTable } from '#captions/scoring';
 import type { Command } from '#src/cli';
@@ -21,6 +27,7 @@ export const compareCommand: Command = {
     seed: { description: 'draws the resamples (default 0)', placeholder: 'n' },
   },
   run: async (args, output) => {
+    for (const path of args.positionals) refuseOtherPredictions(path);
     const referencesText = args.text('references');
     if (referencesText === undefined) {
       throw new ConfigError('compare: expected --references <captions>, the ground-truth captions; got none');
@@ -29,7 +36,8 @@ export const compareCommand: Command = {
     const pretokenized = args.flag('pretokenized');
     const source = captionSourceArgument(referencesText);
     const [a, b] = args.positionals.map((path) => readPredictions(path));
-    const comparison = compareCaptions(a, b, captionsById(loadCaptions(source)), { ...resampling, pretokenized });
+    const references = captionsById(loadCaptions(source, { note: (line) => output.line(line) }));
+    const comparison = compareCaptions(a, b, references, { ...resampling, pretokenized });
     output.line(comparisonTable(comparison));
     const [pathA, pathB] = args.positionals;
     return { a: pathA, b: pathB, ...comparison, resampling };

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type FromOfficial,
@@ -12,8 +11,9 @@ import {
 import type { Command } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { readSafetensors } from '#src/storage';
+import { inOutputEntry, readSafetensors, takenProblem } from '#src/storage';
 import { writeCheckpoint } from '#src/training';
+import { OVERWRITE_OPTION } from '../options/index.js';
 
 /** At most so many tensors are named. */
 const MAX_NAMED = 10;
@@ -40,11 +40,14 @@ export const convertCommand: Command = {
       description: 'tiktoken encoding that it was trained with (default gpt2, with a warning)',
       placeholder: 'name',
     },
+    ...OVERWRITE_OPTION,
   },
   run: async (args, output) => {
     const [weights, out] = args.positionals;
     const outDir = resolve(out);
-    if (existsSync(outDir)) throw new ConfigError(`${outDir}: exists already; expected a new folder for the model`);
+    const overwrite = { overwrite: args.flag('overwrite'), say: output.line };
+    const taken = overwrite.overwrite ? undefined : takenProblem(outDir);
+    if (taken !== undefined) throw new ConfigError(taken);
     const { tensors, metadata } = readSafetensors(weights);
     const setting = (option: string, key: string): string => {
       const value = args.text(option) ?? metadata[key];
@@ -70,7 +73,9 @@ export const convertCommand: Command = {
     loaded.dispose();
     if (problem) throw new ConfigError(`${weights}: ${problem}; name its encoding with --encoding`);
     const config: LanguageModelConfig = { backbone: converted.config, tokenizer, tokenizerFingerprint: fingerprint };
-    writeCheckpoint(outDir, { model: { kind: 'language', config }, tensors: converted.tensors, assets: new Map() });
+    await inOutputEntry(outDir, overwrite, () =>
+      writeCheckpoint(outDir, { model: { kind: 'language', config }, tensors: converted.tensors, assets: new Map() }),
+    );
     output.line(`${converted.tensors.size} tensors written to ${outDir}`);
     for (const line of remarks(converted, vocabSize, args.text('encoding') !== undefined)) output.line(line);
     return { outDir, config: converted.config, unused: converted.unused };

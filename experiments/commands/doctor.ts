@@ -106,7 +106,10 @@ function printFindings(engines: readonly Finding[], output: Output): void {
   const table = renderTable(['engine', 'works', 'device, or why not', 'GFLOP/s'], rows, { maxWidth: COLUMNS });
   for (const line of table.split('\n')) output.line(line);
   output.line();
-  for (const finding of engines) if (!finding.available) output.line(`${finding.engine}: ${finding.install}`);
+  for (const finding of engines) {
+    // Whole, since the table may have cut it.
+    if (!finding.available) printWrapped(`${finding.engine}: ${finding.why}; ${finding.install}`, output);
+  }
   for (const finding of engines) {
     if (!finding.available || finding.pool === undefined) continue;
     const { used, free, limit } = finding.pool;
@@ -118,6 +121,10 @@ function printFindings(engines: readonly Finding[], output: Output): void {
   }
   const chosen = engines.find(({ available }) => available);
   if (chosen !== undefined) output.line(`auto selects ${chosen.engine}`);
+}
+
+function printWrapped(text: string, output: Output): void {
+  for (const [i, line] of wrapText(text, COLUMNS - 2).entries()) output.line(i === 0 ? line : `  ${line}`);
 }
 
 function describeBf16(support: Bf16Support): string {

@@ -27,6 +27,10 @@ export const runCommand: Command = {
       placeholder: 'dir',
     },
     out: { description: 'the same as --root', placeholder: 'dir' },
+    extend: { description: 'go on training where a stage has more training.steps or training.patience than before' },
+    overwrite: {
+      description: 'move the output of stages that were made with other settings aside, to names that end in .old-1',
+    },
     'upper-bound': { description: 'also align a copy with train: all, for comparison' },
     ...ENGINE_OPTIONS,
   },
@@ -46,9 +50,12 @@ export const runCommand: Command = {
     return runPipeline(pipeline, {
       path,
       outDir: resolve(root ?? out ?? `runs/${pipeline.name}`),
+      command: args.commandLine,
       engineWords: engineWordsOf(args),
       threads: threadsOf(args),
       upperBound: args.flag('upper-bound'),
+      overwrite: args.flag('overwrite'),
+      extend: args.flag('extend'),
       overrides: overrides.filter(isOfStage),
       only: args
         .text('only')

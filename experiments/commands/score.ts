@@ -4,6 +4,7 @@ import {
   captionsById,
   loadCaptions,
   readPredictions,
+  refuseOtherPredictions,
 } from '#captions/formats';
 import { documentFrequencies } from '#captions/metrics';
 import {
@@ -42,6 +43,7 @@ export const scoreCommand: Command = {
   },
   run: async (args, output) => {
     const [predictionsPath] = args.positionals;
+    for (const path of args.positionals) refuseOtherPredictions(path);
     const referencesText = args.text('references');
     if (referencesText === undefined) {
       throw new ConfigError('score: expected --references <captions>, the ground-truth captions; got none');
@@ -62,8 +64,9 @@ export const scoreCommand: Command = {
     const tokens = pretokenized ? 'pretokenized' : 'ptb';
     const idfPath = args.text('idf');
 
+    const note = (line: string): void => output.line(line);
     const predictions = readPredictions(predictionsPath);
-    const all = captionsById(loadCaptions(source));
+    const all = captionsById(loadCaptions(source, { note }));
     const references = args.flag('subset') ? new Map([...all].filter(([id]) => predictions.has(id))) : all;
     const unknown = [...predictions.keys()].filter((id) => !references.has(id));
     if (unknown.length > 0 || references.size > predictions.size) {
@@ -77,7 +80,7 @@ export const scoreCommand: Command = {
       resampling,
       pretokenized,
       documentFrequencies: idfPath === undefined ? undefined : readDocumentFrequencies(idfPath, tokens),
-      trainCaptions: trainSource && loadCaptions(trainSource).flatMap(({ captions }) => captions),
+      trainCaptions: trainSource && loadCaptions(trainSource, { note }).flatMap(({ captions }) => captions),
       meteor,
       spice,
     });

@@ -1,9 +1,9 @@
 import { trainLanguage } from '#language';
 import type { Command } from '#src/cli';
+import { inRunDirectory } from '#src/training';
 import { trainVision } from '#vision';
 import { parseExperimentOf } from '../config/parseExperiment.js';
-import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
-import { inRunDirectory } from '../stages/index.js';
+import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, runOptionsOf, startEngine } from '../options/index.js';
 
 /** `tokenfuse train`: pretrains one backbone. */
 export const trainCommand: Command = {
@@ -16,16 +16,11 @@ export const trainCommand: Command = {
     const experiment = parseExperimentOf(path, ['vision', 'language'], args.texts('set'));
     const folders = foldersOf(args);
     const engine = await startEngine(args, output, experiment.training.matmulPrecision);
-    const runDir = folders.out(experiment.name);
-    const context = {
-      ...folders,
-      runDir,
-      resume: args.flag('resume'),
-      engine,
-      command: `tokenfuse train ${path}`,
-      output,
-    };
-    const result = await inRunDirectory(experiment, context, () =>
+    const runDir = folders.out(experiment);
+    const options = runOptionsOf(args, output);
+    const context = { ...folders, runDir, output, resume: options.resume };
+    const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
+    const result = await inRunDirectory(runDir, provenance, options, () =>
       experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context),
     );
     const metrics = Object.entries(result.last).map(([name, value]) => `${name} ${value.toFixed(4)}`);

@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { unmerge } from '#fusion';
 import type { Command } from '#src/cli';
 import { findCheckpoint } from '#src/training';
+import { OVERWRITE_OPTION } from '../options/index.js';
 
 /** `tokenfuse unmerge`: gives both backbones back. */
 export const unmergeCommand: Command = {
@@ -11,11 +12,14 @@ export const unmergeCommand: Command = {
     { name: 'model', description: 'a merged or aligned model: run directory or checkpoint' },
     { name: 'out', description: 'folder for <out>/vision and <out>/language' },
   ],
-  options: {},
+  options: OVERWRITE_OPTION,
   run: async (args, output) => {
     const [model, out] = args.positionals;
     const [vision, language] = ['vision', 'language'].map((room) => resolve(join(out, room)));
-    const { compared } = unmerge(findCheckpoint(model), vision, language);
+    const { compared } = unmerge(findCheckpoint(model), vision, language, {
+      overwrite: args.flag('overwrite'),
+      say: output.line,
+    });
     output.line(
       compared === null
         ? 'no merge report: the tensors were compared with nothing'

@@ -3,7 +3,7 @@ import { EvaluateExperiment } from '#evaluation';
 import { AlignExperiment, MergeRecipe } from '#fusion';
 import { LanguageExperiment } from '#language';
 import { ScenesConfig } from '#scenes';
-import { type LoadedConfig, loadConfig } from '#src/config';
+import { type LoadedConfig, loadConfig, shownText } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { VisionExperiment } from '#vision';
 import { PipelineExperiment, TokenizerExperiment } from './pipelineConfig.js';
@@ -18,19 +18,30 @@ export const ScenesExperiment = z.strictObject({
 export type ScenesExperiment = z.output<typeof ScenesExperiment>;
 
 /** Every kind of experiment file; the key `kind` tells which it is. */
-export const Experiment = z.discriminatedUnion('kind', [
-  ScenesExperiment,
-  TokenizerExperiment,
-  VisionExperiment,
-  LanguageExperiment,
-  MergeRecipe,
-  AlignExperiment,
-  EvaluateExperiment,
-  PipelineExperiment,
-  StudyExperiment,
-]);
+export const Experiment = z
+  .discriminatedUnion('kind', [
+    ScenesExperiment,
+    TokenizerExperiment,
+    VisionExperiment,
+    LanguageExperiment,
+    MergeRecipe,
+    AlignExperiment,
+    EvaluateExperiment,
+    PipelineExperiment,
+    StudyExperiment,
+  ])
+  .superRefine(({ name }, context) => {
+    if (isFolderName(name)) return;
+    const message = `expected the name of a folder, without / and \\; got '${shownText(name)}'`;
+    context.addIssue({ code: 'custom', path: ['name'], message });
+  });
 export type Experiment = z.output<typeof Experiment>;
 export type ExperimentKind = Experiment['kind'];
+
+/** Whether results can be kept in a folder of this name: it would lie nowhere else. */
+function isFolderName(name: string): boolean {
+  return !/^\.{1,2}$|[/\\\p{Cc}]|^\s|\s$/u.test(name) && Buffer.byteLength(name) <= 200;
+}
 
 /** The command that runs each kind. */
 const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
@@ -45,18 +56,35 @@ const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
   study: 'study',
 };
 
-/** Reads and checks an experiment file of any kind. */
-export function parseExperiment(path: string, overrides: readonly string[] = []): LoadedConfig<Experiment> {
-  return loadConfig(path, Experiment, overrides);
+const said = new Set<string>();
+
+/** Reads and checks an experiment file of any kind; that a key has a former name is said once, on stderr. */
+export function parseExperiment(
+  path: string,
+  overrides: readonly string[] = [],
+  placeOf?: (override: string) => string,
+): LoadedConfig<Experiment> {
+  const loaded = loadConfig(path, Experiment, overrides, placeOf);
+  for (const notice of loaded.notices) {
+    // A pipeline, which stages have a channel to, has said it of their files before they start.
+    if (!said.has(notice) && process.channel === undefined) process.stderr.write(`tokenfuse: ${notice}\n`);
+    said.add(notice);
+  }
+  return loaded;
 }
 
-/** Reads an experiment file that must be of one of `kinds`. */
+/**
+ * Reads an experiment file that must be of one of `kinds`.
+ *
+ * @param placeOf how messages cite an override that does not come from this command's `--set`
+ */
 export function parseExperimentOf<K extends ExperimentKind>(
   path: string,
   kinds: readonly K[],
   overrides: readonly string[] = [],
+  placeOf?: (override: string) => string,
 ): Extract<Experiment, { kind: K }> {
-  const { config } = parseExperiment(path, overrides);
+  const { config } = parseExperiment(path, overrides, placeOf);
   if (!kinds.includes(config.kind as K)) {
     const command = `tokenfuse ${COMMANDS[config.kind]}`;
     throw new ConfigError(

@@ -35,9 +35,14 @@ export interface CaptionSplits {
  *
  * @param captions a path, or a source as YAML in braces
  * @param images folder of the image files; undefined: where the format has them
+ * @param note takes a line about files of a folder that are passed over
  * @throws UserError or ConfigError when the captions cannot be read, or an image file is missing
  */
-export function readCaptionData(captions: string, images: string | undefined): CaptionData {
+export function readCaptionData(
+  captions: string,
+  images: string | undefined,
+  note?: (line: string) => void,
+): CaptionData {
   const given = captionSourceArgument(captions);
   const [source, format] = withAllSplits(given);
   const isPath = typeof source === 'string';
@@ -48,6 +53,8 @@ export function readCaptionData(captions: string, images: string | undefined): C
   const all = loadCaptions(takesImages && images !== undefined ? { ...source, images } : source, {
     images: isPath ? images : undefined,
     requireImageFiles: true,
+    advice: 'give the folder that contains them as --images',
+    note,
   });
   const name = captionSourceName(source);
   if (all.some(({ member }) => member !== undefined)) {

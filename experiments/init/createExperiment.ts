@@ -31,7 +31,9 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
   if (text !== undefined && !statSync(text, { throwIfNoEntry: false })?.isFile()) {
     throw new ConfigError(`--text: expected a text or JSONL file, got ${text}`);
   }
-  const { format, images, numWithoutCaptions } = readCaptionData(answers.captions, answers.images);
+  const { format, images, numWithoutCaptions } = readCaptionData(answers.captions, answers.images, (line) =>
+    output.line(line),
+  );
   const splits = splitCaptions(images);
   const numCaptions = images.reduce((sum, { captions }) => sum + captions.length, 0);
   const count = (n: number): string => n.toLocaleString('en-US');

@@ -17,6 +17,8 @@ export interface PipelineOptions {
   /** Path of the pipeline file; stage paths start at its folder. */
   readonly path: string;
   readonly outDir: string;
+  /** The command that runs it, for the report. */
+  readonly command: string;
   readonly engineWords: readonly string[];
   /** Threads of all stages that run at a time together, as asked for; undefined for every core. */
   readonly threads: number | undefined;
@@ -25,6 +27,10 @@ export interface PipelineOptions {
   readonly overrides: readonly string[];
   /** Names of the stages to run; all unless given. */
   readonly only: readonly string[] | undefined;
+  /** Whether stages made with other settings are moved aside and made again. */
+  readonly overwrite: boolean;
+  /** Whether training goes on with more steps than before. */
+  readonly extend: boolean;
   readonly output: Output;
 }
 
@@ -33,7 +39,8 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const { outDir, output, upperBound, threads = availableParallelism() } = options;
   const started = performance.now();
   const files = pipelineFiles(pipeline, options.path, options.overrides);
-  const places = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords: options.engineWords };
+  const { engineWords, overwrite, extend } = options;
+  const places = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords, overwrite, extend };
   const stages = pipelineStages(files, places, {
     withUpperBound: upperBound,
     // Their tables come again in the summary, all sets in one.
@@ -68,7 +75,7 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   const kept = align.backbonesKept as { kept: number; total: number };
   const outcome: PipelineOutcome = {
     name: pipeline.name,
-    command: `tokenfuse run ${options.path}${upperBound ? ' --upper-bound' : ''}`,
+    command: options.command,
     outDir,
     evaluation,
     plan,

@@ -7,7 +7,7 @@ import {
   type GalleryItem,
   mergePlanPicture,
   type ReportCurves,
-  thumbnail,
+  thumbnailIfReadable,
   writeReport,
 } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
@@ -108,7 +108,7 @@ async function galleryOf({ name, samples }: EvaluatedSet): Promise<GalleryItem[]
   const drawn = createRandom(0, 'gallery', name).shuffled(samples);
   const item = async (sample: CaptionSample, shownIn: GalleryItem['group']): Promise<GalleryItem> => ({
     group: shownIn,
-    image: await thumbnail(sample.image),
+    image: await thumbnailIfReadable(sample.image),
     reference: sample.references.slice(0, 1),
     generated: sample.generated,
     correct: sample.exact ?? undefined,

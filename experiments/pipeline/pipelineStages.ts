@@ -30,7 +30,11 @@ export function pipelineFiles(pipeline: PipelineExperiment, path: string, overri
   const of = <K extends PipelineStage>(kind: K, file: string): StageFile<K> => {
     const own = overrides.filter((word) => word.startsWith(`${kind}.`)).map((word) => word.slice(kind.length + 1));
     const stagePath = join(folder, file);
-    return { path: stagePath, overrides: own, experiment: parseExperimentOf(stagePath, [kind], own) };
+    return {
+      path: stagePath,
+      overrides: own,
+      experiment: parseExperimentOf(stagePath, [kind], own, (word) => `--set ${kind}.${word}`),
+    };
   };
   const { scenes, tokenizer } = pipeline;
   const absent = PIPELINE_STAGES.find(
@@ -56,7 +60,9 @@ export function pipelineFiles(pipeline: PipelineExperiment, path: string, overri
   const upperBound: StageFile<'align'> = {
     path: align.path,
     overrides: boundOverrides,
-    experiment: parseExperimentOf(align.path, ['align'], boundOverrides),
+    experiment: parseExperimentOf(align.path, ['align'], boundOverrides, (word) =>
+      pipeline.upperBound.includes(word) ? `${path}: upperBound: ${word}` : `--set align.${word}`,
+    ),
   };
   const references = [
     [merge.path, 'vision', merge.experiment.vision, files.vision.experiment.name],
@@ -86,6 +92,12 @@ export function pipelineStages(
   const data = scenes === undefined ? [] : ['scenes'];
   const text = tokenizer === undefined ? data : [...data, 'tokenizer'];
   const bound = withUpperBound ? [UPPER_BOUND] : [];
+  const evaluateOverrides = [...evaluate.overrides, ...bound.map((name) => `upperBound=${name}`)];
+  const evaluation: StageFile<'evaluate'> = {
+    path: evaluate.path,
+    overrides: evaluateOverrides,
+    experiment: parseExperimentOf(evaluate.path, ['evaluate'], evaluateOverrides),
+  };
   const stage = (name: string, needs: readonly string[], file: Omit<StageSetup, 'name' | 'needs'>): Stage =>
     experimentStage({ name, needs, ...file }, places);
   return [
@@ -96,10 +108,6 @@ export function pipelineStages(
     stage('merge', ['vision', 'language'], merge),
     stage('align', [...data, 'merge'], align),
     ...bound.map((name) => stage(name, [...data, 'merge'], { ...upperBound, outDir: join(places.root, UPPER_BOUND) })),
-    stage('evaluate', [...data, 'align', ...bound], {
-      ...evaluate,
-      overrides: [...evaluate.overrides, ...bound.map((name) => `upperBound=${name}`)],
-      quiet: quietEvaluation,
-    }),
+    stage('evaluate', [...data, 'align', ...bound], { ...evaluation, quiet: quietEvaluation }),
   ];
 }

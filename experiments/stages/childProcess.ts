@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import type { JsonObject, Output } from '#src/cli';
+import { COLUMNS, COLUMNS_VARIABLE, type JsonObject, type Output, PARENT_VARIABLE } from '#src/cli';
 import { changeThreads } from '#src/engine';
-import { RunError } from '#src/errors';
 import { packageRoot } from './packageRoot.js';
 import { pluginWords } from './plugins.js';
+import { stageError } from './stageError.js';
 import { verifyWords } from './verifyOption.js';
 
-/** Environment variable by which a process tells its children its process id. */
-const PARENT_VARIABLE = 'TOKENFUSE_PARENT';
+/** Columns of a stage's name before its lines, with the space after it. */
+const NAME_COLUMNS = 10;
+
+/** Begins the lines in which a command says why it ended; the whole of them is its error here. */
+const ERROR_START = 'tokenfuse: ';
 
 /** What a command run as a process of its own reports. */
 export interface ChildResult extends JsonObject {
@@ -22,6 +24,8 @@ export interface ChildProcess {
   readonly finished: Promise<ChildResult>;
   /** Changes the number of threads of its native engine, which gives the same numbers with any. */
   setThreads(threads: number): void;
+  /** Passes a signal on. */
+  signal(name: NodeJS.Signals): void;
 }
 
 /**
@@ -29,13 +33,11 @@ export interface ChildProcess {
  * freed when it ends. It gets the same plugins. Its output lines are prefixed with the stage's name.
  *
  * @param threads of the native engine at first; undefined for as many as it likes
- * @param signal ends the process when another stage has failed
  */
 export function startChild(
   stage: string,
   words: readonly string[],
   output: Output,
-  signal: AbortSignal,
   threads: number | undefined,
 ): ChildProcess {
   const program = fileURLToPath(new URL('dist/experiments/main.js', packageRoot));
@@ -44,32 +46,38 @@ export function startChild(
     env: {
       ...process.env,
       [PARENT_VARIABLE]: String(process.pid),
+      [COLUMNS_VARIABLE]: String(COLUMNS - NAME_COLUMNS),
       ...(threads === undefined ? {} : { TOKENFUSE_THREADS: String(threads) }),
     },
-    signal,
   });
   let result = '';
   let partial = '';
-  let lastLines: string[] = [];
+  let lastLine = '';
+  const errors: string[] = [];
+  const take = (line: string): void => {
+    if (line.startsWith(ERROR_START)) {
+      errors.push(line.slice(ERROR_START.length));
+      return;
+    }
+    lastLine = line || lastLine;
+    // A progress line starts with its run's name, usually that of the stage: do not print it twice.
+    const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
+    output.line(`${stage.padEnd(NAME_COLUMNS - 1)} ${line.slice(name?.length ?? 0)}`.trimEnd());
+  };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     result += text;
   });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (partial + text).split('\n');
     partial = lines.pop() ?? '';
-    // A progress line starts with its run's name, usually that of the stage: do not print it twice.
-    const bare = lines.map((line) => {
-      const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
-      return line.slice(name?.length ?? 0);
-    });
-    for (const line of bare) output.line(`${stage.padEnd(9)} ${line}`.trimEnd());
-    lastLines = [...lastLines, ...lines].slice(-5);
+    for (const line of lines) take(line);
   });
   const finished = new Promise<ChildResult>((resolveStage, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
+      if (partial !== '') take(partial);
       if (code === 0) resolveStage(JSON.parse(result) as ChildResult);
-      else reject(new RunError(`stage '${stage}' failed with exit code ${code}: ${lastLines.at(-1) ?? '(no output)'}`));
+      else reject(stageError(stage, { code, signal, errors, lastLine }));
     });
   });
   return {
@@ -77,30 +85,15 @@ export function startChild(
     setThreads: (count) => {
       if (child.connected) child.send({ threads: count });
     },
+    signal: (name) => {
+      // On Windows `kill` would end it at once; a console's Ctrl-C reaches every process there.
+      if (process.platform !== 'win32') child.kill(name);
+    },
   };
 }
 
-/** The child's side of `startChild`: ends with its parent, and takes a number of threads from it. */
-export function followParent(): void {
-  endWithParent();
-  takeThreadsFromParent();
-}
-
-/**
- * Ends this process when the pipeline that started it is gone. A killed pipeline cannot end its stages, and one that
- * kept training would write into the same run directory as its successor. A separate thread watches the parent, since work
- * on wasm may block the event loop.
- */
-function endWithParent(): void {
-  const parent = Number(process.env[PARENT_VARIABLE]);
-  delete process.env[PARENT_VARIABLE]; // meant for this process and for none that it may start
-  if (!Number.isInteger(parent) || parent <= 0) return;
-  const watch = `setInterval(() => process.ppid === ${parent} || process.kill(process.pid, 'SIGKILL'), 250)`;
-  new Worker(watch, { eval: true }).unref();
-}
-
-/** A stage takes over the cores of a parallel one that ends. Numbers do not depend on it. */
-function takeThreadsFromParent(): void {
+/** In a stage: takes over the cores of a parallel one that ends. Numbers do not depend on it. */
+export function takeThreadsFromParent(): void {
   if (process.channel === undefined) return;
   process.on('message', (message) => {
     const { threads } = message as { threads?: unknown };

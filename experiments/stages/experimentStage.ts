@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { EvaluateExperiment } from '#evaluation';
+import { EVALUATION, type EvaluateExperiment } from '#evaluation';
 import { type AlignExperiment, MERGE_REPORT, type MergeRecipe, type MergeReport } from '#fusion';
 import type { LanguageExperiment } from '#language';
 import { ConfigError } from '#src/errors';
 import { readJson } from '#src/storage';
-import { isTrained } from '#src/training';
+import { isStartedWith, isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
 import type { ScenesExperiment } from '../config/parseExperiment.js';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
@@ -29,6 +29,10 @@ export interface StagePlaces {
   readonly cacheDir: string;
   /** `--engine …`, as the user gave it. */
   readonly engineWords: readonly string[];
+  /** Whether results of other settings are moved aside. */
+  readonly overwrite?: boolean;
+  /** Whether training goes on with more steps than before. */
+  readonly extend?: boolean;
 }
 
 export interface StageSetup {
@@ -57,7 +61,8 @@ const COMMANDS: Readonly<
 };
 
 /** The stage that runs an experiment file by its command. */
-export function experimentStage(setup: StageSetup, { root, cacheDir, engineWords }: StagePlaces): Stage {
+export function experimentStage(setup: StageSetup, places: StagePlaces): Stage {
+  const { root, cacheDir, engineWords, overwrite = false, extend = false } = places;
   const { name, needs, path, overrides, experiment, quiet = false } = setup;
   const outDir = setup.outDir ?? join(root, experiment.name);
   const { words, computes = false, resumes = false } = COMMANDS[experiment.kind];
@@ -67,11 +72,20 @@ export function experimentStage(setup: StageSetup, { root, cacheDir, engineWords
     ...(computes ? ['--cache-dir', cacheDir, ...engineWords] : []),
     ...overrides.flatMap((override) => ['--set', override]),
     ...['--out', out],
-    ...(resumes ? ['--resume'] : []),
+    ...(resumes ? [extend ? '--extend' : '--resume'] : []),
+    ...(overwrite ? ['--overwrite'] : []),
   ];
-  const complete = (): boolean => isComplete(experiment, outDir, path);
+  const complete = (): boolean => {
+    const isThere = stateOf(experiment, outDir);
+    if (isThere === 'other' && !overwrite) {
+      throw new ConfigError(
+        `${outDir}: was made with other settings than ${path} gives; give --overwrite to move it aside, or choose another --out`,
+      );
+    }
+    return isThere === 'complete';
+  };
   // The other commands keep what is complete themselves.
-  const refusesToRunAgain = experiment.kind === 'tokenizer' || experiment.kind === 'merge';
+  const refusesToRunAgain = ['tokenizer', 'merge', 'evaluate'].includes(experiment.kind);
   return {
     ...{ name, needs, outDir },
     isComplete: complete,
@@ -82,31 +96,27 @@ export function experimentStage(setup: StageSetup, { root, cacheDir, engineWords
   };
 }
 
-function isComplete(experiment: StageExperiment, outDir: string, path: string): boolean {
-  const refuseIf = (differs: boolean, how: string): void => {
-    if (differs) throw new ConfigError(`${outDir}: was ${how} than ${path}; choose another --out`);
-  };
+/** Whether a stage's whole output is there, or that of other settings. */
+function stateOf(experiment: StageExperiment, outDir: string): 'complete' | 'open' | 'other' {
+  const madeBy = (isOwn: boolean): 'complete' | 'other' => (isOwn ? 'complete' : 'other');
   switch (experiment.kind) {
     case 'scenes':
-      return existsSync(join(outDir, 'dataset.json'));
+      return existsSync(join(outDir, 'dataset.json')) ? 'complete' : 'open';
     case 'tokenizer': {
       const file = join(outDir, 'tokenizer.json');
-      if (!existsSync(file)) return false;
-      refuseIf(!isTokenizerOf(experiment, file), 'trained with other settings');
-      return true;
+      return existsSync(file) ? madeBy(isTokenizerOf(experiment, file)) : 'open';
     }
     case 'vision':
     case 'language':
     case 'align':
-      return isTrained(outDir, experiment.training);
+      return isTrained(outDir, experiment.training) ? 'complete' : 'open';
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
-      if (!existsSync(file)) return false;
+      if (!existsSync(file)) return 'open';
       const { recipe } = readJson(file, 'merge report') as MergeReport;
-      refuseIf(!isDeepStrictEqual(recipe, experiment), 'merged by another recipe');
-      return true;
+      return madeBy(isDeepStrictEqual(recipe, experiment));
     }
     case 'evaluate':
-      return existsSync(join(outDir, 'evaluation.json'));
+      return existsSync(join(outDir, EVALUATION)) ? madeBy(isStartedWith(outDir, experiment)) : 'open';
   }
 }

@@ -1,6 +1,5 @@
-export { type ChildResult, followParent } from './childProcess.js';
+export { type ChildResult, takeThreadsFromParent } from './childProcess.js';
 export { experimentStage, type StagePlaces, type StageSetup } from './experimentStage.js';
-export { inRunDirectory } from './inRunDirectory.js';
 export { packageRoot } from './packageRoot.js';
 export { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 export { runStages } from './runStages.js';

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { OptionSpec } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
+import { readBytes, systemErrorWords } from '#src/storage';
 
 /** The option by which every command takes plugins. */
 export const PLUGIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -28,6 +29,8 @@ export async function loadPlugins(paths: readonly string[]): Promise<void> {
     if (!/\.m?[jt]s$/.test(path))
       throw new ConfigError(`--plugin: expected a .ts, .mts, .js or .mjs file, got '${path}'`);
     if (!existsSync(path)) throw new ConfigError(`--plugin: cannot find '${path}'`);
+    // A pipe would be waited for.
+    readBytes(path, 'plugin');
   }
   if (paths.length > 0 && loaded.length === 0) register('./pluginHooks.js', import.meta.url);
   for (const path of paths) {
@@ -35,8 +38,7 @@ export async function loadPlugins(paths: readonly string[]): Promise<void> {
       await import(pathToFileURL(path).href);
     } catch (error) {
       if (error instanceof UserError) throw error;
-      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-      throw new UserError(`--plugin ${path}: ${reason}`, { cause: error });
+      throw new UserError(`--plugin ${path}: ${systemErrorWords(error)}`, { cause: error });
     }
     loaded.push(resolve(path));
   }

@@ -1,4 +1,4 @@
-import type { Output } from '#src/cli';
+import { Interrupted, interruption, type Output } from '#src/cli';
 import { type ChildProcess, type ChildResult, startChild } from './childProcess.js';
 import type { CommandOptions, Stage } from './stage.js';
 
@@ -32,10 +32,16 @@ const SILENT: Output = { line: () => undefined, interactive: false };
 
 /**
  * Runs the stages of a graph in the order of the list, each as soon as the stages it needs have ended, side by side where
- * there are threads for it. The first failure ends the others; all have ended when it is thrown. A need that is not in the
- * list counts as done.
+ * there are threads for it. A need that is not in the list counts as done. The first failure ends the others as a signal
+ * would: those that train write a checkpoint. All have ended when it is thrown.
+ *
+ * @throws Interrupted after a signal, which all running stages get
  */
-export async function runStages(stages: readonly Stage[], options: StageRunOptions): Promise<StageRun> {
+export function runStages(stages: readonly Stage[], options: StageRunOptions): Promise<StageRun> {
+  return interruption.waitFor(() => run(stages, options));
+}
+
+async function run(stages: readonly Stage[], options: StageRunOptions): Promise<StageRun> {
   const { threads, threadsEach, output } = options;
   const names = new Set(stages.map(({ name }) => name));
   const results = new Map<string, ChildResult>();
@@ -44,21 +50,24 @@ export async function runStages(stages: readonly Stage[], options: StageRunOptio
   const children = new Set<RunningChild>();
   /** Stages that had a child at the same time, noted whenever one starts. */
   const moments: string[][] = [];
-  const failure = new AbortController();
   const errors: unknown[] = [];
   let waiting = [...stages];
 
+  const signalAll = (name: NodeJS.Signals): void => {
+    for (const { child } of children) child.signal(name);
+  };
   const command =
     (stage: Stage) =>
     async (
       words: readonly string[],
       { computes = false, quiet = false }: CommandOptions = {},
     ): Promise<ChildResult> => {
+      interruption.check();
       const share = threadsEach ?? Math.max(1, Math.floor(threads / running.size));
       const allWords = options.passThreads && computes ? [...words, '--threads', String(share)] : words;
       // Alone it takes as many as its engine likes.
       const handedOver = threadsEach ?? (running.size > 1 ? share : undefined);
-      const child = startChild(stage.name, allWords, quiet ? SILENT : output, failure.signal, handedOver);
+      const child = startChild(stage.name, allWords, quiet ? SILENT : output, handedOver);
       const entry = { stage: stage.name, child };
       children.add(entry);
       moments.push([...children].map((each) => each.stage));
@@ -76,7 +85,8 @@ export async function runStages(stages: readonly Stage[], options: StageRunOptio
       options.onEnd?.(stage, result);
     } catch (error) {
       errors.push(error);
-      failure.abort();
+      if (interruption.signal !== undefined) output.line((error as Error).message);
+      else if (errors.length === 1) signalAll('SIGTERM');
     } finally {
       running.delete(stage.name);
     }
@@ -88,24 +98,33 @@ export async function runStages(stages: readonly Stage[], options: StageRunOptio
   };
 
   const atOnce = Math.max(1, Math.floor(threads / (threadsEach ?? 1)));
-  while (waiting.length + running.size > 0 && errors.length === 0) {
-    const ready = waiting
-      .filter(({ needs }) => needs.every((need) => !names.has(need) || ended.has(need)))
-      .slice(0, atOnce - running.size);
-    if (ready.length + running.size === 0) {
-      throw new Error(`stages that wait for each other: ${waiting.map(({ name }) => name).join(', ')}`);
+  const stopListening = interruption.listen(signalAll);
+  try {
+    while (waiting.length + running.size > 0 && errors.length === 0 && interruption.signal === undefined) {
+      const ready = waiting
+        .filter(({ needs }) => needs.every((need) => !names.has(need) || ended.has(need)))
+        .slice(0, atOnce - running.size);
+      if (ready.length + running.size === 0) {
+        throw new Error(`stages that wait for each other: ${waiting.map(({ name }) => name).join(', ')}`);
+      }
+      waiting = waiting.filter((stage) => !ready.includes(stage));
+      // All are counted before the first starts: each takes its share of the threads.
+      for (const stage of ready)
+        running.set(
+          stage.name,
+          Promise.resolve().then(() => work(stage)),
+        );
+      shareThreads();
+      await Promise.race(running.values());
     }
-    waiting = waiting.filter((stage) => !ready.includes(stage));
-    // All are counted before the first starts: each takes its share of the threads.
-    for (const stage of ready)
-      running.set(
-        stage.name,
-        Promise.resolve().then(() => work(stage)),
-      );
-    shareThreads();
-    await Promise.race(running.values());
+    await Promise.allSettled(running.values());
+  } finally {
+    stopListening();
   }
-  await Promise.allSettled(running.values());
+  const { signal } = interruption;
+  if (signal !== undefined && ended.size < stages.length) {
+    throw new Interrupted(signal, ` after ${ended.size} of ${stages.length} stages`, true);
+  }
   if (errors.length > 0) throw errors[0];
   const peakOf = (name: string): number => results.get(name)?.process.peakMemoryBytes ?? 0;
   const peaks = moments.map((moment) => moment.reduce((sum, name) => sum + peakOf(name), 0));

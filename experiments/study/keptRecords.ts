@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '#src/errors';
-import { parseJson, readBytes, writeFileAtomic } from '#src/storage';
+import { parseJson, readText, textLines, writeFileAtomic } from '#src/storage';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyRecord.js';
@@ -35,18 +35,15 @@ export function keepRecords(study: StudyExperiment, digest: string, outDir: stri
  * @throws UserError naming the line that is none
  */
 export function readRecords(path: string): StudyRecord[] {
-  return readBytes(path, 'study records')
-    .toString('utf8')
-    .split('\n')
-    .flatMap((line, i) => {
-      if (line === '') return [];
-      const record = parseJson(
-        Buffer.from(line),
-        `${path}: line ${i + 1}`,
-        'study record',
-      ) as Partial<StudyRecord> | null;
-      if (!record?.settings)
-        throw new UserError(`${path}: line ${i + 1}: expected a record that \`npm run results\` kept`);
-      return [record as StudyRecord];
-    });
+  return textLines(readText(path, 'study records')).flatMap((line, i) => {
+    if (line === '') return [];
+    const record = parseJson(
+      Buffer.from(line),
+      `${path}: line ${i + 1}`,
+      'study record',
+    ) as Partial<StudyRecord> | null;
+    if (!record?.settings)
+      throw new UserError(`${path}: line ${i + 1}: expected a record that \`npm run results\` kept`);
+    return [record as StudyRecord];
+  });
 }

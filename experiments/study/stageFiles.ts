@@ -15,9 +15,9 @@ export function stageFiles(study: StudyExperiment, path: string) {
   const folder = dirname(resolve(path));
   const precisions: MatmulPrecision[] = [];
   const digest = createHash('sha256');
-  const read = (kind: StageKind, overrides: readonly string[] = []) => {
+  const read = (kind: StageKind, overrides: readonly string[] = [], key = '') => {
     const file = join(folder, study[kind] as string);
-    const experiment = parseExperimentOf(file, [kind], overrides);
+    const experiment = parseExperimentOf(file, [kind], overrides, (word) => `${path}: ${key}: ${word}`);
     if ('training' in experiment) precisions.push(experiment.training.matmulPrecision);
     return { file, experiment };
   };
@@ -26,11 +26,11 @@ export function stageFiles(study: StudyExperiment, path: string) {
     digest.update(JSON.stringify(experiment));
     return file;
   };
-  for (const { merge, align } of study.rows) {
-    read('merge', merge);
-    if (align !== false) read('align', align);
+  for (const [i, { merge, align }] of study.rows.entries()) {
+    read('merge', merge, `rows.${i}.merge`);
+    if (align !== false) read('align', align, `rows.${i}.align`);
   }
-  read('evaluate', study.withoutControls);
+  read('evaluate', study.withoutControls, 'withoutControls');
   const files = {
     ...(study.scenes === undefined ? {} : { scenes: own('scenes') }),
     tokenizer: own('tokenizer'),

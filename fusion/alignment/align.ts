@@ -42,7 +42,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     output.line(counts.table);
     const weights = createTokenWeights(experiment.tokenWeights);
     const open = async (source: AlignExperiment['data']['train'], maxPairs?: number): Promise<CaptionPairs> => {
-      const places = { seqLen, cacheDir, root, maxPairs };
+      const places = { seqLen, cacheDir, root, maxPairs, note: (line: string) => output.line(line) };
       const pairs = await openCaptionPairs(source, model.config.vision, model.tokenizer, weights, places);
       opened.push(pairs);
       return pairs;
@@ -58,7 +58,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const measuring = openChoiceMetrics(experiment, options, model, validation);
     const statesOf = await openStates(model, [train, validation], visionMoves);
     const result = await runTraining({
-      task: alignTask({ model, objectives, statesOf, train, batchSize, seed, measure: () => measuring(statesOf) }),
+      task: alignTask({ model, objectives, statesOf, train, batchSize, seed, measure: measuring }),
       config: training,
       seed,
       runDir: resolve(options.runDir),
@@ -68,6 +68,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       assets: new Map([...model.assets].filter(([name]) => name !== MERGE_REPORT || !visionMoves)),
       resume: options.resume,
       output,
+      signal: options.signal,
     });
     return {
       ...result,

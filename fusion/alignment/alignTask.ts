@@ -35,7 +35,7 @@ export interface AlignTaskOptions {
   readonly batchSize: number;
   readonly seed: number;
   /** Further metrics of the validation pairs. */
-  readonly measure: () => Promise<Record<string, number>>;
+  readonly measure: (statesOf: StatesOf) => Promise<Record<string, number>>;
 }
 
 /** Alignment as the training loop sees it. */
@@ -51,10 +51,17 @@ export function alignTask(options: AlignTaskOptions): TrainingTask {
       const ids = [...images].slice(0, 4).map((position) => train.imageIds[position]);
       return `images ${ids.join(', ')}, …`;
     },
-    evaluate: async () => {
+    evaluate: async (check) => {
+      const checked: StatesOf = (pairs, positions) => {
+        check();
+        return statesOf(pairs, positions);
+      };
       const metrics: Record<string, number> = {};
-      for (const objective of objectives) Object.assign(metrics, await objective.measure(statesOf));
-      return Object.assign(metrics, await measure());
+      for (const objective of objectives) {
+        check();
+        Object.assign(metrics, await objective.measure(checked));
+      }
+      return Object.assign(metrics, await measure(checked));
     },
     selectBy: { metric: 'validation/captionNll', better: 'lower' },
   };

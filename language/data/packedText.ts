@@ -2,12 +2,21 @@
  * @file Text as a cached file of token ids: `tokens.bin` holds, for each document, the end-of-text id and its
  * tokens, and one end-of-text id after the last; `documents.bin` holds each document's share of it, as uint32 counts.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { RunError, UserError } from '#src/errors';
-import { readBytes, writeFailure, writeFileAtomic, writeJsonAtomic } from '#src/storage';
+import {
+  chunkDigests,
+  clearLeftovers,
+  draftFolder,
+  openCheckedFile,
+  publishEntry,
+  readSealedJson,
+  writeFileAtomic,
+  writeSealedJson,
+} from '#src/storage';
 import {
   type DocumentSettings,
   hashTextFile,
@@ -16,7 +25,7 @@ import {
   type Tokenizer,
 } from '../tokenizer/index.js';
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FLUSH_TOKENS = 1 << 18;
 
 export interface PackedText {
@@ -40,12 +49,15 @@ const Meta = z.object({
   bytesPerToken: z.union([z.literal(2), z.literal(4)]),
   numTokens: z.int().min(2),
   numDocuments: z.int().min(1),
+  /** Of the chunks of tokens.bin, and of documents.bin. */
+  digests: z.strictObject({ tokens: z.array(z.string()), documents: z.array(z.string()) }),
 });
 type Meta = z.infer<typeof Meta>;
 
 /**
  * Tokenizes files into the cache, or finds them there: the key is the SHA-256 of the files' contents, the tokenizer's
- * fingerprint and the settings. A folder in the cache whose files have the wrong size is made again.
+ * fingerprint and the settings. A folder in the cache whose files have the wrong size is made again; tokens are checked as they
+ * are read.
  *
  * @throws UserError for a file that is missing or malformed, no tokens at all, or a disk that refuses
  */
@@ -67,12 +79,15 @@ export function openPackedText(
   return { folder, reused: kept !== undefined, fileHashes, ...openStream(folder, meta) };
 }
 
-function openStream(folder: string, { bytesPerToken, numTokens, numDocuments }: Meta) {
-  const path = join(folder, 'tokens.bin');
-  const descriptor = openSync(path, 'r');
-  const counts = readBytes(join(folder, 'documents.bin'), 'document lengths');
+function openStream(folder: string, { bytesPerToken, numTokens, numDocuments, digests }: Meta) {
+  const remedy = `delete ${folder} and run again`;
+  const documents = openCheckedFile(join(folder, 'documents.bin'), digests.documents, remedy);
+  const counts = Buffer.alloc(4 * numDocuments);
+  documents.read(counts, 0, counts.length, 0);
+  documents.close();
   const documentStarts = new Float64Array(numDocuments + 1);
   for (let i = 0; i < numDocuments; i++) documentStarts[i + 1] = documentStarts[i] + counts.readUInt32LE(4 * i);
+  const tokens = openCheckedFile(join(folder, 'tokens.bin'), digests.tokens, remedy);
   return {
     numTokens,
     numDocuments,
@@ -80,21 +95,17 @@ function openStream(folder: string, { bytesPerToken, numTokens, numDocuments }: 
     read: (start: number, end: number): Int32Array => {
       const values = bytesPerToken === 2 ? new Uint16Array(end - start) : new Uint32Array(end - start);
       const bytes = new Uint8Array(values.buffer);
-      for (let done = 0; done < bytes.length; ) {
-        const count = readSync(descriptor, bytes, done, bytes.length - done, start * bytesPerToken + done);
-        if (count === 0) throw new RunError(`${path}: ends before token ${end} of ${numTokens}; delete ${folder}`);
-        done += count;
-      }
+      tokens.read(bytes, 0, bytes.length, start * bytesPerToken);
       return Int32Array.from(values);
     },
-    dispose: () => closeSync(descriptor),
+    dispose: tokens.close,
   };
 }
 
 /** The description of a cached folder, if it is whole. */
 function readMeta(folder: string, key: string): Meta | undefined {
   try {
-    const meta = Meta.parse(JSON.parse(readFileSync(join(folder, 'meta.json'), 'utf8')));
+    const meta = Meta.parse(readSealedJson(join(folder, 'meta.json'), 'text cache'));
     const whole =
       meta.key === key &&
       statSync(join(folder, 'tokens.bin')).size === meta.numTokens * meta.bytesPerToken &&
@@ -113,38 +124,22 @@ function writePackedText(
   settings: DocumentSettings,
   tokenizer: Tokenizer,
 ): void {
-  const aside = `${folder}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  clearLeftovers(dirname(folder));
+  const draft = draftFolder(folder);
   const bytesPerToken = tokenizer.vocabSize <= 65536 ? 2 : 4;
   const counts: number[] = [];
+  const [tokensPath, documentsPath] = ['tokens.bin', 'documents.bin'].map((name) => join(draft.path, name));
   try {
-    mkdirSync(aside, { recursive: true });
-  } catch (error) {
-    throw writeFailure(aside, error);
-  }
-  try {
-    writeFileAtomic(join(aside, 'tokens.bin'), tokenBytes(files, settings, tokenizer, bytesPerToken, counts));
-    writeFileAtomic(join(aside, 'documents.bin'), new Uint8Array(Uint32Array.from(counts).buffer));
+    writeFileAtomic(tokensPath, tokenBytes(files, settings, tokenizer, bytesPerToken, counts));
+    writeFileAtomic(documentsPath, new Uint8Array(Uint32Array.from(counts).buffer));
     const numTokens = counts.reduce((sum, count) => sum + count, 1);
-    const meta: Meta = { key, bytesPerToken, numTokens, numDocuments: counts.length };
-    writeJsonAtomic(join(aside, 'meta.json'), {
-      ...meta,
-      tokenizer: tokenizer.name,
-      fingerprint: tokenizer.fingerprint,
-    });
-    replaceFolder(aside, folder, key);
+    const digests = { tokens: chunkDigests(tokensPath), documents: chunkDigests(documentsPath) };
+    const meta: Meta = { key, bytesPerToken, numTokens, numDocuments: counts.length, digests };
+    const origin = { tokenizer: tokenizer.name, fingerprint: tokenizer.fingerprint };
+    writeSealedJson(join(draft.path, 'meta.json'), { ...meta, ...origin });
+    publishEntry(draft, folder, () => readMeta(folder, key) !== undefined);
   } finally {
-    rmSync(aside, { recursive: true, force: true });
-  }
-}
-
-/** Renames `aside` into place, unless another process has finished the same folder meanwhile: its copy is as good. */
-function replaceFolder(aside: string, folder: string, key: string): void {
-  if (readMeta(folder, key) !== undefined) return;
-  try {
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(aside, folder);
-  } catch (error) {
-    if (readMeta(folder, key) === undefined) throw writeFailure(folder, error);
+    draft.discard();
   }
 }
 

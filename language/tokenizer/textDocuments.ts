@@ -1,4 +1,5 @@
 import { UserError } from '#src/errors';
+import { textLinesOf } from '#src/storage';
 import { readTextChunks } from './textFile.js';
 import { textPieces } from './textPieces.js';
 
@@ -23,14 +24,14 @@ export function isJsonlFile(path: string): boolean {
 export function* readTextDocuments(path: string, settings: DocumentSettings): Generator<Iterable<string>> {
   if (isJsonlFile(path)) {
     let number = 0;
-    for (const line of textLines(readTextChunks(path))) {
+    for (const line of textLinesOf(readTextChunks(path))) {
       number++;
       if (line.trim() === '') continue;
       const text = jsonlText(line, settings.field, `${path}:${number}`);
       if (text !== '') yield textPieces([text]);
     }
   } else if (settings.documents === 'line') {
-    for (const line of textLines(readTextChunks(path))) if (line.trim() !== '') yield textPieces([line]);
+    for (const line of textLinesOf(readTextChunks(path))) if (line.trim() !== '') yield textPieces([line]);
   } else {
     const pieces = textPieces(readTextChunks(path));
     const first = pieces.next();
@@ -41,22 +42,6 @@ export function* readTextDocuments(path: string, settings: DocumentSettings): Ge
       })();
     }
   }
-}
-
-/** Lines without line terminators (`\n` or `\r\n`). */
-function* textLines(chunks: Iterable<string>): Generator<string> {
-  let pending: string[] = [];
-  for (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf('\n'); end !== -1; end = chunk.indexOf('\n', start)) {
-      pending.push(chunk.slice(start, end));
-      yield pending.join('').replace(/\r$/, '');
-      pending = [];
-      start = end + 1;
-    }
-    pending.push(chunk.slice(start));
-  }
-  yield pending.join('').replace(/\r$/, '');
 }
 
 function jsonlText(line: string, field: string, where: string): string {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { UserError } from '#src/errors';
+import { foreignEncoding, openFile, systemErrorWords } from '#src/storage';
+import { startWork } from '#src/tracking';
 
 const CHUNK_BYTES = 1 << 20;
 
@@ -18,7 +21,15 @@ export function* readTextChunks(path: string): Generator<string> {
       throw new UserError(`cannot read text ${path}: expected UTF-8, got other bytes; convert the file to UTF-8`);
     }
   };
-  for (const bytes of readChunks(path)) yield decode(bytes);
+  let isStart = true;
+  for (const bytes of readChunks(path)) {
+    const foreign = isStart ? foreignEncoding(bytes) : undefined;
+    if (foreign !== undefined) {
+      throw new UserError(`cannot read text ${path}: expected UTF-8, got ${foreign}; convert the file to UTF-8`);
+    }
+    isStart = false;
+    yield decode(bytes);
+  }
   yield decode();
 }
 
@@ -34,11 +45,15 @@ function* readChunks(path: string): Generator<Uint8Array> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   let descriptor: number | undefined;
   try {
-    descriptor = attempt(path, () => openSync(path, 'r'));
-    for (;;) {
+    const { descriptor: opened, bytes } = attempt(path, () => openFile(path));
+    descriptor = opened;
+    const report = startWork(`reading ${basename(path)}`, bytes, 'bytes');
+    for (let done = 0; ; ) {
       const count = attempt(path, () => readSync(descriptor as number, buffer));
       if (count === 0) return;
       yield buffer.subarray(0, count);
+      done += count;
+      report(done);
     }
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
@@ -49,8 +64,6 @@ function attempt<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : (error as Error).message;
-    throw new UserError(`cannot read text ${path}: ${why}`);
+    throw new UserError(`cannot read text ${path}: ${systemErrorWords(error)}`);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ConfigError, UserError } from '#src/errors';
+import { startWork } from '#src/tracking';
 import { type BpeModel, MAX_VOCAB_SIZE } from './bpeModel.js';
 import { createPairQueue, pairKey, pairOfKey } from './pairQueue.js';
 import { GPT2_PATTERN, splitWords } from './splitPattern.js';
@@ -102,7 +103,9 @@ function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, 
   for (let word = 0; word < words.length; word++) addPairs(word, 1, initial);
   apply(initial);
 
+  const report = startWork('merging pairs', numTokens, 'tokens');
   while (tokens.length < numTokens) {
+    report(tokens.length);
     const top = queue.pop();
     if (top === undefined) break;
     const current = pairCounts.get(top.key) ?? 0;

@@ -24,6 +24,8 @@ export interface Output {
   line(text?: string): void;
   /** True when progress may be drawn in place. */
   readonly interactive: boolean;
+  /** Whether lines no longer arrive, as after `| head`. A command whose lines are its only result may end then. */
+  readerLeft?(): boolean;
 }
 
 /** Parsed words of the command line, still strings; a command checks their meaning before any work. */
@@ -34,6 +36,8 @@ export interface Arguments {
   /** All texts of a `multiple` option. */
   texts(name: string): readonly string[];
   flag(name: string): boolean;
+  /** The whole command, as a shell would read it; kept with results. */
+  readonly commandLine: string;
 }
 
 export interface Command {

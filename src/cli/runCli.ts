@@ -1,6 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { ConfigError, didYouMean, UserError } from '#src/errors';
+import { ConfigError, didYouMean, printable, printableLines, RunError, UserError } from '#src/errors';
+import { systemFailure } from '#src/storage';
+import { COLUMNS } from './columns.js';
 import type { Arguments, Command, OptionSpec, Output } from './command.js';
+import { exitCodeOf, Interrupted, interruption } from './interruption.js';
+import { shellWords } from './shellWords.js';
 import { wrapText } from './wrapText.js';
 
 /** Options that every command takes. */
@@ -9,8 +14,6 @@ const COMMON_OPTIONS = {
   debug: { description: 'show the stack trace of an error' },
   help: { description: 'show this help', short: 'h' },
 } as const;
-
-const COLUMNS = 80;
 
 /** A program: its commands, and what `--help` and `--version` print. */
 export interface Program {
@@ -24,29 +27,57 @@ export interface Program {
   prepare?(args: Arguments): Promise<void>;
 }
 
+/** Where a command writes. */
+export interface TextStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  /** Why nothing more arrives there; undefined while it does. */
+  failure?(): string | undefined;
+}
+
 /** The two streams of a process; tests pass their own. */
 export interface Streams {
-  readonly stdout: { write(text: string): unknown; isTTY?: boolean };
-  readonly stderr: { write(text: string): unknown; isTTY?: boolean };
+  readonly stdout: TextStream;
+  readonly stderr: TextStream;
 }
 
 /**
- * Runs the command that `argv` names and returns the exit code: 0, 1 for a failure, 2 for wrong usage, configuration or data.
- * An error is one line per problem on stderr; its stack only under `--debug`.
+ * Runs the command that `argv` names and returns the exit code: 0, 1 for a failure, 2 for wrong usage, configuration or data,
+ * 128 + n after signal n. An error is one line per problem on stderr; its stack only under `--debug`.
  */
 export async function runCli(program: Program, argv: readonly string[], streams: Streams = process): Promise<number> {
   const debug = argv.includes('--debug');
   try {
     return await dispatch(program, argv, streams);
   } catch (error) {
-    const known = error instanceof UserError;
-    const message = error instanceof Error ? error.message : String(error);
-    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${line}\n`);
+    if (error instanceof Interrupted) {
+      streams.stderr.write(`${program.name}: ${printable(error.message)}${wayOn(program, argv, error)}\n`);
+      return exitCodeOf(error.signal);
+    }
+    const known = error instanceof UserError ? error : systemFailure(error);
+    const message = known?.message ?? (error instanceof Error ? error.message : String(error));
+    for (const line of message.split('\n')) streams.stderr.write(`${program.name}: ${printable(line)}\n`);
     if (debug) for (let at = error; at instanceof Error; at = at.cause) streams.stderr.write(`${at.stack}\n`);
-    else if (!known)
+    else if (known === undefined)
       streams.stderr.write(`${program.name}: this is a bug in ${program.name}; --debug shows the stack trace\n`);
-    return known ? error.exitCode : 1;
+    return known?.exitCode ?? 1;
   }
+}
+
+/** The command that goes on after a signal: the user's own words, with `--resume` where the command has it. */
+function wayOn(program: Program, argv: readonly string[], { goesOn }: Interrupted): string {
+  // A stage is started again by its pipeline.
+  if (!goesOn || interruption.isStage) return '';
+  const options = commandOf(program, argv)?.options ?? {};
+  const resume = 'resume' in options && !argv.includes('--resume') ? ['--resume'] : [];
+  return `; go on with: ${shellWords([program.name, ...argv, ...resume])}`;
+}
+
+/** The command of one or two words that `argv` begins with. */
+function commandOf(program: Program, argv: readonly string[]): Command | undefined {
+  return [2, 1]
+    .map((count) => program.commands.find(({ name }) => name === argv.slice(0, count).join(' ')))
+    .find((found) => found !== undefined);
 }
 
 async function dispatch(program: Program, argv: readonly string[], streams: Streams): Promise<number> {
@@ -61,9 +92,7 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     return argv.length === 0 ? 2 : 0;
   }
   if (words.length === 0) throw new ConfigError(`expected a command first, got '${argv[0]}'; see --help`);
-  const command = [2, 1]
-    .map((count) => program.commands.find(({ name }) => name === words.slice(0, count).join(' ')))
-    .find((found) => found !== undefined);
+  const command = commandOf(program, words);
   if (command === undefined) {
     const names = program.commands.map(({ name }) => name);
     const given = words.slice(0, names.some((name) => name.startsWith(`${words[0]} `)) ? 2 : 1).join(' ');
@@ -80,8 +109,10 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
   const json = args.flag('json');
   const stream = json ? streams.stderr : streams.stdout;
   const output: Output = {
-    line: (text = '') => void stream.write(`${text}\n`),
+    // Names and captions come from files: nothing in them may act on the terminal.
+    line: (text = '') => void stream.write(`${printableLines(text)}\n`),
     interactive: streams.stderr.isTTY === true && !json,
+    readerLeft: () => stream.failure?.() !== undefined,
   };
   const started = performance.now();
   await program.prepare?.(args);
@@ -91,6 +122,10 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     // maxRSS counts KiB.
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
     streams.stdout.write(`${JSON.stringify({ ...result, process: { seconds, peakMemoryBytes } })}\n`);
+    // A stream tells of a failed write in a later turn.
+    await setImmediate();
+    const failure = streams.stdout.failure?.();
+    if (failure !== undefined) throw new RunError(`cannot write the result to stdout: ${failure}`);
   }
   return result.passed === false ? 1 : 0;
 }
@@ -132,6 +167,7 @@ function parseCommandArguments(program: Program, command: Command, words: readon
     text: (name) => (typeof values[name] === 'string' ? values[name] : undefined),
     texts: (name) => (Array.isArray(values[name]) ? values[name].map(String) : []),
     flag: (name) => values[name] === true,
+    commandLine: shellWords([program.name, ...command.name.split(' '), ...words]),
   };
 }
 

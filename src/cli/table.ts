@@ -1,3 +1,5 @@
+import { COLUMNS } from './columns.js';
+
 /**
  * A plain-text table whose lines stay within `maxWidth` columns: the widest column is shortened with '…' when needed.
  * Columns whose cells are all numbers are aligned right.
@@ -5,7 +7,7 @@
 export function renderTable(
   headers: readonly string[],
   rows: readonly (readonly string[])[],
-  { maxWidth = 80 }: { maxWidth?: number } = {},
+  { maxWidth = COLUMNS }: { maxWidth?: number } = {},
 ): string {
   const widths = headers.map((header, column) =>
     Math.max(header.length, ...rows.map((row) => (row[column] ?? '').length)),

@@ -23,8 +23,16 @@ export function expectation(issue: z.core.$ZodIssue): string {
       return `expected ${bounded(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}`;
     case 'too_big':
       return `expected ${bounded(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}`;
+    case 'not_multiple_of':
+      return `expected a multiple of ${issue.divisor}`;
+    case 'invalid_format':
+      return issue.format === 'regex' ? `expected text of the form ${issue.pattern}` : `expected ${issue.format}`;
+    case 'invalid_union':
+      return 'expected one of the values that are allowed here';
+    case 'invalid_key':
+      return 'expected another key';
     default:
-      return issue.message.replace(/^Invalid input: /, '');
+      return 'expected another value';
   }
 }
 

@@ -4,3 +4,4 @@ export { formerKeys } from './formerKeys.js';
 export * from './loadConfig.js';
 export * from './parseFile.js';
 export * from './renamedKey.js';
+export { shownText } from './shownText.js';

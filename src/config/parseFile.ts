@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { UserError } from '#src/errors';
+import { printable, UserError } from '#src/errors';
 
 /**
  * A value that passed the schema.
@@ -25,14 +25,14 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'number') return String(value);
-  const text = JSON.stringify(typeof value === 'string' ? value.slice(0, 60) : value);
+  const text = printable(JSON.stringify(typeof value === 'string' ? value.slice(0, 60) : value));
   return typeof value === 'string' && value.length > 60 ? `${text.slice(0, -1)}..."` : text;
 }
 
 /** `annotations[3].caption`. */
 function fieldName(path: readonly PropertyKey[]): string {
   const name = path
-    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${printable(String(key))}`))
     .join('')
     .replace(/^\./, '');
   return name === '' ? 'the file' : name;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ownValue } from './ownValue.js';
 
 /** What a schema of any type may hold of others. */
 interface Definition {
@@ -34,14 +35,19 @@ export function schemasAt(schema: z.core.$ZodType, path: readonly PropertyKey[],
   let level = branches(schema, value);
   let inside = value;
   for (const key of path) {
-    inside = (inside as Record<PropertyKey, unknown> | null | undefined)?.[key];
-    level = level.flatMap((type) => {
-      const { shape, element, valueType } = definitionOf(type);
-      const below = shape ? shape[String(key)] : (element ?? valueType);
-      return below ? branches(below, inside) : [];
-    });
+    inside = ownValue(inside, key);
+    level = schemasBelow(level, key, inside);
   }
   return level;
+}
+
+/** The schemas that may hold for the value under a key of what `here` describes. */
+export function schemasBelow(here: readonly z.core.$ZodType[], key: PropertyKey, value: unknown): z.core.$ZodType[] {
+  return here.flatMap((type) => {
+    const { shape, element, valueType } = definitionOf(type);
+    const below = shape ? (ownValue(shape, String(key)) as z.core.$ZodType | undefined) : (element ?? valueType);
+    return below ? branches(below, value) : [];
+  });
 }
 
 /** The keys of those of the schemas that are objects. */
@@ -54,7 +60,7 @@ function branches(schema: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
   const inner = innermost(schema);
   const { options, discriminator } = definitionOf(inner);
   if (options === undefined) return [inner];
-  const kind = discriminator && (value as Record<string, unknown> | null | undefined)?.[discriminator];
+  const kind = discriminator && ownValue(value, discriminator);
   const own = options.filter(
     (option) => kind !== undefined && option._zod.propValues?.[discriminator as string]?.has(kind as string),
   );

@@ -1,9 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type ByteSource, fileOf, readSource, sha256, writeFileAtomic } from '#src/storage';
+import {
+  type ByteSource,
+  fileOf,
+  readSealedJson,
+  sealed,
+  sha256,
+  systemErrorWords,
+  writeFileAtomic,
+} from '#src/storage';
 import { forEachConcurrently } from './forEachConcurrently.js';
+import { withFileBytes } from './withFileBytes.js';
 
 /** File stamps and hashes, in the order of the sources that the memo is named after. */
 const Memo = z.object({ stamps: z.array(z.string()), hashes: z.array(z.string()) });
@@ -18,7 +27,7 @@ export interface ContentHashes {
 }
 
 /**
- * SHA-256 of each source's content, in order; one that can't be read gives `unreadable: <reason>`.
+ * SHA-256 of each source's content, in order; one that can't be read, or is larger than `maxBytes`, gives `unreadable: <reason>`.
  *
  * `remember` keeps them in `cacheDir` under size, inode, modification and change time of their files, so that a second run
  * over a settled data set reads no file. Any doubt (no stamp, a fresh stamp, a damaged memo) means reading it again.
@@ -27,6 +36,7 @@ export async function contentHashes(
   sources: readonly ByteSource[],
   cacheDir: string,
   concurrency: number,
+  maxBytes = Number.POSITIVE_INFINITY,
 ): Promise<ContentHashes> {
   const names = sources.map(({ path }) => path).join('\0');
   const memoPath = join(cacheDir, `hashes-${sha256(Buffer.from(names)).slice(0, 32)}.json`);
@@ -49,33 +59,24 @@ export async function contentHashes(
         stamps[i] = stamp;
         changed = true;
       }
-      hashes[i] = sha256(await readSource(sources[i]));
+      hashes[i] = await withFileBytes(sources[i], maxBytes, sha256);
     } catch (error) {
       stamps[i] = '';
-      hashes[i] = `unreadable: ${readFailure(error)}`;
+      hashes[i] = `unreadable: ${systemErrorWords(error)}`;
     }
   });
   return {
     hashes,
     remember: () => {
-      if (changed) writeFileAtomic(memoPath, JSON.stringify({ stamps, hashes }));
+      if (changed) writeFileAtomic(memoPath, JSON.stringify(sealed({ stamps, hashes })));
     },
   };
-}
-
-/** Why a file could not be read, without its path. */
-export function readFailure(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
-  if (code === 'EISDIR') return 'is a folder';
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  return code ?? message;
 }
 
 function readMemo(path: string, count: number): z.output<typeof Memo> | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const memo = Memo.parse(JSON.parse(readFileSync(path, 'utf8')));
+    const memo = Memo.parse(readSealedJson(path, 'hashes'));
     return memo.stamps.length === count && memo.hashes.length === count ? memo : undefined;
   } catch {
     return undefined;

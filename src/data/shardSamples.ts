@@ -1,9 +1,7 @@
 /** @file Samples of WebDataset shards: https://github.com/webdataset/webdataset */
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '#src/errors';
-import type { ByteSource } from '#src/storage';
-import { readBytes, readTarIndex, type TarMember } from '#src/storage';
+import { type ByteSource, fileStatus, folderNames, readBytes, readTarIndex, type TarMember } from '#src/storage';
 
 /** Longer texts and JSON beside an image are no captions or labels. */
 const MAX_TEXT_BYTES = 2 ** 20;
@@ -24,9 +22,8 @@ export interface ShardMember {
 
 /** The `.tar` files of a folder, by name. */
 export function listShards(folder: string): string[] {
-  return readdirSync(folder)
+  return folderNames(folder, 'shards')
     .filter((name) => name.endsWith('.tar') && !name.startsWith('.'))
-    .sort()
     .map((name) => join(folder, name));
 }
 
@@ -77,7 +74,7 @@ function placeOf(shard: string, { name, offset, length }: TarMember): ShardMembe
 }
 
 function shardsOf(path: string): string[] {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = fileStatus(path, 'shards');
   if (status === undefined) {
     const hint = /[{*?]/.test(path) ? '; braces and wildcards are not expanded, give the folder or a list' : '';
     throw new UserError(`cannot read shards ${path}: no such file or folder${hint}`);

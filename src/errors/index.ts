@@ -1,6 +1,7 @@
 /**
  * @file The failures that a user can do something about. Everything else is a bug and keeps its stack trace.
  */
+export * from './printable.js';
 
 /** What a user gave is wrong (usage, configuration, data, a checkpoint): one clear line, exit code 2. */
 export class UserError extends Error {
@@ -27,6 +28,8 @@ export function nearestName(name: string, candidates: readonly string[]): string
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
+    // The distance is at least the difference of the lengths.
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -1,20 +1,22 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { flushFolder } from './flush.js';
+import { makeFolder } from './makeFolder.js';
+import { temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
 /**
- * Writes to a temporary file, flushes it to disk and renames it into place: after a crash or for a concurrent reader, the
- * file is either the old or the new one, never a partial one. A failed write (full disk) leaves nothing behind.
+ * Writes to a temporary file, flushes it to disk and renames it into place: after a crash, a power cut or for a concurrent
+ * reader, the file is either the old or the new one, never a partial one. A failed write (full disk) leaves nothing behind.
  *
  * @throws UserError naming the file when writing fails
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array | Iterable<Uint8Array>): void {
-  const aside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const aside = temporaryName(path);
   const chunks = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   let descriptor: number | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     descriptor = openSync(aside, 'wx');
     for (const chunk of chunks) {
       for (let offset = 0; offset < chunk.byteLength; ) {
@@ -25,6 +27,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
     closeSync(descriptor);
     descriptor = undefined;
     renameSync(aside, path);
+    flushFolder(dirname(path));
   } catch (error) {
     if (descriptor !== undefined) closeSync(descriptor);
     if (existsSync(aside)) rmSync(aside);

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { UserError } from '#src/errors';
+import { systemErrorWords } from './systemError.js';
 
 /**
  * The path of a file that another file in `folder` names: what a checkpoint from elsewhere says must not reach beyond it.
@@ -23,8 +24,7 @@ export function containedFile(folder: string, name: string, purpose: string): st
     if (!statSync(path).isFile()) throw new UserError(`cannot read ${purpose} ${path}: expected a regular file`);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(`cannot read ${purpose} ${path}: ${missing ? 'no such file' : (error as Error).message}`);
+    throw new UserError(`cannot read ${purpose} ${path}: ${systemErrorWords(error)}`);
   }
   return path;
 }

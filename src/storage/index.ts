@@ -1,8 +1,16 @@
 export * from './atomicWrite.js';
 export * from './byteSource.js';
+export * from './checkedFile.js';
 export * from './containedFile.js';
 export * from './decodeText.js';
+export * from './fileStatus.js';
+export * from './flush.js';
+export * from './folderDraft.js';
+export * from './lock.js';
+export * from './makeFolder.js';
+export { type OpenFile, openFile } from './openFile.js';
 export * from './openToRead.js';
+export * from './outputPlace.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';
@@ -12,5 +20,9 @@ export {
   type SafetensorsHeader,
   type TensorEntry,
 } from './safetensorsHeader.js';
+export * from './sealedJson.js';
+export * from './systemError.js';
 export * from './tarIndex.js';
+export * from './temporaryName.js';
+export * from './textLines.js';
 export * from './writeFailure.js';

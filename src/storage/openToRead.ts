@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { UserError } from '#src/errors';
+import { openFile } from './openFile.js';
+import { systemErrorWords } from './systemError.js';
 
 /**
  * Opens a regular file for reading: a pipe would wait for its writer, a device might never end.
@@ -7,14 +8,9 @@ import { UserError } from '#src/errors';
  * @throws UserError naming the file and its purpose
  */
 export function openToRead(path: string, purpose: string): number {
-  let descriptor: number;
   try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return openFile(path).descriptor;
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new UserError(`cannot read ${purpose} ${path}: ${missing ? 'no such file' : (error as Error).message}`);
+    throw new UserError(`cannot read ${purpose} ${path}: ${systemErrorWords(error)}`);
   }
-  if (fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  throw new UserError(`cannot read ${purpose} ${path}: expected a regular file`);
 }

@@ -1,47 +1,76 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { UserError } from '#src/errors';
-import type { ArchiveMember, ByteSource } from './byteSource.js';
+import { closeSync, readSync } from 'node:fs';
+import { printable, UserError } from '#src/errors';
+import type { ByteSource } from './byteSource.js';
+import { decodeText, MAX_TEXT_BYTES } from './decodeText.js';
+import { allocate, openFile, READ_BYTES } from './openFile.js';
+import { systemErrorWords } from './systemError.js';
 
-/** The bytes of a file or archive member; errors are one line that names the file and its purpose. */
-export function readBytes(source: string | ByteSource, purpose: string): Buffer {
+export interface ReadLimits {
+  /** A larger file is refused before it is read. */
+  readonly maxBytes?: number;
+  /** Reads no more than so many bytes from the start. */
+  readonly headBytes?: number;
+}
+
+/**
+ * The bytes of a regular file or archive member.
+ *
+ * @param purpose what the file is read for: 'captions'
+ * @throws UserError in one line that names the file and its purpose: it is missing, no regular file, too large, unreadable
+ */
+export function readBytes(source: string | ByteSource, purpose: string, limits: ReadLimits = {}): Buffer {
   const { path, member } = typeof source === 'string' ? { path: source } : source;
+  if (path === '-') throw new UserError(`cannot read ${purpose} from standard input; write it to a file first`);
+  let descriptor: number | undefined;
   try {
-    return member === undefined ? readFileSync(path) : readMember(member);
+    const file = openFile(member?.archive ?? path);
+    descriptor = file.descriptor;
+    const length = member?.length ?? file.bytes;
+    const { maxBytes = length, headBytes = length } = limits;
+    if (length > maxBytes) throw new Error(`expected at most ${maxBytes} bytes, got ${length}`);
+    const bytes = readFully(descriptor, Math.min(length, headBytes), member?.offset ?? 0);
+    if (member !== undefined && bytes.length < length && headBytes >= length) {
+      throw new Error('the archive ends inside it');
+    }
+    return bytes;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'is a folder' : (error as Error).message;
-    throw new UserError(`cannot read ${purpose} ${path}: ${why}`);
+    throw new UserError(`cannot read ${purpose} ${path}: ${systemErrorWords(error)}`);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
-function readMember({ archive, offset, length }: ArchiveMember): Buffer {
-  const descriptor = openSync(archive, 'r');
-  try {
-    const bytes = Buffer.alloc(length);
-    for (let done = 0; done < length; ) {
-      const count = readSync(descriptor, bytes, done, length - done, offset + done);
-      if (count === 0) throw new Error('the archive ends inside it');
-      done += count;
-    }
-    return bytes;
-  } finally {
-    closeSync(descriptor);
+/** Fewer bytes than asked for where the file ends before. */
+function readFully(descriptor: number, length: number, position: number): Buffer {
+  const bytes = allocate(length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(descriptor, bytes, done, Math.min(READ_BYTES, length - done), position + done);
+    if (count === 0) break;
+    done += count;
   }
+  return bytes.subarray(0, done);
+}
+
+/** A UTF-8 text file without its byte order mark. @throws UserError also where it is not UTF-8, naming the line */
+export function readText(path: string, purpose: string): string {
+  return decodeText(readBytes(path, purpose, { maxBytes: MAX_TEXT_BYTES }), path);
 }
 
 /** A JSON file, parsed but not validated: pass the result through a schema. */
 export function readJson(path: string, purpose: string): unknown {
-  return parseJson(readBytes(path, purpose), path, purpose);
+  return parseJson(readBytes(path, purpose, { maxBytes: MAX_TEXT_BYTES }), path, purpose);
 }
 
 /** JSON bytes, parsed but not validated. */
-export function parseJson(bytes: Buffer, path: string, purpose: string): unknown {
+export function parseJson(bytes: Uint8Array, path: string, purpose: string): unknown {
+  const text = decodeText(bytes, path);
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(text);
   } catch (error) {
-    // The parser's message quotes the offending text, including control characters.
-    const why = (error as Error).message.replace(/[\s\p{Cc}]+/gu, ' ');
+    // The parser's message quotes the offending text.
+    const why = printable((error as Error).message.replace(/\s+/g, ' '));
     throw new UserError(`cannot read ${purpose} ${path}: not valid JSON (${why})`);
   }
 }

@@ -2,8 +2,10 @@
  * @file Index of the members of a tar archive. Reads POSIX ustar and pax headers (IEEE Std 1003.1, `pax`, "ustar
  * Interchange Format" and "pax Extended Header") and GNU long names; the archive is never unpacked.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
+import { type OpenFile, openFile } from './openFile.js';
+import { systemErrorWords } from './systemError.js';
 
 /** A regular file of an archive. */
 export interface TarMember {
@@ -38,17 +40,15 @@ const REFUSED_TYPES: Readonly<Record<string, string>> = {
  *   the archive, a duplicate name
  */
 export function readTarIndex(path: string): TarMember[] {
-  let descriptor: number;
+  let file: OpenFile;
   try {
-    descriptor = openSync(path, 'r');
+    file = openFile(path);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`cannot read archive ${path}: ${code === 'ENOENT' ? 'no such file' : message}`);
+    throw new UserError(`cannot read archive ${path}: ${systemErrorWords(error)}`);
   }
+  const { descriptor, bytes } = file;
   try {
-    const status = fstatSync(descriptor);
-    if (!status.isFile()) throw new UserError(`cannot read archive ${path}: it is not a regular file`);
-    return scan(path, status.size, windowOn(descriptor));
+    return scan(path, bytes, windowOn(descriptor));
   } finally {
     closeSync(descriptor);
   }

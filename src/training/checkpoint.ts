@@ -5,10 +5,13 @@ import { z } from 'zod';
 import { parseConfig } from '#src/config';
 import { ConfigError, UserError } from '#src/errors';
 import {
+  draftFolder,
+  type FolderDraft,
   type HostTensor,
   parseJson,
   type SafetensorsHeader,
   sha256,
+  temporaryName,
   writeFileAtomic,
   writeSafetensors,
 } from '#src/storage';
@@ -61,7 +64,7 @@ export interface StoredModel<Config> extends Pick<Checkpoint, 'tensors' | 'asset
 }
 
 /**
- * Writes a checkpoint and its manifest under a temporary name and renames it. In a run, which repeats steps after it was
+ * Writes a checkpoint and its manifest under a temporary name, flushes all to disk and renames it. In a run, which repeats steps after it was
  * interrupted, the checkpoint of the same step is replaced; nothing else is.
  *
  * @throws ConfigError when `directory` holds something else
@@ -71,26 +74,22 @@ export function writeCheckpoint(
   { model, tensors, assets }: Checkpoint,
   resumeData?: ResumeData,
 ): void {
-  const aside = `${directory}.${process.pid}.tmp`;
-  const removeAside = (): void => {
-    if (existsSync(aside)) rmSync(aside, { recursive: true });
-  };
+  const draft = draftFolder(directory);
   const digests = new Map<string, FileDigest>();
   const writeTensors = (name: string, ...content: [ReadonlyMap<string, HostTensor>, Record<string, string>?]): void => {
     const hash = createHash('sha256');
     let bytes = 0;
-    writeSafetensors(join(aside, name), content[0], content[1], (chunk) => {
+    writeSafetensors(join(draft.path, name), content[0], content[1], (chunk) => {
       hash.update(chunk);
       bytes += chunk.byteLength;
     });
     digests.set(name, { bytes, sha256: hash.digest('hex') });
   };
   const writeBytes = (name: string, bytes: Uint8Array): void => {
-    writeFileAtomic(join(aside, name), bytes);
+    writeFileAtomic(join(draft.path, name), bytes);
     digests.set(name, { bytes: bytes.byteLength, sha256: sha256(bytes) });
   };
   try {
-    removeAside();
     writeTensors('model.safetensors', tensors, { format: 'tokenfuse', kind: model.kind });
     writeBytes('model.json', jsonBytes({ format: CHECKPOINT_FORMAT, ...model }));
     for (const [name, bytes] of assets) writeBytes(name, bytes);
@@ -98,26 +97,26 @@ export function writeCheckpoint(
       writeTensors('optimizer.safetensors', resumeData.optimizer);
       writeBytes('state.json', jsonBytes(resumeData.state));
     }
-    writeFileAtomic(join(aside, MANIFEST), manifestOf(digests).text);
-    publish(aside, directory, resumeData !== undefined);
+    writeFileAtomic(join(draft.path, MANIFEST), manifestOf(digests).text);
+    publish(draft, directory, resumeData !== undefined);
   } finally {
-    removeAside();
+    draft.discard();
   }
 }
 
-function publish(aside: string, directory: string, mayReplace: boolean): void {
+function publish(draft: FolderDraft, directory: string, mayReplace: boolean): void {
   if (!existsSync(directory) || readdirSync(directory).length === 0) {
-    renameSync(aside, directory);
+    draft.publish();
     return;
   }
   // The same again, as after an interruption between a checkpoint and the pointer to it.
-  if (holdsSameCheckpoint(aside, directory)) return;
+  if (holdsSameCheckpoint(draft.path, directory)) return;
   if (!mayReplace || !/^step-\d+$/.test(basename(directory)) || !existsSync(join(directory, 'model.json'))) {
     throw new ConfigError(`${directory}: exists already; expected a new or empty folder for a checkpoint`);
   }
-  const former = `${directory}.${process.pid}.old.tmp`;
+  const former = temporaryName(directory);
   renameSync(directory, former);
-  renameSync(aside, directory);
+  draft.publish();
   removeCheckpoint(former);
 }
 

@@ -1,9 +1,9 @@
 /** @file `checkpoints/best.json` and `last.json` of a run: which of its checkpoints is which. */
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '#src/errors';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { clearLeftovers, readJson, writeJsonAtomic } from '#src/storage';
 import { removeCheckpoint } from './checkpoint.js';
 import { isVerifying } from './checkpointFolder.js';
 import { readManifest } from './manifest.js';
@@ -79,8 +79,8 @@ export function pointAt(runDir: string, names: readonly PointerName[], directory
   const kept = new Set((['best', 'last'] as const).map((name) => readPointer(fileOf(runDir, name))?.directory));
   for (const entry of readdirSync(folder)) {
     if (/^step-\d+$/.test(entry) && !kept.has(entry)) removeCheckpoint(join(folder, entry));
-    if (/^step-\d+\.\d+(\.old)?\.tmp$/.test(entry)) rmSync(join(folder, entry), { recursive: true, force: true });
   }
+  clearLeftovers(folder);
 }
 
 /** How to go on from the best checkpoint of a run whose last one is damaged; nothing where that is no other one. */

@@ -4,7 +4,10 @@ export { type CheckpointFolder, openCheckpointFolder, skipVerification } from '.
 export { findCheckpoint, pointAt } from './checkpointPointers.js';
 export * from './config.js';
 export { MANIFEST } from './manifest.js';
+export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runTraining.js';
 export * from './schedule.js';
 export { readProgress, readTrainingState, type TrainingState } from './trainingState.js';
+export * from './trainingTask.js';
+export * from './trainStep.js';

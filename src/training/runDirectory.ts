@@ -1,93 +1,150 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EngineInfo } from '#src/engine';
 import { ConfigError } from '#src/errors';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { type OutputOptions, openOutputFolder, readJson } from '#src/storage';
+import {
+  type Extension,
+  PROVENANCE,
+  type Provenance,
+  RUN_CONFIG,
+  type RunProvenance,
+  writeProvenance,
+} from './provenance.js';
 
-/** What is needed to reproduce a result; kept with the numbers. */
-export interface Provenance {
-  readonly command: string;
-  readonly config: unknown;
-  readonly seed: number;
-  readonly engine: EngineInfo;
+/** What may be done with a run that is there already. */
+export interface RunDirectoryOptions {
+  /** Continue it from its last checkpoint. */
+  readonly resume: boolean;
+  /** With `resume`: more steps or more patience than it was started with are taken. */
+  readonly extend?: boolean;
+  /** Move what is there aside and start anew. */
+  readonly overwrite?: boolean;
+  /** Receives lines about what was moved or extended. */
+  readonly say?: (line: string) => void;
 }
 
-/** Where numbers come from; the content of `provenance.json`. */
-export interface RunProvenance extends Omit<Provenance, 'config'> {
-  /** The version of Node, such as v20.20.0. */
-  readonly node: string;
-  /** Cores × model. */
-  readonly processor: string;
-  readonly memoryBytes: number;
-  /** Of the code; null outside of a git checkout. */
-  readonly commit: string | null;
-}
-
-export const PROVENANCE = 'provenance.json';
+/** Files that are there before there is any result. */
+const OPENING_FILES = [PROVENANCE, RUN_CONFIG];
 
 /**
- * Starts a run directory (config.json, provenance.json), or checks on resume that the configuration is the one it was
- * started with: another one would not continue the same run.
+ * Runs `work` in a run directory that no other process writes to meanwhile: a new one, or one that is continued with the
+ * configuration it was started with, since another would not continue the same run.
  *
- * @throws ConfigError when the directory is taken, or when it cannot be resumed
+ * @throws ConfigError when the directory is taken, or when it cannot be continued; RunError when another process writes to it
  */
-export function openRunDirectory(runDir: string, provenance: Provenance, resume: boolean): void {
-  const configPath = join(runDir, 'config.json');
-  const config = JSON.parse(JSON.stringify(provenance.config));
-  if (existsSync(configPath)) {
-    if (!resume) {
-      throw new ConfigError(`${runDir}: holds a run already; expected --resume to continue it, or another --out`);
+export function inRunDirectory<T>(
+  runDir: string,
+  provenance: Provenance,
+  options: RunDirectoryOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const isOwn = (): boolean => continuesRun(runDir, provenance, options);
+  return inResultFolder(runDir, provenance, { ...options, isOwn }, work);
+}
+
+/**
+ * Runs `work` in a folder that gets config.json and provenance.json and is locked meanwhile. A new one is removed when the work
+ * fails before it has a result, such as on missing data.
+ */
+export async function inResultFolder<T>(
+  folder: string,
+  provenance: Provenance,
+  options: OutputOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const place = openOutputFolder(folder, options);
+  try {
+    const isOpened = OPENING_FILES.every((name) => existsSync(join(folder, name)));
+    if (!place.continues || !isOpened) writeProvenance(folder, provenance);
+    return await work();
+  } catch (error) {
+    if (!place.continues && readdirSync(folder).every((name) => OPENING_FILES.includes(name) || name.startsWith('.'))) {
+      for (const name of OPENING_FILES) rmSync(join(folder, name), { force: true });
+      place.release();
+      if (readdirSync(folder).length === 0) rmdirSync(folder);
     }
-    const before = readJson(configPath, 'run configuration');
-    if (JSON.stringify(before) !== JSON.stringify(config)) {
-      throw new ConfigError(
-        `${runDir}: cannot resume with another configuration (${changes(before, config).join(', ')}); repeat the --set options it was started with, or delete this folder to start over`,
-      );
-    }
-    return;
+    throw error;
+  } finally {
+    place.release();
   }
-  writeProvenance(runDir, provenance);
+}
+
+/** Whether the folder holds a run that goes on; a longer one is written down. @throws ConfigError when it must not */
+function continuesRun(runDir: string, provenance: Provenance, options: RunDirectoryOptions): boolean {
+  const config = JSON.parse(JSON.stringify(provenance.config));
+  if (!existsSync(join(runDir, RUN_CONFIG))) {
+    // Killed while it was opened.
+    return readdirSync(runDir).every((name) => name === PROVENANCE || name.startsWith('.'));
+  }
+  const { resume, extend = false, say } = options;
+  if (!resume) {
+    throw new ConfigError(
+      `${runDir}: holds a run already; give --resume to continue it, --overwrite to move it aside and start anew, or another --out`,
+    );
+  }
+  const before = readJson(join(runDir, RUN_CONFIG), 'run configuration');
+  const changed = changes(before, config);
+  if (changed.length === 0) return true;
+  const named = changed.map(({ text }) => text);
+  if (extend && changed.every(isLengthening)) {
+    const { extensions = [] } = readJson(join(runDir, PROVENANCE), 'provenance') as Partial<RunProvenance>;
+    const extension: Extension = { command: provenance.command, changes: named };
+    writeProvenance(runDir, provenance, [...extensions, extension]);
+    say?.(
+      `extended: ${named.join(', ')}. The learning rate follows the longer schedule from here on, so the result differs from that of a run that was started so`,
+    );
+    return true;
+  }
+  const hint = changed.every(isLengthening)
+    ? 'give --extend to lengthen the run'
+    : 'repeat the --set options it was started with, or give --overwrite to move the run aside and start anew';
+  throw new ConfigError(`${runDir}: cannot resume with another configuration (${listed(named)}); ${hint}`);
+}
+
+/** Whether a folder was started with this configuration. */
+export function isStartedWith(folder: string, config: unknown): boolean {
+  const path = join(folder, RUN_CONFIG);
+  if (!existsSync(path)) return false;
+  return changes(readJson(path, 'configuration'), JSON.parse(JSON.stringify(config))).length === 0;
 }
 
 /** At most so many changes are named. */
 const MAX_CHANGES = 3;
 
-/** `training.steps 1000, now 100` for what differs between two configurations; the order of keys for one. */
-function changes(before: unknown, now: unknown): string[] {
+function listed(changed: readonly string[]): string {
+  if (changed.length <= MAX_CHANGES) return changed.join(', ');
+  return `${changed.slice(0, MAX_CHANGES).join(', ')}, ${changed.length - MAX_CHANGES} more`;
+}
+
+interface Change {
+  readonly key: string;
+  /** The value as JSON, undefined where the key is not set. */
+  readonly before: string | undefined;
+  readonly now: string | undefined;
+  /** `training.steps 1000, now 100` */
+  readonly text: string;
+}
+
+/** Whether a change only lets a run go on longer. */
+function isLengthening({ key, before, now }: Change): boolean {
+  if (key === 'training.steps') return Number(now) > Number(before);
+  return key === 'training.patience' && (now === undefined || Number(now) > Number(before));
+}
+
+/** What differs between two configurations. */
+function changes(before: unknown, now: unknown): Change[] {
   const [a, b] = [new Map(leaves(before, '')), new Map(leaves(now, ''))];
-  const keys = [...new Set([...a.keys(), ...b.keys()])].filter((key) => a.get(key) !== b.get(key));
-  const named = keys.map((key) => `${key} ${a.get(key) ?? 'not set'}, now ${b.get(key) ?? 'not set'}`);
-  if (named.length === 0) return ['keys in another order'];
-  return named.length <= MAX_CHANGES ? named : [...named.slice(0, MAX_CHANGES), `${named.length - MAX_CHANGES} more`];
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((key) => a.get(key) !== b.get(key))
+    .map((key) => {
+      const [old, fresh] = [a.get(key), b.get(key)];
+      return { key, before: old, now: fresh, text: `${key} ${old ?? 'not set'}, now ${fresh ?? 'not set'}` };
+    });
 }
 
 /** Every value of a configuration as JSON, by its path. */
 function leaves(value: unknown, path: string): [string, string][] {
-  if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0)
+    return [[path, JSON.stringify(value)]];
   return Object.entries(value).flatMap(([key, entry]) => leaves(entry, path === '' ? key : `${path}.${key}`));
-}
-
-/** Writes provenance.json and then config.json into a folder, over those that are there. */
-export function writeProvenance(folder: string, { command, config, seed, engine }: Provenance): RunProvenance {
-  const provenance: RunProvenance = {
-    ...{ command, seed, engine, node: process.version },
-    processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
-    memoryBytes: totalmem(),
-    commit: gitCommit(),
-  };
-  writeJsonAtomic(join(folder, PROVENANCE), provenance);
-  writeJsonAtomic(join(folder, 'config.json'), config);
-  return provenance;
-}
-
-/** The commit of the code, or null outside of a git checkout. */
-function gitCommit(): string | null {
-  try {
-    const options = { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'] };
-    return execFileSync('git', ['rev-parse', 'HEAD'], options).toString().trim();
-  } catch {
-    return null;
-  }
 }

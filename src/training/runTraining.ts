@@ -1,42 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Output } from '#src/cli';
-import { atMatmulPrecision, tf } from '#src/engine';
-import { RunError } from '#src/errors';
-import { squaredNorm } from '#src/kernels';
-import type { ParameterTree } from '#src/tokenformer';
-import { createProgress, createTracker } from '#src/tracking';
+import { Interrupted, interruption, type Output } from '#src/cli';
+import { createProgress, createTracker, readMetrics } from '#src/tracking';
 import { AdamW } from './adamW.js';
 import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
 import { findCheckpoint, pointAt } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
+import { evaluationLine } from './evaluationLine.js';
 import { restoreRun } from './restoreRun.js';
 import { learningRateAt } from './schedule.js';
 import { readProgress, type TrainingState } from './trainingState.js';
-
-/** The loss of one micro-batch, still to be divided by its weight. */
-export interface BatchLoss {
-  readonly sum: tf.Scalar;
-  /** What `sum` is to be divided by: counted tokens, images. Batches of unequal weight accumulate correctly. */
-  readonly weight: number;
-}
-
-/** What is trained: the loop knows nothing of images, tokens or pairs. */
-export interface TrainingTask {
-  readonly parameters: ParameterTree;
-  readonly unit: 'tokens' | 'images' | 'pairs';
-  /** Loss of micro-batch `index`, a pure function of the parameters and of `index`. */
-  loss(index: number): BatchLoss;
-  /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
-  unitsIn(index: number): number;
-  /** What micro-batch `index` holds, for the message of a failed step. */
-  describeBatch(index: number): string;
-  /** Metrics on held-out data, named `validation/…`. */
-  evaluate(): Promise<Record<string, number>>;
-  /** Which of them decides the best checkpoint. */
-  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher' };
-}
+import type { TrainingTask } from './trainingTask.js';
+import { trainStep } from './trainStep.js';
 
 /** Where a run that trains reads and writes. */
 export interface RunOptions {
@@ -47,6 +23,8 @@ export interface RunOptions {
   /** Whether to continue from the last checkpoint in `runDir`. */
   readonly resume: boolean;
   readonly output: Output;
+  /** Ends the run after its step, with a checkpoint, like SIGTERM; the run then throws the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface TrainingRun {
@@ -59,6 +37,7 @@ export interface TrainingRun {
   readonly assets: Checkpoint['assets'];
   readonly resume: boolean;
   readonly output: Output;
+  readonly signal?: AbortSignal;
 }
 
 export interface TrainingResult {
@@ -72,9 +51,15 @@ export interface TrainingResult {
 /**
  * Trains to `config.steps`, with evaluations, logs and checkpoints. With `resume` it continues from the last
  * checkpoint and ends with the same bytes as an uninterrupted run. The first loss or gradient that is not finite stops the
- * run; the last checkpoint stays as it was.
+ * run; the last checkpoint stays as it was. A signal ends the run after its step, or in an evaluation, with a checkpoint.
+ *
+ * @throws Interrupted after a signal
  */
-export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
+export function runTraining(run: TrainingRun): Promise<TrainingResult> {
+  return interruption.waitFor(() => train(run));
+}
+
+async function train(run: TrainingRun): Promise<TrainingResult> {
   const { task, config, seed, runDir } = run;
   const optimizer = new AdamW(task.parameters, config);
   const restored = run.resume ? restoreRun({ ...run, parameters: task.parameters }, optimizer) : undefined;
@@ -89,23 +74,58 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
     output: run.output,
   });
   let last: Record<string, number> = {};
+  let savedStep = restored?.step;
+  const checkpoint = async (isBest: boolean): Promise<void> => {
+    // A checkpoint must never be ahead of the metrics on disk: resuming keeps only what was logged up to its step.
+    tracker.flush();
+    await save(run, optimizer, state, isBest);
+    savedStep = state.step;
+  };
+  /** Throws what ends the run when it is asked to, with its state on disk. */
+  const stop = async (): Promise<never> => {
+    if (state.step > 0 && savedStep !== state.step) await checkpoint(false);
+    const { signal } = interruption;
+    if (signal === undefined) throw run.signal?.reason;
+    throw new Interrupted(signal, state.step === 0 ? ' before the first step' : ` after step ${state.step}`, true);
+  };
+  const evaluate = async (): Promise<boolean> => {
+    last = await task.evaluate(() => {
+      if (isStopped(run)) throw new StoppedEvaluation();
+    });
+    tracker.log(state.step, last);
+    const value = last[task.selectBy.metric];
+    const improved = state.step > 0 && isBetter(task, value, state.bestValue);
+    if (improved) state = { ...state, bestValue: value, bestStep: state.step };
+    progress.line(evaluationLine(run.label, state.step, last, task.selectBy, improved));
+    return improved;
+  };
+  /** What is due after a step: an evaluation, a checkpoint. */
+  const concludeStep = async (): Promise<void> => {
+    const improved = isEvaluated(state.step, config) && (await evaluate());
+    const asked = interruption.takeCheckpointRequest();
+    if (improved || asked || state.step % config.checkpointEvery === 0 || isOver(state, config)) {
+      await checkpoint(improved);
+    }
+    if (asked) progress.line(`${run.label} step ${state.step}: checkpoint written for SIGUSR1`);
+  };
   try {
     if (restored === undefined) {
-      last = await task.evaluate();
-      tracker.log(0, last);
+      await evaluate();
       if (config.steps === 0) {
         state = { ...state, bestValue: last[task.selectBy.metric], bestStep: 0 };
-        tracker.flush();
-        await save(run, optimizer, state, true);
+        await checkpoint(true);
       }
+    } else if (lacksEvaluation(runDir, state, config)) {
+      await concludeStep();
     } else if (isOver(state, config)) {
-      last = await task.evaluate();
+      last = await task.evaluate(() => undefined);
     }
     for (let step = state.step + 1; !isOver(state, config); step++) {
-      // Lets signals and messages through when the engine computes on this thread.
+      // Lets messages through when the engine computes on this thread.
       await setImmediate();
+      if (isStopped(run)) await stop();
       const started = performance.now();
-      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step);
+      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step, savedStep);
       const seconds = (performance.now() - started) / 1000;
       if (step % config.logEvery === 0 || step === 1 || step === config.steps) {
         const learningRate = learningRateAt(step, config);
@@ -118,25 +138,16 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
       }
       progress.update(step, { loss, unitsPerSecond: units / seconds });
       state = { ...state, step, dataPosition: step * config.gradientAccumulation };
-      let improved = false;
-      if (step % config.evaluateEvery === 0 || step === config.steps) {
-        last = await task.evaluate();
-        tracker.log(step, last);
-        const value = last[task.selectBy.metric];
-        const { bestValue } = state;
-        // NaN is never better.
-        improved =
-          task.selectBy.better === 'lower'
-            ? value < (bestValue ?? Number.POSITIVE_INFINITY)
-            : value > (bestValue ?? Number.NEGATIVE_INFINITY);
-        if (improved) state = { ...state, bestValue: value, bestStep: step };
-      }
-      if (improved || step % config.checkpointEvery === 0 || isOver(state, config)) {
-        // A checkpoint must never be ahead of the metrics on disk: resuming keeps only what was logged up to its step.
-        tracker.flush();
-        await save(run, optimizer, state, improved);
-      }
+      await concludeStep();
     }
+    const { step, bestStep, bestValue } = state;
+    if (step < config.steps && step !== restored?.step) {
+      const best = `${task.selectBy.metric} is best at step ${bestStep}, ${bestValue?.toFixed(4)}`;
+      progress.line(`${run.label} ends early at step ${step}: ${best} (patience ${config.patience})`);
+    }
+  } catch (error) {
+    if (error instanceof StoppedEvaluation) await stop();
+    throw error;
   } finally {
     progress.done();
     tracker.close();
@@ -145,10 +156,25 @@ export async function runTraining(run: TrainingRun): Promise<TrainingResult> {
   return { steps: state.step, bestStep: state.bestStep ?? 0, bestValue: state.bestValue ?? Number.NaN, last };
 }
 
+/** Ends an evaluation; the checkpoint of its step is written without it, and resuming makes it up. */
+class StoppedEvaluation extends Error {}
+
+function isStopped({ signal }: TrainingRun): boolean {
+  return interruption.signal !== undefined || signal?.aborted === true;
+}
+
+/** NaN is never better. */
+function isBetter({ selectBy }: TrainingTask, value: number, best: number | null): boolean {
+  return selectBy.better === 'lower'
+    ? value < (best ?? Number.POSITIVE_INFINITY)
+    : value > (best ?? Number.NEGATIVE_INFINITY);
+}
+
 /** Whether the run in a directory has ended: all its steps are done, or its patience is. */
 export function isTrained(runDir: string, config: TrainingConfig): boolean {
   if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
-  return isOver(readProgress(findCheckpoint(runDir, 'last')), config);
+  const state = readProgress(findCheckpoint(runDir, 'last'));
+  return isOver(state, config) && !lacksEvaluation(runDir, state, config);
 }
 
 /** Whether a run ends here: all steps are done, or its patience is. */
@@ -157,60 +183,17 @@ function isOver({ step, bestStep }: TrainingState, { steps, patience, evaluateEv
   return step >= steps || evaluationsSinceBest >= (patience ?? Number.POSITIVE_INFINITY);
 }
 
-/**
- * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW. `config.matmulPrecision` is that of
- * losses and gradients; everything else, evaluation too, is float32.
- *
- * @param step counts from 1; it decides which micro-batches are taken
- * @throws UserError when the loss or a gradient is not finite
- */
-export async function trainStep(
-  task: TrainingTask,
-  config: TrainingConfig,
-  optimizer: AdamW,
-  step: number,
-): Promise<{ loss: number; gradientNorm: number; units: number }> {
-  const names = task.parameters.trainableNames();
-  const variables = names.map((name) => task.parameters.variable(name));
-  const gradients = new Map<string, tf.Tensor>();
-  const sums: tf.Scalar[] = [];
-  let weight = 0;
-  let units = 0;
-  const firstBatch = (step - 1) * config.gradientAccumulation;
-  for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
-    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
-      tf.variableGrads(() => {
-        const batch = task.loss(index);
-        weight += batch.weight;
-        return batch.sum;
-      }, variables),
-    );
-    units += task.unitsIn(index);
-    sums.push(value);
-    for (const name of names) {
-      const gradient = grads[task.parameters.variable(name).name];
-      if (gradient == null) continue;
-      const before = gradients.get(name);
-      gradients.set(name, before ? tf.add(before, gradient) : gradient);
-      if (before) tf.dispose([before, gradient]);
-    }
-  }
-  // One read-back a step: [Σ losses, Σ g²].
-  const summary = tf.tidy(() => tf.stack([tf.addN(sums), squaredNorm([...gradients.values()])]));
-  const [lossSum, squaredGradients] = await summary.data();
-  tf.dispose([summary, ...sums]);
-  const loss = lossSum / weight;
-  const gradientNorm = Math.sqrt(squaredGradients) / weight;
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-    tf.dispose([...gradients.values()]);
-    throw new RunError(
-      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; stopped, the last checkpoint is intact. Batch: ${task.describeBatch(firstBatch)}. Try a lower learningRate or a longer warm-up`,
-    );
-  }
-  const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
-  optimizer.apply(gradients, learningRateAt(step, config), clip / weight, step);
-  tf.dispose([...gradients.values()]);
-  return { loss, gradientNorm, units };
+/** Whether a step is followed by an evaluation. */
+function isEvaluated(step: number, { steps, evaluateEvery }: TrainingConfig): boolean {
+  return step > 0 && (step % evaluateEvery === 0 || step === steps);
+}
+
+/** Whether a run was stopped in the evaluation of its last step. */
+function lacksEvaluation(runDir: string, { step }: TrainingState, config: TrainingConfig): boolean {
+  if (!isEvaluated(step, config) || !existsSync(join(runDir, 'metrics.jsonl'))) return false;
+  return !readMetrics(runDir).some(
+    (entry) => entry.step === step && Object.keys(entry.values).some((name) => !name.startsWith('train/')),
+  );
 }
 
 async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, isBest: boolean): Promise<void> {

@@ -27,7 +27,7 @@ async function doctorLine(): Promise<string | undefined> {
   }
   const lines: string[] = [];
   await doctorCommand.run(
-    { positionals: [], text: () => undefined, texts: () => [], flag: () => false },
+    { positionals: [], text: () => undefined, texts: () => [], commandLine: 'tokenfuse', flag: () => false },
     { line: (text = '') => void lines.push(text), interactive: false },
   );
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);

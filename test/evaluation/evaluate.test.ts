@@ -4,7 +4,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { captionsById, loadCaptions, readPredictions } from '#captions/formats';
 import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
-import { type EvaluatedSet, EvaluateExperiment, type EvaluationResult, evaluate, ROWS } from '#evaluation';
+import {
+  type EvaluatedSet,
+  EvaluateExperiment,
+  type EvaluationResult,
+  evaluate,
+  ROWS,
+  writeEvaluation,
+} from '#evaluation';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { generateScenes, RELATION_OF_WORD, ScenesConfig, sceneProbe } from '#scenes';
 import { selectEngine, tf } from '#src/engine';
@@ -66,6 +73,7 @@ async function evaluateTiny(
     output,
     probe,
   });
+  writeEvaluation(outDir, evaluation);
   return { ...evaluation, outDir, lines: output.lines };
 }
 

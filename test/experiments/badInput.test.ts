@@ -191,7 +191,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
 
     writeCaptionsJson(folder, [{ id: 1, file_name: 'red.png' }], []);
     const align = writeExperiment(folder, tinyAlignment());
-    expect(await refusal(['align', align], folder, 2)).toContain('expected images with captions, got none');
+    expect(await refusal(['align', align], folder, 2)).toContain('expected images with captions, got 1 without any');
     expect(existsSync(join(folder, 'align'))).toBe(false);
 
     mkdirSync(join(folder, 'empty'));
@@ -217,7 +217,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const path = writeExperiment(folder, languageExperiment);
     expect(await tokenfuse(['train', path], folder)).toMatchObject({ code: 0, stderr: '' });
     const metrics = readFileSync(join(folder, 'language-run', 'metrics.jsonl'));
-    expect(await refusal(['train', path], folder, 2)).toContain('expected --resume to continue it, or another --out');
+    expect(await refusal(['train', path], folder, 2)).toContain('holds a run already; give --resume to continue it');
     const changed = await refusal(['train', path, '--resume', '--set', 'seed=8'], folder, 2);
     expect(changed).toContain('cannot resume with another configuration (seed 0, now 8); repeat');
     expect(readFileSync(join(folder, 'language-run', 'metrics.jsonl'))).toEqual(metrics);

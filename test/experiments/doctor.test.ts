@@ -15,6 +15,7 @@ async function runDoctor(
     positionals: [],
     text: () => undefined,
     texts: () => [],
+    commandLine: 'tokenfuse',
     flag: (name) => flags.includes(name),
   };
   const result = await doctorCommand.run(args, { line: (text = '') => void lines.push(text), interactive: false });
@@ -44,6 +45,17 @@ it('shows every engine, measured or with the reason why not, within 80 columns',
   expect(result).toMatchObject({ node: process.versions.node });
   expect(result.cores).toBeGreaterThan(0);
   expect(result.memoryBytes).toBeGreaterThan(2 ** 28);
+});
+
+it('says why an engine does not work in full, whatever the table has room for', async () => {
+  const why = `does not load: Error: ${'lib.so: '.repeat(20)}cannot open shared object file`;
+  for (const name of ENGINE_NAMES) {
+    vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: false, why, install: 'install the library' });
+  }
+  const { lines } = await runDoctor();
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const printed = lines.join('\n').replaceAll('\n  ', ' ');
+  for (const name of ENGINE_NAMES) expect(printed).toContain(`${name}: ${why}; install the library`);
 });
 
 it('lists the kernels of every engine within 80 columns under --kernels', async () => {

@@ -153,7 +153,9 @@ describe('tokenfuse run', () => {
 
   it('runs one stage alone, on what the others left', { timeout: 60_000 }, async () => {
     const words = ['run', pipeline, '--out', 'whole', '--engine', 'wasm', '--only', 'evaluate'];
-    const { code, stdout, stderr } = await tokenfuse([...words, '--set', 'evaluate.seed=6', '--json'], folder);
+    const changed = [...words, '--set', 'evaluate.seed=6', '--json'];
+    expect(await refusal(changed, folder, 2)).toMatch(/evaluation: was made with other settings .* give --overwrite/);
+    const { code, stdout, stderr } = await tokenfuse([...changed, '--overwrite'], folder);
     expect(code, stderr).toBe(0);
     expect(Object.keys(JSON.parse(stdout).stages)).toEqual(['evaluate']);
     expect(stderr).toMatch(/^evaluate +done in/m);
@@ -185,7 +187,7 @@ describe('tokenfuse run', () => {
     const before = readFileSync(recipe, 'utf8');
     writeFileSync(recipe, before.replace('tokens: 4', 'tokens: 5'));
     try {
-      expect(await refusal(runWords('whole'), folder, 2)).toContain('merged: was merged by another recipe');
+      expect(await refusal(runWords('whole'), folder, 2)).toContain('merged: was made with other settings than');
     } finally {
       writeFileSync(recipe, before);
     }

@@ -20,6 +20,7 @@ function run(positionals: string[], options: Record<string, string>) {
     positionals,
     text: (name) => options[name],
     texts: (name) => options[name]?.split(' ') ?? [],
+    commandLine: 'tokenfuse',
     flag: () => false,
   };
   const result = tokenizerTrainCommand.run(args, { line: (text = '') => lines.push(text), interactive: false });

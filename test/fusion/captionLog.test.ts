@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CaptionImage } from '#captions/formats';
 import { type CaptionedFile, type CaptionSettings, openCaptionLog } from '#fusion';
 import { Decoding } from '#language';
+import { unsealed } from '#src/storage';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';
 
@@ -37,7 +38,7 @@ describe('openCaptionLog', () => {
     const lines = half()
       .bytes.trim()
       .split('\n')
-      .map((line) => JSON.parse(line));
+      .map((line) => unsealed(JSON.parse(line), 'line', 'captions'));
     expect(lines).toEqual([
       settings,
       { image_id: 1, file_name: 'a.png', candidates: captioned(0).candidates },
@@ -105,10 +106,24 @@ describe('openCaptionLog', () => {
     },
   );
 
-  it('refuses another kind of file and leaves it alone', () => {
+  it.each(['my notes\n', 'my notes'])('refuses another kind of file and leaves it alone: %j', (text) => {
     const path = join(temporaryFolder(), 'out.jsonl');
-    writeFileSync(path, 'my notes\n');
+    writeFileSync(path, text);
     expect(userErrorLine(() => openCaptionLog(path, settings, images))).toContain(`${path}:1:`);
-    expect(readFileSync(path, 'utf8')).toBe('my notes\n');
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  it('refuses a letter that was changed since', () => {
+    const { path, bytes } = half();
+    writeFileSync(path, bytes.replace('first 1', 'fjrst 1'));
+    expect(userErrorLine(() => openCaptionLog(path, settings, images))).toContain(`${path}:3: expected a line`);
+  });
+
+  it('goes on with a file of an earlier version, whose lines have no seal', () => {
+    const { path, bytes } = half();
+    writeFileSync(path, bytes.replaceAll(/,"sha256":"[0-9a-f]*"/g, ''));
+    const log = openCaptionLog(path, settings, images);
+    expect([...log.captions.keys()]).toEqual([1, 2]);
+    log.close();
   });
 });

@@ -1,4 +1,4 @@
-import { truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CaptionSource } from '#captions/formats';
@@ -25,15 +25,29 @@ function tinyTokenizer(folder: string): Tokenizer {
 
 const PREPROCESSING: Preprocessing = { resize: 'stretch', background: [255, 255, 255] };
 
+interface TinyOptions {
+  readonly seqLen?: number;
+  readonly rules?: TokenWeightRule[];
+  readonly maxPairs?: number;
+  readonly maxBrokenShare?: number;
+  readonly maxImagePixels?: number;
+  readonly note?: (line: string) => void;
+}
+
 async function openTiny(
   folder: string,
   captions: CaptionSource,
-  { seqLen = 32, rules = [], maxPairs }: { seqLen?: number; rules?: TokenWeightRule[]; maxPairs?: number } = {},
+  { seqLen = 32, rules = [], maxPairs, note, ...limits }: TinyOptions = {},
 ): Promise<CaptionPairs & { tokenizer: Tokenizer }> {
   const tokenizer = tinyTokenizer(folder);
-  const places = { seqLen, cacheDir: join(folder, 'cache'), ...(maxPairs ? { maxPairs } : {}) };
+  const places = {
+    seqLen,
+    cacheDir: join(folder, 'cache'),
+    ...(maxPairs ? { maxPairs } : {}),
+    ...(note ? { note } : {}),
+  };
   const pairs = await openCaptionPairs(
-    { captions },
+    { captions, ...limits },
     { backbone: VISION, preprocessing: PREPROCESSING },
     tokenizer,
     createTokenWeights(rules),
@@ -225,5 +239,37 @@ describe('openCaptionPairs', () => {
     expect(await rejectedLine(openTiny(folder, captions))).toContain('blue.png');
     writeFileSync(image, 'this is no image');
     expect(await rejectedLine(openTiny(folder, captions))).toContain('blue.png');
+  });
+
+  it('leaves out as many missing and unreadable images as maxBrokenShare allows, and says which', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder, ['red', 'blue', 'green', 'black']);
+    writeFileSync(join(folder, 'images', 'blue.png'), 'this is no image');
+    rmSync(join(folder, 'images', 'red.png'));
+    const missing = await rejectedLine(openTiny(folder, captions));
+    expect(missing).toContain('or maxBrokenShare to the share that may be left out');
+    expect(await rejectedLine(openTiny(folder, captions, { maxBrokenShare: 0.25 }))).toContain(
+      '2 of 4 images broken, more than maxBrokenShare 0.25 allows (repair or remove them, or raise maxBrokenShare beside captions',
+    );
+    const lines: string[] = [];
+    const note = (line: string) => lines.push(line);
+    const pairs = await openTiny(folder, captions, { maxBrokenShare: 0.5, note });
+    expect(pairs.imageIds).toEqual([12, 13]);
+    expect(pairs.captions.map(([first]) => first)).toEqual(['a green square', 'a black square']);
+    expect([pairs.numPairs, pairs.numLeftOut]).toEqual([4, 2]);
+    expect([...pairs.pixelValues([1])].every((value) => value === -1)).toBe(true);
+    expect(rowsOf(pairs, [...pairs.batches(9)][0])).toContain('13: a black square');
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /captions\.json: 2 of 4 images left out: .*red\.png \(no such file\), .*blue\.png \(unsupported/,
+    );
+  });
+
+  it('refuses an image above maxImagePixels', async () => {
+    const folder = temporaryFolder();
+    const captions = await writeTinyCaptions(folder, ['red', 'blue']);
+    expect(await rejectedLine(openTiny(folder, captions, { maxImagePixels: 200 }))).toContain(
+      '16 × 16 pixels; expected at most 200 (maxImagePixels)',
+    );
   });
 });

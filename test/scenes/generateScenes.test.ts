@@ -160,19 +160,25 @@ describe('generateScenes', () => {
     const again = join(root, 'again');
     await generateScenes(config, again);
     expect(filesOf(again)).toEqual(filesOf(data));
-    await generateScenes({ ...config, seed: 5 }, again);
+    await generateScenes({ ...config, seed: 5 }, again, { overwrite: true });
     expect(filesOf(again).get('language/val.txt')).not.toBe(filesOf(data).get('language/val.txt'));
     expect(filesOf(again).get('test_seen/images/000001.png')).not.toBe(
       filesOf(data).get('test_seen/images/000001.png'),
     );
+    expect(filesOf(`${again}.old-1`)).toEqual(filesOf(data));
     rmSync(again, { recursive: true });
+    rmSync(`${again}.old-1`, { recursive: true });
+  });
+
+  it('refuses data of other settings, which it would replace', async () => {
+    await expect(generateScenes({ ...config, seed: 5 }, data)).rejects.toThrow(/got scene data; .*--overwrite/);
   });
 
   it('keeps data of the same settings and says so', async () => {
     const lines: string[] = [];
     const marker = join(data, 'marker');
     writeFileSync(marker, '');
-    const result = await generateScenes(config, data, { line: (text = '') => void lines.push(text) });
+    const result = await generateScenes(config, data, { output: { line: (text = '') => void lines.push(text) } });
     expect(result.generated).toBe(false);
     expect(lines.join()).toMatch(/complete/);
     expect(existsSync(marker)).toBe(true);
@@ -182,11 +188,13 @@ describe('generateScenes', () => {
   it('refuses a folder with other files, or a file, and touches nothing', async () => {
     const foreign = mkdtempSync(join(root, 'foreign-'));
     writeFileSync(join(foreign, 'thesis.txt'), 'precious');
-    await expect(generateScenes(config, foreign)).rejects.toThrow(/expected .* new, empty or scene data/);
-    await expect(generateScenes(config, join(foreign, 'thesis.txt'))).rejects.toThrow(/expected a folder/);
-    await expect(generateScenes(config, join(foreign, 'thesis.txt', 'data'))).rejects.toThrow(/cannot write scenes to/);
+    await expect(generateScenes(config, foreign)).rejects.toThrow(
+      /expected a new or empty place, got a folder with thesis\.txt/,
+    );
+    await expect(generateScenes(config, join(foreign, 'thesis.txt'))).rejects.toThrow(/got a file/);
+    await expect(generateScenes(config, join(foreign, 'thesis.txt', 'data'))).rejects.toThrow(/cannot write/);
     writeFileSync(join(foreign, 'dataset.json'), '{"format":"something else"}');
-    await expect(generateScenes(config, foreign)).rejects.toThrow(/expected .* new, empty or scene data/);
+    await expect(generateScenes(config, foreign)).rejects.toThrow(/expected a new or empty place/);
     expect(readdirSync(foreign).sort()).toEqual(['dataset.json', 'thesis.txt']);
     rmSync(foreign, { recursive: true });
   });

@@ -178,7 +178,7 @@ describe('readTarIndex', () => {
   it('refuses text, a folder, and nothing', () => {
     const path = write(Buffer.from('these are no tar headers '.repeat(100)));
     expect(userErrorLine(() => readTarIndex(path))).toContain('the checksum of the header does not fit');
-    expect(userErrorLine(() => readTarIndex(dirname(path)))).toContain('not a regular file');
+    expect(userErrorLine(() => readTarIndex(dirname(path)))).toContain('is a folder');
     expect(userErrorLine(() => readTarIndex(join(dirname(path), 'absent.tar')))).toContain('no such file');
   });
 

@@ -1,52 +1,140 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { ConfigError } from '#src/errors';
+import { describe, expect, it } from 'vitest';
+import { RunError } from '#src/errors';
 import { readJson } from '#src/storage';
-import { openRunDirectory, type Provenance } from '#src/training';
+import { inRunDirectory, type Provenance, type RunDirectoryOptions } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
-import { userErrorLine } from '../support/thrown.js';
+import { rejectedLine } from '../support/thrown.js';
 
-const provenance = (config: unknown): Provenance => ({
-  command: 'train',
+const provenance = (config: unknown, command = 'tokenfuse train x.yaml'): Provenance => ({
+  command,
   config,
   seed: 4,
   engine: { name: 'cpu', device: 'CPU', why: 'asked for', version: 'tfjs' },
 });
+const training = (values: object) => ({ training: values });
 
-it('a new run writes down what it was made with', () => {
+/** Opens a run directory as a command does, leaves a result in it, and closes it. */
+function open(folder: string, config: unknown, options: Partial<RunDirectoryOptions> = {}): Promise<void> {
+  return inRunDirectory(folder, provenance(config), { resume: false, ...options }, async () =>
+    writeFileSync(join(folder, 'metrics.jsonl'), ''),
+  );
+}
+
+it('a new run writes down what it was made with', async () => {
   const folder = join(temporaryFolder(), 'run');
-  openRunDirectory(folder, provenance({ steps: 3 }), false);
+  await open(folder, { steps: 3 });
   expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ steps: 3 });
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
   expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({
-    command: 'train',
-    seed: 4,
-    engine: { name: 'cpu' },
-    node: process.version,
+    ...{ command: 'tokenfuse train x.yaml', seed: 4, engine: { name: 'cpu' }, node: process.version, version },
   });
 });
 
-it('a folder that holds a run is not taken over', () => {
+it('a run that is there is not started again unasked', async () => {
   const folder = temporaryFolder();
-  openRunDirectory(folder, provenance({ steps: 3 }), false);
-  expect(userErrorLine(() => openRunDirectory(folder, provenance({ steps: 3 }), false))).toContain('--resume');
+  await open(folder, { steps: 3 });
+  expect(await rejectedLine(open(folder, { steps: 3 }))).toMatch(/holds a run already; give --resume .* --overwrite/);
 });
 
-it('a run is resumed with the configuration it was started with', () => {
+it('a folder with other files is not taken for a run', async () => {
   const folder = temporaryFolder();
-  openRunDirectory(folder, provenance({ steps: 3, left: undefined }), false);
-  openRunDirectory(folder, provenance({ steps: 3, left: undefined }), true);
+  mkdirSync(join(folder, 'cats'));
+  for (const resume of [false, true]) {
+    expect(await rejectedLine(open(folder, {}, { resume }))).toMatch(
+      /expected a new or empty place, got a folder with cats/,
+    );
+  }
+  expect(readdirSync(folder)).toEqual(['cats']);
 });
 
-it('a run is not resumed with another configuration', () => {
-  const folder = temporaryFolder();
-  openRunDirectory(folder, provenance({ steps: 3 }), false);
-  expect(() => openRunDirectory(folder, provenance({ steps: 4 }), true)).toThrow(ConfigError);
-  expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ steps: 3 });
-});
-
-it('resuming where nothing was started begins a run', () => {
+it('overwriting moves the run aside, whole', async () => {
   const folder = join(temporaryFolder(), 'run');
-  openRunDirectory(folder, provenance({ steps: 3 }), true);
-  expect(existsSync(join(folder, 'config.json'))).toBe(true);
+  await open(folder, { steps: 3 });
+  const lines: string[] = [];
+  await open(folder, { steps: 4 }, { overwrite: true, say: (line) => lines.push(line) });
+  expect(lines).toEqual([`${folder}: what was there is now ${folder}.old-1`]);
+  expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ steps: 4 });
+  expect(readJson(join(`${folder}.old-1`, 'config.json'), 'config')).toEqual({ steps: 3 });
+  expect(readdirSync(`${folder}.old-1`).sort()).toEqual(['config.json', 'metrics.jsonl', 'provenance.json']);
+});
+
+describe('resuming', () => {
+  it('takes the configuration that the run was started with, in any order of keys', async () => {
+    const folder = temporaryFolder();
+    await open(folder, { steps: 3, seed: 1, left: undefined });
+    await open(folder, { seed: 1, left: undefined, steps: 3 }, { resume: true });
+  });
+
+  it('names what differs in another configuration', async () => {
+    const folder = temporaryFolder();
+    await open(folder, training({ steps: 3, batchSize: 2 }));
+    const line = await rejectedLine(open(folder, training({ steps: 3, batchSize: 4 }), { resume: true }));
+    expect(line).toMatch(/training\.batchSize 2, now 4\); repeat the --set options/);
+    expect(readJson(join(folder, 'config.json'), 'config')).toEqual(training({ steps: 3, batchSize: 2 }));
+  });
+
+  it('begins a run where none was started', async () => {
+    const folder = join(temporaryFolder(), 'run');
+    await open(folder, { steps: 3 }, { resume: true });
+    expect(existsSync(join(folder, 'config.json'))).toBe(true);
+  });
+
+  it('goes on in a folder that a kill left before it was opened', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'provenance.json'), '{}');
+    await open(folder, { steps: 3 });
+    expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({ seed: 4 });
+  });
+});
+
+describe('extending', () => {
+  it('takes more steps, and writes down that it did', async () => {
+    const folder = temporaryFolder();
+    await open(folder, training({ steps: 3 }));
+    expect(await rejectedLine(open(folder, training({ steps: 5 }), { resume: true }))).toMatch(/give --extend/);
+    const lines: string[] = [];
+    await open(folder, training({ steps: 5 }), { resume: true, extend: true, say: (line) => lines.push(line) });
+    expect(lines.join()).toMatch(/^extended: training\.steps 3, now 5\. The learning rate follows the longer schedule/);
+    expect(readJson(join(folder, 'config.json'), 'config')).toEqual(training({ steps: 5 }));
+    expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({
+      extensions: [{ command: 'tokenfuse train x.yaml', changes: ['training.steps 3, now 5'] }],
+    });
+  });
+
+  it('takes more patience, or none', async () => {
+    const folder = temporaryFolder();
+    await open(folder, training({ steps: 3, patience: 2 }));
+    await open(folder, training({ steps: 3, patience: 4 }), { resume: true, extend: true });
+    await open(folder, training({ steps: 3 }), { resume: true, extend: true });
+  });
+
+  it.each([
+    [training({ steps: 2 }), 'training.steps 3, now 2'],
+    [training({ steps: 5, batchSize: 2 }), 'training.batchSize not set, now 2'],
+  ])('refuses what is no longer run of the same experiment: %j', async (config, difference) => {
+    const folder = temporaryFolder();
+    await open(folder, training({ steps: 3 }));
+    expect(await rejectedLine(open(folder, config, { resume: true, extend: true }))).toContain(difference);
+  });
+});
+
+it('another process, or another run of this one, cannot write to it meanwhile', async () => {
+  const folder = join(temporaryFolder(), 'run');
+  await inRunDirectory(folder, provenance({}), { resume: false }, async () => {
+    const second = inRunDirectory(folder, provenance({}), { resume: true }, async () => undefined);
+    await expect(second).rejects.toThrow(RunError);
+    await expect(second).rejects.toThrow(`in use by process ${process.pid} since`);
+  });
+  expect(existsSync(join(folder, '.lock'))).toBe(false);
+});
+
+it('a new folder is removed when the work fails before it has a result', async () => {
+  const folder = join(temporaryFolder(), 'run');
+  const failing = inRunDirectory(folder, provenance({}), { resume: false }, async () => {
+    throw new Error('no data');
+  });
+  await expect(failing).rejects.toThrow('no data');
+  expect(existsSync(folder)).toBe(false);
 });

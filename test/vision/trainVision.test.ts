@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -99,5 +99,18 @@ describe('trainVision', () => {
     expect(output.lines.some((line) => line.startsWith('skipped broken image') && line.includes('broken.png'))).toBe(
       true,
     );
+  });
+
+  it('refuses a single class before anything is trained, and says what lies beside the class folders', async () => {
+    const root = await folderOfColours();
+    for (const name of ['green', 'blue']) rmSync(join(root, 'images', name), { recursive: true });
+    writeFileSync(join(root, 'images', 'notes.txt'), 'x');
+    writeFileSync(join(root, 'images', 'stray.png'), 'x');
+    const images = { kind: 'classFolders', path: 'images' };
+    const { runDir, output, result } = run(root, { data: { train: images, validation: images } });
+    expect(await rejectedLine(result)).toContain("at least 2 classes, got only 'red'");
+    expect(existsSync(runDir)).toBe(false);
+    const line = 'images: 2 files passed over: stray.png (in no class folder), notes.txt';
+    expect(output.lines).toEqual([line, line]);
   });
 });

@@ -6,10 +6,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { expectation } from '#src/config';
-import { UserError } from '#src/errors';
+import { imagePath } from '#src/data';
+import { printable, UserError } from '#src/errors';
 import { readJson } from '#src/storage';
 import { assertFolder } from './imageFolder.js';
-import { checkedCells, LabelGridConfig } from './labelGrid.js';
+import { checkedCells, createCells, LabelGridConfig } from './labelGrid.js';
 import type { ImageEntry, LabelledImages, LabelRequirement } from './labelledImages.js';
 
 const Id = z.union([z.int(), z.string()]);
@@ -38,30 +39,30 @@ export function readCocoFile(
   const beside = join(dirname(path), 'images');
   const folder = imageFolder ?? (existsSync(beside) ? beside : dirname(path));
   assertFolder(folder);
-  const entries: ImageEntry[] = images.map(({ file_name: key }) => ({ path: resolve(folder, key), key }));
+  const entries: ImageEntry[] = images.map(({ file_name: key }, i) => ({
+    path: resolve(imagePath(folder, key, `${path}: images[${i}].file_name`)),
+    key,
+  }));
 
   const imageIndex = uniqueIndex(images, 'id', `${path}: images`);
   if (requirement === 'none') return { entries };
   const hasCategories = Array.isArray(json.categories) && json.categories.length > 0;
-  const attributes =
-    requirement === 'attributes' || hasCategories
-      ? readAttributes(path, json.categories, json.annotations, imageIndex)
-      : {};
+  const attributes = requirement === 'attributes' || hasCategories ? readAttributes(path, json, imageIndex) : {};
+  if (requirement === 'attributes' && !attributes.attributes?.includes(1)) throw noLabels(path, json);
   return { entries, ...attributes, ...(requirement === 'grid' ? readGrid(path, json.grid, images) : {}) };
 }
 
 /** Categories and the images they were annotated in, as [images, categories] of 0 and 1. */
 function readAttributes(
   path: string,
-  rawCategories: unknown,
-  rawAnnotations: unknown,
+  { categories: rawCategories, annotations: rawAnnotations }: Readonly<Record<string, unknown>>,
   imageIndex: ReadonlyMap<string | number, number>,
 ): Pick<LabelledImages, 'attributeNames' | 'attributes'> {
   const categories = parse(Categories, rawCategories, path, ['categories']);
   uniqueIndex(categories, 'name', `${path}: categories`);
   const categoryIndex = uniqueIndex(categories, 'id', `${path}: categories`);
   const attributes = new Uint8Array(imageIndex.size * categories.length);
-  for (const [i, annotation] of parse(Annotations, rawAnnotations, path, ['annotations']).entries()) {
+  for (const [i, annotation] of parse(Annotations, rawAnnotations ?? [], path, ['annotations']).entries()) {
     const { image_id: imageId, category_id: categoryId } = annotation;
     const where = `${path}: annotations[${i}]`;
     const image = imageIndex.get(imageId);
@@ -80,6 +81,22 @@ function readAttributes(
   return { attributeNames: categories.map((category) => category.name), attributes };
 }
 
+/** Fields of an image that COCO names, none of which is a label. */
+const IMAGE_FIELDS: readonly string[] = [
+  ...['id', 'file_name', 'cells', 'width', 'height', 'license', 'coco_url', 'flickr_url', 'date_captured'],
+];
+
+/** The error for a file that labels no image, with what else its images hold. */
+function noLabels(path: string, { images }: Readonly<Record<string, unknown>>): UserError {
+  const others = new Set((images as object[]).flatMap((image) => Object.keys(image)));
+  const unread = [...others].filter((key) => !IMAGE_FIELDS.includes(key)).slice(0, 3);
+  const hint =
+    unread.length === 0 ? '' : `; ${unread.map((key) => `images[].${printable(key)}`).join(', ')} is not read`;
+  return new UserError(
+    `${path}: annotations: expected entries with image_id and category_id, which label the images, got none${hint}`,
+  );
+}
+
 /** The grid and every image's cells, as [images, rows, cols, attributes]. */
 function readGrid(
   path: string,
@@ -88,7 +105,7 @@ function readGrid(
 ): Pick<LabelledImages, 'grid' | 'cells'> {
   const grid = parse(LabelGridConfig, rawGrid, path, ['grid']);
   const cellsPerImage = grid.rows * grid.cols * grid.attributes.length;
-  const cells = new Int32Array(images.length * cellsPerImage);
+  const cells = createCells(images.length, grid, `${path}: grid`);
   for (const [i, image] of images.entries()) {
     cells.set(checkedCells(image.cells, grid, `${path}: images[${i}].cells`), i * cellsPerImage);
   }

@@ -26,6 +26,13 @@ const shared = {
     .max(1)
     .default(0)
     .describe('share of the images that may be unreadable; they are skipped and reported'),
+  maxImagePixels: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'largest width × height to decode; unless given 200 million, less where an image needs over 448 MB at once',
+    ),
   validationShare: z
     .number()
     .min(0)

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { passedOverLine } from '#src/data';
 import { ConfigError, UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { type AugmentConfig, checkAugment, drawAugmentation, flipCells, writePixelValues } from './augment.js';
@@ -7,9 +8,10 @@ import { readCocoFile } from './cocoFile.js';
 import type { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 import { listImageFolder } from './imageFolder.js';
 import { readImageShards } from './imageShards.js';
+import { countLabels, type LabelCounts } from './labelCounts.js';
 import type { ImageEntry, LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
 import type { BrokenImage, PackedImages } from './packedImages.js';
-import { packImages } from './packImages.js';
+import { type PackOptions, packImages } from './packImages.js';
 import { renumberLabels } from './renumberLabels.js';
 
 /** A batch of images with the labels of their data set; `cells` and `pixelValues` are row-major. */
@@ -43,6 +45,8 @@ export interface ImageDataset extends LabelNames {
   readonly broken: readonly BrokenImage[];
   /** Position of each image in its source (COCO `images`, or files in path order), for joining other data on it. */
   readonly indices: readonly number[];
+  /** How often each label occurs. */
+  labelCounts(): LabelCounts;
   /**
    * The training batch of `step`, a pure function of its arguments, so a resumed run needs only the step number. Each epoch
    * is a new permutation of the images; a batch may span the end of one epoch and the start of the next.
@@ -71,6 +75,8 @@ export interface OpenOptions {
   readonly like?: LabelNames;
   readonly concurrency?: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Takes a line about files that are not used. */
+  readonly note?: (line: string) => void;
 }
 
 /**
@@ -85,10 +91,13 @@ export async function openImageDataset(config: ImageDataConfig, options: OpenOpt
     throw new ConfigError('data.validationShare: expected a share above 0 for a validation split, got 0');
   }
   const source = renumberLabels(readSource(config, options), options.like, describe(config));
+  const passedOver = passedOverLine(describe(config), source.passedOver ?? []);
+  if (passedOver !== undefined) options.note?.(passedOver);
   const { imageSize, cacheDir, concurrency, onProgress } = options;
-  const { resize, background, maxBrokenShare, validationShare, validationSeed } = config;
-  const settings = { imageSize, resize, background, maxBrokenShare, cacheDir, concurrency, onProgress };
-  const packed = await packImages(source.entries, settings);
+  const { resize, background, maxBrokenShare, maxImagePixels, validationShare, validationSeed } = config;
+  const settings = { imageSize, resize, background, maxImagePixels };
+  const packing = { ...settings, maxBrokenShare, cacheDir, concurrency, onProgress };
+  const packed = await packImages(source.entries, packing);
   const rows = [...packed.entryIndices.keys()].filter((row) => {
     const { key } = source.entries[packed.entryIndices[row]];
     const held = validationShare > 0 && createRandom(validationSeed, 'validation', key).uniform() < validationShare;
@@ -105,14 +114,14 @@ export async function openImageDataset(config: ImageDataConfig, options: OpenOpt
 /**
  * Opens an explicit list of images, without labels, through the same packed cache.
  *
- * @throws UserError for an empty list or a broken image
+ * @throws UserError for an empty list, or more broken images than `maxBrokenShare` (default 0) allows
  */
 export async function openImageList(
   entries: readonly ImageEntry[],
   { resize, background }: Preprocessing,
-  { imageSize, cacheDir }: Pick<OpenOptions, 'imageSize' | 'cacheDir'>,
+  options: Pick<PackOptions, 'imageSize' | 'cacheDir' | 'maxBrokenShare' | 'maxImagePixels' | 'advice'>,
 ): Promise<ImageDataset> {
-  const packed = await packImages(entries, { imageSize, resize, background, cacheDir });
+  const packed = await packImages(entries, { ...options, resize, background });
   return datasetOf({ entries }, packed, [...packed.entryIndices.keys()]);
 }
 
@@ -138,7 +147,7 @@ function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptio
     const paths = [config.path].flat().map((path) => resolve(baseDir, path));
     return readImageShards(paths, requirement, config.grid);
   }
-  if (config.kind === 'folder') return { entries: listImageFolder(resolve(baseDir, config.path)) };
+  if (config.kind === 'folder') return listImageFolder(resolve(baseDir, config.path));
   const images = config.images === undefined ? undefined : resolve(baseDir, config.images);
   return readCocoFile(resolve(baseDir, config.annotations), images, requirement === 'class' ? 'none' : requirement);
 }
@@ -196,6 +205,7 @@ function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly 
     paths: rows.map((row) => packed.paths[row]),
     broken: packed.broken,
     indices,
+    labelCounts: () => countLabels(source, indices),
     batchAt(step, options) {
       const { batchSize, seed, augment } = options;
       if (augment) checkAugment(augment, { imageSize, grid });

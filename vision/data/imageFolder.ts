@@ -1,51 +1,26 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
-import { IMAGE_EXTENSIONS } from '#src/data';
+import { statSync } from 'node:fs';
+import { listImageExtensions, namePassedOver, type PassedOver, walkImages } from '#src/data';
 import { UserError } from '#src/errors';
-import type { ImageEntry } from './labelledImages.js';
+import type { LabelledImages } from './labelledImages.js';
 
 /**
- * Every image file below `folder`, in path order; hidden files and folders are skipped.
+ * Every image file below `folder`, in path order.
  *
  * @throws UserError when the folder is missing or contains no image
  */
-export function listImageFolder(folder: string): ImageEntry[] {
-  const entries: ImageEntry[] = [];
-  let otherFiles = 0;
-  const visit = (path: string, key: string, above: readonly string[]): void => {
-    const real = realpathSync(path);
-    // A symbolic link to a parent folder would cause infinite recursion.
-    if (above.includes(real)) return;
-    for (const { name, isFolder } of listFolder(path)) {
-      const childKey = key === '' ? name : `${key}/${name}`;
-      if (isFolder) visit(join(path, name), childKey, [...above, real]);
-      else if (IMAGE_EXTENSIONS.includes(extname(name).slice(1).toLowerCase()))
-        entries.push({ path: join(path, name), key: childKey });
-      else otherFiles++;
-    }
-  };
+export function listImageFolder(folder: string): LabelledImages {
   assertFolder(folder);
-  visit(folder, '', []);
-  if (entries.length === 0) {
-    const found = otherFiles === 0 ? 'no files' : `${otherFiles} other file${otherFiles === 1 ? '' : 's'}`;
-    throw new UserError(
-      `empty dataset: expected images (${IMAGE_EXTENSIONS.map((extension) => `.${extension}`).join(' ')}) in ${folder}, got ${found}`,
-    );
-  }
-  return entries;
+  const { images, passedOver } = walkImages(folder);
+  if (images.length === 0) throw noImages(folder, passedOver);
+  return { entries: images, passedOver };
 }
 
-/** Names in a folder without hidden ones, sorted by code unit so that the order does not depend on the locale. */
-export function listFolder(folder: string): { name: string; isFolder: boolean }[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.name.startsWith('.'))
-    .map((entry) => ({
-      name: entry.name,
-      isFolder: entry.isSymbolicLink()
-        ? (statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false)
-        : entry.isDirectory(),
-    }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+/** The error for a folder without images. */
+export function noImages(folder: string, passedOver: readonly PassedOver[]): UserError {
+  const { length } = passedOver;
+  const others = length === 1 ? '1 other file' : `${length} other files`;
+  const got = length === 0 ? 'no files' : `${others}: ${namePassedOver(passedOver)}`;
+  return new UserError(`empty dataset: expected images (${listImageExtensions()}) in ${folder}, got ${got}`);
 }
 
 /** @throws UserError when `path` is not a readable folder */

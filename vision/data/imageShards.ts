@@ -4,7 +4,7 @@ import { parseFile } from '#src/config';
 import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
 import { ConfigError, UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
-import { checkedCells } from './labelGrid.js';
+import { checkedCells, createCells } from './labelGrid.js';
 import type { ImageEntry, LabelGrid, LabelledImages, LabelRequirement } from './labelledImages.js';
 
 const name = z.string('a string').regex(/\S/, 'a name that is not blank');
@@ -127,7 +127,7 @@ function attributesOf(
 
 function cellsOf(labels: readonly SampleLabels[], grid: LabelGrid): Pick<LabelledImages, 'grid' | 'cells'> {
   const cellsPerImage = grid.rows * grid.cols * grid.attributes.length;
-  const cells = new Int32Array(labels.length * cellsPerImage);
+  const cells = createCells(labels.length, grid, 'data.grid');
   for (const [i, { where, cells: own }] of labels.entries()) {
     cells.set(checkedCells(own, grid, `${where}: cells`), i * cellsPerImage);
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import type { LabelGrid } from './labelledImages.js';
 
@@ -17,6 +18,19 @@ export const LabelGridConfig = z.object({
     .describe('the attributes of a cell, in the order of its numbers'),
 });
 
+/** Cells of a data set, in numbers, that fit into memory. */
+const MAX_LABELS = 2 ** 28;
+
+/** Room for the labels of all images, [images, rows, cols, attributes]. @throws UserError when there are too many */
+export function createCells(numImages: number, { rows, cols, attributes }: LabelGrid, where: string): Int32Array {
+  const perImage = rows * cols * attributes.length;
+  if (numImages * perImage > MAX_LABELS) {
+    const product = `${rows} rows × ${cols} cols × ${attributes.length} attributes × ${numImages} images`;
+    throw new UserError(`${where}: expected at most ${MAX_LABELS} labels, got ${product}`);
+  }
+  return new Int32Array(numImages * perImage);
+}
+
 /**
  * The labels of one image's cells, [rows, cols, attributes].
  *
@@ -26,7 +40,7 @@ export const LabelGridConfig = z.object({
 export function checkedCells(values: unknown, { rows, cols, attributes }: LabelGrid, where: string): number[] {
   const count = rows * cols * attributes.length;
   if (!Array.isArray(values) || values.length !== count) {
-    const got = Array.isArray(values) ? `${values.length}` : values === undefined ? 'nothing' : JSON.stringify(values);
+    const got = Array.isArray(values) ? `${values.length}` : describeValue(values);
     const product = `${rows} rows × ${cols} cols × ${attributes.length} attributes`;
     throw new UserError(`${where}: expected ${count} integers (${product}), got ${got}`);
   }
@@ -35,7 +49,7 @@ export function checkedCells(values: unknown, { rows, cols, attributes }: LabelG
     if (!Number.isInteger(value) || value < 0 || value >= attribute.values.length) {
       const range = `0..${attribute.values.length - 1}`;
       throw new UserError(
-        `${where}[${j}]: expected a value of '${attribute.name}' in ${range}, got ${JSON.stringify(value)}`,
+        `${where}[${j}]: expected a value of '${attribute.name}' in ${range}, got ${describeValue(value)}`,
       );
     }
   }

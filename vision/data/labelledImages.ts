@@ -1,3 +1,4 @@
+import type { PassedOver } from '#src/data';
 import type { ByteSource } from '#src/storage';
 
 /** An image, as a file or in an archive, with a key that does not depend on where its data set is stored. */
@@ -34,4 +35,6 @@ export interface LabelledImages {
   readonly grid?: LabelGrid;
   /** [entries, rows, cols, grid.attributes]. */
   readonly cells?: Int32Array;
+  /** What lies in a folder of images besides them. */
+  readonly passedOver?: readonly PassedOver[];
 }

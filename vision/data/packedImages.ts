@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RunError } from '#src/errors';
+import { openCheckedFile, readSealedJson } from '#src/storage';
 import type { ImageEntry } from './labelledImages.js';
 
 export interface BrokenImage {
@@ -32,16 +32,14 @@ const PackIndex = z.object({
   count: z.int(),
   imageSize: z.int(),
   broken: z.array(z.object({ slot: z.int(), reason: z.string() })),
+  digests: z.array(z.string()).describe('of the chunks of images.bin'),
 });
+type PackIndex = z.output<typeof PackIndex>;
 
-/** The metadata of a cache folder, or undefined if it is missing or incomplete. */
-export function readPackIndex(
-  folder: string,
-  count: number,
-  imageSize: number,
-): { readonly broken: readonly BrokenSlot[] } | undefined {
+/** The metadata of a cache folder, or undefined if it is missing, incomplete or damaged. */
+export function readPackIndex(folder: string, count: number, imageSize: number): PackIndex | undefined {
   try {
-    const index = PackIndex.parse(JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')));
+    const index = PackIndex.parse(readSealedJson(join(folder, 'index.json'), 'image cache'));
     const bytes = statSync(join(folder, 'images.bin')).size;
     const fits = index.count === count && index.imageSize === imageSize && bytes === count * imageSize * imageSize * 3;
     return fits ? index : undefined;
@@ -54,14 +52,12 @@ export function readPackIndex(
 export function openPack(
   folder: string,
   entries: readonly ImageEntry[],
-  imageSize: number,
-  broken: readonly BrokenSlot[],
+  { imageSize, broken, digests }: Pick<PackIndex, 'imageSize' | 'broken' | 'digests'>,
 ): PackedImages {
-  const path = join(folder, 'images.bin');
   const bytesPerImage = imageSize * imageSize * 3;
   const brokenSlots = new Set(broken.map(({ slot }) => slot));
   const entryIndices = [...entries.keys()].filter((slot) => !brokenSlots.has(slot));
-  const descriptor = openSync(path, 'r');
+  const file = openCheckedFile(join(folder, 'images.bin'), digests, `delete ${folder} and run again`);
   return {
     count: entryIndices.length,
     imageSize,
@@ -72,13 +68,8 @@ export function openPack(
       if (!Number.isInteger(index) || index < 0 || index >= entryIndices.length) {
         throw new RangeError(`packedImages: expected an index in 0..${entryIndices.length - 1}, got ${index}`);
       }
-      const start = entryIndices[index] * bytesPerImage;
-      for (let done = 0; done < bytesPerImage; ) {
-        const count = readSync(descriptor, into, offset + done, bytesPerImage - done, start + done);
-        if (count === 0) throw new RunError(`image cache ${path}: ends inside image ${index}; remove it and run again`);
-        done += count;
-      }
+      file.read(into, offset, bytesPerImage, entryIndices[index] * bytesPerImage);
     },
-    close: () => closeSync(descriptor),
+    close: file.close,
   };
 }

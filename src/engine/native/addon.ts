@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,15 +80,33 @@ export function findAddon(folders: readonly string[] = FOLDERS): string | undefi
   return folders.map((folder) => join(folder, FILE)).find(existsSync);
 }
 
+/** Why the kernels cannot be loaded, and what to do about it. */
+export interface AddonFailure {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
+
 /** Loads tokenfuse.node from the first folder that has it, or says why it cannot. */
-export function loadAddon(folders: readonly string[] = FOLDERS): Addon | { reason: string } {
+export function loadAddon(folders: readonly string[] = FOLDERS): Addon | AddonFailure {
   const path = findAddon(folders);
-  if (path === undefined) return { reason: `not built: ${FILE} is missing` };
+  if (path === undefined) return buildFailure(folders);
   try {
     const addon: Addon = createRequire(import.meta.url)(path);
     const missing = KERNELS.filter((name) => typeof addon[name] !== 'function');
-    return missing.length > 0 ? { reason: `out of date: ${FILE} lacks ${missing.join(', ')}` } : addon;
+    if (missing.length === 0) return addon;
+    return { reason: `out of date: ${FILE} lacks ${missing.join(', ')}`, remedy: `run \`${build}\`` };
   } catch (error) {
-    return { reason: `does not load: ${(error as Error).message.split('\n')[0]}` };
+    const reason = `does not load: ${(error as Error).message.split('\n')[0]}`;
+    return { reason, remedy: `run \`${build}\` on this machine` };
   }
+}
+
+/** What the build has left in place of the module. */
+function buildFailure(folders: readonly string[]): AddonFailure {
+  const log = folders.map((folder) => join(folder, `${FILE}.log`)).find(existsSync);
+  if (log === undefined) return { reason: `not built: ${FILE} is missing`, remedy: `run \`${build}\`` };
+  const [why, remedy] = readFileSync(log, 'utf8').split('\n');
+  return { reason: `not built: ${why}`, remedy };
 }

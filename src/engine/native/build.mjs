@@ -3,6 +3,7 @@
  * as a part of `npm run build`. What is up to date is not compiled again.
  *
  * Without a compiler, or where it fails, one line says so and the exit code is 0: the other engines serve.
+ * Why it is absent is kept beside it in tokenfuse.node.log.
  * CXX names another compiler, CXXFLAGS adds options, `--out <folder>` takes the place of that folder, and `--check`
  * shows warnings and asks for failures to be failures.
  */
@@ -30,6 +31,20 @@ const sources = join(here, 'cpp');
 const folder = resolvePath(options.out ?? join(here, '../../../dist/src/engine/native'));
 const target = join(folder, 'tokenfuse.node');
 const stamp = `${target}.sha256`;
+/** For `doctor`: why there is no module, what to do about it, and all that the compiler said. */
+const failureLog = `${target}.log`;
+
+/**
+ * Each of these is used where the compiler takes it: guarded stack frames, checked copies, a table of functions that
+ * nothing can write to, no stack that can be run. None is inside a kernel's loops.
+ */
+const HARDENING = [
+  ['-fstack-protector-strong'],
+  ['-fstack-clash-protection'],
+  ['-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2'],
+  ['-Wl,-z,relro,-z,now'],
+  ['-Wl,-z,noexecstack'],
+];
 
 const FLAGS = [
   ...['-std=c++17', '-O3', '-fPIC', '-pthread', '-fvisibility=hidden', '-Wall', '-Wextra'],
@@ -37,8 +52,9 @@ const FLAGS = [
   ...['-Wno-maybe-uninitialized', '-Wno-unknown-warning-option'],
   // No fast-math: NaN and infinity must be seen. These three change no finite result but the fusing of a·b + c.
   ...['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'],
-  ...(process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean),
 ];
+/** Last, so that they have the last word. */
+const OWN_FLAGS = (process.env.CXXFLAGS ?? '').split(/\s+/).filter(Boolean);
 
 const AVX2 = ['-mavx2', '-mfma'];
 const AVX512 = [...AVX2, '-mavx512f', '-mavx512dq', '-mavx512bw', '-mavx512vl', '-mprefer-vector-width=512'];
@@ -62,8 +78,14 @@ const INSTRUCTION_SETS =
 /** As in a clone, or where this package is another one's dependency. */
 const again = here.includes(`${sep}node_modules${sep}`) ? 'npm rebuild tokenfuse' : 'npm run build';
 
-function absent(why, remedy) {
+function absent(why, remedy, details = '') {
   process.stdout.write(`native engine: absent, ${why}; ${remedy}\n`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(failureLog, `${why}\n${remedy}\n${details}`);
+  } catch {
+    // An installation must not fail for it.
+  }
   if (options.check) process.exitCode = 1;
 }
 
@@ -132,43 +154,66 @@ function knownBuilds(compiler, aside) {
   });
 }
 
+/** The hardening that the compiler and the linker know; the library of a sanitizer checks copies itself. */
+function knownHardening(compiler, aside) {
+  const probe = join(aside, 'hardening.cc');
+  writeFileSync(probe, '#include <cstring>\nint f(char* to, const char* from) { std::strcpy(to, from); return 0; }\n');
+  const isSanitized = OWN_FLAGS.some((flag) => flag.startsWith('-fsanitize='));
+  return HARDENING.filter((flags) => {
+    if (isSanitized && flags.includes('-D_FORTIFY_SOURCE=2')) return false;
+    // A warning says that a flag does nothing here.
+    const args = ['-O2', '-fPIC', '-Werror', ...flags, '-shared', probe, '-o', join(aside, 'hardening.so')];
+    try {
+      execFileSync(compiler.command, args, { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  }).flat();
+}
+
 async function compile(compiler, aside) {
   const includes = ['-isystem', join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include')];
   const known = knownBuilds(compiler, aside);
+  const flags = [...FLAGS, ...knownHardening(compiler, aside), ...OWN_FLAGS];
   const defines = ['-DNAPI_VERSION=8', ...known.map(([, { define }]) => define)];
   const jobs = listFiles(sources)
     .filter((file) => file.endsWith('.cc'))
     .flatMap((file) => {
       const object = file.slice(sources.length + 1).replace(/\W/g, '_');
       const sets = INSTRUCTION_SETS[basename(file)];
-      if (sets === undefined) return [{ file, flags: [], object: `${object}.o` }];
+      if (sets === undefined) return [{ file, own: [], object: `${object}.o` }];
       return Object.entries(sets)
         .filter(([name]) => !(name in PROBES) || known.some(([build]) => build === name))
-        .map(([name, flags]) => ({ file, flags, object: `${object}-${name}.o` }));
+        .map(([name, own]) => ({ file, own, object: `${object}-${name}.o` }));
     });
-  const waiting = [...jobs].sort((a, b) => b.flags.length - a.flags.length);
+  const compiling = flags.filter((flag) => !flag.startsWith('-Wl,'));
+  const waiting = [...jobs].sort((a, b) => b.own.length - a.own.length);
   const worker = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       const output = ['-c', job.file, '-o', join(aside, job.object)];
-      await run(compiler.command, [...FLAGS, ...job.flags, ...defines, ...includes, ...output]);
+      await run(compiler.command, [...compiling, ...job.own, ...defines, ...includes, ...output]);
     }
   };
   await Promise.all(Array.from({ length: Math.min(4, os.availableParallelism()) }, worker));
   const undefinedLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
   const objects = jobs.map(({ object }) => join(aside, object));
   const library = join(aside, 'tokenfuse.node');
-  await run(compiler.command, [...FLAGS, '-shared', ...undefinedLater, ...objects, '-o', library]);
+  await run(compiler.command, [...flags, '-shared', ...undefinedLater, ...objects, '-o', library]);
   return library;
 }
 
 /** Builds unless what lies there was built of the same sources, by the same compiler, in the same way. */
 async function build(compiler) {
   const started = performance.now();
-  const hash = createHash('sha256').update(JSON.stringify([FLAGS, INSTRUCTION_SETS, compiler, process.arch]));
+  const hash = createHash('sha256').update(
+    JSON.stringify([FLAGS, OWN_FLAGS, INSTRUCTION_SETS, compiler, process.arch]),
+  );
   for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)]) {
     hash.update(file.slice(here.length)).update(readFileSync(file));
   }
   const digest = hash.digest('hex');
+  rmSync(failureLog, { force: true });
   if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   mkdirSync(folder, { recursive: true });
   // Beside the target, so that the last step is a rename within one file system.
@@ -197,7 +242,7 @@ if (!['linux', 'darwin'].includes(process.platform) || !['x64', 'arm64'].include
       const lines = error.message.split('\n');
       if (options.check) process.stderr.write(`${error.message}\n`);
       const why = lines.find((line) => /error/i.test(line)) ?? lines[0];
-      absent(`${compiler.command}: ${why}`, `\`node ${join(here, 'build.mjs')} --check\` shows all of it`);
+      absent(`${compiler.command}: ${why}`, `see ${failureLog}`, `\n${error.message}\n`);
     }
   }
 }

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import type { EngineProbe, MatmulPrecision } from '../shared/index.js';
 import { tf } from '../shared/index.js';
-import { type Addon, type Bf16By, KERNELS, loadAddon } from './addon.js';
+import { type Addon, type AddonFailure, type Bf16By, KERNELS, loadAddon } from './addon.js';
 import { createNativeBackend } from './backend.js';
 import { installNativeKernels } from './kernels/index.js';
 import { createMemoryPool } from './memoryPool.js';
@@ -9,15 +9,12 @@ import { createMemoryPool } from './memoryPool.js';
 /** Free memory kept for the next step, at most: a quarter of the machine's, and no more than 4 GiB. */
 const KEPT_BYTES = Math.min(os.totalmem() / 4, (process.constrainedMemory() || os.totalmem()) / 4, 4 * 2 ** 30);
 
-const build = import.meta.url.includes('/node_modules/') ? 'npm rebuild tokenfuse' : 'npm run build';
-const INSTALL = `install a C++ compiler (g++ or clang++) and run \`${build}\`; until then use wasm`;
-
 let loaded: ReturnType<typeof loadAddon> | undefined;
 /** The processor's instruction set that the kernels use. */
 let instructions = '';
 
 /** The compiled kernels, loaded once, with one thread per core that this process may use. */
-function addonOrReason(): Addon | { reason: string } {
+function addonOrReason(): Addon | AddonFailure {
   if (loaded === undefined) {
     loaded = loadAddon();
     if (!('reason' in loaded)) {
@@ -42,7 +39,7 @@ function addonOrThrow(): Addon {
 export function probeNative(): EngineProbe {
   const addon = addonOrReason();
   return 'reason' in addon
-    ? { available: false, why: addon.reason, install: INSTALL }
+    ? { available: false, why: addon.reason, install: `${addon.remedy}; until then use wasm` }
     : { available: true, device: deviceOf(addon) };
 }
 

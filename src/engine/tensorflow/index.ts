@@ -5,10 +5,11 @@ import { activateBackend, findPackage, runInChild, tf } from '../shared/index.js
 // A variable, so that the type checker does not look for an optional package.
 const PACKAGE: string = '@tensorflow/tfjs-node-gpu';
 const INSTALL = `run npm install ${PACKAGE} (CUDA 11.2, cuDNN 8.1)`;
+const LIBRARIES = 'install CUDA 11.2 and cuDNN 8.1, which libtensorflow 2.9 loads';
 const NO_GPU = {
   available: false,
   why: 'libtensorflow finds no CUDA device (its CPU: --allow-software-adapter)',
-  install: 'install CUDA 11.2 and cuDNN 8.1, which libtensorflow 2.9 loads',
+  install: LIBRARIES,
 } as const;
 
 const PROBE = `
@@ -27,7 +28,7 @@ export const tensorflow: Engine = {
     if (found === undefined) return { available: false, why: 'tfjs-node-gpu is not installed', install: INSTALL };
     prepareEnvironment();
     const result = await runInChild(PROBE, found.main);
-    if ('failure' in result) return { available: false, why: `tfjs-node-gpu: ${result.failure}`, install: INSTALL };
+    if ('failure' in result) return { available: false, ...loadFailure(result.failure) };
     const gpu = (result.value as { gpu: boolean }).gpu;
     return gpu || allowSoftwareAdapter ? { available: true, device: deviceName(gpu) } : NO_GPU;
   },
@@ -41,6 +42,15 @@ export const tensorflow: Engine = {
     return { device: deviceName(gpu), version: `${PACKAGE} ${findPackage(PACKAGE)?.version}` };
   },
 };
+
+/** What is installed and does not load: its own parts are missing, or the libraries of the system that it needs. */
+export function loadFailure(failure: string): { why: string; install: string } {
+  const isIncomplete = /can ?not be found|Cannot find module|tfjs_binding|libtensorflow/.test(failure);
+  return {
+    why: `tfjs-node-gpu is installed and does not load: ${failure}`,
+    install: isIncomplete ? `run npm rebuild ${PACKAGE}: its installation did not finish` : LIBRARIES,
+  };
+}
 
 function deviceName(gpu: boolean): string {
   return gpu ? 'GPU (CUDA)' : 'CPU (libtensorflow)';

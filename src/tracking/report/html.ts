@@ -39,5 +39,5 @@ function escapeText(text: string): string {
   return text.replace(UNPRINTABLE, '\uFFFD').replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
-/** Control characters except tab, line feed and carriage return. */
-const UNPRINTABLE = /[^\P{Cc}\t\n\r]/gu;
+/** Control characters except tab, line feed and carriage return; what overrides the direction of the text around it. */
+const UNPRINTABLE = /[^\P{Cc}\t\n\r]|[\u202A-\u202E\u2066-\u2069]/gu;

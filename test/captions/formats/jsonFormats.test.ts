@@ -46,14 +46,18 @@ describe('COCO captions', () => {
     [
       'a blank caption',
       { annotations: [{ image_id: 3, caption: ' ' }] },
-      'annotations[0].caption: expected a caption with at least one word (remove the entry), got " "',
+      'annotations[0].caption: expected a caption with at least one word (remove it), got " "',
     ],
     ['an id that is text', { images: [{ id: '3', file_name: 'a' }] }, 'images[0].id: expected an integer, got "3"'],
     ['a fraction as id', { images: [{ id: 1.5, file_name: 'a' }] }, 'images[0].id: expected an integer, got 1.5'],
     ['a giant id', { images: [{ id: 1e300, file_name: 'a' }] }, 'images[0].id: expected an integer, got 1e+300'],
     ['a missing file name', { images: [{ id: 1 }] }, 'images[0].file_name: expected a string, got nothing'],
     ['no images', { images: [] }, 'images: expected at least one image, got an array'],
-    ['no annotations', { annotations: undefined }, 'annotations: expected an array, got nothing'],
+    [
+      'no annotations',
+      { annotations: undefined },
+      'annotations: expected an array of captions, got nothing: a list of images alone',
+    ],
     [
       'an id used twice',
       {
@@ -169,7 +173,7 @@ describe('Karpathy splits', () => {
     [
       'a sentence without text',
       [image(0, 'train', { sentences: [{}] })],
-      'images[0].sentences[0].raw: expected a string',
+      'images[0].sentences[0].raw: expected a caption with at least one word (remove it), got nothing',
     ],
     [
       'a blank sentence',

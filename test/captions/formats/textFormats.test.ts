@@ -137,7 +137,9 @@ describe('sidecar folders', () => {
     expect(line()).toContain('expected at least one file with .jpg');
     write('', 'a.jpg', folder);
     write('\n \n', 'a.txt', folder);
-    expect(line()).toContain(`${join(folder, 'a.txt')}: expected one caption per line, got an empty file`);
+    expect(line()).toContain(
+      `${join(folder, 'a.txt')}: expected a caption with at least one word (remove it), got an empty file`,
+    );
     write(Buffer.from([0x61, 0x0a, 0xff]), 'a.txt', folder);
     expect(line()).toContain(`${join(folder, 'a.txt')}: line 2: expected UTF-8 text`);
     write('a cat', 'a.txt', folder);

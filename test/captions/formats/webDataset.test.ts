@@ -74,7 +74,11 @@ describe('WebDataset shards', () => {
       [jpg, { name: '1.jpg' }, { name: '0.txt', content: 'a' }],
       /0.txt: expected the members of '0' to follow one another/,
     ],
-    ['an empty text', [jpg, { name: '0.txt', content: '\n' }], /000000.tar\/0.txt: expected one caption per line/],
+    [
+      'an empty text',
+      [jpg, { name: '0.txt', content: '\n' }],
+      /000000.tar\/0.txt: expected a caption with at least one word/,
+    ],
     ['other bytes', [jpg, { name: '0.txt', content: Buffer.from([0xff]) }], /0.txt: line 1: expected UTF-8 text/],
     ['bad JSON', [jpg, { name: '0.json', content: '{' }], /cannot read captions \S+000000.tar\/0.json: not valid JSON/],
     ['a list as JSON', [jpg, { name: '0.json', content: '[]' }], /0.json: the file: expected an object, got an array/],

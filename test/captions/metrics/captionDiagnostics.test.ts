@@ -38,6 +38,16 @@ describe('captionDiagnostics', () => {
     expect(warnings).toEqual([expect.stringMatching(/only one image: CIDEr-D is 0/)]);
   });
 
+  it('warns of document frequencies of one image, not of one image with those of many', () => {
+    const set = [new Map([[1, 'a b c d']]), new Map([[1, ['a b c d']]])] as const;
+    const of = (numImages: number) => ({ documentFrequencies: { numImages, counts: new Map() } });
+    expect(captionDiagnostics(...set, undefined, of(2)).warnings).toEqual([]);
+    const three = new Map([1, 2, 3].map((id) => [id, `a red ball on table ${id}`]));
+    expect(captionDiagnostics(three, references, undefined, of(1)).warnings).toEqual([
+      expect.stringMatching(/^document frequencies of only one image: CIDEr-D is 0/),
+    ]);
+  });
+
   it('counts and warns of empty and equal captions', () => {
     const equal = captionDiagnostics(new Map([1, 2, 3].map((id) => [id, 'a cat sits on a mat'])), references);
     expect(equal.numDuplicates).toBe(2);

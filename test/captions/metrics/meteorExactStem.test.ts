@@ -71,6 +71,13 @@ describe('meteorExactStem', () => {
     expect(score).toBeCloseTo(2 / 10, 12);
   });
 
+  it('aligns hundreds of equal words as the whole search did, in little time', () => {
+    // 120 and 140 places for one word: far more than are tried. The value is that of the search over all of them.
+    const [predicted, referenced] = ['a b a c '.repeat(60).trim(), 'a c a walk '.repeat(70).trim()];
+    expect(meteor(predicted, referenced)).toBeCloseTo(0.3394774886991612, 12);
+    expect(meteor('a '.repeat(500), 'a '.repeat(500))).toBe(1);
+  });
+
   it('aligns as trying every alignment does', () => {
     const words = fc.array(fc.constantFrom('a', 'b', 'run', 'runs', 'the'), { minLength: 1, maxLength: 6 });
     fc.assert(

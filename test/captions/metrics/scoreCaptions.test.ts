@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { captionIntervals, captionStatistics, documentFrequencies, scoreCaptions, scoresOf } from '#captions/metrics';
 import { UserError } from '#src/errors';
+import { userErrorLine } from '../../support/thrown.js';
 
 const METRICS = ['bleu1', 'bleu2', 'bleu3', 'bleu4', 'meteorExactStem', 'rougeL', 'ciderD'] as const;
 const word = fc.constantFrom('a', 'the', 'dog', 'cat', 'runs', 'sits', 'red', 'on', 'mat');
@@ -18,6 +19,15 @@ function score(set: readonly (readonly [number, Image])[]) {
 }
 
 describe('scoreCaptions', () => {
+  it('refuses a text that is no caption by its length, on either side', () => {
+    const line = (prediction: string, reference: string): string =>
+      userErrorLine(() => score([[7, { prediction, references: [reference] }]]));
+    expect(line('a '.repeat(2001), 'a')).toContain('at most 2000 words, got one of 2001 for image 7');
+    expect(line('a', 'a '.repeat(2001))).toContain('at most 2000 words, got one of 2001 for image 7');
+    expect(line('a', 'a'.repeat(1e6))).toContain('at most 100000 characters, got one of 1000000');
+    expect(score([[7, { prediction: 'a'.repeat(1e5), references: ['a'] }]]).rougeL).toBe(0);
+  });
+
   it('keeps every score in its range, for the set and per image', () => {
     fc.assert(
       fc.property(images, (set) => {

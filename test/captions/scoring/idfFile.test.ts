@@ -23,10 +23,10 @@ describe('document frequencies in a file', () => {
 
   it.each([
     [{ tokens: 'ptb', numImages: 0, counts: {} }, /numImages: /],
-    [{ tokens: 'ptb', numImages: 2, counts: { a: 0 } }, /counts\.a: /],
+    [{ tokens: 'ptb', numImages: 2, counts: { a: 0 } }, /counts\["a"\]: /],
     [
       { tokens: 'ptb', numImages: 2, counts: { a: 3 } },
-      /counts\.a: expected a number of images from 1 to numImages, 2, got 3/,
+      /counts\["a"\]: expected a number of images from 1 to numImages, 2, got 3/,
     ],
     [{ tokens: 'pretokenized', numImages: 2, counts: {} }, /expected n-grams of ptb captions, got pretokenized/],
     [{ numImages: 2 }, /tokens: /],

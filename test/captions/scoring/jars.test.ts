@@ -101,6 +101,8 @@ describe('spiceJar', () => {
     const some = SPICE.replace('scores.reverse()', 'scores.slice(1)');
     expect(await complaint(spiceJar(pairs, fakeJava(some)))).toBe('SPICE: expected a score of image 4, got none');
     const other = SPICE.replace('scores.reverse()', '[{"image_id": 4}]');
-    expect(await complaint(spiceJar(pairs, fakeJava(other)))).toMatch(/SPICE: expected scores of images/);
+    expect(await complaint(spiceJar(pairs, fakeJava(other)))).toMatch(
+      /^SPICE: \[0\].scores: expected an object with All, got nothing$/,
+    );
   });
 });

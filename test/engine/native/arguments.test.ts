@@ -61,6 +61,53 @@ describe.skipIf(addon === undefined)('wrong arguments are JavaScript errors', ()
     expect(param).toHaveLength(0);
   });
 
+  it('a list whose entries call a kernel when they are read', () => {
+    const output = new Float32Array(1);
+    const trap = Object.defineProperty([], 0, {
+      get: () => {
+        addon!.squaredNorm([Float32Array.of(3, 4)], output);
+        return Float32Array.of(...output, 0);
+      },
+    });
+    addon!.squaredNorm(trap as Float32Array<ArrayBuffer>[], output);
+    expect(output[0]).toBe(25 ** 2);
+  });
+
+  it('a list whose entries throw, or that is too long', () => {
+    const trap = Object.defineProperty([], 0, {
+      get: () => {
+        throw new Error('not now');
+      },
+    });
+    expect(() => addon!.squaredNorm(trap as Float32Array<ArrayBuffer>[], floats)).toThrow('not now');
+    expect(() => addon!.squaredNorm(new Array(2 ** 32 - 1), floats)).toThrow(/list: expected at most 1048576 arrays/);
+    addon!.squaredNorm([floats], new Float32Array(1));
+  });
+
+  it.each<[keyof Addon, unknown[]]>([
+    ['softmax', [2 ** 32, 0, floats, floats]],
+    ['sumColumns', [2 ** 40, 1, 0, 1, floats, floats]],
+    ['segmentSum', [4, 0, 2 ** 40, floats, new Int32Array(4), floats]],
+    ['gatherRows', [2 ** 40, 1, 0, 0, 1, floats, new Int32Array(1), floats]],
+    ['gatherRows', [2 ** 40, 2 ** 40, 1, 1, 0, floats, new Int32Array(1), floats]],
+    ['matMul', [2 ** 40, 1, 0, 1, false, false, true, true, floats, floats, floats]],
+    ['pattention', [2 ** 40, 0, 0, 0, 0, false, 1e-5, 1, false, floats, floats, floats, floats, floats]],
+    ['attention', [2 ** 40, 1, 1, 0, 1, 0, 0, true, floats, floats, floats, undefined, floats, floats]],
+    ['rotary', [2 ** 40, 1, 1, 0, 0, floats, floats, floats]],
+  ])('%s of nothing ends at once, however often', (name, args) => {
+    const started = performance.now();
+    (addon![name] as (...all: unknown[]) => void)(...args);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  it('work that has no end is refused', () => {
+    const bytes = new Uint8Array(4);
+    expect(() => addon!.copyRows(2 ** 40, 1, 0, 0, 0, 0, bytes, bytes)).toThrow(/toStride: expected at least 1/);
+    expect(() =>
+      addon!.linearCrossEntropy(1, 0, 2 ** 40, floats, floats, new Int32Array(1), floats, floats, undefined, undefined),
+    ).toThrow(/dModel: expected at least 1/);
+  });
+
   it.each(['packRows', 'unpackRows'] as const)('%s: lengths past the sequence, and rows that are not there', (name) => {
     const call = (lengths: number[], padded: number, packed: number): void =>
       addon![name](2, 3, 2, Int32Array.from(lengths), new Float32Array(padded), new Float32Array(packed));

@@ -3,7 +3,13 @@ import type { Arguments } from '#src/cli';
 import { initAnswers } from '../../../experiments/init/initAnswers.js';
 
 function args(options: Record<string, string>, ...flags: string[]): Arguments {
-  return { positionals: [], text: (name) => options[name], texts: () => [], flag: (name) => flags.includes(name) };
+  return {
+    positionals: [],
+    text: (name) => options[name],
+    texts: () => [],
+    commandLine: 'tokenfuse',
+    flag: (name) => flags.includes(name),
+  };
 }
 
 /** A user who answers one question after the other, and what was asked. */

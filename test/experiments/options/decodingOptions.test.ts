@@ -15,6 +15,7 @@ function argumentsOf(options: Readonly<Record<string, string | readonly string[]
     positionals: [],
     text: one,
     texts: (name) => (Array.isArray(options[name]) ? options[name] : []),
+    commandLine: 'tokenfuse',
     flag: () => false,
   };
 }

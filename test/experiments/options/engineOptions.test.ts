@@ -9,7 +9,13 @@ const withNative = (await native.probe()).available;
 const most = availableParallelism();
 
 function given(options: Record<string, string>): Arguments {
-  return { positionals: [], text: (name) => options[name], texts: () => [], flag: () => false };
+  return {
+    positionals: [],
+    text: (name) => options[name],
+    texts: () => [],
+    commandLine: 'tokenfuse',
+    flag: () => false,
+  };
 }
 
 async function start(options: Record<string, string>) {

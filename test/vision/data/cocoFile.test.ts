@@ -1,9 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '#src/errors';
 import { readCocoFile } from '../../../vision/data/cocoFile.js';
+import { userErrorLine } from '../../support/thrown.js';
 import { temporaryFolder, writeJson } from './sampleImages.js';
 
 const grid = {
@@ -54,6 +55,44 @@ function failure(
 }
 
 describe('readCocoFile', () => {
+  it('refuses attributes where no annotation labels an image, and says what it looked for', () => {
+    const none = /annotations: expected entries with image_id and category_id, which label the images, got none/;
+    for (const annotations of [[], [{ image_id: 7, caption: 'a disc' }], undefined]) {
+      expect(failure((json) => Object.assign(json, { annotations }), 'attributes')).toMatch(none);
+      expect(failure((json) => Object.assign(json, { annotations }), 'grid')).toBe('no error');
+    }
+    const elsewhere = failure((json) => {
+      json.annotations = [];
+      for (const image of json.images) Object.assign(image, { width: 8, attributes: ['red disc'] });
+    }, 'attributes');
+    expect(elsewhere).toMatch(/got none; images\[\]\.attributes is not read$/);
+  });
+
+  it('takes ids that are negative, huge or text', () => {
+    const ids = { images: [-1, 2 ** 53 - 1], categories: ['red', ''] };
+    const json = sample();
+    for (const [i, image] of json.images.entries()) Object.assign(image, { id: ids.images[i] });
+    for (const [i, category] of json.categories.entries()) Object.assign(category, { id: ids.categories[i] });
+    const annotations = [{ image_id: 2 ** 53 - 1, category_id: '' }];
+    expect([...(read({ ...json, annotations }, 'attributes').attributes ?? [])]).toEqual([0, 0, 0, 1]);
+  });
+
+  it('refuses a grid of millions of rows and cells nested by the thousand in one line', () => {
+    const grids = { ...grid, rows: 1e6, cols: 1e6 };
+    expect(failure((json) => Object.assign(json, { grid: grids }))).toMatch(
+      /grid: expected at most \d+ labels, got 1000000 rows × 1000000 cols × 2 attributes × 2 images/,
+    );
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const nested = (cells: string): string => {
+      const path = join(temporaryFolder(), 'labels.json');
+      writeFileSync(path, JSON.stringify(sample()).replace('[0,0,1,1]', cells));
+      return userErrorLine(() => readCocoFile(path, undefined, 'grid'));
+    };
+    expect(nested(deep)).toMatch(/images\[0\]\.cells: expected 4 integers .*, got 1$/);
+    expect(nested(`[0,0,0,${deep}]`)).toMatch(/cells\[3\]: expected a value of 'shape' in 0\.\.1, got an array$/);
+    expect(nested('"none"')).toMatch(/cells: expected 4 integers .*, got "none"$/);
+  });
+
   it('gives each image a 0/1 vector over the categories in file order', () => {
     const { attributeNames, attributes, cells } = read(sample(), 'attributes');
     expect(attributeNames).toEqual(['red disc', 'blue disc']);

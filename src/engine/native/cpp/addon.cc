@@ -45,9 +45,11 @@ napi_value callKernel(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     void* data = nullptr;
     napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+    const Binding& binding = *static_cast<const Binding*>(data);
     Arguments in(env, info);
+    if (binding.takesLists) in.readLists();
     const KernelLock lock;
-    static_cast<const Binding*>(data)->call(in, *chosen().kernels);
+    binding.call(in, *chosen().kernels);
     trimScratch(kKeptScratch);
     return nullptr;
   });

@@ -5,6 +5,8 @@
 namespace tokenfuse {
 namespace {
 constexpr double kLargest = 1099511627776.0;  // 2⁴⁰
+/** Far more than any model has tensors. */
+constexpr uint32_t kMostArrays = 1u << 20;
 
 [[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) {
   throw std::invalid_argument(std::string("native kernel, ") + name + ": expected " + expected + ", got " + got);
@@ -123,17 +125,30 @@ uint8_t* Arguments::bytes(const char* name, long count) {
   return static_cast<uint8_t*>(arrayOf(env_, take(name), name, count, Kind::any));
 }
 
-ArrayList Arguments::arrays(const char* name) {
-  const napi_value value = take(name);
-  uint32_t count = 0;
-  if (napi_get_array_length(env_, value, &count) != napi_ok) fail(name, "an array of arrays", "something else");
-  std::vector<napi_value> arrays;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value each = nullptr;
-    if (napi_get_element(env_, value, i, &each) != napi_ok) fail(name, "an array of arrays", "one that cannot be read");
-    arrays.push_back(each);
+void Arguments::readLists() {
+  for (size_t place = 0; place < count_; place++) {
+    bool isList = false;
+    uint32_t count = 0;
+    if (napi_is_array(env_, values_[place], &isList) != napi_ok || !isList) continue;
+    if (napi_get_array_length(env_, values_[place], &count) != napi_ok || count > kMostArrays) {
+      fail("list", "at most " + std::to_string(kMostArrays) + " arrays", std::to_string(count));
+    }
+    std::vector<napi_value> entries(count);
+    for (uint32_t i = 0; i < count; i++) {
+      if (napi_get_element(env_, values_[place], i, &entries[i]) != napi_ok) {
+        fail("list", "an array of arrays", "one that cannot be read");
+      }
+    }
+    lists_.emplace_back(place, std::move(entries));
   }
-  return ArrayList(env_, name, std::move(arrays));
+}
+
+ArrayList Arguments::arrays(const char* name) {
+  take(name);
+  for (auto& [place, entries] : lists_) {
+    if (place == next_ - 1) return ArrayList(env_, name, std::move(entries));
+  }
+  fail(name, "an array of arrays", "something else");
 }
 
 ArrayList Arguments::arrays(const char* name, size_t count) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tokenfuse {
@@ -30,6 +31,12 @@ class Arguments {
  public:
   Arguments(napi_env env, napi_callback_info info);
 
+  /**
+   * Reads the entries of all lists. That may run JavaScript, which may call a kernel: it comes before the lock, and before
+   * any array's memory is looked at.
+   */
+  void readLists();
+
   /** A whole number in [0, 2⁴⁰]: a size, a count or a flag. */
   long size(const char* name);
   /** A size, at most `limit`. */
@@ -49,7 +56,7 @@ class Arguments {
   float* words(const char* name, long count);
   /** Any typed array of at least that many bytes. */
   uint8_t* bytes(const char* name, long count);
-  /** An array of Float32Arrays. All such lists come before the first array: reading one may run JavaScript. */
+  /** An array of Float32Arrays, as `readLists` has found it. */
   ArrayList arrays(const char* name);
   /** The same, of that many. */
   ArrayList arrays(const char* name, size_t count);
@@ -67,6 +74,8 @@ class Arguments {
   napi_value values_[kMost];
   size_t count_ = kMost;
   size_t next_ = 0;
+  /** Entries of the arguments that are lists, by the argument's place. */
+  std::vector<std::pair<size_t, std::vector<napi_value>>> lists_;
 };
 
 /** a · b · …, or an error when it is past what memory holds. */

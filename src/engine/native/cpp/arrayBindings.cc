@@ -51,7 +51,7 @@ void softmax(Arguments& in, const Kernels& kernels) {
   const float* x = in.floats("x", product({rows, width}));
   float* output = in.floats("output", product({rows, width}));
   in.end();
-  kernels.softmax(x, output, rows, width);
+  if (width > 0) kernels.softmax(x, output, rows, width);
 }
 
 void argMax(Arguments& in, const Kernels& kernels) {
@@ -82,7 +82,7 @@ void sumColumns(Arguments& in, const Kernels& kernels) {
   const float* x = in.floats("x", product({outer, rows, width}));
   float* output = in.floats("output", product({outer, width}));
   in.end();
-  kernels.sumColumns(x, output, outer, rows, width, factor);
+  if (width > 0) kernels.sumColumns(x, output, outer, rows, width, factor);
 }
 
 void segmentSum(Arguments& in, const Kernels& kernels) {
@@ -93,7 +93,7 @@ void segmentSum(Arguments& in, const Kernels& kernels) {
   const int32_t* ids = in.ints("segmentIds", rows);
   float* output = in.floats("output", product({segments, width}));
   in.end();
-  kernels.segmentSum(x, ids, output, rows, width, segments);
+  if (width > 0) kernels.segmentSum(x, ids, output, rows, width, segments);
 }
 
 void swapAxes(Arguments& in, const Kernels& kernels) {
@@ -117,6 +117,9 @@ void copyRows(Arguments& in, const Kernels&) {
   const long toStart = in.size("toStart");
   const long toStride = in.size("toStride");
   const bool any = rows > 0 && width > 0;
+  if (any && rows > 1 && toStride == 0) {
+    throw std::invalid_argument("native kernel, toStride: expected at least 1, got 0");
+  }
   const long fromEnd = any ? fromStart + product({rows - 1, fromStride}) + width : 0;
   const long toEnd = any ? toStart + product({rows - 1, toStride}) + width : 0;
   const uint8_t* from = in.bytes("from", fromEnd);
@@ -195,7 +198,9 @@ void gatherRows(Arguments& in, const Kernels&) {
   const int32_t* indices = in.ints("indices", product({(blocks + blocksPerGroup - 1) / blocksPerGroup, count}));
   uint8_t* output = in.bytes("output", product({blocks, count, width}));
   in.end();
-  for (long block = 0; block < blocks; block++) {
+  if (count == 0) return;
+  // Runs of no bytes: the indices of a group are looked at once.
+  for (long block = 0; block < blocks; block += width > 0 ? 1 : blocksPerGroup) {
     const int32_t* places = indices + block / blocksPerGroup * count;
     for (long i = 0; i < count; i++) {
       const long place = places[i];

@@ -8,6 +8,8 @@ namespace tokenfuse {
 struct Binding {
   const char* name;
   void (*call)(Arguments&, const Kernels&);
+  /** Whether there are lists of arrays among its arguments. */
+  bool takesLists = false;
 };
 
 /** Products and fused kernels; ends with a null name. */

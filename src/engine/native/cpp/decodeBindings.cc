@@ -142,8 +142,8 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
 }  // namespace
 
 const Binding decodeBindings[] = {
-    {"decodeBlocks", decodeBlocks},
-    {nullptr, nullptr},
+    {"decodeBlocks", decodeBlocks, true},
+    {nullptr, nullptr, false},
 };
 
 }  // namespace tokenfuse

@@ -21,7 +21,7 @@ void matMul(Arguments& in, const Kernels& kernels) {
   f.b = in.floats("b", product({sharedB ? 1 : f.batch, sizeB}));
   f.c = in.floats("c", product({f.batch, f.m, f.n}));
   in.end();
-  kernels.matMul(f);
+  if (f.batch > 0 && f.m > 0 && f.n > 0) kernels.matMul(f);
 }
 
 Pattention pattentionSettings(Arguments& in) {
@@ -46,7 +46,7 @@ void pattention(Arguments& in, const Kernels& kernels) {
   f.output = in.floats("output", product({f.tokens, f.dOut}));
   f.scores = in.floats("scores", product({f.tokens, f.n}));
   in.end();
-  kernels.pattention(f);
+  if (product({f.tokens, f.n}) > 0 || product({f.tokens, f.dOut}) > 0) kernels.pattention(f);
 }
 
 void pattentionGradient(Arguments& in, const Kernels& kernels) {
@@ -63,7 +63,9 @@ void pattentionGradient(Arguments& in, const Kernels& kernels) {
   if ((f.dKeys == nullptr) != (f.dValues == nullptr)) {
     throw std::invalid_argument("native kernel, dKeys and dValues: expected both or none, got one");
   }
-  kernels.pattentionGradient(f);
+  const long inTokens = product({f.tokens, f.dIn + f.n + f.dOut});
+  const long inParamTokens = product({f.n, f.dIn + f.dOut});
+  if (inTokens > 0 || inParamTokens > 0) kernels.pattentionGradient(f);
 }
 
 Attention attentionSettings(Arguments& in, long* maskBatches) {
@@ -96,7 +98,7 @@ void attention(Arguments& in, const Kernels& kernels) {
   Attention f = attentionSettings(in, &maskBatches);
   attentionInputs(in, f, maskBatches);
   in.end();
-  if (f.queryLen > 0 && f.keyLen > 0 && f.headDim > 0) kernels.attention(f);
+  if (f.queryLen > 0 && f.keyLen > 0 && f.numHeads > 0 && f.headDim > 0) kernels.attention(f);
 }
 
 void attentionGradient(Arguments& in, const Kernels& kernels) {
@@ -109,7 +111,7 @@ void attentionGradient(Arguments& in, const Kernels& kernels) {
   f.dK = in.floats("dK", product({f.batch, f.keyLen, width}));
   f.dV = in.floats("dV", product({f.batch, f.keyLen, width}));
   in.end();
-  if (f.queryLen > 0 && f.keyLen > 0 && f.headDim > 0) kernels.attentionGradient(f);
+  if (f.queryLen > 0 && f.keyLen > 0 && f.numHeads > 0 && f.headDim > 0) kernels.attentionGradient(f);
 }
 
 void layerNormalize(Arguments& in, const Kernels& kernels) {
@@ -166,6 +168,7 @@ void linearCrossEntropy(Arguments& in, const Kernels& kernels) {
   f.rows = in.size("rows");
   f.dModel = in.size("dModel");
   f.classes = in.size("vocabSize");
+  if (f.dModel == 0) throw std::invalid_argument("native kernel, dModel: expected at least 1, got 0");
   f.states = in.floats("states", product({f.rows, f.dModel}));
   f.embedding = in.floats("embedding", product({f.classes, f.dModel}));
   f.labels = in.ints("labels", f.rows);
@@ -194,7 +197,7 @@ void rotary(Arguments& in, const Kernels& kernels) {
   float* output = in.floats("output", count);
   const float* table = in.floats("table", product({2, seqLen, half}));
   in.end();
-  kernels.rotary(x, output, table, table + seqLen * half, batch, seqLen, numHeads, headDim, half);
+  if (count > 0) kernels.rotary(x, output, table, table + seqLen * half, batch, seqLen, numHeads, headDim, half);
 }
 
 }  // namespace

@@ -68,9 +68,9 @@ void squaredNorm(Arguments& in, const Kernels& kernels) {
 }  // namespace
 
 const Binding optimizerBindings[] = {
-    {"adamW", adamW},
-    {"squaredNorm", squaredNorm},
-    {nullptr, nullptr},
+    {"adamW", adamW, true},
+    {"squaredNorm", squaredNorm, true},
+    {nullptr, nullptr, false},
 };
 
 }  // namespace tokenfuse

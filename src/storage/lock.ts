@@ -1,0 +1,172 @@
+import { linkSync, readFileSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { RunError } from '#src/errors';
+import { makeFolder } from './makeFolder.js';
+import { HOST_ID, isAlive, temporaryName } from './temporaryName.js';
+import { writeFailure } from './writeFailure.js';
+
+/** Who holds a lock. */
+const Owner = z.object({
+  hostId: z.string(),
+  host: z.string(),
+  /** Differs after each start of the machine, where the system says so. */
+  boot: z.string(),
+  pid: z.int().positive(),
+  /** When the process started, in the system's ticks since boot: a process id is used again. */
+  processStart: z.string(),
+  since: z.string(),
+});
+type Owner = z.output<typeof Owner>;
+
+export interface Lock {
+  /** Gives it back; calling it again does nothing. */
+  release(): void;
+}
+
+/** How often the holder shows that it is alive, for machines that cannot look at its processes. */
+const HEARTBEAT_MS = 30_000;
+/** A lock of another machine whose holder has not shown itself for so long is left over. */
+const SILENT_MS = 15 * 60_000;
+
+const held = new Set<() => void>();
+process.on('exit', () => {
+  for (const release of held) release();
+});
+
+/**
+ * Takes the lock at `path`, a file that is made with its content in one step and removed on release. A lock is left over,
+ * and taken, when its process is gone: on this machine it is looked for by its id and start time; a holder on another
+ * machine that shares the file system touches the file every 30 s, and is gone after 15 minutes of silence.
+ *
+ * @param what the folder or file that the lock is for, as the message names it
+ * @throws RunError when another process holds it
+ */
+export function takeLock(path: string, what: string): Lock {
+  const owner: Owner = {
+    ...{ hostId: HOST_ID, host: hostname(), boot: bootId(), pid: process.pid },
+    processStart: processStart(process.pid),
+    since: new Date().toISOString(),
+  };
+  const content = `${JSON.stringify(owner)}\n`;
+  try {
+    makeFolder(dirname(path));
+    // Left-over locks are taken away by one process at a time: two that both saw one must not remove each other's new lock.
+    const guard = `${path}.takeover`;
+    for (let attempts = 0; !makeWhole(path, content); attempts++) {
+      const holder = holderOf(path);
+      if (holder === undefined) continue;
+      if (!isLeftOver(path, holder) || attempts >= 3) throw inUse(what, holder);
+      if (!makeWhole(guard, content)) {
+        const other = holderOf(guard);
+        if (other !== undefined && !isLeftOver(guard, other)) throw inUse(what, other);
+        rmSync(guard, { force: true });
+        continue;
+      }
+      if (holderOf(path)?.since === holder.since) rmSync(path, { force: true });
+      rmSync(guard, { force: true });
+    }
+  } catch (error) {
+    throw writeFailure(what, error);
+  }
+  const beat = setInterval(() => {
+    try {
+      utimesSync(path, new Date(), new Date());
+    } catch {
+      // Removed by the user, or the disk is gone: the run itself will say so.
+    }
+  }, HEARTBEAT_MS).unref();
+  const release = (): void => {
+    if (!held.delete(release)) return;
+    clearInterval(beat);
+    try {
+      if (readFileSync(path, 'utf8') === content) unlinkSync(path);
+    } catch {
+      // Gone already, with its folder.
+    }
+  };
+  held.add(release);
+  return { release };
+}
+
+/** Makes a file that has its content from the first moment on; false when there is one. */
+function makeWhole(path: string, content: string): boolean {
+  const aside = temporaryName(path);
+  try {
+    writeFileSync(aside, content, { flag: 'wx' });
+    linkSync(aside, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (code === undefined || !WITHOUT_LINKS.has(code)) throw error;
+    return makeAtOnce(path, content);
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/** What file systems without hard links answer. */
+const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP', 'EMLINK']);
+
+function makeAtOnce(path: string, content: string): boolean {
+  try {
+    writeFileSync(path, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Who holds the lock; undefined when it is gone meanwhile. */
+function holderOf(path: string): Owner | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return Owner.parse(JSON.parse(text));
+  } catch {
+    return DAMAGED;
+  }
+}
+
+/** A lock cut short by a power loss. */
+const DAMAGED: Owner = { hostId: '', host: '', boot: '', pid: 1, processStart: '', since: '' };
+
+function isLeftOver(path: string, { hostId, boot, pid, processStart: started }: Owner): boolean {
+  const silentMs = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  // A file system without hard links shows a lock for a moment without its content.
+  if (hostId === '') return silentMs > 2000;
+  if (hostId !== HOST_ID) return silentMs > SILENT_MS;
+  return boot !== bootId() || !isAlive(pid) || processStart(pid) !== started;
+}
+
+function inUse(what: string, { hostId, host, pid, since }: Owner): RunError {
+  const process = host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
+  const holder = hostId === '' ? 'another process' : `${process} since ${since}`;
+  return new RunError(`${what}: in use by ${holder}; wait until it has ended, or stop it`);
+}
+
+function bootId(): string {
+  return readOr('/proc/sys/kernel/random/boot_id', '').trim();
+}
+
+/** The 22nd field of /proc/<pid>/stat; empty where there is no such file. The name in parentheses may hold blanks. */
+function processStart(pid: number): string {
+  const stat = readOr(`/proc/${pid}/stat`, '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise;
+  }
+}

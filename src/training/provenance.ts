@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { EngineInfo } from '#src/engine';
+import { writeJsonAtomic } from '#src/storage';
+
+/** What is needed to reproduce a result; kept with the numbers. */
+export interface Provenance {
+  /** The whole command, as it was given. */
+  readonly command: string;
+  readonly config: unknown;
+  readonly seed: number;
+  readonly engine: EngineInfo;
+}
+
+/** Where numbers come from; the content of `provenance.json`. */
+export interface RunProvenance extends Omit<Provenance, 'config'> {
+  /** The version of Node, such as v20.20.0. */
+  readonly node: string;
+  /** Cores × model. */
+  readonly processor: string;
+  readonly memoryBytes: number;
+  /** Of this package. */
+  readonly version: string;
+  /** Of the code; null outside of a git checkout of it. */
+  readonly commit: string | null;
+  /** What a run was lengthened by, in order. */
+  readonly extensions?: readonly Extension[];
+}
+
+/** A run that went on with more steps than it was started with. */
+export interface Extension {
+  readonly command: string;
+  /** `training.steps 400, now 600` */
+  readonly changes: readonly string[];
+}
+
+export const PROVENANCE = 'provenance.json';
+export const RUN_CONFIG = 'config.json';
+
+/** Writes provenance.json and then config.json into a folder, over those that are there. */
+export function writeProvenance(folder: string, provenance: Provenance, extensions?: readonly Extension[]): void {
+  writeJsonAtomic(join(folder, PROVENANCE), { ...provenanceOf(provenance), ...(extensions && { extensions }) });
+  writeJsonAtomic(join(folder, RUN_CONFIG), provenance.config);
+}
+
+/** What is known of machine and code, with the command. */
+export function provenanceOf({ command, seed, engine }: Provenance): RunProvenance {
+  return {
+    ...{ command, seed, engine, node: process.version },
+    processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+    memoryBytes: totalmem(),
+    ...{ version: packageVersion(), commit: gitCommit() },
+  };
+}
+
+function packageVersion(): string {
+  return (JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** The folder of this package's package.json, above the sources as above what is built of them. */
+function packageFolder(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+/** The commit of the code; null outside of a git checkout of it, such as in the node_modules of another repository. */
+function gitCommit(): string | null {
+  const cwd = packageFolder();
+  if (!existsSync(join(cwd, '.git'))) return null;
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], { cwd, stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,67 @@
+import { atMatmulPrecision, tf } from '#src/engine';
+import { RunError } from '#src/errors';
+import { squaredNorm } from '#src/kernels';
+import type { AdamW } from './adamW.js';
+import type { TrainingConfig } from './config.js';
+import { learningRateAt } from './schedule.js';
+import type { TrainingTask } from './trainingTask.js';
+
+/**
+ * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW. `config.matmulPrecision` is that of
+ * losses and gradients; everything else, evaluation too, is float32.
+ *
+ * @param step counts from 1; it decides which micro-batches are taken
+ * @param savedStep of the last checkpoint, for the message; undefined before the first one
+ * @throws RunError when the loss or a gradient is not finite
+ */
+export async function trainStep(
+  task: TrainingTask,
+  config: TrainingConfig,
+  optimizer: AdamW,
+  step: number,
+  savedStep?: number,
+): Promise<{ loss: number; gradientNorm: number; units: number }> {
+  const names = task.parameters.trainableNames();
+  const variables = names.map((name) => task.parameters.variable(name));
+  const gradients = new Map<string, tf.Tensor>();
+  const sums: tf.Scalar[] = [];
+  let weight = 0;
+  let units = 0;
+  const firstBatch = (step - 1) * config.gradientAccumulation;
+  for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
+    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
+      tf.variableGrads(() => {
+        const batch = task.loss(index);
+        weight += batch.weight;
+        return batch.sum;
+      }, variables),
+    );
+    units += task.unitsIn(index);
+    sums.push(value);
+    for (const name of names) {
+      const gradient = grads[task.parameters.variable(name).name];
+      if (gradient == null) continue;
+      const before = gradients.get(name);
+      gradients.set(name, before ? tf.add(before, gradient) : gradient);
+      if (before) tf.dispose([before, gradient]);
+    }
+  }
+  // One read-back a step: [Σ losses, Σ g²].
+  const summary = tf.tidy(() => tf.stack([tf.addN(sums), squaredNorm([...gradients.values()])]));
+  const [lossSum, squaredGradients] = await summary.data();
+  tf.dispose([summary, ...sums]);
+  const loss = lossSum / weight;
+  const gradientNorm = Math.sqrt(squaredGradients) / weight;
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    tf.dispose([...gradients.values()]);
+    const kept =
+      savedStep === undefined ? 'no checkpoint was written yet' : `the checkpoint of step ${savedStep} is intact`;
+    throw new RunError(
+      `step ${step}: the loss is ${loss} and the gradient norm ${gradientNorm}; stopped, ${kept}. Batch: ${task.describeBatch(firstBatch)}. Try a lower learningRate or a longer warm-up`,
+    );
+  }
+  const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
+  optimizer.apply(gradients, learningRateAt(step, config), clip / weight, step);
+  tf.dispose([...gradients.values()]);
+  return { loss, gradientNorm, units };
+}

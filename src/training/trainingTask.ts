@@ -1,0 +1,29 @@
+import type { tf } from '#src/engine';
+import type { ParameterTree } from '#src/tokenformer';
+
+/** The loss of one micro-batch, still to be divided by its weight. */
+export interface BatchLoss {
+  readonly sum: tf.Scalar;
+  /** What `sum` is to be divided by: counted tokens, images. Batches of unequal weight accumulate correctly. */
+  readonly weight: number;
+}
+
+/** What is trained: the loop knows nothing of images, tokens or pairs. */
+export interface TrainingTask {
+  readonly parameters: ParameterTree;
+  readonly unit: 'tokens' | 'images' | 'pairs';
+  /** Loss of micro-batch `index`, a pure function of the parameters and of `index`. */
+  loss(index: number): BatchLoss;
+  /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
+  unitsIn(index: number): number;
+  /** What micro-batch `index` holds, for the message of a failed step. */
+  describeBatch(index: number): string;
+  /**
+   * Metrics on held-out data, named `validation/…`.
+   *
+   * @param check called before each batch; what it throws ends the evaluation
+   */
+  evaluate(check: () => void): Promise<Record<string, number>>;
+  /** Which of them decides the best checkpoint. */
+  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher' };
+}
