@@ -1,14 +1,18 @@
 import { z } from 'zod';
+import { CaptionSource } from '#captions/formats';
 import { formerKeys } from '#src/config';
 import { isJsonlFile } from '../tokenizer/index.js';
 
-const fileList = z.array(z.string().min(1)).min(1);
+const fileList = z.array(CaptionSource).min(1);
 
 const FORMER_KEYS = { heldOutFiles: 'validationFiles', heldOutShare: 'validationShare' };
 
 const Text = z
   .strictObject({
-    files: fileList.describe('text files, and JSONL files (.jsonl, .ndjson); paths start at --root'),
+    files: fileList.describe(
+      'text files, JSONL files (.jsonl, .ndjson), and captions by their format, { format: coco, path: … }, each a document; ' +
+        'paths start at --root',
+    ),
     documents: z
       .enum(['file', 'line'])
       .default('file')

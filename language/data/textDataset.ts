@@ -1,6 +1,5 @@
-import { resolve } from 'node:path';
 import { ConfigError, UserError } from '#src/errors';
-import type { Tokenizer } from '../tokenizer/index.js';
+import { resolveTextSource, type TextSource, type Tokenizer, textSourceName } from '../tokenizer/index.js';
 import { openPackedText, type PackedText } from './packedText.js';
 import { type TextBatch, textBatch } from './textBatch.js';
 import type { TextDataConfig } from './textDataConfig.js';
@@ -64,8 +63,8 @@ export function openTextDataset(
   const { layout, seqLen } = config;
   const settings = { documents: config.documents, field: config.field ?? 'text' };
   const opened: PackedText[] = [];
-  const open = (files: readonly string[]): PackedText => {
-    const paths = files.map((file) => resolve(options.baseDir, file));
+  const open = (files: readonly TextSource[]): PackedText => {
+    const paths = files.map((file) => resolveTextSource(file, options.baseDir));
     const packed = openPackedText(paths, settings, tokenizer, options.cacheDir);
     opened.push(packed);
     return packed;
@@ -151,7 +150,7 @@ function openPart(
   const spans = seed === undefined ? orderedWindowSpans(range, seqLen, mixed) : windowSpans(range, seqLen, seed);
   if (spans.size === 0) {
     throw new UserError(
-      `${files.join(', ')}: text too short for seqLen ${seqLen}: expected at least ${seqLen + 1} tokens to train on, ` +
+      `${files.map(textSourceName).join(', ')}: text too short for seqLen ${seqLen}: expected at least ${seqLen + 1} tokens to train on, ` +
         `got ${stream.numTokens}; add text or lower seqLen`,
     );
   }
@@ -178,9 +177,9 @@ function refuseOverlap(config: TextDataConfig, training: PackedText, validation:
   for (const [i, hash] of validation.fileHashes.entries()) {
     const same = training.fileHashes.indexOf(hash);
     if (same === -1) continue;
-    const name = config.validationFiles?.[i];
+    const name = textSourceName((config.validationFiles ?? [])[i]);
     throw new UserError(
-      `validationFiles: expected text that is not trained on, got ${name}, the same as ${config.files[same]}`,
+      `validationFiles: expected text that is not trained on, got ${name}, the same as ${textSourceName(config.files[same])}`,
     );
   }
 }

@@ -10,12 +10,12 @@ import { ownCopy } from './ownCopy.js';
 import { createPairQueue, pairOfKey } from './pairQueue.js';
 import { GPT2_PATTERN, splitWords } from './splitPattern.js';
 import { readTextDocuments } from './textDocuments.js';
-import { hashTextFile } from './textFile.js';
+import { hashTextSource, type TextSource } from './textSource.js';
 import { createWordParts } from './wordParts.js';
 
 export interface TrainBpeOptions {
-  /** Text files, or JSONL files (`.jsonl`, `.ndjson`). */
-  readonly files?: readonly string[];
+  /** Text files, JSONL files (`.jsonl`, `.ndjson`), and captions by their format. */
+  readonly files?: readonly TextSource[];
   readonly texts?: readonly string[];
   /** Target vocabulary size: 256 bytes, merges and the end-of-text token. */
   readonly vocabSize: number;
@@ -56,9 +56,9 @@ function countWords(options: TrainBpeOptions): { counts: Map<string, number>; tr
     }
   };
   const trainedOn = createHash('sha256');
-  for (const path of options.files ?? []) {
-    trainedOn.update(hashTextFile(path));
-    for (const pieces of readTextDocuments(path, { documents: 'file', field: options.field ?? 'text' })) {
+  for (const source of options.files ?? []) {
+    trainedOn.update(hashTextSource(source));
+    for (const pieces of readTextDocuments(source, { documents: 'file', field: options.field ?? 'text' })) {
       for (const piece of pieces) count(piece);
     }
   }
