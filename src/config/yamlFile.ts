@@ -1,11 +1,10 @@
-import { statSync } from 'node:fs';
 import { type Document, isMap, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
 import { ConfigError, UserError } from '#src/errors';
-import { readText as readUtf8 } from '#src/storage';
+import { readText } from '#src/storage';
 import { shownText } from './shownText.js';
 
 /** More than any experiment needs; the parser takes seconds for a megabyte. */
-const MOST_KIBIBYTES = 256;
+const MOST_BYTES = 256 * 1024;
 
 /** A YAML file of one document, as plain values. */
 export interface YamlFile {
@@ -18,7 +17,7 @@ export interface YamlFile {
 export function readYaml(path: string): YamlFile {
   const lineCounter = new LineCounter();
   // A `%YAML 1.1` line changes nothing: numbers, dates and `yes` are read alike in all files.
-  const document = parseDocument(readText(path), {
+  const document = parseDocument(readConfiguration(path), {
     lineCounter,
     schema: 'core',
     prettyErrors: false,
@@ -47,15 +46,9 @@ export function readYaml(path: string): YamlFile {
   };
 }
 
-function readText(path: string): string {
+function readConfiguration(path: string): string {
   try {
-    const { size } = statSync(path, { throwIfNoEntry: false }) ?? { size: 0 };
-    if (size > MOST_KIBIBYTES * 1024) {
-      throw new ConfigError(
-        `${path}: expected a configuration of at most ${MOST_KIBIBYTES} KiB, got ${Math.ceil(size / 1024)} KiB`,
-      );
-    }
-    return readUtf8(path, 'configuration');
+    return readText(path, 'configuration', MOST_BYTES);
   } catch (error) {
     throw error instanceof UserError ? new ConfigError(error.message) : error;
   }
