@@ -1,11 +1,10 @@
-import { statSync } from 'node:fs';
 import { type Document, isMap, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
-import { ConfigError } from '#src/errors';
+import { ConfigError, UserError } from '#src/errors';
 import { readText } from '#src/storage';
 import { shownText } from './shownText.js';
 
 /** More than any experiment needs; the parser takes seconds for a megabyte. */
-const MOST_KIBIBYTES = 256;
+const MOST_BYTES = 256 * 1024;
 
 /** A YAML file of one document, as plain values. */
 export interface YamlFile {
@@ -14,11 +13,11 @@ export interface YamlFile {
   lineOf(keys: readonly PropertyKey[]): number | undefined;
 }
 
-/** @throws UserError of one line when the file cannot be read or is no YAML of plain values */
+/** @throws ConfigError of one line when the file cannot be read or is no YAML of plain values */
 export function readYaml(path: string): YamlFile {
   const lineCounter = new LineCounter();
   // A `%YAML 1.1` line changes nothing: numbers, dates and `yes` are read alike in all files.
-  const document = parseDocument(readConfig(path), {
+  const document = parseDocument(readConfiguration(path), {
     lineCounter,
     schema: 'core',
     prettyErrors: false,
@@ -47,22 +46,11 @@ export function readYaml(path: string): YamlFile {
   };
 }
 
-function readConfig(path: string): string {
-  const size = sizeOf(path);
-  if (size > MOST_KIBIBYTES * 1024) {
-    throw new ConfigError(
-      `${path}: expected a configuration of at most ${MOST_KIBIBYTES} KiB, got ${Math.ceil(size / 1024)} KiB`,
-    );
-  }
-  return readText(path, 'configuration');
-}
-
-/** 0 where there is nothing to be read: reading it says why. */
-function sizeOf(path: string): number {
+function readConfiguration(path: string): string {
   try {
-    return statSync(path).size;
-  } catch {
-    return 0;
+    return readText(path, 'configuration', MOST_BYTES);
+  } catch (error) {
+    throw error instanceof UserError ? new ConfigError(error.message) : error;
   }
 }
 

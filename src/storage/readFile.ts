@@ -54,8 +54,8 @@ function readFully(descriptor: number, length: number, position: number): Buffer
 }
 
 /** A UTF-8 text file without its byte order mark. @throws UserError also where it is not UTF-8, naming the line */
-export function readText(path: string, purpose: string): string {
-  return decodeText(readBytes(path, purpose, { maxBytes: MAX_TEXT_BYTES }), path);
+export function readText(path: string, purpose: string, maxBytes: number = MAX_TEXT_BYTES): string {
+  return decodeText(readBytes(path, purpose, { maxBytes }), path);
 }
 
 /** A JSON file, parsed but not validated: pass the result through a schema. */
