@@ -1,12 +1,20 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type CaptionImage, listImageArguments, type UnusableImage, writePredictions } from '#captions/formats';
 import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
 import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
 import { ConfigError, printable, RunError, UserError } from '#src/errors';
-import { readBytes, sha256 } from '#src/storage';
+import { type OutputPlace, openOutputEntry, readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
-import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine, wholeNumber } from '../options/index.js';
+import {
+  DECODING_OPTIONS,
+  decodingOf,
+  ENGINE_OPTIONS,
+  OVERWRITE_OPTION,
+  startEngine,
+  wholeNumber,
+} from '../options/index.js';
 
 /** `tokenfuse caption`: captions of images. */
 export const captionCommand: Command = {
@@ -31,6 +39,7 @@ export const captionCommand: Command = {
       description: 'largest width × height to decode (default 200 million, less where it takes over 448 MB)',
       placeholder: 'n',
     },
+    ...OVERWRITE_OPTION,
     'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
     ...DECODING_OPTIONS,
     ...ENGINE_OPTIONS,
@@ -52,8 +61,10 @@ export const captionCommand: Command = {
       note: (line) => output.line(line),
     });
     const model = readBytes(join(findCheckpoint(modelPath), 'model.safetensors'), 'model');
-    const log = out === undefined ? undefined : openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
+    const place = out === undefined ? undefined : openPlace(out, args.flag('overwrite'), output);
+    let log: CaptionLog | undefined;
     try {
+      if (out !== undefined) log = openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
       await startEngine(args, output);
       const jointModel = loadJointModel(modelPath);
       const open = images.filter(({ id }) => !log?.captions.has(id));
@@ -75,9 +86,18 @@ export const captionCommand: Command = {
       return { decoding, ...result, ...(broken.length > 0 && { broken, passed: false }) };
     } finally {
       log?.close();
+      place?.release();
     }
   },
 };
+
+/** Takes the places of the results and of their log, which an interrupted run of the same captions goes on with. */
+function openPlace(out: string, overwrite: boolean, { line }: Output): OutputPlace {
+  const options = { overwrite, say: line, isOwn: () => !overwrite && existsSync(logOf(out)) };
+  const place = openOutputEntry(resolve(out), options);
+  if (overwrite) openOutputEntry(logOf(out), options).release();
+  return place;
+}
 
 /** The JSON lines beside COCO results. */
 function logOf(out: string): string {

@@ -1,8 +1,9 @@
 import { relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from '#src/cli';
-import { UserError } from '#src/errors';
-import { createExperiment, refuseTaken } from '../init/createExperiment.js';
+import { ConfigError, UserError } from '#src/errors';
+import { takenProblem } from '#src/storage';
+import { createExperiment } from '../init/createExperiment.js';
 import { type Ask, initAnswers } from '../init/initAnswers.js';
 import { programCommand, shellWord } from '../init/programCommand.js';
 
@@ -39,7 +40,8 @@ export const initCommand: Command = {
       ? createInterface({ input: process.stdin, output: process.stderr })
       : undefined;
     const ask: Ask | undefined = terminal && ((question) => terminal.question(question));
-    refuseTaken(folder);
+    const taken = takenProblem(folder);
+    if (taken !== undefined) throw new ConfigError(taken);
     const answers = await initAnswers(args, ask, (line) => output.line(line))
       .catch((error: Error) => {
         throw error.name === 'AbortError' ? new UserError('cancelled; nothing was written') : error;

@@ -17,6 +17,7 @@ import {
 } from '#captions/scoring';
 import type { Command } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
+import { inOutputEntry, takenProblem } from '#src/storage';
 import { wholeNumber } from '../options/index.js';
 
 /** `tokenfuse score`: a predictions file against references, without a model. */
@@ -35,6 +36,9 @@ export const scoreCommand: Command = {
     idf: { description: "document frequencies for CIDEr-D, instead of the references' own", placeholder: 'file.json' },
     'write-idf': { description: "write the references' document frequencies", placeholder: 'file.json' },
     'per-image': { description: 'write the scores of every image', placeholder: 'file.csv|json' },
+    overwrite: {
+      description: 'move what is at --write-idf and --per-image aside, to names that end in .old-1',
+    },
     samples: { description: 'resamples of the images for the intervals (default 1000)', placeholder: 'n' },
     seed: { description: 'draws the resamples (default 0)', placeholder: 'n' },
     'meteor-jar': { description: 'meteor-1.5.jar; needs java on the PATH', placeholder: 'file.jar' },
@@ -50,6 +54,10 @@ export const scoreCommand: Command = {
     }
     const perImagePath = args.text('per-image');
     if (perImagePath !== undefined) checkPerImagePath(perImagePath);
+    const writeIdf = args.text('write-idf');
+    const overwrite = { overwrite: args.flag('overwrite'), say: output.line };
+    const taken = [perImagePath, writeIdf].flatMap((path) => (path === undefined ? [] : (takenProblem(path) ?? [])));
+    if (taken.length > 0 && !overwrite.overwrite) throw new ConfigError(taken);
     const resampling = { seed: wholeNumber(args, 'seed', 0, 0), samples: wholeNumber(args, 'samples', 1, 1000) };
     const timeoutSeconds = wholeNumber(args, 'java-timeout', 1, 3600);
     const jar = (name: string) => {
@@ -72,9 +80,9 @@ export const scoreCommand: Command = {
     if (unknown.length > 0 || references.size > predictions.size) {
       throw new UserError(wrongSplit(predictions.size, references.size, unknown, captionSourceName(source)));
     }
-    const writeIdf = args.text('write-idf');
     if (writeIdf !== undefined) {
-      writeDocumentFrequencies(writeIdf, documentFrequencies(references, { pretokenized }), tokens);
+      const frequencies = documentFrequencies(references, { pretokenized });
+      await inOutputEntry(writeIdf, overwrite, () => writeDocumentFrequencies(writeIdf, frequencies, tokens));
     }
     const report = await scoreReport(predictions, references, {
       resampling,
@@ -84,7 +92,9 @@ export const scoreCommand: Command = {
       meteor,
       spice,
     });
-    if (perImagePath !== undefined) writePerImage(perImagePath, report.perImage, predictions);
+    if (perImagePath !== undefined) {
+      await inOutputEntry(perImagePath, overwrite, () => writePerImage(perImagePath, report.perImage, predictions));
+    }
     output.line(scoreTable(report));
     const { perImage: _, ...summary } = report;
     return { predictions: predictionsPath, ...summary, resampling, tokens, idf: idfPath ?? 'references' };

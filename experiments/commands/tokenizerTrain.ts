@@ -14,12 +14,13 @@ import {
 } from '#language';
 import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import { inOutputEntry, takenProblem } from '#src/storage';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 import { EXPERIMENT_OPTIONS } from '../options/index.js';
 import { writeTokenizerRecord } from '../stages/index.js';
 
-const { set, root } = EXPERIMENT_OPTIONS;
+const { set, root, overwrite: overwriteOption } = EXPERIMENT_OPTIONS;
 
 /** `tokenfuse tokenizer train`: a byte-level BPE on the user's text, written as one `tokenizer.json`. */
 export const tokenizerTrainCommand: Command = {
@@ -41,9 +42,13 @@ export const tokenizerTrainCommand: Command = {
     field: { placeholder: 'name', description: 'the field of JSONL lines with the text (default text; for files)' },
     set: { ...set, description: 'override a key of the experiment: --set vocabSize=1024' },
     root: { ...root, description: "where the experiment's paths start (default: here)" },
+    overwrite: overwriteOption,
   },
   async run(args, output) {
     const { files, out, vocabSize, minFrequency, field, experiment } = readArguments(args);
+    const overwrite = { overwrite: args.flag('overwrite'), say: output.line };
+    const taken = overwrite.overwrite ? undefined : takenProblem(out);
+    if (taken !== undefined) throw new ConfigError(taken);
     const model = trainBpe({ files, vocabSize, minFrequency, field });
     const tokenizer = createTokenizer(bpeEncoding(model));
     let bytes = 0;
@@ -59,8 +64,10 @@ export const tokenizerTrainCommand: Command = {
     const { fingerprint } = tokenizer;
     const actualVocabSize = tokenizer.vocabSize;
     tokenizer.dispose();
-    if (experiment !== undefined) writeTokenizerRecord(experiment, out);
-    writeBpeModel(out, model);
+    await inOutputEntry(out, overwrite, () => {
+      if (experiment !== undefined) writeTokenizerRecord(experiment, out);
+      writeBpeModel(out, model);
+    });
     const bytesPerToken = bytes / tokens;
     const short = `; ${vocabSize} were asked for, but no further pair occurs ${minFrequency} times`;
     output.line(`vocab size       ${actualVocabSize}${actualVocabSize < vocabSize ? short : ''}`);

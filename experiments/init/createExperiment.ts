@@ -1,9 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { bpeEncoding, createTokenizer, trainBpe } from '#language';
 import type { Output } from '#src/cli';
-import { ConfigError } from '#src/errors';
-import { writeFileAtomic } from '#src/storage';
+import { draftFolder, openOutputEntry, writeFileAtomic } from '#src/storage';
 import { type CaptionSplits, readCaptionFiles, splitCaptions, writeCaptionSplits } from './captionData.js';
 import { experimentFiles } from './experimentFiles.js';
 import { checkText, type InitAnswers } from './initAnswers.js';
@@ -25,7 +23,20 @@ export interface CreatedExperiment {
  */
 export function createExperiment(path: string, answers: InitAnswers, output: Output): CreatedExperiment {
   const folder = resolve(path);
-  refuseTaken(path);
+  const place = openOutputEntry(folder);
+  const draft = draftFolder(folder);
+  try {
+    const created = writeExperiment(folder, draft.path, answers, output);
+    draft.publish();
+    return created;
+  } finally {
+    draft.discard();
+    place.release();
+  }
+}
+
+/** @param aside where it is written before it is moved to `folder` */
+function writeExperiment(folder: string, aside: string, answers: InitAnswers, output: Output): CreatedExperiment {
   const size = modelSizeOf(answers.size, answers.imageSize);
   const { text } = answers;
   if (text !== undefined) checkText(text);
@@ -42,7 +53,7 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
     }`,
   );
 
-  const imageFolder = writeCaptionSplits(splits, folder);
+  const imageFolder = writeCaptionSplits(splits, aside);
   const files = experimentFiles({
     name: basename(folder),
     size,
@@ -50,7 +61,7 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
     images: imageFolder,
     text: text === undefined ? undefined : relative(folder, resolve(text)).replaceAll(sep, '/'),
   });
-  for (const [name, content] of Object.entries(files)) writeFileAtomic(join(folder, name), content);
+  for (const [name, content] of Object.entries(files)) writeFileAtomic(join(aside, name), content);
   return {
     folder,
     files: Object.keys(files),
@@ -58,13 +69,6 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
     images: { train: train.length, validation: validation.length, test: test.length },
     captions: numCaptions,
   };
-}
-
-/** @throws ConfigError when there is something at the path besides an empty folder */
-export function refuseTaken(path: string): void {
-  if (!existsSync(path)) return;
-  if (statSync(path).isDirectory() && readdirSync(path).length === 0) return;
-  throw new ConfigError(`${path}: exists already; expected a new or an empty folder for the experiment`);
 }
 
 /** Least sequence lengths, in tokens: where there are captions alone, and where there is other text. */

@@ -4,14 +4,14 @@ import { type Evaluation, ROWS } from '#evaluation';
 import { MERGE_REPORT, type MergeReport, planMerge } from '#fusion';
 import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage } from '../stages/index.js';
 import { checkExpectations } from './pipelineChecks.js';
 import type { PipelineOutcome } from './pipelineOutcome.js';
 import { writePipelineReport } from './pipelineReport.js';
-import { pipelineFiles, pipelineStages, UPPER_BOUND } from './pipelineStages.js';
+import { type PipelineFiles, pipelineFiles, pipelineStages, UPPER_BOUND } from './pipelineStages.js';
 
 export interface PipelineOptions {
   /** Path of the pipeline file; stage paths start at its folder. */
@@ -36,19 +36,31 @@ export interface PipelineOptions {
 
 /** Runs a pipeline's stages, the two backbones in parallel (and the upper bound with the bridge), and writes the report. */
 export async function runPipeline(pipeline: PipelineExperiment, options: PipelineOptions): Promise<JsonObject> {
-  const { outDir, output, upperBound, threads = availableParallelism() } = options;
-  const started = performance.now();
+  const { outDir, engineWords, overwrite, extend, upperBound, only } = options;
   const files = pipelineFiles(pipeline, options.path, options.overrides);
-  const { engineWords, overwrite, extend } = options;
   const places = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords, overwrite, extend };
-  const stages = pipelineStages(files, places, {
-    withUpperBound: upperBound,
-    // Their tables come again in the summary, all sets in one.
-    quietEvaluation: options.only === undefined,
-  });
-  const chosen = options.only === undefined ? stages : onlyStages(stages, options.only);
+  // Their tables come again in the summary, all sets in one.
+  const quietEvaluation = only === undefined;
+  const stages = pipelineStages(files, places, { withUpperBound: upperBound, quietEvaluation });
+  const chosen = only === undefined ? stages : onlyStages(stages, only);
   const trained = [files.vision, files.language, files.align];
   await requirePrecisions(trained.map(({ experiment }) => experiment.training.matmulPrecision));
+  const lock = lockFolder(outDir);
+  try {
+    return await runChosen(pipeline, files, chosen, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runChosen(
+  pipeline: PipelineExperiment,
+  files: PipelineFiles,
+  chosen: readonly Stage[],
+  options: PipelineOptions,
+): Promise<JsonObject> {
+  const { outDir, output, upperBound, threads = availableParallelism() } = options;
+  const started = performance.now();
   const { results, peakMemoryBytes } = await runStages(chosen, {
     threads,
     passThreads: options.threads !== undefined,

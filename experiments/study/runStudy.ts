@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Evaluation } from '#evaluation';
 import { MERGE_REPORT, type MergeReport } from '#fusion';
 import type { Output } from '#src/cli';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
 import { PROVENANCE, type RunProvenance } from '#src/training';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { requirePrecisions } from '../options/index.js';
@@ -62,22 +62,27 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     return { label, stages: [...stages, recordStage(cell, label, settings, stages, outDir)] };
   });
 
+  const lock = lockFolder(outDir);
   let ended = 0;
   const tell = (label: string): void => output.line(`${++ended}/${cells.length} ${label}`);
   for (const { label, done } of cells) if (done !== '') tell(`${label}: ${done}`);
   const dataLeft = new Set(data.map(({ name }) => name));
-  await runStages([...data, ...backbones, ...ofCells.flatMap(({ stages }) => stages)], {
-    threads,
-    threadsEach: 1,
-    // Lines of several stages would mix; a failed one's last line is in its error.
-    output: { line: () => undefined, interactive: false },
-    onEnd: (stage, result) => {
-      if (dataLeft.delete(stage.name) && dataLeft.size === 0) output.line('data and tokenizer are there');
-      if (backbones.includes(stage) && result) output.line(`${stage.name}: ${result.process.seconds.toFixed(0)} s`);
-      const cell = ofCells.find(({ stages }) => stages.at(-1) === stage);
-      if (cell !== undefined) tell(cell.label);
-    },
-  });
+  try {
+    await runStages([...data, ...backbones, ...ofCells.flatMap(({ stages }) => stages)], {
+      threads,
+      threadsEach: 1,
+      // Lines of several stages would mix; a failed one's last line is in its error.
+      output: { line: () => undefined, interactive: false },
+      onEnd: (stage, result) => {
+        if (dataLeft.delete(stage.name) && dataLeft.size === 0) output.line('data and tokenizer are there');
+        if (backbones.includes(stage) && result) output.line(`${stage.name}: ${result.process.seconds.toFixed(0)} s`);
+        const cell = ofCells.find(({ stages }) => stages.at(-1) === stage);
+        if (cell !== undefined) tell(cell.label);
+      },
+    });
+  } finally {
+    lock.release();
+  }
   const seconds = (performance.now() - started) / 1000;
   output.line(`${cells.length - numRecorded} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
   return { outDir, cells: cells.length, seconds };

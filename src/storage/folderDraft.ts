@@ -1,5 +1,5 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { flushFolder, flushFolders } from './flush.js';
 import { makeFolder } from './makeFolder.js';
 import { clearLeftoversOf, temporaryName } from './temporaryName.js';
@@ -34,7 +34,8 @@ export function draftFolder(target: string, what = target): FolderDraft {
     publish: () => {
       try {
         flushFolders(path);
-        renameSync(path, target);
+        if (isHere(target)) moveContent(path, target);
+        else renameSync(path, target);
         flushFolder(dirname(target));
       } catch (error) {
         throw writeFailure(what, error);
@@ -42,6 +43,21 @@ export function draftFolder(target: string, what = target): FolderDraft {
     },
     discard: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+/** Whether the process works in the folder: replaced, it would be gone for the user's shell too. */
+function isHere(path: string): boolean {
+  return existsSync(path) && realpathSync(path) === realpathSync('.');
+}
+
+/** Files that say that the rest is there. */
+const MARKERS: readonly string[] = ['manifest.json', 'dataset.json', 'pipeline.yaml'];
+
+/** Moves what is in a folder to an empty one; what tells a reader that all is there comes last. */
+function moveContent(from: string, to: string): void {
+  const names = readdirSync(from).sort((a, b) => Number(MARKERS.includes(a)) - Number(MARKERS.includes(b)));
+  for (const name of names) renameSync(join(from, name), join(to, name));
+  flushFolder(to);
 }
 
 /**

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError } from '#src/errors';
 import { flushFolder } from './flush.js';
-import { takeLock } from './lock.js';
+import { type Lock, takeLock } from './lock.js';
 import { clearLeftovers, clearLeftoversOf, isTemporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
@@ -48,7 +48,7 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
   let lock = takeLock(join(path, LOCK), path);
   try {
     if (isNew) flushFolder(dirname(path));
-    clearLeftovers(path, { isLocked: true });
+    clearBelow(path);
     if (isFree(path)) return { continues: false, release: lock.release };
     if (isKept(options)) return { continues: true, release: lock.release };
     if (!options.overwrite) throw taken(path);
@@ -62,6 +62,24 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
     lock.release();
     throw error;
   }
+}
+
+/** Clears what is unfinished in a locked folder and in the folders in it. */
+function clearBelow(path: string): void {
+  clearLeftovers(path, { isLocked: true });
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) clearLeftovers(join(path, entry.name), { isLocked: true });
+  }
+}
+
+/**
+ * Locks a folder in which several commands write, each to a place of its own.
+ *
+ * @throws RunError when another process holds it
+ */
+export function lockFolder(path: string): Lock {
+  refuseInsideModel(path);
+  return takeLock(join(path, LOCK), path);
 }
 
 /** Whether the command goes on with what is there. Under `overwrite` its own refusal means that it does not. */
@@ -155,7 +173,7 @@ function contentOf(path: string): string {
 
 function taken(path: string): ConfigError {
   return new ConfigError(
-    `${path}: expected a new or empty place, got ${contentOf(path)}; choose another --out, or give --overwrite, which moves it to ${freeName(path)}`,
+    `${path}: expected a new or empty place, got ${contentOf(path)}; choose another place, or give --overwrite, which moves it to ${freeName(path)}`,
   );
 }
 
@@ -182,7 +200,7 @@ function moveAside(path: string, { say }: OutputOptions): string {
 
 /** Nothing is written into the folder of a model, of a run or of scene data: their readers would take it for a part of them. */
 function refuseInsideModel(path: string): void {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+  for (let folder = dirname(resolve(path)); folder !== dirname(folder); folder = dirname(folder)) {
     const has = (...names: string[]): boolean => names.every((name) => existsSync(join(folder, name)));
     const content = has('model.json', 'model.safetensors')
       ? 'a model'
@@ -192,6 +210,6 @@ function refuseInsideModel(path: string): void {
           ? 'scene data'
           : undefined;
     if (content === undefined) continue;
-    throw new ConfigError(`${path}: lies inside ${folder}, which holds ${content}; choose another --out`);
+    throw new ConfigError(`${path}: lies inside ${folder}, which holds ${content}; choose another place`);
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEventWriter, EventFileError, keepEventsUntil } from 'tensorboard-writer';
 import { UserError } from '#src/errors';
+import { flushFolder } from '#src/storage';
 import { orDiskRefusal } from './diskRefusal.js';
 import { keepStepLinesUntil, openStepLines, readStepLines, type StepEntry } from './stepLines.js';
 
@@ -63,6 +64,9 @@ export function createTracker(options: TrackerOptions): Tracker {
   const timing = openStepLines(timingPath);
   const eventTarget = eventFiles.at(-1) ?? eventsDir;
   const events = onEventFile(eventTarget, () => createEventWriter(eventTarget, { suffix: 'tokenfuse' }));
+
+  // What is flushed later must not be lost with the entry of its file.
+  for (const folder of [runDir, eventsDir]) orDiskRefusal(folder, () => flushFolder(folder));
 
   const flush = (): void => {
     metrics.flush();

@@ -7,6 +7,7 @@ import { clearLeftovers, readJson, writeJsonAtomic } from '#src/storage';
 import { formerOf, removeCheckpoint } from './checkpoint.js';
 import { isVerifying } from './checkpointFolder.js';
 import { readManifest } from './manifest.js';
+import type { CheckpointDigests } from './provenance.js';
 
 const POINTERS = ['best', 'last'] as const;
 type PointerName = (typeof POINTERS)[number];
@@ -42,6 +43,13 @@ export function findCheckpoint(path: string, prefer: PointerName = 'best'): stri
 /** Whether a run has written a checkpoint. */
 export function hasPointer(runDir: string): boolean {
   return existsSync(fileOf(runDir, 'last')) || existsSync(fileOf(runDir, 'best'));
+}
+
+/** Digests of the checkpoints of models, by name. @param paths run directories or checkpoint folders */
+export function checkpointDigests(paths: Readonly<Record<string, string>>): CheckpointDigests {
+  return Object.fromEntries(
+    Object.entries(paths).map(([name, path]) => [name, readManifest(findCheckpoint(path))?.sha256 ?? null]),
+  );
 }
 
 /** The folder that a pointer of a run names, if there is that pointer. */

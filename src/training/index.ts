@@ -1,7 +1,7 @@
 export * from './adamW.js';
 export * from './checkpoint.js';
 export { type CheckpointFolder, openCheckpointFolder, skipVerification } from './checkpointFolder.js';
-export { findCheckpoint, pointAt } from './checkpointPointers.js';
+export { checkpointDigests, findCheckpoint, pointAt } from './checkpointPointers.js';
 export * from './config.js';
 export { MANIFEST } from './manifest.js';
 export * from './provenance.js';

@@ -12,7 +12,12 @@ export interface Provenance {
   readonly config: unknown;
   readonly seed: number;
   readonly engine: EngineInfo;
+  /** Digests of the checkpoints that it was made of, by their key in the configuration. */
+  readonly inputs?: CheckpointDigests;
 }
+
+/** `null` for a checkpoint of an earlier version, which has no manifest. */
+export type CheckpointDigests = Readonly<Record<string, string | null>>;
 
 /** Where numbers come from; the content of `provenance.json`. */
 export interface RunProvenance extends Omit<Provenance, 'config'> {
@@ -46,9 +51,9 @@ export function writeProvenance(folder: string, provenance: Provenance, extensio
 }
 
 /** What is known of machine and code, with the command. */
-export function provenanceOf({ command, seed, engine }: Provenance): RunProvenance {
+export function provenanceOf({ command, seed, engine, inputs }: Provenance): RunProvenance {
   return {
-    ...{ command, seed, engine, node: process.version },
+    ...{ command, seed, engine, ...(inputs && { inputs }), node: process.version },
     processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
     memoryBytes: totalmem(),
     ...{ version: packageVersion(), commit: gitCommit() },

@@ -34,7 +34,7 @@ describe.each([
     const path = folderWith('notes.txt');
     const line = userErrorLine(() => open(path));
     expect(line).toBe(
-      `${path}: expected a new or empty place, got a folder with notes.txt; choose another --out, or give --overwrite, which moves it to ${path}.old-1`,
+      `${path}: expected a new or empty place, got a folder with notes.txt; choose another place, or give --overwrite, which moves it to ${path}.old-1`,
     );
     expect(readdirSync(path)).toEqual(['notes.txt']);
   });
