@@ -10,7 +10,7 @@ import { verifyWords } from './verifyOption.js';
 /** Columns of a stage's name before its lines, with the space after it. */
 const NAME_COLUMNS = 10;
 
-/** Begins the lines in which a command says why it ended; the whole of them is its error here. */
+/** Begins the lines in which a command says why it ended, and notices. */
 const ERROR_START = 'tokenfuse: ';
 
 /** What a command run as a process of its own reports. */
@@ -53,16 +53,22 @@ export function startChild(
   let result = '';
   let partial = '';
   let lastLine = '';
-  const errors: string[] = [];
+  let errors: string[] = [];
+  const print = (line: string): void => {
+    lastLine = line || lastLine;
+    // A progress line starts with its run's name, usually that of the stage: do not print it twice.
+    const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
+    output.line(`${stage.padEnd(NAME_COLUMNS - 1)} ${line.slice(name?.length ?? 0)}`.trimEnd());
+  };
   const take = (line: string): void => {
     if (line.startsWith(ERROR_START)) {
       errors.push(line.slice(ERROR_START.length));
       return;
     }
-    lastLine = line || lastLine;
-    // A progress line starts with its run's name, usually that of the stage: do not print it twice.
-    const name = [`${stage} `, `${stage}: `].find((start) => line.startsWith(start));
-    output.line(`${stage.padEnd(NAME_COLUMNS - 1)} ${line.slice(name?.length ?? 0)}`.trimEnd());
+    // What it went on after was a notice.
+    for (const notice of errors) print(notice);
+    errors = [];
+    print(line);
   };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     result += text;

@@ -5,6 +5,7 @@ import type { Evaluation } from '#evaluation';
 import { MERGE_REPORT, type MergeReport } from '#fusion';
 import type { Output } from '#src/cli';
 import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
+import { isProgressText } from '#src/tracking';
 import { PROVENANCE, type RunProvenance } from '#src/training';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { requirePrecisions } from '../options/index.js';
@@ -14,6 +15,8 @@ import { stageFiles } from './stageFiles.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import { cellSettings, isMadeWith, readRecord, recordPath, type StudyRecord, studySet } from './studyRecord.js';
 import { backboneStages, cellStages, dataStages } from './studyStages.js';
+
+const PROGRESS_MS = 10_000;
 
 export interface StudyOptions {
   /** Path of the study file. */
@@ -71,8 +74,7 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     await runStages([...data, ...backbones, ...ofCells.flatMap(({ stages }) => stages)], {
       threads,
       threadsEach: 1,
-      // Lines of several stages would mix; a failed one's last line is in its error.
-      output: { line: () => undefined, interactive: false },
+      output: nowAndThen(output),
       onEnd: (stage, result) => {
         if (dataLeft.delete(stage.name) && dataLeft.size === 0) output.line('data and tokenizer are there');
         if (backbones.includes(stage) && result) output.line(`${stage.name}: ${result.process.seconds.toFixed(0)} s`);
@@ -86,6 +88,19 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   const seconds = (performance.now() - started) / 1000;
   output.line(`${cells.length - numRecorded} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
   return { outDir, cells: cells.length, seconds };
+}
+
+/** One line of progress in ten seconds, of whatever stage: lines of many would mix. What a failed one said is in its error. */
+function nowAndThen(output: Output): Output {
+  let shownAt = performance.now();
+  return {
+    interactive: false,
+    line: (text = '') => {
+      if (!isProgressText(text) || performance.now() - shownAt < PROGRESS_MS) return;
+      shownAt = performance.now();
+      output.line(text);
+    },
+  };
 }
 
 function labelOf({ row, seed, pairs }: StudyCell): string {
