@@ -27,7 +27,7 @@ export interface DecodingOptions {
   readonly lengthPenalty?: number;
   /** `beam`: results returned, best first; 1 by default. */
   readonly nBest?: number;
-  /** `sample`: divides the logits; 1 by default. */
+  /** `sample`: divides the logits; 1 by default, 0 takes the most likely token. */
   readonly temperature?: number;
   /** `sample`: keep so many of the most likely tokens. */
   readonly topK?: number;

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly overwrite?: boolean;
   /** Receives the lines that the command would print; silent by default. */
   readonly log?: (line: string) => void;
+  /** Ends training after its step, with a checkpoint to `resume` from; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a training run ended with. */
@@ -124,7 +126,7 @@ export function align(experiment: Experiment, options: RunOptions): Promise<Trai
  */
 export function evaluate(
   experiment: Experiment,
-  options: Omit<RunOptions, 'resume' | 'extend'>,
+  options: Omit<RunOptions, 'resume' | 'extend' | 'signal'>,
 ): Promise<EvaluationResult> {
   return evaluateModel(experiment, options);
 }

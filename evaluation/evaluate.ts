@@ -68,7 +68,7 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     return { decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe };
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    throw new Interrupted(error.signal, `: no scores were written, an evaluation starts over`);
+    throw new Interrupted(error.signal, ' before its scores were written', true);
   } finally {
     for (const { pairs } of opened) pairs.close();
     model.dispose();
@@ -93,9 +93,7 @@ async function trainingControls(
     options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
     return undefined;
   }
-  // With neighbours the same folder is read once more, and described then.
-  const note = controls.nearestNeighbour ? undefined : (line: string) => options.output.line(line);
-  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images, note }));
+  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
   const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
   const constants = {
     ciderD,
@@ -121,10 +119,10 @@ async function trainingControls(
 async function openSet(
   { config, tokenizer }: JointModel,
   { name, scenes, ...source }: EvaluateExperiment['sets'][number],
-  { root, cacheDir, probe, output }: EvaluateOptions,
+  { root, cacheDir, probe }: EvaluateOptions,
 ): Promise<TestSet> {
   const { seqLen } = config.language.backbone;
-  const places = { seqLen, cacheDir, root, note: (line: string) => output.line(line) };
+  const places = { seqLen, cacheDir, root };
   const pairs = await openCaptionPairs(source, config.vision, tokenizer, createTokenWeights([]), places);
   try {
     return { name, pairs, truth: scenes ? openProbe(probe, resolve(root, scenes), pairs.imageIds) : undefined };

@@ -1,5 +1,5 @@
 import type { CaptionProbe, Interval } from '#captions/metrics';
-import { renderTable, wrapText } from '#src/cli';
+import { COLUMNS, renderTable, wrapText } from '#src/cli';
 import { formatPerplexity } from '#src/tracking';
 import { type EvaluatedSet, leftOutNote, scoresByName } from './evaluation.js';
 import { RECALL_RANKS, type Recall } from './likelihood/index.js';
@@ -41,7 +41,7 @@ export function setTable(set: EvaluatedSet, probe: CaptionProbe | undefined): st
   ]);
   const leftOut = leftOutNote(set);
   const warnings = [...(leftOut === undefined ? [] : [leftOut]), ...diagnostics.warnings]
-    .flatMap((warning) => wrapText(`warning: ${warning}`, 80))
+    .flatMap((warning) => wrapText(`warning: ${warning}`, COLUMNS))
     .map((line) => `${line}\n`)
     .join('');
   const scores = renderTable([`${name} (${numImages})`, ...columns.map(([label]) => label)], cells);

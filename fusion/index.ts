@@ -6,6 +6,7 @@ export { type CaptionLog, type CaptionSettings, openCaptionLog } from './caption
 export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
+export * from './continueText.js';
 export * from './imageContexts.js';
 export * from './jointConfig.js';
 export * from './jointKind.js';

@@ -1,4 +1,4 @@
-import { renderTable, wrapText } from '#src/cli';
+import { COLUMNS, renderTable, wrapText } from '#src/cli';
 import { numImageTokens } from '#vision';
 import type { MergePlan } from './mergePlan.js';
 import { fusionMethod } from './methods/index.js';
@@ -15,7 +15,7 @@ export function describePlan(plan: MergePlan): string[] {
   const method = fusionMethod(config.fusion.method);
   return [
     `method      ${config.fusion.method}, image states ${config.fusion.imageStates}${config.fusion.positionValues ? ', values read positions' : ''}`,
-    ...wrapText(`${method.description}${method.paper ? ` (${method.paper})` : ''}`, 68).map(
+    ...wrapText(`${method.description}${method.paper ? ` (${method.paper})` : ''}`, COLUMNS - 12).map(
       (line) => `            ${line}`,
     ),
     `vision      ${v.stack.numLayers} × ${v.stack.dModel}, ${v.stack.numHeads} heads, ${v.imageSize} px, ${numImageTokens(v)} tokens, ${count(parameters.vision)} parameters`,

@@ -29,23 +29,40 @@ export interface MergeReport {
 /** Name of the report file in a merged checkpoint, and in those aligned from it. */
 export const MERGE_REPORT = 'merge_report.json';
 
-/** What proves something: the tensors and their hashes. */
 const ReportFile = z.looseObject({
-  tensors: z.array(z.looseObject({ name: z.string(), from: z.enum(['vision', 'language']), inputSha256: z.string() })),
+  recipe: z.looseObject({}),
+  parameters: z.strictObject({ vision: z.int(), language: z.int(), fusion: z.int() }),
+  tensors: z.array(
+    z.looseObject({
+      name: z.string(),
+      from: z.enum(['vision', 'language']),
+      inputSha256: z.string(),
+      outputSha256: z.string(),
+    }),
+  ),
+  kept: z.boolean(),
 });
 
 /**
- * SHA-256 of every tensor of the two backbones when they were merged, by the report in a merged or aligned checkpoint.
+ * Reads the merge report in a merged or aligned checkpoint.
  *
- * @returns undefined for a checkpoint without a report: trained on with `train: all`, or aligned by an older version
+ * @returns undefined where there is none: a model trained on with `train: all`, or aligned by an older version
+ * @throws UserError when it is damaged
  */
-export function mergedHashes(directory: string): ReadonlyMap<string, string> | undefined {
+export function readMergeReport(directory: string): MergeReport | undefined {
   const folder = openCheckpointFolder(directory);
   if (!folder.has(MERGE_REPORT)) return undefined;
   const path = join(directory, MERGE_REPORT);
   const json = parseJson(folder.readBytes(MERGE_REPORT, 'merge report'), path, 'merge report');
-  const { tensors } = parseConfig(json, ReportFile, path);
-  return new Map(tensors.map(({ name, inputSha256 }) => [name, inputSha256]));
+  // The recipe is only compared and shown; schemas of later versions may refuse what an older one wrote.
+  const report = parseConfig(json, ReportFile, path);
+  return { ...report, recipe: report.recipe as MergeRecipe };
+}
+
+/** SHA-256 of every tensor of the two backbones when they were merged; undefined without a report. */
+export function mergedHashes(directory: string): ReadonlyMap<string, string> | undefined {
+  const report = readMergeReport(directory);
+  return report && new Map(report.tensors.map(({ name, inputSha256 }) => [name, inputSha256]));
 }
 
 /** SHA-256 of every backbone tensor of a merged checkpoint. */

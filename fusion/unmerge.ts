@@ -1,4 +1,4 @@
-import { LANGUAGE_GROUP, TOKENIZER_FILE } from '#language';
+import { LANGUAGE_GROUP, loadCheckpointTokenizer, TOKENIZER_FILE } from '#language';
 import {
   draftFolder,
   type FolderDraft,
@@ -37,6 +37,7 @@ export function unmerge(
   options: OverwriteOptions = {},
 ): Unmerged {
   const { config, tensors, assets } = readModel(directory, JOINT_KIND);
+  loadCheckpointTokenizer(directory, config.language).dispose();
   const merged = mergedHashes(directory);
   if (merged) refuseChanged(directory, hashesOf(tensors, config), merged);
   const isFusionParameter = fusionParameters(config);

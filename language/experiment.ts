@@ -72,6 +72,12 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
   }
   const { vocabSize } = tokenizer;
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
+  options.output.line(`${dataset.validation.numTokens} tokens for validation`);
+  if (vocabSize > dataset.numTokens) {
+    options.output.line(
+      `warning: fewer tokens of text than the vocabulary has (${vocabSize}): most are never learned; train a smaller tokenizer or add text`,
+    );
+  }
   const language: LanguageConfig = { vocabSize, seqLen: dataset.seqLen, stack: experiment.model.stack };
   const tree = new ParameterTree(createLanguageParameters(language, seed, experiment.model.embeddingStd));
   const config: LanguageModelConfig = {

@@ -1,6 +1,6 @@
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { ParameterTree } from '#src/tokenformer';
+import { type BlockLayers, ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { LanguageModelConfig } from './experiment.js';
@@ -79,9 +79,12 @@ export function loadLanguageModel(path: string): LanguageModel {
   };
 }
 
-/** The pass that `decode` repeats: logits of each row's last token. */
-export function languageDecodeForward(tree: ParameterTree, config: LanguageConfig): DecodeForward {
-  const blocks = languageBlocks(tree, config);
+/** The pass that `decode` repeats: logits of each row's last token. @param blocks the backbone's own unless given */
+export function languageDecodeForward(
+  tree: ParameterTree,
+  config: LanguageConfig,
+  blocks: readonly BlockLayers[] = languageBlocks(tree, config),
+): DecodeForward {
   return (tokenIds, memory) => {
     const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, keepCaches: true, ...memory });
     return { logits: languageLogits(tree, lastOfRows(hidden, tokenIds.shape)), caches };
@@ -101,14 +104,19 @@ export interface GeneratedText extends Pick<Hypothesis, 'logProb' | 'ended'> {
   readonly numTokens: number;
 }
 
-/** Continues `prompt` until a stop token or `maxTokens`; the best continuation, or the first drawn, comes first. */
+/**
+ * Continues `prompt` until a stop token or `maxTokens`; the best continuation, or the first drawn, comes first.
+ *
+ * @param blocks of a merged model's text stream; the backbone's own unless given
+ */
 export async function generateText(
-  { tree, config, tokenizer }: LanguageModel,
+  { tree, config, tokenizer }: Pick<LanguageModel, 'tree' | 'config' | 'tokenizer'>,
   prompt: string,
   decoding: Decoding,
+  blocks?: readonly BlockLayers[],
 ): Promise<GeneratedText[]> {
   const [results] = await decode(
-    languageDecodeForward(tree, config),
+    languageDecodeForward(tree, config, blocks),
     {
       rowNames: ['text'],
       prompt: [tokenizer.endOfTextId, ...tokenizer.encode(prompt)],

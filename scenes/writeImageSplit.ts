@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom } from '#src/random';
-import { flushFiles, writeFileAtomic } from '#src/storage';
+import { flushFiles, makeFolder, writeFileAtomic } from '#src/storage';
 import { startWork } from '#src/tracking';
 import { captionScene } from './captionScene.js';
 import { encodePng } from './encodePng.js';
@@ -21,7 +21,7 @@ const IN_FLIGHT = 4;
  */
 export async function writeImageSplit(config: ScenesConfig, split: ImageSplit, dir: string): Promise<void> {
   const records: SceneRecord[] = [];
-  mkdirSync(join(dir, 'images'), { recursive: true });
+  makeFolder(join(dir, 'images'));
   const { imageSize } = config;
   const count = config.counts[split.count];
   const digits = Math.max(6, String(count).length);

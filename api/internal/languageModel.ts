@@ -89,7 +89,7 @@ function languageModel(
       return values[0] / batch.numTokens;
     },
     generate: async (prompt, decoding = {}) =>
-      generateText({ tree, config: backbone, tokenizer, dispose: release }, prompt, decodingOf(decoding)),
+      generateText({ tree, config: backbone, tokenizer }, prompt, decodingOf(decoding)),
   };
 }
 

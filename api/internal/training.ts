@@ -18,15 +18,17 @@ interface Places {
   readonly runDir: string;
   readonly resume: boolean;
   readonly output: Output;
+  readonly signal: AbortSignal | undefined;
 }
 
-function placesOf({ out, root = '.', cacheDir, resume = false, extend = false, log }: RunOptions): Places {
+function placesOf({ out, root = '.', cacheDir, resume = false, extend = false, log, signal }: RunOptions): Places {
   return {
     root: resolve(root),
     cacheDir: resolve(cacheDir ?? join('.tokenfuse', 'cache')),
     runDir: resolve(out),
     resume: resume || extend,
     output: { line: (text = '') => log?.(text), interactive: false },
+    signal,
   };
 }
 

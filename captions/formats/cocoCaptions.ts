@@ -91,7 +91,7 @@ function readAnnotations(json: unknown, path: string): z.output<typeof annotatio
 }
 
 /** Whether JSON looks like a COCO results file: one caption per image id. */
-function isPredictions(json: unknown): boolean {
+export function isPredictions(json: unknown): boolean {
   return Array.isArray(json) && hasKey(json[0], 'image_id') && hasKey(json[0], 'caption');
 }
 

@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '#src/errors';
+import { fileStatus } from '#src/storage';
 import type { CaptionImage } from './captionedImage.js';
 
 /** How many missing files an error names. */
@@ -9,7 +10,7 @@ const SHOWN = 3;
 /** The default image folder of a captions file: `images` or `Images` next to it, otherwise its own folder. */
 export function defaultImageDir(captionsPath: string): string {
   const folder = dirname(captionsPath);
-  const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const isFolder = (path: string): boolean => fileStatus(path, 'images')?.isDirectory() ?? false;
   return ['images', 'Images'].map((name) => join(folder, name)).find(isFolder) ?? folder;
 }
 

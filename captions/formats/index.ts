@@ -1,4 +1,5 @@
 export { type CaptionedImage, type CaptionImage, captionsById } from './captionedImage.js';
+export { captionFormatOf, captionSourceText } from './captionFormatOf.js';
 export {
   CaptionSource,
   captionKeys,
@@ -6,6 +7,7 @@ export {
   captionSourceName,
   KARPATHY_SPLITS,
   refuseImagesTwice,
+  resolveSource,
 } from './captionSource.js';
 export { isKarpathyFile } from './karpathySplits.js';
 export { type ListedImages, listImageArguments, type UnusableImage } from './listImageArguments.js';

@@ -12,6 +12,7 @@ import {
   type ScoreOptions,
   scoresOf,
 } from '#captions/metrics';
+import { startWork } from '#src/tracking';
 import type { JarOptions } from './javaProcess.js';
 import { meteorJar } from './meteorJar.js';
 import { spiceJar } from './spiceJar.js';
@@ -56,8 +57,12 @@ export type ImageScores = CaptionMetrics & {
 export async function scoreReport(
   predictions: CaptionPredictions,
   references: CaptionSet,
-  { resampling, trainCaptions, meteor, spice, ...options }: ScoreReportOptions,
+  { resampling, trainCaptions, meteor, spice, ...given }: ScoreReportOptions,
 ): Promise<ScoreReport> {
+  const numReferences = [...references.values()].reduce((sum, captions) => sum + captions.length, 0);
+  const report = startWork('scoring', predictions.size + numReferences, 'captions');
+  let done = 0;
+  const options = { ...given, onCaption: () => report(++done) };
   const statistics = captionStatistics(predictions, references, options);
   const { perImage, ...corpus } = scoresOf(statistics);
   const intervals = captionIntervals(statistics, resampling);
@@ -75,7 +80,7 @@ export async function scoreReport(
   ) as Record<keyof CaptionMetrics, ReportedScore>;
   return {
     numImages: predictions.size,
-    numReferences: [...references.values()].reduce((sum, captions) => sum + captions.length, 0),
+    numReferences,
     scores: {
       ...own,
       meteor: jars.meteor ? { score: jars.meteor.corpus } : null,

@@ -6,6 +6,8 @@ import { RULES } from './ptbRules.js';
 export interface TokenizeOptions {
   /** Captions are already tokens separated by single spaces: use them unchanged. */
   readonly pretokenized?: boolean;
+  /** Called with every caption, for progress; what it throws ends the work. */
+  readonly onCaption?: () => void;
 }
 
 /** The tokens that scorers remove from a caption. Does not contain `-lrb-`: brackets stay, in lower case. */
@@ -26,7 +28,8 @@ const NEEDED = [...new Set(RULES.flatMap(({ needs }) => needs ?? []))];
 const MAX_CHARACTERS = 100_000;
 
 /** Tokenizes a caption unless it is already tokenized. @throws UserError for one that is far too long */
-export function tokenizeCaption(caption: string, { pretokenized = false }: TokenizeOptions): string {
+export function tokenizeCaption(caption: string, { pretokenized = false, onCaption }: TokenizeOptions): string {
+  onCaption?.();
   if (caption.length > MAX_CHARACTERS) {
     throw new UserError(
       `captions: expected captions of at most ${MAX_CHARACTERS} characters, got one of ${caption.length}: ${printable(caption.slice(0, 40))}...`,

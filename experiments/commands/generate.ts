@@ -1,24 +1,48 @@
-import { generateText, loadLanguageModel } from '#language';
+import { continueText, loadJointModel } from '#fusion';
+import { type Decoding, type GeneratedText, generateText, loadLanguageModel } from '#language';
 import type { Command } from '#src/cli';
+import { printableLines, UserError } from '#src/errors';
+import { findCheckpoint, readModelDescription } from '#src/training';
 import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine } from '../options/index.js';
 
-/** `tokenfuse generate`: text from a language backbone. */
+/** `tokenfuse generate`: text from a language backbone, or from a merged model without an image. */
 export const generateCommand: Command = {
   name: 'generate',
-  summary: 'Continue a text with a language backbone: greedy, by beam search, or sampled',
+  summary: 'Continue a text with a language backbone or a merged model: greedy, by beam search, or sampled',
   positionals: [
-    { name: 'model', description: 'a language run directory or checkpoint' },
+    { name: 'model', description: 'a language, merged or aligned model: run directory or checkpoint' },
     { name: 'prompt', description: 'text to continue (default: none)', optional: true },
   ],
   options: { ...DECODING_OPTIONS, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const decoding = decodingOf(args);
-    await startEngine(args, output);
     const [path, prompt = ''] = args.positionals;
-    const model = loadLanguageModel(path);
-    const candidates = await generateText(model, prompt, decoding);
-    model.dispose();
-    for (const { text } of candidates) output.line(`${prompt}${text}`);
+    const directory = findCheckpoint(path);
+    const { kind } = readModelDescription(directory);
+    if (kind !== 'language' && kind !== 'fusion') {
+      throw new UserError(`${directory}: expected a language model or a merged one, got a ${kind} model`);
+    }
+    await startEngine(args, output);
+    const candidates = await (kind === 'fusion' ? continueJoint : continueLanguage)(path, prompt, decoding);
+    for (const { text } of candidates) output.line(printableLines(`${prompt}${text}`));
     return { prompt, decoding, text: candidates[0].text, candidates };
   },
 };
+
+async function continueLanguage(path: string, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
+  const model = loadLanguageModel(path);
+  try {
+    return await generateText(model, prompt, decoding);
+  } finally {
+    model.dispose();
+  }
+}
+
+async function continueJoint(path: string, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
+  const model = loadJointModel(path);
+  try {
+    return await continueText(model, prompt, decoding);
+  } finally {
+    model.dispose();
+  }
+}

@@ -2,8 +2,9 @@ import { relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from '#src/cli';
 import { UserError } from '#src/errors';
-import { createExperiment } from '../init/createExperiment.js';
+import { createExperiment, refuseTaken } from '../init/createExperiment.js';
 import { type Ask, initAnswers } from '../init/initAnswers.js';
+import { programCommand, shellWord } from '../init/programCommand.js';
 
 /** `tokenfuse init`: a new experiment on the user's own images and captions. */
 export const initCommand: Command = {
@@ -22,6 +23,11 @@ export const initCommand: Command = {
       description: 'folder of the image files (default: beside the captions); not for a folder with text files',
       placeholder: 'dir',
     },
+    validation: {
+      description: 'captions of the validation images, where they are in a file of their own',
+      placeholder: 'path',
+    },
+    test: { description: 'captions of the test images, where they are in a file of their own', placeholder: 'path' },
     text: { description: 'text for the language backbone, in addition to the captions', placeholder: 'file' },
     size: { description: 'of both backbones: small (default; for a CPU) or medium (for a GPU)', placeholder: 'name' },
     'image-size': { description: 'pixels, a multiple of 8 (default: small 64, medium 128)', placeholder: 'n' },
@@ -33,13 +39,14 @@ export const initCommand: Command = {
       ? createInterface({ input: process.stdin, output: process.stderr })
       : undefined;
     const ask: Ask | undefined = terminal && ((question) => terminal.question(question));
-    const answers = await initAnswers(args, ask)
+    refuseTaken(folder);
+    const answers = await initAnswers(args, ask, (line) => output.line(line))
       .catch((error: Error) => {
         throw error.name === 'AbortError' ? new UserError('cancelled; nothing was written') : error;
       })
       .finally(() => terminal?.close());
     const created = createExperiment(folder, answers, output);
-    const shown = relative('.', resolve(folder)) || '.';
+    const shown = shellWord(relative('.', resolve(folder)) || '.');
     const commands = [
       `tokenfuse run ${shown}/pipeline.yaml --root ${shown}`,
       `tokenfuse caption ${shown}/align <image or folder>`,
@@ -47,7 +54,8 @@ export const initCommand: Command = {
     output.line(`written to ${shown}: ${created.files.join(', ')}`);
     output.line();
     output.line('Next, all stages and a report, and then captions of other images:');
-    for (const command of commands) output.line(`  ${command}`);
+    const program = programCommand({ script: process.argv[1], env: process.env, cwd: process.cwd() });
+    for (const command of commands) output.line(`  ${command.replace('tokenfuse', program)}`);
     return { ...created, next: commands };
   },
 };

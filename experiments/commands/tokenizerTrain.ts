@@ -1,6 +1,17 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { bpeEncoding, createTokenizer, isJsonlFile, readTextDocuments, trainBpe, writeBpeModel } from '#language';
+import { captionSourceArgument } from '#captions/formats';
+import {
+  bpeEncoding,
+  createTokenizer,
+  isJsonlFile,
+  readTextDocuments,
+  resolveTextSource,
+  type TextSource,
+  textSourceName,
+  trainBpe,
+  writeBpeModel,
+} from '#language';
 import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { parseExperimentOf } from '../config/parseExperiment.js';
@@ -18,7 +29,8 @@ export const tokenizerTrainCommand: Command = {
   positionals: [
     {
       name: 'files',
-      description: 'an experiment of kind tokenizer (.yaml), or text files and JSONL files (.jsonl, .ndjson)',
+      description:
+        'an experiment of kind tokenizer (.yaml), or text files, JSONL files (.jsonl, .ndjson), captions as {format: coco, path: …}',
       rest: true,
     },
   ],
@@ -68,7 +80,7 @@ export const tokenizerTrainCommand: Command = {
 };
 
 interface Settings {
-  readonly files: readonly string[];
+  readonly files: readonly TextSource[];
   readonly vocabSize: number;
   readonly minFrequency: number;
   readonly out: string;
@@ -88,7 +100,7 @@ function readArguments(args: Arguments): Settings {
   const { files, out, field } = settings;
   if (out !== '' && existsSync(out) && statSync(out).isDirectory()) {
     problems.push(`--out: expected a file, ${out} is a folder`);
-  } else if (files.some((file) => resolve(file) === resolve(out))) {
+  } else if (files.some((file) => resolve(textSourceName(file)) === resolve(out))) {
     problems.push(`--out: expected a new file, ${out} is one of the texts to train on`);
   }
   if (field !== undefined && !files.some(isJsonlFile)) {
@@ -115,7 +127,7 @@ function experimentSettings(args: Arguments, problems: string[]): GivenSettings 
   const from = resolve(args.text('root') ?? '.');
   const { name, files, vocabSize, minFrequency, field } = experiment;
   return {
-    files: files.map((file) => resolve(from, file)),
+    files: files.map((file) => resolveTextSource(file, from)),
     ...{ vocabSize, minFrequency, field, experiment },
     out: args.text('out') ?? join(from, name, 'tokenizer.json'),
   };
@@ -129,7 +141,7 @@ function fileSettings(args: Arguments, problems: string[]): GivenSettings {
     if (Number.isNaN(value)) problems.push(`--${name}: expected a whole number, got ${text ?? 'nothing'}`);
     return value;
   };
-  const files = args.positionals;
+  const files = args.positionals.map(captionSourceArgument);
   if (files.length === 0) problems.push('files: expected an experiment file, or text or JSONL files, got none');
   const settings = { files, vocabSize: integer('vocab-size'), minFrequency: integer('min-frequency', 2) };
   const out = args.text('out') ?? '';

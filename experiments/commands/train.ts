@@ -1,5 +1,5 @@
 import { trainLanguage } from '#language';
-import type { Command } from '#src/cli';
+import { COLUMNS, type Command, wrapText } from '#src/cli';
 import { inRunDirectory } from '#src/training';
 import { trainVision } from '#vision';
 import { parseExperimentOf } from '../config/parseExperiment.js';
@@ -24,7 +24,7 @@ export const trainCommand: Command = {
       experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context),
     );
     const metrics = Object.entries(result.last).map(([name, value]) => `${name} ${value.toFixed(4)}`);
-    output.line(metrics.join(', '));
+    for (const line of wrapText(metrics.join(', '), COLUMNS)) output.line(line);
     output.line(`best at step ${result.bestStep}; run in ${runDir}`);
     return { runDir, engine, ...result };
   },

@@ -1,10 +1,14 @@
 import { z } from 'zod';
+import { CaptionSource } from '#captions/formats';
 
 /** An experiment file that trains a byte-level BPE on text files; paths start at the working root. */
 export const TokenizerExperiment = z.strictObject({
   kind: z.literal('tokenizer'),
   name: z.string().min(1).describe('name of the folder under --root that tokenizer.json is written to'),
-  files: z.array(z.string().min(1)).min(1).describe('text and JSONL files to learn from'),
+  files: z
+    .array(CaptionSource)
+    .min(1)
+    .describe('what to learn from: text files, JSONL files, and captions by their format, { format: coco, path: … }'),
   vocabSize: z.int().min(257).describe('tokens wanted: 256 bytes, the merges and <|endoftext|>'),
   minFrequency: z.int().positive().default(2).describe('how often a pair of tokens must occur to be merged'),
   field: z.string().min(1).optional().describe("field of a JSONL line that holds the text; 'text' unless given"),

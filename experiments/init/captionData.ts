@@ -36,12 +36,14 @@ export interface CaptionSplits {
  * @param captions a path, or a source as YAML in braces
  * @param images folder of the image files; undefined: where the format has them
  * @param note takes a line about files of a folder that are passed over
+ * @param least how many images with captions there must be
  * @throws UserError or ConfigError when the captions cannot be read, or an image file is missing
  */
 export function readCaptionData(
   captions: string,
   images: string | undefined,
   note?: (line: string) => void,
+  least = 3,
 ): CaptionData {
   const given = captionSourceArgument(captions);
   const [source, format] = withAllSplits(given);
@@ -61,12 +63,60 @@ export function readCaptionData(
     throw new UserError(`${name}: expected image files, got shards; unpack them into a folder first`);
   }
   const withCaptions = all.filter((image) => image.captions.length > 0);
-  if (withCaptions.length < 3) {
+  if (withCaptions.length < least) {
+    const use = least > 1 ? ', for training, validation and test' : '';
     throw new UserError(
-      `${name}: expected at least 3 images with captions, for training, validation and test; got ${withCaptions.length}`,
+      `${name}: expected at least ${least} ${least > 1 ? 'images' : 'image'} with captions${use}; got ${withCaptions.length}`,
     );
   }
   return { format, images: withCaptions, numWithoutCaptions: all.length - withCaptions.length };
+}
+
+/** The user's captions, where each split may have a file of its own. */
+export interface CaptionFiles {
+  /** A path, or a source as YAML in braces; of all images, or of those that no other file is of. */
+  readonly captions: string;
+  readonly validation: string | undefined;
+  readonly test: string | undefined;
+  /** Folder of the image files; undefined: where the format has them. */
+  readonly images: string | undefined;
+}
+
+/**
+ * `readCaptionData` of one file, or of one for each split.
+ *
+ * @throws UserError also for an image that is in two of the files
+ */
+export function readCaptionFiles(
+  { captions, validation, test, images }: CaptionFiles,
+  note?: (line: string) => void,
+): CaptionData {
+  if (validation === undefined && test === undefined) return readCaptionData(captions, images, note);
+  const read: CaptionData[] = [];
+  const splitOf = new Map<string, string>();
+  for (const [file, split, name] of [
+    [captions, undefined, 'training'],
+    [validation, 'val', 'validation'],
+    [test, 'test', 'test'],
+  ] as const) {
+    if (file === undefined) continue;
+    const data = readCaptionData(file, images, note, 1);
+    for (const { path, fileName } of data.images) {
+      const other = splitOf.get(path) ?? name;
+      if (other !== name) {
+        throw new UserError(
+          `${file}: expected images of their own for ${name}, got ${fileName}, which is among those for ${other} too`,
+        );
+      }
+      splitOf.set(path, name);
+    }
+    read.push(split === undefined ? data : { ...data, images: data.images.map((image) => ({ ...image, split })) });
+  }
+  return {
+    format: [...new Set(read.map(({ format }) => format))].join(' and '),
+    images: read.flatMap((data) => data.images),
+    numWithoutCaptions: read.reduce((sum, { numWithoutCaptions }) => sum + numWithoutCaptions, 0),
+  };
 }
 
 /** The source with every split of a Karpathy file that names none, and its format in words. */

@@ -4,9 +4,9 @@ import { bpeEncoding, createTokenizer, trainBpe } from '#language';
 import type { Output } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { writeFileAtomic } from '#src/storage';
-import { type CaptionSplits, readCaptionData, splitCaptions, writeCaptionSplits } from './captionData.js';
+import { type CaptionSplits, readCaptionFiles, splitCaptions, writeCaptionSplits } from './captionData.js';
 import { experimentFiles } from './experimentFiles.js';
-import type { InitAnswers } from './initAnswers.js';
+import { checkText, type InitAnswers } from './initAnswers.js';
 import { modelSizeOf } from './modelSize.js';
 
 /** What was written, and what it was made of. */
@@ -28,12 +28,8 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
   refuseTaken(path);
   const size = modelSizeOf(answers.size, answers.imageSize);
   const { text } = answers;
-  if (text !== undefined && !statSync(text, { throwIfNoEntry: false })?.isFile()) {
-    throw new ConfigError(`--text: expected a text or JSONL file, got ${text}`);
-  }
-  const { format, images, numWithoutCaptions } = readCaptionData(answers.captions, answers.images, (line) =>
-    output.line(line),
-  );
+  if (text !== undefined) checkText(text);
+  const { format, images, numWithoutCaptions } = readCaptionFiles(answers, (line) => output.line(line));
   const splits = splitCaptions(images);
   const numCaptions = images.reduce((sum, { captions }) => sum + captions.length, 0);
   const count = (n: number): string => n.toLocaleString('en-US');
@@ -64,7 +60,8 @@ export function createExperiment(path: string, answers: InitAnswers, output: Out
   };
 }
 
-function refuseTaken(path: string): void {
+/** @throws ConfigError when there is something at the path besides an empty folder */
+export function refuseTaken(path: string): void {
   if (!existsSync(path)) return;
   if (statSync(path).isDirectory() && readdirSync(path).length === 0) return;
   throw new ConfigError(`${path}: exists already; expected a new or an empty folder for the experiment`);

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Evaluation, ROWS } from '#evaluation';
 import { MERGE_REPORT, type MergeReport, planMerge } from '#fusion';
-import { type JsonObject, type Output, renderTable } from '#src/cli';
+import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { readJson, writeJsonAtomic } from '#src/storage';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
@@ -159,7 +159,11 @@ function printSummary(
   output.line(
     `parameters trained in alignment: ${count(align.trainableParameters)} of ${count(Number(align.trainableParameters) + Number(align.frozenParameters))}`,
   );
-  for (const { label, passed, detail } of checks) output.line(`${passed ? 'ok  ' : 'MISS'} ${label}: ${detail}`);
+  for (const { label, passed, detail } of checks) {
+    const [first, ...further] = wrapText(`${label}: ${detail}`, COLUMNS - 5);
+    output.line(`${passed ? 'ok  ' : 'MISS'} ${first}`);
+    for (const line of further) output.line(`     ${line}`);
+  }
   output.line(`${(wallSeconds / 60).toFixed(1)} minutes, peak memory ${(peakMemoryBytes / 2 ** 20).toFixed(0)} MiB`);
   output.line(`report: ${reportPath}`);
 }

@@ -1,4 +1,5 @@
 import { Interrupted, interruption, type Output } from '#src/cli';
+import { isProgressText } from '#src/tracking';
 import { type ChildProcess, type ChildResult, startChild } from './childProcess.js';
 import type { CommandOptions, Stage } from './stage.js';
 
@@ -28,7 +29,13 @@ interface RunningChild {
   readonly child: ChildProcess;
 }
 
-const SILENT: Output = { line: () => undefined, interactive: false };
+/** Passes on lines of progress alone. */
+const quietly = (output: Output): Output => ({
+  line: (text = '') => {
+    if (isProgressText(text)) output.line(text);
+  },
+  interactive: false,
+});
 
 /**
  * Runs the stages of a graph in the order of the list, each as soon as the stages it needs have ended, side by side where
@@ -51,6 +58,8 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
   /** Stages that had a child at the same time, noted whenever one starts. */
   const moments: string[][] = [];
   const errors: unknown[] = [];
+  /** Whether a stage failed before any signal came. */
+  let failedFirst = false;
   let waiting = [...stages];
 
   const signalAll = (name: NodeJS.Signals): void => {
@@ -67,7 +76,7 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
       const allWords = options.passThreads && computes ? [...words, '--threads', String(share)] : words;
       // Alone it takes as many as its engine likes.
       const handedOver = threadsEach ?? (running.size > 1 ? share : undefined);
-      const child = startChild(stage.name, allWords, quiet ? SILENT : output, handedOver);
+      const child = startChild(stage.name, allWords, quiet ? quietly(output) : output, handedOver);
       const entry = { stage: stage.name, child };
       children.add(entry);
       moments.push([...children].map((each) => each.stage));
@@ -86,7 +95,10 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
     } catch (error) {
       errors.push(error);
       if (interruption.signal !== undefined) output.line((error as Error).message);
-      else if (errors.length === 1) signalAll('SIGTERM');
+      else if (errors.length === 1) {
+        failedFirst = true;
+        signalAll('SIGTERM');
+      }
     } finally {
       running.delete(stage.name);
     }
@@ -122,7 +134,7 @@ async function run(stages: readonly Stage[], options: StageRunOptions): Promise<
     stopListening();
   }
   const { signal } = interruption;
-  if (signal !== undefined && ended.size < stages.length) {
+  if (signal !== undefined && !failedFirst && ended.size < stages.length) {
     throw new Interrupted(signal, ` after ${ended.size} of ${stages.length} stages`, true);
   }
   if (errors.length > 0) throw errors[0];

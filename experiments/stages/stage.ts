@@ -29,6 +29,6 @@ export interface StageContext {
 export interface CommandOptions {
   /** Whether it takes `--threads`, which is passed on where the user gave it. */
   readonly computes?: boolean;
-  /** Prints none of its lines. */
+  /** Prints none of its lines but those of progress. */
   readonly quiet?: boolean;
 }

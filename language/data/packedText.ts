@@ -19,10 +19,12 @@ import {
 } from '#src/storage';
 import {
   type DocumentSettings,
-  hashTextFile,
+  hashTextSource,
   isJsonlFile,
   readTextDocuments,
+  type TextSource,
   type Tokenizer,
+  textSourceName,
 } from '../tokenizer/index.js';
 
 const FORMAT_VERSION = 2;
@@ -62,13 +64,13 @@ type Meta = z.infer<typeof Meta>;
  * @throws UserError for a file that is missing or malformed, no tokens at all, or a disk that refuses
  */
 export function openPackedText(
-  files: readonly string[],
+  files: readonly TextSource[],
   settings: DocumentSettings,
   tokenizer: Tokenizer,
   cacheDir: string,
 ): PackedText {
-  const fileHashes = files.map(hashTextFile);
-  const sources = files.map((file, i) => [fileHashes[i], isJsonlFile(file) ? settings.field : settings.documents]);
+  const fileHashes = files.map(hashTextSource);
+  const sources = files.map((file, i) => [fileHashes[i], unitOf(file, settings)]);
   const identity = JSON.stringify([FORMAT_VERSION, tokenizer.fingerprint, sources]);
   const key = createHash('sha256').update(identity).digest('hex');
   const folder = join(cacheDir, `text-${key.slice(0, 24)}`);
@@ -77,6 +79,12 @@ export function openPackedText(
   const meta = kept ?? readMeta(folder, key);
   if (meta === undefined) throw new RunError(`${folder}: another process is changing this cache; run again`);
   return { folder, reused: kept !== undefined, fileHashes, ...openStream(folder, meta) };
+}
+
+/** What a document of a source is. */
+function unitOf(source: TextSource, settings: DocumentSettings): string {
+  if (typeof source !== 'string') return 'caption';
+  return isJsonlFile(source) ? settings.field : settings.documents;
 }
 
 function openStream(folder: string, { bytesPerToken, numTokens, numDocuments, digests }: Meta) {
@@ -120,7 +128,7 @@ function readMeta(folder: string, key: string): Meta | undefined {
 function writePackedText(
   folder: string,
   key: string,
-  files: readonly string[],
+  files: readonly TextSource[],
   settings: DocumentSettings,
   tokenizer: Tokenizer,
 ): void {
@@ -145,7 +153,7 @@ function writePackedText(
 
 /** The bytes of `tokens.bin`, a buffer at a time; `counts` receives each document's tokens, end-of-text included. */
 function* tokenBytes(
-  files: readonly string[],
+  files: readonly TextSource[],
   settings: DocumentSettings,
   tokenizer: Tokenizer,
   bytesPerToken: 2 | 4,
@@ -184,7 +192,9 @@ function* tokenBytes(
     }
   }
   if (counts.length === 0) {
-    throw new UserError(`${files.join(', ')}: empty dataset: expected at least one document with text, got none`);
+    throw new UserError(
+      `${files.map(textSourceName).join(', ')}: empty dataset: expected at least one document with text, got none`,
+    );
   }
   add(endOfText);
   yield flush();

@@ -1,14 +1,18 @@
 import { z } from 'zod';
+import { CaptionSource } from '#captions/formats';
 import { formerKeys } from '#src/config';
 import { isJsonlFile } from '../tokenizer/index.js';
 
-const fileList = z.array(z.string().min(1)).min(1);
+const fileList = z.array(CaptionSource).min(1);
 
 const FORMER_KEYS = { heldOutFiles: 'validationFiles', heldOutShare: 'validationShare' };
 
 const Text = z
   .strictObject({
-    files: fileList.describe('text files, and JSONL files (.jsonl, .ndjson); paths start at --root'),
+    files: fileList.describe(
+      'text files, JSONL files (.jsonl, .ndjson), and captions by their format, { format: coco, path: … }, each a document; ' +
+        'paths start at --root',
+    ),
     documents: z
       .enum(['file', 'line'])
       .default('file')
@@ -29,13 +33,23 @@ const Text = z
       .lt(1)
       .optional()
       .describe(
-        'share kept out of training, taken from the end of the last file: of the tokens when packed, else of the documents',
+        'share of the documents kept out of training, drawn over all files; packed text of too few documents for that gives ' +
+          'the end of each',
       ),
+    validationFrom: z
+      .enum(['drawn', 'end'])
+      .optional()
+      .describe('documents for validationShare: drawn over all files unless given; end: the end of the last file'),
+    validationSeed: z.int().optional().describe('draws the documents of validationShare; 0 unless given'),
   })
   .superRefine((config, context) => {
     if (config.validationFiles !== undefined && config.validationShare !== undefined) {
       const message = 'expected validationFiles or validationShare, got both; leave one out';
       context.addIssue({ code: 'custom', path: ['validationShare'], message });
+    }
+    for (const key of ['validationFrom', 'validationSeed'] as const) {
+      if (config[key] === undefined || config.validationShare !== undefined) continue;
+      context.addIssue({ code: 'custom', path: [key], message: 'has no effect without validationShare; leave it out' });
     }
     if (config.field !== undefined && ![...config.files, ...(config.validationFiles ?? [])].some(isJsonlFile)) {
       const message = 'expected a .jsonl or .ndjson file among the files; plain text has no fields';

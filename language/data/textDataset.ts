@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import { ConfigError, UserError } from '#src/errors';
-import type { Tokenizer } from '../tokenizer/index.js';
+import { resolveTextSource, type TextSource, type Tokenizer, textSourceName } from '../tokenizer/index.js';
 import { openPackedText, type PackedText } from './packedText.js';
 import { type TextBatch, textBatch } from './textBatch.js';
 import type { TextDataConfig } from './textDataConfig.js';
-import { documentSpans, orderedWindowSpans, type Span, type TextSpans, windowSpans } from './textSpans.js';
+import { documentSpans, joinedSegments, orderedWindowSpans, type TextSpans, windowSpans } from './textSpans.js';
+import { splitText, type TextSelection, wholeText } from './textSplit.js';
 
 /** How much text a part of a dataset holds. */
 export interface TextPart {
@@ -63,8 +63,8 @@ export function openTextDataset(
   const { layout, seqLen } = config;
   const settings = { documents: config.documents, field: config.field ?? 'text' };
   const opened: PackedText[] = [];
-  const open = (files: readonly string[]): PackedText => {
-    const paths = files.map((file) => resolve(options.baseDir, file));
+  const open = (files: readonly TextSource[]): PackedText => {
+    const paths = files.map((file) => resolveTextSource(file, options.baseDir));
     const packed = openPackedText(paths, settings, tokenizer, options.cacheDir);
     opened.push(packed);
     return packed;
@@ -74,14 +74,16 @@ export function openTextDataset(
   };
   try {
     const packed = open(config.files);
-    const [trainingRange, validationRange] = splitRanges(packed, config);
-    const training = openPart(packed, trainingRange, config, options.seed);
+    const parts = config.validationShare === undefined ? { training: wholeText(packed) } : splitText(packed, config);
+    const training = openPart(packed, parts.training, config, options.seed);
     const apart = config.validationFiles === undefined ? undefined : open(config.validationFiles);
     if (apart !== undefined) refuseOverlap(config, packed, apart);
     const validation =
       apart !== undefined
-        ? openPart(apart, wholeRange(apart, layout), config)
-        : validationRange && openPart(packed, validationRange, config);
+        ? openPart(apart, wholeText(apart), config)
+        : 'validation' in parts
+          ? openPart(packed, parts.validation, config)
+          : undefined;
 
     const { size } = training;
     const batch = (rows: readonly Int32Array[]): TextBatch => {
@@ -124,63 +126,48 @@ export function openTextDataset(
   }
 }
 
-/** The whole stream: a range of tokens when packed, of documents otherwise. */
-function wholeRange(packed: PackedText, layout: TextDataConfig['layout']): Span {
-  return { start: 0, end: layout === 'packed' ? packed.numTokens : packed.numDocuments };
-}
-
-/** Training range and, when a share is kept for validation, the range of that share. */
-function splitRanges(packed: PackedText, config: TextDataConfig): [Span, Span | undefined] {
-  const whole = wholeRange(packed, config.layout);
-  if (config.validationShare === undefined) return [whole, undefined];
-  const unit = config.layout === 'packed' ? 'tokens' : 'documents';
-  // A validation part can be scored when it has 2 tokens (one prediction) or one document.
-  const least = config.layout === 'packed' ? 2 : 1;
-  const count = Math.max(least, Math.round(whole.end * config.validationShare));
-  const cut = whole.end - count;
-  if (cut < least) {
+/** @param seed shuffles; a part without one is read in order, for evaluation. */
+function openPart(
+  packed: PackedText,
+  { segments, documents, mixed }: TextSelection,
+  config: TextDataConfig,
+  seed?: number,
+) {
+  const { seqLen, layout, files } = config;
+  const { documentStarts: starts } = packed;
+  if (layout === 'documents') {
+    const spans = documentSpans(starts, documents, seqLen, seed);
+    let [numTokens, numTruncated] = [1, 0];
+    for (const document of documents) {
+      const length = starts[document + 1] - starts[document];
+      numTokens += length;
+      if (length > seqLen) numTruncated++;
+    }
+    return partOf(spans, packed.read, { numTokens, numDocuments: documents.length, numTruncated });
+  }
+  const stream = joinedSegments(segments, packed.read);
+  const range = { start: 0, end: stream.numTokens };
+  const spans = seed === undefined ? orderedWindowSpans(range, seqLen, mixed) : windowSpans(range, seqLen, seed);
+  if (spans.size === 0) {
     throw new UserError(
-      `validationShare ${config.validationShare}: expected text left to train on, got ${whole.end} ${unit} in all; ` +
-        'lower it or add text',
+      `${files.map(textSourceName).join(', ')}: text too short for seqLen ${seqLen}: expected at least ${seqLen + 1} tokens to train on, ` +
+        `got ${stream.numTokens}; add text or lower seqLen`,
     );
   }
-  return [
-    { start: 0, end: cut },
-    { start: cut, end: whole.end },
-  ];
+  return partOf(spans, stream.read, {
+    numTokens: stream.numTokens,
+    numDocuments: documents.length,
+    numTruncated: 0,
+  });
 }
 
-/** @param seed shuffles; a part without one is read in order, for evaluation. */
-function openPart(packed: PackedText, range: Span, config: TextDataConfig, seed?: number) {
-  const { seqLen, layout, files } = config;
-  const { documentStarts: starts, numDocuments } = packed;
-  let spans: TextSpans;
-  let summary: Omit<TextPart, 'size'>;
-  if (layout === 'packed') {
-    spans = seed === undefined ? orderedWindowSpans(range, seqLen) : windowSpans(range, seqLen, seed);
-    const numTokens = range.end - range.start;
-    if (spans.size === 0) {
-      throw new UserError(
-        `${files.join(', ')}: text too short for seqLen ${seqLen}: expected at least ${seqLen + 1} tokens to train on, ` +
-          `got ${numTokens}; add text or lower seqLen`,
-      );
-    }
-    const inside = starts.subarray(0, numDocuments).filter((start) => start >= range.start && start < range.end);
-    summary = { numTokens, numDocuments: inside.length, numTruncated: 0 };
-  } else {
-    spans = documentSpans(starts, range, seqLen, seed);
-    let numTruncated = 0;
-    for (let i = range.start; i < range.end; i++) if (starts[i + 1] - starts[i] > seqLen) numTruncated++;
-    const numTokens = starts[range.end] - starts[range.start] + 1;
-    summary = { numTokens, numDocuments: range.end - range.start, numTruncated };
-  }
-  const { size } = spans;
+function partOf(spans: TextSpans, read: PackedText['read'], counts: Omit<TextPart, 'size'>) {
   return {
-    size,
-    summary: { ...summary, size },
+    size: spans.size,
+    summary: { ...counts, size: spans.size },
     sequence: (epoch: number, index: number): Int32Array => {
       const { start, end } = spans.at(epoch, index);
-      return packed.read(start, end);
+      return read(start, end);
     },
   };
 }
@@ -190,9 +177,9 @@ function refuseOverlap(config: TextDataConfig, training: PackedText, validation:
   for (const [i, hash] of validation.fileHashes.entries()) {
     const same = training.fileHashes.indexOf(hash);
     if (same === -1) continue;
-    const name = config.validationFiles?.[i];
+    const name = textSourceName((config.validationFiles ?? [])[i]);
     throw new UserError(
-      `validationFiles: expected text that is not trained on, got ${name}, the same as ${config.files[same]}`,
+      `validationFiles: expected text that is not trained on, got ${name}, the same as ${textSourceName(config.files[same])}`,
     );
   }
 }

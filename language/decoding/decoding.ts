@@ -31,7 +31,11 @@ const Beam = z
 const Sample = z
   .strictObject({
     method: z.literal('sample'),
-    temperature: z.number().positive().default(1).describe('divides the logits; below 1 sharpens'),
+    temperature: z
+      .number()
+      .nonnegative()
+      .default(1)
+      .describe('divides the logits; below 1 sharpens, 0 takes the most likely token each time'),
     topK: z.int().positive().optional().describe('keep only this many of the most likely tokens'),
     topP: z
       .number()

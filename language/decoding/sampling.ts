@@ -1,7 +1,7 @@
 import type { Random } from '#src/random';
 
 export interface SamplingOptions {
-  /** Divides the logits before anything else; below 1 sharpens, above 1 flattens. 1 unless given. */
+  /** Divides the logits before anything else; below 1 sharpens, above 1 flattens, 0 takes the likeliest. 1 unless given. */
   readonly temperature?: number | undefined;
   /** Keep only this many of the most likely tokens. */
   readonly topK?: number | undefined;
@@ -45,15 +45,15 @@ export function greedyToken(logits: ArrayLike<number>): number {
  */
 export function tokenDistribution(logits: ArrayLike<number>, options: SamplingOptions): TokenDistribution {
   const { temperature = 1, topK = logits.length, topP = 1 } = options;
-  if (!(temperature > 0 && temperature < Number.POSITIVE_INFINITY)) {
-    throw new RangeError(
-      `temperature: expected a positive number, got ${temperature}; take the greedy token instead of 0`,
-    );
+  if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`temperature: expected a number of at least 0, got ${temperature}`);
   }
   if (!Number.isInteger(topK) || topK < 1) throw new RangeError(`topK: expected an integer of at least 1, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new RangeError(`topP: expected a number in (0, 1], got ${topP}`);
-  const highest = logits[greedyToken(logits)];
+  const likeliest = greedyToken(logits);
+  const highest = logits[likeliest];
   if (highest === Number.POSITIVE_INFINITY) throw new RangeError('logits: expected finite numbers, got Infinity');
+  if (temperature === 0) return { ids: [likeliest], probabilities: [1] };
 
   // The highest logit is subtracted first, so that no exponential overflows at a low temperature.
   const weightOf = (id: number): number => Math.exp((logits[id] - highest) / temperature);

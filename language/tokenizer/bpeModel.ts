@@ -1,8 +1,8 @@
 /** @file The file format of tokenizers trained by tokenfuse: `tokenizer.json`, one self-contained JSON object. */
 import { z } from 'zod';
-import { expectation } from '#src/config';
-import { UserError } from '#src/errors';
-import { readJson, writeJsonAtomic } from '#src/storage';
+import { describeValue, expectation } from '#src/config';
+import { printable, UserError } from '#src/errors';
+import { readJson, unsealed, writeSealedJson } from '#src/storage';
 import { GPT2_PATTERN } from './splitPattern.js';
 import { END_OF_TEXT, type Encoding } from './tokenizer.js';
 
@@ -41,7 +41,7 @@ export function writeBpeModel(path: string, model: BpeModel): void {
     vocabSize: model.tokens.length + 1,
     trainedOn: model.trainedOn,
   };
-  writeJsonAtomic(path, file);
+  writeSealedJson(path, file);
 }
 
 /**
@@ -53,7 +53,14 @@ export function readBpeModel(path: string): BpeModel {
   const fail = (why: string): never => {
     throw new UserError(`${path}: not a valid tokenizer: ${why}; train it again with 'tokenfuse tokenizer train'`);
   };
-  const parsed = BpeFile.safeParse(readJson(path, 'tokenizer'));
+  const json = readJson(path, 'tokenizer');
+  const other = otherTokenizer(json);
+  if (other !== undefined) {
+    throw new UserError(`${path}: ${other}; tokenfuse reads those that 'tokenfuse tokenizer train' wrote`);
+  }
+  // Files of former versions have no seal.
+  const hasSeal = typeof json === 'object' && json !== null && 'sha256' in json;
+  const parsed = BpeFile.safeParse(hasSeal ? unsealed(json, path, 'tokenizer') : json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return fail([...(issue.path.length === 0 ? [] : [issue.path.join('.')]), expectation(issue)].join(': '));
@@ -63,11 +70,13 @@ export function readBpeModel(path: string): BpeModel {
   const rankOfToken = new Map<string, number>();
   for (const [index, entry] of ranks.entries()) {
     const match = /^(\S+) (\d+)$/.exec(entry);
-    if (match === null) return fail(`ranks[${index}]: expected 'base64 rank', got '${entry.slice(0, 40)}'`);
+    if (match === null)
+      return fail(`ranks[${index}]: expected 'base64 rank', got ${describeValue(entry.slice(0, 40))}`);
     const [, base64, digits] = match;
     const bytes = Buffer.from(base64, 'base64');
     const rank = Number(digits);
-    if (bytes.toString('base64') !== base64) return fail(`ranks[${index}]: '${base64}' is not base64`);
+    if (bytes.toString('base64') !== base64)
+      return fail(`ranks[${index}]: '${printable(base64.slice(0, 40))}' is not base64`);
     if (rank >= ranks.length) {
       return fail(
         `ranks[${index}]: rank ${rank} leaves a gap: ${ranks.length} tokens take the ranks below ${ranks.length}`,
@@ -75,7 +84,7 @@ export function readBpeModel(path: string): BpeModel {
     }
     if (tokens[rank] !== undefined) return fail(`ranks[${index}]: rank ${rank} is given twice`);
     const before = rankOfToken.get(base64);
-    if (before !== undefined) return fail(`ranks[${index}]: token '${base64}' already has rank ${before}`);
+    if (before !== undefined) return fail(`ranks[${index}]: token '${base64.slice(0, 40)}' already has rank ${before}`);
     tokens[rank] = bytes;
     rankOfToken.set(base64, rank);
   }
@@ -90,6 +99,19 @@ export function readBpeModel(path: string): BpeModel {
   }
   // As many distinct ranks as slots, all below the number of slots: no slot is left empty.
   return { pattern, tokens: tokens as Buffer[], trainedOn };
+}
+
+/** What a file of another program is, by the keys that it always has. */
+function otherTokenizer(json: unknown): string | undefined {
+  if (typeof json !== 'object' || json === null || 'formatVersion' in json) return undefined;
+  const { model } = json as { readonly model?: unknown };
+  if (typeof model === 'object' && model !== null) {
+    const { type } = model as { readonly type?: unknown };
+    return `a Hugging Face tokenizer${typeof type === 'string' ? ` (${printable(type.slice(0, 40))})` : ''}`;
+  }
+  if ('tokenizer_class' in json) return 'the configuration of a Hugging Face tokenizer';
+  const ids = Object.values(json);
+  return ids.length > 0 && ids.every(Number.isInteger) ? 'a Hugging Face vocabulary' : undefined;
 }
 
 /** A model in the form that tiktoken loads. */

@@ -2,7 +2,7 @@ export { bpeEncoding, readBpeModel, writeBpeModel } from './bpeModel.js';
 export { loadTokenizer, TokenizerConfig } from './loadTokenizer.js';
 export { splitWords } from './splitPattern.js';
 export { type DocumentSettings, isJsonlFile, readTextDocuments } from './textDocuments.js';
-export { hashTextFile } from './textFile.js';
 export { textPieces } from './textPieces.js';
+export { hashTextSource, resolveTextSource, type TextSource, textSourceName } from './textSource.js';
 export { createTokenizer, type Tokenizer } from './tokenizer.js';
 export { trainBpe } from './trainBpe.js';

@@ -1,7 +1,9 @@
-import { UserError } from '#src/errors';
+import { describeValue } from '#src/config';
+import { printable, UserError } from '#src/errors';
 import { textLinesOf } from '#src/storage';
 import { readTextChunks } from './textFile.js';
 import { textPieces } from './textPieces.js';
+import { captionTexts, type TextSource } from './textSource.js';
 
 export interface DocumentSettings {
   /** A plain text file is one document, or one per line that is not blank. JSONL has one per line either way. */
@@ -10,30 +12,36 @@ export interface DocumentSettings {
   readonly field: string;
 }
 
-/** Whether a file is read as JSONL, by its name: `.jsonl` or `.ndjson`. */
-export function isJsonlFile(path: string): boolean {
-  return /\.(jsonl|ndjson)$/i.test(path);
+/** Whether a source is read as JSONL, by its name: `.jsonl` or `.ndjson`. */
+export function isJsonlFile(source: TextSource): boolean {
+  return typeof source === 'string' && /\.(jsonl|ndjson)$/i.test(source);
 }
 
 /**
- * The documents of a text or JSONL file, each as pieces whose separate encodings concatenate to that of the whole document
- * (`textPieces`). Blank lines and empty documents are skipped. Consume each document before requesting the next.
+ * The documents of a text or JSONL file, or of captions, each as pieces whose separate encodings concatenate to that of the
+ * whole document (`textPieces`). Blank lines and empty documents are skipped. Consume each document before requesting the next.
  *
  * @throws UserError when the file is missing or not UTF-8, or (naming file and line) a JSONL line is invalid
  */
-export function* readTextDocuments(path: string, settings: DocumentSettings): Generator<Iterable<string>> {
+export function* readTextDocuments(source: TextSource, settings: DocumentSettings): Generator<Iterable<string>> {
+  if (typeof source !== 'string') {
+    for (const caption of captionTexts(source)) yield [caption];
+    return;
+  }
+  const path = source;
   if (isJsonlFile(path)) {
     let number = 0;
     for (const line of textLinesOf(readTextChunks(path))) {
       number++;
       if (line.trim() === '') continue;
       const text = jsonlText(line, settings.field, `${path}:${number}`);
-      if (text !== '') yield textPieces([text]);
+      if (text !== '') yield textPieces([text], { where: `${path}:${number}` });
     }
   } else if (settings.documents === 'line') {
-    for (const line of textLinesOf(readTextChunks(path))) if (line.trim() !== '') yield textPieces([line]);
+    for (const line of textLinesOf(readTextChunks(path)))
+      if (line.trim() !== '') yield textPieces([line], { where: path });
   } else {
-    const pieces = textPieces(readTextChunks(path));
+    const pieces = textPieces(readTextChunks(path), { where: path });
     const first = pieces.next();
     if (first.done !== true) {
       yield (function* () {
@@ -49,18 +57,22 @@ function jsonlText(line: string, field: string, where: string): string {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw new UserError(`${where}: expected a JSON object, got a line that is not JSON (${(error as Error).message})`);
+    throw new UserError(
+      `${where}: expected a JSON object, got a line that is not JSON (${printable((error as Error).message.replace(/\s+/g, ' '))})`,
+    );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UserError(`${where}: expected a JSON object with a field '${field}', got ${line.trim().slice(0, 40)}`);
+    throw new UserError(
+      `${where}: expected a JSON object with a field '${field}', got ${printable(line.trim().slice(0, 40))}`,
+    );
   }
   const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
   if (text === undefined) {
     const fields = Object.keys(value).slice(0, 8).join(', ') || 'none';
-    throw new UserError(`${where}: expected a text field '${field}', got the fields: ${fields}`);
+    throw new UserError(`${where}: expected a text field '${field}', got the fields: ${printable(fields)}`);
   }
   if (typeof text !== 'string') {
-    throw new UserError(`${where}: expected field '${field}' to be a string, got ${JSON.stringify(text).slice(0, 40)}`);
+    throw new UserError(`${where}: expected field '${field}' to be a string, got ${describeValue(text)}`);
   }
   return text;
 }

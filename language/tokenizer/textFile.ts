@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UserError } from '#src/errors';
-import { foreignEncoding, openFile, systemErrorWords } from '#src/storage';
+import { foreignEncoding, openFile, readBytes, systemErrorWords } from '#src/storage';
 import { startWork } from '#src/tracking';
 
 const CHUNK_BYTES = 1 << 20;
@@ -28,9 +28,21 @@ export function* readTextChunks(path: string): Generator<string> {
       throw new UserError(`cannot read text ${path}: expected UTF-8, got ${foreign}; convert the file to UTF-8`);
     }
     isStart = false;
+    if (bytes.includes(0)) {
+      throw new UserError(`cannot read text ${path}: expected UTF-8, got a null byte; is it a text file?`);
+    }
     yield decode(bytes);
   }
   yield decode();
+}
+
+/** Bytes by which a file is told from text. */
+const HEAD_BYTES = 1 << 16;
+
+/** The beginning of a file, as bytes and as text; what is not UTF-8 is U+FFFD. */
+export function readTextHead(path: string): { readonly bytes: Uint8Array; readonly text: string } {
+  const bytes = readBytes(path, 'text', { headBytes: HEAD_BYTES });
+  return { bytes, text: new TextDecoder().decode(bytes) };
 }
 
 /** SHA-256 of a file's bytes in hexadecimal, computed as a stream. */

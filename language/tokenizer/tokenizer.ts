@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Tiktoken } from 'tiktoken/lite';
+import { createBytePairs } from './bytePairs.js';
+import { ownCopy } from './ownCopy.js';
+import { wordEndOf } from './splitPattern.js';
 
 /** The special token that starts a sequence and separates documents. */
 export const END_OF_TEXT = '<|endoftext|>';
@@ -21,11 +23,11 @@ export interface Tokenizer {
    * @throws RangeError when an id is outside [0, vocabSize)
    */
   decode(ids: ArrayLike<number>): string;
-  /** Frees tiktoken's memory; the tokenizer cannot be used afterwards. */
+  /** Frees what encoding has remembered. */
   dispose(): void;
 }
 
-/** What tiktoken needs to build an encoding. */
+/** An encoding as tiktoken describes it. */
 export interface Encoding {
   readonly name: string;
   /** Lines `! firstRank base64 base64 …`, tiktoken's own compressed form. */
@@ -34,56 +36,88 @@ export interface Encoding {
   readonly pattern: string;
 }
 
-/** Every id in use, as a mask of length vocabSize: a byte-pair rank or a special token. */
-function usedIds(encoding: Encoding): Uint8Array {
-  const ids = Object.values(encoding.specialTokens);
-  for (const line of encoding.ranks.split('\n')) {
+/** The tokens by id, a character per byte; `all` has the special ones too. A few encodings leave ids unused: holes. */
+function tokenSpellings({ ranks, specialTokens }: Encoding): { readonly ordinary: string[]; readonly all: string[] } {
+  const ordinary: string[] = [];
+  for (const line of ranks.split('\n')) {
     const [, first, ...tokens] = line.split(' ');
-    for (let i = 0; i < tokens.length; i++) ids.push(Number(first) + i);
+    for (const [i, base64] of tokens.entries()) {
+      ordinary[Number(first) + i] = atob(base64);
+    }
   }
-  const used = new Uint8Array(ids.reduce((highest, id) => Math.max(highest, id), -1) + 1);
-  for (const id of ids) used[id] = 1;
-  return used;
+  const all = [...ordinary];
+  for (const [text, id] of Object.entries(specialTokens)) all[id] = text;
+  return { ordinary, all };
 }
 
-const REPLACEMENT = Buffer.from('\ufffd');
+const REPLACEMENT = Buffer.from('\ufffd').toString('latin1');
 
-/** A tokenizer that encodes and decodes through tiktoken. */
+/** Words up to this length are remembered with their ids, so many at most. */
+const MAX_CACHED_LENGTH = 32;
+const MAX_CACHED_WORDS = 1 << 16;
+
+/** A tokenizer: text is split into words by the pattern, and the bytes of each are merged pair by pair. */
 export function createTokenizer(encoding: Encoding): Tokenizer {
-  const used = usedIds(encoding);
-  const tiktoken = new Tiktoken(encoding.ranks, { ...encoding.specialTokens }, encoding.pattern);
+  const { ordinary, all } = tokenSpellings(encoding);
+  const pairs = createBytePairs(ordinary);
+  const wordEnd = wordEndOf(encoding.pattern);
   const specials = Object.entries(encoding.specialTokens).sort((a, b) => a[1] - b[1]);
+  const cache = new Map<string, number | Int32Array>();
+
+  const encodeWord = (word: string): number | Int32Array => {
+    const bytes = Buffer.from(word);
+    return pairs.idOf(bytes.toString('latin1')) ?? pairs.merge(bytes);
+  };
+  const cachedWord = (word: string): number | Int32Array => {
+    const known = cache.get(word);
+    if (known !== undefined) return known;
+    const ids = encodeWord(word);
+    if (cache.size >= MAX_CACHED_WORDS) cache.clear();
+    cache.set(ownCopy(word), ids);
+    return ids;
+  };
+
   return {
     name: encoding.name,
-    vocabSize: used.length,
+    vocabSize: all.length,
     endOfTextId: encoding.specialTokens[END_OF_TEXT],
     fingerprint: createHash('sha256')
       .update(JSON.stringify([encoding.pattern, specials, encoding.ranks]))
       .digest('hex'),
-    encode: (text) => Int32Array.from(tiktoken.encode_ordinary(text)),
+    encode: (text) => {
+      let ids = new Int32Array(text.length + 16);
+      let count = 0;
+      for (let start = 0; start < text.length; ) {
+        const end = wordEnd(text, start);
+        const word = text.slice(start, end);
+        const found = word.length <= MAX_CACHED_LENGTH ? cachedWord(word) : encodeWord(word);
+        const added = typeof found === 'number' ? 1 : found.length;
+        if (count + added > ids.length) {
+          // A character is up to three bytes, and so up to three tokens.
+          const larger = new Int32Array(2 * (count + added));
+          larger.set(ids);
+          ids = larger;
+        }
+        if (typeof found === 'number') ids[count] = found;
+        else ids.set(found, count);
+        count += added;
+        start = end;
+      }
+      return ids.slice(0, count);
+    },
     decode: (ids) => {
-      // tiktoken traps on unknown ids and is unusable afterwards, so unused ids are never passed to it.
-      const parts: Uint8Array[] = [];
-      let run: number[] = [];
-      const flush = () => {
-        if (run.length > 0) parts.push(tiktoken.decode(Uint32Array.from(run)));
-        run = [];
-      };
+      const parts: string[] = [];
       for (let i = 0; i < ids.length; i++) {
         const id = ids[i];
-        if (!Number.isInteger(id) || id < 0 || id >= used.length) {
-          throw new RangeError(`decode: expected ids in [0, ${used.length}), got ${id}`);
+        if (!Number.isInteger(id) || id < 0 || id >= all.length) {
+          throw new RangeError(`decode: expected ids in [0, ${all.length}), got ${id}`);
         }
-        if (used[id] === 1) {
-          run.push(id);
-        } else {
-          flush();
-          parts.push(REPLACEMENT);
-        }
+        parts.push(all[id] ?? REPLACEMENT);
       }
-      flush();
-      return Buffer.concat(parts).toString('utf8');
+      return Buffer.from(parts.join(''), 'latin1').toString('utf8');
     },
-    dispose: () => tiktoken.free(),
+    dispose: () => {
+      cache.clear();
+    },
   };
 }

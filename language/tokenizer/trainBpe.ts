@@ -6,14 +6,16 @@ import { createHash } from 'node:crypto';
 import { ConfigError, UserError } from '#src/errors';
 import { startWork } from '#src/tracking';
 import { type BpeModel, MAX_VOCAB_SIZE } from './bpeModel.js';
-import { createPairQueue, pairKey, pairOfKey } from './pairQueue.js';
+import { ownCopy } from './ownCopy.js';
+import { createPairQueue, pairOfKey } from './pairQueue.js';
 import { GPT2_PATTERN, splitWords } from './splitPattern.js';
 import { readTextDocuments } from './textDocuments.js';
-import { hashTextFile } from './textFile.js';
+import { hashTextSource, type TextSource } from './textSource.js';
+import { createWordParts } from './wordParts.js';
 
 export interface TrainBpeOptions {
-  /** Text files, or JSONL files (`.jsonl`, `.ndjson`). */
-  readonly files?: readonly string[];
+  /** Text files, JSONL files (`.jsonl`, `.ndjson`), and captions by their format. */
+  readonly files?: readonly TextSource[];
   readonly texts?: readonly string[];
   /** Target vocabulary size: 256 bytes, merges and the end-of-text token. */
   readonly vocabSize: number;
@@ -48,12 +50,15 @@ export function trainBpe(options: TrainBpeOptions): BpeModel {
 function countWords(options: TrainBpeOptions): { counts: Map<string, number>; trainedOn: string } {
   const counts = new Map<string, number>();
   const count = (text: string): void => {
-    for (const word of splitWords(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of splitWords(text)) {
+      const before = counts.get(word);
+      counts.set(before === undefined ? ownCopy(word) : word, (before ?? 0) + 1);
+    }
   };
   const trainedOn = createHash('sha256');
-  for (const path of options.files ?? []) {
-    trainedOn.update(hashTextFile(path));
-    for (const pieces of readTextDocuments(path, { documents: 'file', field: options.field ?? 'text' })) {
+  for (const source of options.files ?? []) {
+    trainedOn.update(hashTextSource(source));
+    for (const pieces of readTextDocuments(source, { documents: 'file', field: options.field ?? 'text' })) {
       for (const piece of pieces) count(piece);
     }
   }
@@ -68,40 +73,19 @@ function countWords(options: TrainBpeOptions): { counts: Map<string, number>; tr
 function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, minFrequency: number): Buffer[] {
   const tokens = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte]));
   const idOfBytes = new Map(tokens.map((bytes, id) => [bytes.toString('latin1'), id]));
-  const words: number[][] = [];
-  const frequencies: number[] = [];
+  const parts = createWordParts(wordCounts);
   const pairCounts = new Map<number, number>();
-  const wordsWithPair = new Map<number, Set<number>>();
   const queue = createPairQueue();
-
-  const addPairs = (word: number, sign: 1 | -1, changes: Map<number, number>): void => {
-    const ids = words[word];
-    for (let i = 1; i < ids.length; i++) {
-      const key = pairKey(ids[i - 1], ids[i]);
-      changes.set(key, (changes.get(key) ?? 0) + sign * frequencies[word]);
-      if (sign === 1) {
-        const holders = wordsWithPair.get(key);
-        if (holders === undefined) wordsWithPair.set(key, new Set([word]));
-        else holders.add(word);
-      }
-    }
-  };
   const apply = (changes: ReadonlyMap<number, number>): void => {
     for (const [key, change] of changes) {
       if (change === 0) continue;
       const count = (pairCounts.get(key) ?? 0) + change;
-      pairCounts.set(key, count);
+      if (count === 0) pairCounts.delete(key);
+      else pairCounts.set(key, count);
       if (change > 0) queue.push(key, count);
     }
   };
-
-  for (const [word, frequency] of wordCounts) {
-    frequencies.push(frequency);
-    words.push([...Buffer.from(word)]);
-  }
-  const initial = new Map<number, number>();
-  for (let word = 0; word < words.length; word++) addPairs(word, 1, initial);
-  apply(initial);
+  apply(parts.pairs());
 
   const report = startWork('merging pairs', numTokens, 'tokens');
   while (tokens.length < numTokens) {
@@ -124,28 +108,7 @@ function mergePairs(wordCounts: ReadonlyMap<string, number>, numTokens: number, 
       merged = tokens.push(bytes) - 1;
       idOfBytes.set(spelling, merged);
     }
-    const changes = new Map<number, number>();
-    for (const word of wordsWithPair.get(top.key) ?? []) {
-      addPairs(word, -1, changes);
-      words[word] = mergeInWord(words[word], left, right, merged);
-      addPairs(word, 1, changes);
-    }
-    wordsWithPair.delete(top.key);
-    apply(changes);
+    apply(parts.merge(left, right, merged));
   }
   return tokens;
-}
-
-/** A word's ids with every `left, right` merged, from left to right. */
-function mergeInWord(ids: readonly number[], left: number, right: number, merged: number): number[] {
-  const result: number[] = [];
-  for (let i = 0; i < ids.length; i++) {
-    if (ids[i] === left && ids[i + 1] === right) {
-      result.push(merged);
-      i++;
-    } else {
-      result.push(ids[i]);
-    }
-  }
-  return result;
 }

@@ -99,7 +99,6 @@ class Interruption {
     const { counts, waits } = this;
     const workerData: WatcherData = { counts, waits, parent, ignored, programName };
     const watcher = new Worker(new URL('./signalWatcher.js', import.meta.url), { workerData });
-    watcher.unref();
     const end = (signal: EndingSignal): void => {
       say(`${programName}: ${stopped(signal)}\n`);
       process.exit(exitCodeOf(signal));
@@ -117,8 +116,8 @@ class Interruption {
       first = now;
       if (Atomics.load(waits, 0) === 0) setTimeout(() => end(signal), END_MS).unref();
     };
-    watcher.on('message', (message: NodeJS.Signals | 'unavailable') => {
-      if (message !== 'unavailable') return take(message);
+    /** Without the watcher signals come between two tasks of this thread. */
+    const watchHere = (): void => {
       for (const name of [...ENDING_SIGNALS, 'SIGUSR1' as const]) {
         process.on(name, () => {
           if (ignored.some((each) => each === name)) return;
@@ -126,7 +125,13 @@ class Interruption {
           take(name);
         });
       }
-    });
+    };
+    watcher.on('message', (message: NodeJS.Signals | 'unavailable') =>
+      message === 'unavailable' ? watchHere() : take(message),
+    );
+    watcher.on('error', watchHere);
+    // After the listener, which would keep a finished command alive.
+    watcher.unref();
   }
 
   /** Counts a signal as if it had come. */

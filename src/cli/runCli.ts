@@ -81,6 +81,7 @@ function commandOf(program: Program, argv: readonly string[]): Command | undefin
 }
 
 async function dispatch(program: Program, argv: readonly string[], streams: Streams): Promise<number> {
+  if (argv[0] === 'help') return dispatch(program, [...argv.slice(1), '--help'], streams);
   const firstOption = argv.findIndex((word) => word.startsWith('-'));
   const words = firstOption === -1 ? argv : argv.slice(0, firstOption);
   if (argv[0] === '--version' || argv[0] === '-v') {

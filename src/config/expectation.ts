@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { shownText } from './shownText.js';
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
@@ -13,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** What a schema expected where it found a problem, in plain words: `expected a number above 0`. */
 export function expectation(issue: z.core.$ZodIssue): string {
-  if (!/^(Invalid |Too (small|big):)/.test(issue.message)) return issue.message;
+  if (!/^(Invalid |Unrecognized |Too (small|big):)/.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
       return `expected ${TYPES[issue.expected] ?? issue.expected}`;
@@ -23,6 +24,8 @@ export function expectation(issue: z.core.$ZodIssue): string {
       return `expected ${bounded(issue.origin, issue.inclusive === false ? 'above' : 'at least', issue.minimum)}`;
     case 'too_big':
       return `expected ${bounded(issue.origin, issue.inclusive === false ? 'below' : 'at most', issue.maximum)}`;
+    case 'unrecognized_keys':
+      return `expected no key '${shownText(issue.keys[0])}'`;
     case 'not_multiple_of':
       return `expected a multiple of ${issue.divisor}`;
     case 'invalid_format':

@@ -1,6 +1,6 @@
 export { type ConfigKey, configKeys } from './configKeys.js';
 export { expectation } from './expectation.js';
-export { formerKeys } from './formerKeys.js';
+export { formerKeys, moveFormerKeys } from './formerKeys.js';
 export * from './loadConfig.js';
 export * from './parseFile.js';
 export * from './renamedKey.js';

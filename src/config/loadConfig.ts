@@ -22,7 +22,7 @@ export interface LoadedConfig<T> {
  * meant. Keys under former names are read as if they had the present ones.
  *
  * @param placeOf how messages cite an override that does not come from `--set`
- * @throws ConfigError with one line per problem; a file that cannot be read is one too
+ * @throws ConfigError with one line per problem; UserError when the file cannot be read
  */
 export function loadConfig<S extends z.ZodType>(
   file: string,

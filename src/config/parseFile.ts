@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { printable, UserError } from '#src/errors';
+import { expectation } from './expectation.js';
 
 /**
  * A value that passed the schema.
@@ -13,10 +14,10 @@ export function parseFile<T>(schema: z.ZodType<T>, value: unknown, path: string)
   if (result.success) return result.data;
   const [first, ...more] = result.error.issues;
   const found = valueAt(value, first.path);
+  const words = expectation(first);
+  const wanted = words.startsWith('expected ') ? words : `expected ${words}`;
   const rest = more.length === 0 ? '' : ` (and ${more.length} more ${more.length === 1 ? 'problem' : 'problems'})`;
-  throw new UserError(
-    `${path}: ${fieldName(first.path)}: expected ${first.message}, got ${describeValue(found)}${rest}`,
-  );
+  throw new UserError(`${path}: ${fieldName(first.path)}: ${wanted}, got ${describeValue(found)}${rest}`);
 }
 
 /** A value short enough for one line. */

@@ -11,6 +11,7 @@ import {
   systemErrorWords,
   writeFileAtomic,
 } from '#src/storage';
+import { startWork } from '#src/tracking';
 import { forEachConcurrently } from './forEachConcurrently.js';
 import { withFileBytes } from './withFileBytes.js';
 
@@ -44,6 +45,8 @@ export async function contentHashes(
   const stamps: string[] = new Array(sources.length).fill('');
   const hashes: string[] = new Array(sources.length).fill('');
   let changed = false;
+  let done = 0;
+  const report = startWork('hashing images', sources.length, 'images');
   await forEachConcurrently(sources.length, concurrency, async (i) => {
     const { member } = sources[i];
     try {
@@ -53,6 +56,7 @@ export async function contentHashes(
       if (known?.stamps[i] === stamp) {
         hashes[i] = known.hashes[i];
         stamps[i] = stamp;
+        done++;
         return;
       }
       if (Date.now() - Number(ctimeMs) > SETTLED_MS) {
@@ -64,6 +68,7 @@ export async function contentHashes(
       stamps[i] = '';
       hashes[i] = `unreadable: ${systemErrorWords(error)}`;
     }
+    report(++done);
   });
   return {
     hashes,

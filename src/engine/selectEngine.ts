@@ -53,6 +53,8 @@ async function tryEngine(
   try {
     return { name: engine.name, why, ...(await engine.activate(options)) };
   } catch (error) {
+    // A setting that is wrong is no reason to take another engine.
+    if (error instanceof ConfigError) throw error;
     return {
       why: (error as Error).message.split('\n')[0],
       install: 'run `tokenfuse doctor` to see which engines work',

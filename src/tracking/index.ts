@@ -1,5 +1,5 @@
 export { createProgress, type Pace, type Progress, type ProgressOptions } from './progress.js';
-export { formatFigure } from './progressLine.js';
+export { formatFigure, isProgressText } from './progressLine.js';
 export * from './report/index.js';
 export { createTracker, listEventFiles, readMetrics, type Tracker } from './tracker.js';
 export { showWork, startWork } from './work.js';

@@ -41,6 +41,11 @@ export function progressText(state: ProgressState): string {
   ].join(' ');
 }
 
+/** Whether a line is what `progressText` gives. */
+export function isProgressText(line: string): boolean {
+  return /(^| )\d+\/\d+ \d+% .*ETA /.test(line);
+}
+
 /**
  * `vision [=====-----]  120/2000 loss  1.234 12.3k images/s ETA    3:20` in at most `width` columns: the bar fills the
  * remaining space, further metrics are dropped to make room for it, and whatever still does not fit is cut. Figures are padded:
@@ -85,12 +90,14 @@ function etaText({ remainingSeconds }: ProgressState, pad: Pad): string {
   return `ETA ${pad(time, TIME_WIDTH)}`;
 }
 
+/** In at most seven columns. */
 function timeText(seconds: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
   if (hours === 0) return `${minutes}:${two(seconds % 60)}`;
-  return hours < 100 ? `${hours}:${two(minutes % 60)}:${two(seconds % 60)}` : `${Math.round(hours / 24)} days`;
+  if (hours < 10) return `${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
+  return hours < 100 ? `${hours} h ${two(minutes % 60)}` : `${Math.round(hours / 24)} d`;
 }
 
 /** At most four significant digits, in six columns unless the exponent needs more. */

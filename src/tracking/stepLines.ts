@@ -2,10 +2,10 @@
  * @file Metrics by step as JSON lines, `{"step":3,"train/loss":1.25}`: one line per call, appended atomically. JSON has no
  * NaN or infinities; they are written as the strings "NaN", "Infinity" and "-Infinity".
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UserError } from '#src/errors';
-import { readBytes, writeFileAtomic } from '#src/storage';
+import { makeFolder, readBytes, writeFileAtomic } from '#src/storage';
 import { orDiskRefusal } from './diskRefusal.js';
 
 export interface StepEntry {
@@ -23,7 +23,7 @@ export interface StepLines {
 /** Opens a file for appending; creates it and its folder if missing. @throws UserError when writing fails */
 export function openStepLines(path: string): StepLines {
   const descriptor = orDiskRefusal(path, () => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     return openSync(path, 'a');
   });
   return {

@@ -11,7 +11,6 @@ import {
   parseJson,
   type SafetensorsHeader,
   sha256,
-  temporaryName,
   writeFileAtomic,
   writeSafetensors,
 } from '#src/storage';
@@ -64,8 +63,8 @@ export interface StoredModel<Config> extends Pick<Checkpoint, 'tensors' | 'asset
 }
 
 /**
- * Writes a checkpoint and its manifest under a temporary name, flushes all to disk and renames it. In a run, which repeats steps after it was
- * interrupted, the checkpoint of the same step is replaced; nothing else is.
+ * Writes a checkpoint and its manifest under a temporary name, flushes all to disk and renames it. In a run, which repeats
+ * steps after it was interrupted, the checkpoint of the same step is replaced; nothing else is.
  *
  * @throws ConfigError when `directory` holds something else
  */
@@ -114,10 +113,16 @@ function publish(draft: FolderDraft, directory: string, mayReplace: boolean): vo
   if (!mayReplace || !/^step-\d+$/.test(basename(directory)) || !existsSync(join(directory, 'model.json'))) {
     throw new ConfigError(`${directory}: exists already; expected a new or empty folder for a checkpoint`);
   }
-  const former = temporaryName(directory);
-  renameSync(directory, former);
+  // The pointers name the former one until `pointAt`: at no moment is there none that they name.
+  const former = formerOf(directory);
+  if (existsSync(former)) removeCheckpoint(directory);
+  else renameSync(directory, former);
   draft.publish();
-  removeCheckpoint(former);
+}
+
+/** Where the checkpoint of a step is while one of the same step takes its place. */
+export function formerOf(directory: string): string {
+  return `${directory}.former`;
 }
 
 /** Whether two folders hold the same files, by their manifests, each file checked. */

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '#src/errors';
 import { clearLeftovers, readJson, writeJsonAtomic } from '#src/storage';
-import { removeCheckpoint } from './checkpoint.js';
+import { formerOf, removeCheckpoint } from './checkpoint.js';
 import { isVerifying } from './checkpointFolder.js';
 import { readManifest } from './manifest.js';
 
-type PointerName = 'best' | 'last';
+const POINTERS = ['best', 'last'] as const;
+type PointerName = (typeof POINTERS)[number];
 
 const Pointer = z.strictObject({
   /** A folder beside the pointer. */
@@ -22,7 +23,7 @@ const folderOf = (runDir: string): string => join(runDir, 'checkpoints');
 const fileOf = (runDir: string, name: PointerName): string => join(folderOf(runDir), `${name}.json`);
 
 /**
- * The checkpoint folder of `path`: itself, or the best (else the last) one of a run directory.
+ * The checkpoint folder of `path`: itself, or the best or last one of a run directory; where that is missing, the other one.
  *
  * @throws UserError when there is none, and when a pointer of the run is damaged
  */
@@ -31,10 +32,16 @@ export function findCheckpoint(path: string, prefer: PointerName = 'best'): stri
     throw new UserError(`cannot find a model at ${path}: expected a run directory or a checkpoint folder`);
   }
   if (existsSync(join(path, 'model.json'))) return path;
-  const found = new Map((['best', 'last'] as const).flatMap((name) => checkedPointer(path, name)));
-  const directory = found.get(prefer) ?? found.get('last');
+  const found = new Map(POINTERS.flatMap((name) => checkedPointer(path, name)));
+  // A run that was killed at its first checkpoint may have a best one and no last one yet.
+  const directory = found.get(prefer) ?? found.get('last') ?? found.get('best');
   if (directory !== undefined) return directory;
   throw new UserError(`cannot find a model at ${path}: it has no model.json and no checkpoints/last.json`);
+}
+
+/** Whether a run has written a checkpoint. */
+export function hasPointer(runDir: string): boolean {
+  return existsSync(fileOf(runDir, 'last')) || existsSync(fileOf(runDir, 'best'));
 }
 
 /** The folder that a pointer of a run names, if there is that pointer. */
@@ -42,14 +49,21 @@ function checkedPointer(runDir: string, name: PointerName): [PointerName, string
   const file = fileOf(runDir, name);
   const pointer = readPointer(file);
   if (pointer === undefined) return [];
-  const directory = join(folderOf(runDir), pointer.directory);
+  const directory = resolvePointer(runDir, pointer);
+  if (directory !== undefined) return [[name, directory]];
+  const named = join(folderOf(runDir), pointer.directory);
   const others = otherCheckpoints(runDir, pointer.directory);
+  const why = existsSync(named) ? `${named} has another manifest than it says` : `there is no ${named}`;
   const instead = others.length > 0 ? `; whole checkpoints may be: ${others.join(', ')}` : '';
-  if (!existsSync(directory)) throw new UserError(`${file}: damaged: there is no ${directory}${instead}`);
-  if (isVerifying() && pointer.manifest !== undefined && readManifest(directory)?.sha256 !== pointer.manifest) {
-    throw new UserError(`${file}: damaged: ${directory} has another manifest than it says${instead}`);
-  }
-  return [[name, directory]];
+  throw new UserError(`${file}: damaged: ${why}${instead}`);
+}
+
+/** The checkpoint that a pointer means: by its manifest, since one of the same step may be about to take its place. */
+function resolvePointer(runDir: string, { directory, manifest }: Pointer): string | undefined {
+  const named = join(folderOf(runDir), directory);
+  const there = [named, formerOf(named)].filter((path) => existsSync(path));
+  if (manifest === undefined || !isVerifying()) return there[0];
+  return there.find((path) => readManifest(path)?.sha256 === manifest);
 }
 
 function readPointer(file: string): Pointer | undefined {
@@ -68,18 +82,28 @@ function otherCheckpoints(runDir: string, directory: string): string[] {
 /** Points `checkpoints/<name>.json` of a run at a checkpoint folder and removes the checkpoints that nothing points at. */
 export function pointAt(runDir: string, names: readonly PointerName[], directory: string): void {
   const folder = folderOf(runDir);
-  const manifest = readManifest(join(folder, directory))?.sha256;
-  for (const name of names) writeJsonAtomic(fileOf(runDir, name), { directory, manifest } satisfies Pointer);
-  const kept = new Set((['best', 'last'] as const).map((name) => readPointer(fileOf(runDir, name))?.directory));
+  const target: Pointer = { directory, manifest: readManifest(join(folder, directory))?.sha256 };
+  for (const name of POINTERS) {
+    const file = fileOf(runDir, name);
+    // One that names this step already means the checkpoint that was replaced.
+    if (names.includes(name) || readPointer(file)?.directory === directory) writeJsonAtomic(file, target);
+  }
+  const kept = new Set(
+    POINTERS.map((name) => {
+      const pointer = readPointer(fileOf(runDir, name));
+      return pointer && resolvePointer(runDir, pointer);
+    }),
+  );
   for (const entry of readdirSync(folder)) {
-    if (/^step-\d+$/.test(entry) && !kept.has(entry)) removeCheckpoint(join(folder, entry));
+    const path = join(folder, entry);
+    if (/^step-\d+(\.former)?$/.test(entry) && !kept.has(path)) removeCheckpoint(path);
   }
   clearLeftovers(folder);
 }
 
 /** How to go on from the best checkpoint of a run whose last one is damaged; nothing where that is no other one. */
 export function otherWayOn(runDir: string): string {
-  const [best, last] = (['best', 'last'] as const).map((name) => directoryOf(fileOf(runDir, name)));
+  const [best, last] = POINTERS.map((name) => directoryOf(fileOf(runDir, name)));
   if (best === undefined || best === last || !existsSync(join(folderOf(runDir), best))) return '';
   return `; to go on from ${best} instead, copy ${fileOf(runDir, 'best')} over ${fileOf(runDir, 'last')} and resume`;
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
@@ -7,7 +6,7 @@ import type { ParameterTree } from '#src/tokenformer';
 import type { AdamW } from './adamW.js';
 import { refuseOthersThan } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpointFolder.js';
-import { findCheckpoint, otherWayOn } from './checkpointPointers.js';
+import { findCheckpoint, hasPointer, otherWayOn } from './checkpointPointers.js';
 import { progressIn, type StateOwner, type TrainingState } from './trainingState.js';
 
 /** A run that is to continue. */
@@ -23,7 +22,7 @@ export interface RestoredRun extends StateOwner {
  * @throws UserError when the checkpoint is damaged or belongs to another run, with the way on from the other one if there is one
  */
 export function restoreRun(run: RestoredRun, optimizer: AdamW): TrainingState | undefined {
-  if (!existsSync(join(run.runDir, 'checkpoints', 'last.json'))) return undefined;
+  if (!hasPointer(run.runDir)) return undefined;
   try {
     return restoreFrom(findCheckpoint(run.runDir, 'last'), run, optimizer);
   } catch (error) {

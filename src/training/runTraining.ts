@@ -173,7 +173,7 @@ function isBetter({ selectBy }: TrainingTask, value: number, best: number | null
 /** Whether the run in a directory has ended: all its steps are done, or its patience is. */
 export function isTrained(runDir: string, config: TrainingConfig): boolean {
   if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
-  const state = readProgress(findCheckpoint(runDir, 'last'), { config });
+  const state = readProgress(findCheckpoint(runDir, 'last'));
   return isOver(state, config) && !lacksEvaluation(runDir, state, config);
 }
 

@@ -50,7 +50,7 @@ function stateProblems(
   owner?: StateOwner,
 ): string[] {
   const problems: string[] = [];
-  const named = /^step-(\d+)$/.exec(name);
+  const named = /^step-(\d+)(\.former)?$/.exec(name);
   if (named && Number(named[1]) !== step)
     problems.push(`step: expected ${Number(named[1])}, as in ${name}, got ${step}`);
   if (bestStep !== null && bestStep > step) problems.push(`bestStep: expected at most step ${step}, got ${bestStep}`);

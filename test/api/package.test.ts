@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { captionImageFiles } from '#fusion';
 import { Decoding } from '#language';
@@ -121,11 +121,27 @@ describe('the packed package', () => {
     expect(wanted.filter((path) => !paths.some((own) => own === path || own.startsWith(`${path}/`)))).toEqual([]);
   });
 
+  it('has what each of its pages links to', () => {
+    const pages = paths.filter((path) => path.endsWith('.md') && !path.startsWith('node_modules/'));
+    const broken = pages.flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8').replaceAll(/```.*?```|`[^`]*`/gs, '');
+      const links = [...text.matchAll(/(?:\]\(|src=")(?!https?:|#)([^)#\s"]+)/g)].map(([, link]) => link);
+      return links
+        .map((link) => posix.join(posix.dirname(page), link).replace(/\/$/, ''))
+        .filter((path) => !paths.some((own) => own === path || own.startsWith(`${path}/`)))
+        .map((path) => `${page} → ${path}`);
+    });
+    expect(pages).toContain('docs/quickstart.md');
+    expect(broken).toEqual([]);
+  });
+
   it('has no tests, benches, build records, maps or binaries, and stays small', () => {
     // README and docs point to what bench/README.md says.
     const pages = ['bench/README.md'];
     const others = paths.filter((path) => !pages.includes(path));
-    expect(others.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$/.test(path))).toEqual([]);
+    expect(
+      others.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$|\.log$|tsconfig/.test(path)),
+    ).toEqual([]);
     expect(packed.size).toBeLessThan(2 ** 21);
     expect(packed.unpackedSize).toBeLessThan(8 * 2 ** 20);
   });

@@ -90,10 +90,10 @@ describe('a planted import is reported:', () => {
     ['vision to language', 'vision/x.ts', "export * from '#language';", 'vision must not import language'],
     ['language to vision', 'language/a/x.ts', "import '#vision';", 'language must not import vision'],
     [
-      'language to captions',
-      'language/x.ts',
-      "import { a } from '#captions/metrics';",
-      'language must not import captions',
+      'captions to language',
+      'captions/metrics/x.ts',
+      "import { a } from '#language';",
+      'captions must not import language',
     ],
     ['captions to fusion', 'captions/metrics/x.ts', "import { a } from '#fusion';", 'captions must not import fusion'],
     [

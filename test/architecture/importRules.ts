@@ -20,7 +20,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   packages: [],
   src: [],
   vision: ['src'],
-  language: ['src'],
+  // The captions of a data set are text too.
+  language: ['src', 'captions'],
   captions: ['src'],
   scenes: ['src', 'captions'],
   fusion: ['src', 'captions', 'vision', 'language'],

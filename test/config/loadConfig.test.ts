@@ -240,7 +240,11 @@ describe('YAML that is none', () => {
     ['a list', '- name: a\n', /^FILE: the whole file: expected a group of keys; got a list$/],
     ['ten thousand brackets', '['.repeat(10_000), /^FILE: its lists and groups of keys are nested too deeply$/],
     ['ten thousand dashes', `${'- '.repeat(10_000)}x`, /^FILE: its lists and groups of keys are nested too deeply$/],
-    ['a megabyte', `name: ${'x'.repeat(2 ** 20)}`, /^cannot read configuration FILE: expected at most 262144 bytes, got 1048582$/],
+    [
+      'a megabyte',
+      `name: ${'x'.repeat(2 ** 20)}`,
+      /^cannot read configuration FILE: expected at most 262144 bytes, got 1048582$/,
+    ],
     ['escape codes', '"\\e[2Jx": 1\nname: a\nmodel: { dModel: 1 }\n', /^FILE:1: unknown key '\\u001b\[2Jx'/],
   ])('%s is one line', (_, text, expected) => {
     const lines = problems(text);

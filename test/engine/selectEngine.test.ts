@@ -67,6 +67,27 @@ describe('selectEngine', () => {
     await expect(selectEngine('native')).rejects.toThrow(/does not work here: native broke;/);
   });
 
+  it.each([
+    ['TOKENFUSE_THREADS', 'abc', 'expected a whole number from 1 to 1024'],
+    ['TOKENFUSE_THREADS', '0', 'expected a whole number from 1 to 1024'],
+    ['TOKENFUSE_THREADS', '-1', 'expected a whole number from 1 to 1024'],
+    ['TOKENFUSE_THREADS', '1e9', 'expected a whole number from 1 to 1024'],
+    ['TOKENFUSE_THREADS', '0x2', 'expected a whole number from 1 to 1024'],
+    ['TOKENFUSE_EMULATE_BF16', 'yes', 'expected 1 or 0'],
+  ])('says what is wrong with %s=%s, and takes no other engine for it', async (name, value, expected) => {
+    for (const other of ['tensorflow', 'webgpu'] as const) {
+      vi.spyOn(ENGINES[other], 'probe').mockResolvedValue({ available: false, why: 'not here', install: '' });
+    }
+    vi.stubEnv(name, value);
+    if (!(await ENGINES.native.probe()).available) return;
+    for (const request of ['auto', 'native'] as const) {
+      await expect(selectEngine(request, { matmulPrecision: 'bf16' })).rejects.toThrow(
+        new ConfigError(`${name}: ${expected}, got '${value}'`),
+      );
+    }
+    vi.unstubAllEnvs();
+  });
+
   it('leaves no process-wide error handlers behind', async () => {
     const before = process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection');
     await selectEngine('wasm');

@@ -246,8 +246,8 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const folder = temporaryFolder();
     const path = writeMiniPipeline(folder);
     writeExperiment(folder, { kind: 'tokenizer', name: 'tokenizer', files: ['data/none.txt'], vocabSize: 320 });
-    const refused = await refusal(['run', path, '--out', 'out'], folder, 1);
-    expect(refused).toMatch(/^tokenfuse: stage 'tokenizer' failed with exit code 2: tokenfuse: .*none\.txt/);
+    const refused = await refusal(['run', path, '--out', 'out'], folder, 2);
+    expect(refused).toMatch(/^tokenfuse: stage 'tokenizer': .*none\.txt/);
     expect(existsSync(join(folder, 'out', 'tokenizer'))).toBe(false);
   });
 });

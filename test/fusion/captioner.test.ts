@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { captionCandidates, captionImages, captionLogits, imageContexts, imageStates, type JointModel } from '#fusion';
+import {
+  captionCandidates,
+  captionImages,
+  captionLogits,
+  continueText,
+  imageContexts,
+  imageStates,
+  type JointModel,
+} from '#fusion';
 import { Decoding, generateText, greedyToken, loadLanguageModel } from '#language';
 import { tf } from '#src/engine';
 import { describeEachEngine } from '../engine/eachEngine.js';
@@ -55,6 +63,8 @@ describeEachEngine('captionImages', () => {
     const [alone] = await generateText(language, '', GREEDY.decoding);
     const blind = await captionImages(model, undefined, GREEDY);
     expect(blind).toEqual([alone.text.trim()]);
+    const [asked] = await generateText(language, 'a', GREEDY.decoding);
+    expect(await continueText(model, 'a', GREEDY.decoding)).toEqual([asked]);
     language.dispose();
     model.dispose();
   });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { captionImages, imageStates, loadJointModel, merge, planMerge, unmerge } from '#fusion';
@@ -91,13 +91,14 @@ describe('merge', () => {
     expect(fileHashes(join(folder, 'third'))['model.safetensors']).not.toBe(first['model.safetensors']);
   });
 
-  it('refuses a folder that is there already and leaves it as it was', () => {
+  it('refuses a folder with something in it and leaves it as it was', () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
     mkdirSync(join(folder, 'merged'));
+    writeFileSync(join(folder, 'merged', 'thesis.txt'), 'years of work');
     const { plan } = planMerge(tinyRecipe(), folder);
-    expect(userErrorLine(() => merge(plan!, join(folder, 'merged')))).toContain('merged: exists already');
-    expect(readdirSync(join(folder, 'merged'))).toEqual([]);
+    expect(userErrorLine(() => merge(plan!, join(folder, 'merged')))).toContain('expected a new or empty place');
+    expect(readdirSync(join(folder, 'merged'))).toEqual(['thesis.txt']);
   });
 
   it('puts the merged model in place whole, its report included', () => {
@@ -179,7 +180,7 @@ describe('unmerge', () => {
     writeTinyBackbones(folder);
     const merged = mergeTiny(folder);
     const refused = userErrorLine(() => unmerge(merged, join(folder, 'new'), join(folder, 'vision')));
-    expect(refused).toContain('vision: exists already');
+    expect(refused).toContain('vision: expected a new or empty place, got a model');
     expect(existsSync(join(folder, 'new'))).toBe(false);
   });
 

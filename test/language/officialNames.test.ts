@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromOfficial, officialNames } from '#language';
-import { readSafetensors } from '#src/storage';
+import { type HostTensor, readSafetensors } from '#src/storage';
 import { userErrorLine } from '../support/thrown.js';
 
 const path = join(
@@ -84,5 +84,39 @@ describe('fromOfficial', () => {
     expect(userErrorLine(() => fromOfficial(tensors(), { ...settings, numHeads: 3 }, 'model'))).toBe(
       'model: expected a number of heads that divides its width 8, got 3',
     );
+  });
+
+  it('refuses an output layer that is not the embedding, and takes one that is', () => {
+    const name = 'sequential.6.final_linear.weight';
+    const embedding = tensors().get('sequential.0.word_embeddings.weight')!;
+    const untied = { shape: embedding.shape, values: new Float32Array(embedding.values.length) };
+    expect(userErrorLine(() => fromOfficial(tensors().set(name, untied), settings, 'model'))).toContain(
+      `'${name}': expected no output layer beside the embedding`,
+    );
+    expect(fromOfficial(tensors().set(name, embedding), settings, 'model').unused).toEqual([name]);
+  });
+
+  it('names every tensor that has no place in the model', () => {
+    const bias = { shape: [8], values: new Float32Array(8) };
+    const more = tensors().set('sequential.2.attention.query.bias', bias).set('other', bias);
+    expect(fromOfficial(more, settings, 'model').unused).toEqual(['sequential.2.attention.query.bias', 'other']);
+  });
+
+  it.each<[string, HostTensor, string]>([
+    ['whole numbers', { shape: [10, 8], values: new Int32Array(80) }, 'got whole numbers'],
+    ['NaN', { shape: [10, 8], values: new Float32Array(80).fill(Number.NaN) }, 'expected finite numbers'],
+    ['a vector', { shape: [80], values: new Float32Array(80) }, 'expected a matrix, got shape [80]'],
+  ])('refuses %s for weights', (_, tensor, expected) => {
+    const other = tensors().set('sequential.2.mlp.key_param_tokens', tensor);
+    expect(userErrorLine(() => fromOfficial(other, settings, 'model'))).toContain(expected);
+  });
+
+  it.each([
+    [{ numHeads: Number.NaN }, 'number of heads'],
+    [{ numHeads: -2 }, 'numHeads'],
+    [{ rotaryShare: 2 }, 'rotaryShare'],
+    [{ seqLen: 0 }, 'seqLen'],
+  ])('refuses the settings %o', (wrong, expected) => {
+    expect(userErrorLine(() => fromOfficial(tensors(), { ...settings, ...wrong }, 'model'))).toContain(expected);
   });
 });

@@ -128,6 +128,40 @@ describe('a fixture that does not fit', () => {
     expect(await rejectedLine(pattentionParity(written(tensors, { act: 'softmax' })))).toContain('fixture.safetensors');
   });
 
+  const scalar = float32Tensor([], [1]);
+  const empty = float32Tensor([0, 2], []);
+  it.each([
+    ['keys that are a single number', { x: matrix, key: scalar, value: matrix, dy: matrix }],
+    ['keys of three dimensions', { x: matrix, key: float32Tensor([1, 2, 2], [1, 2, 3, 4]), value: matrix, dy: matrix }],
+    ['no parameter tokens', { x: matrix, key: empty, value: empty, dy: matrix }],
+    [
+      'inputs and gradients of unequal number',
+      { x: matrix, key: matrix, value: matrix, dy: float32Tensor([3, 2], Array(6)) },
+    ],
+  ])('%s are one clear line', async (_, tensors) => {
+    const path = written({ ...tensors, ...gradients }, { act: 'softmax' });
+    expect(await rejectedLine(pattentionParity(path))).toContain('expected x [..., dIn], key [n, dIn]');
+  });
+
+  it.each([
+    ['beyond the vocabulary', { dtype: 'U8', shape: [1, 3], bytes: Uint8Array.of(1, 2, 200) }, 'got the id 200'],
+    ['with fractions', float32Tensor([1, 2], [1, 1.5]), 'got the id 1.5'],
+    ['in one row', { dtype: 'U8', shape: [3], bytes: Uint8Array.of(1, 2, 3) }, 'got shape [3]'],
+    ['that are none', { dtype: 'U8', shape: [0, 3], bytes: new Uint8Array(0) }, 'got shape [0,3]'],
+  ])('token ids %s are one clear line', async (_, ids, expected) => {
+    const weights = join(own, 'language-softmax.weights.safetensors');
+    const path = written({ input_ids: ids }, {});
+    expect(await rejectedLine(languageModelParity(weights, path))).toContain(expected);
+  });
+
+  it('numbers of another shape are one clear line', async () => {
+    const weights = join(own, 'language-softmax.weights.safetensors');
+    const path = written({ input_ids: { dtype: 'U8', shape: [1, 2], bytes: Uint8Array.of(1, 2) }, logits: matrix }, {});
+    expect(await rejectedLine(languageModelParity(weights, path))).toMatch(
+      /^\S+fixture\.safetensors: 'logits': expected shape \[2,13\], got \[/,
+    );
+  });
+
   it('an expectation of another name is refused, not passed over', async () => {
     const weights = join(own, 'language-softmax.weights.safetensors');
     const expected = written(

@@ -27,8 +27,8 @@ export function tinyRecipe(fusion: FusionInput = {}): MergeRecipe {
 }
 
 /** Merges the backbones in `folder` into `<folder>/<name>` and returns that path. */
-export function mergeTiny(folder: string, fusion: FusionInput = {}, name = 'merged'): string {
-  const { plan, problems } = planMerge(tinyRecipe(fusion), folder);
+export function mergeTiny(folder: string, fusion: FusionInput = {}, name = 'merged', language = 'language'): string {
+  const { plan, problems } = planMerge({ ...tinyRecipe(fusion), language }, folder);
   if (plan === undefined) throw new Error(problems.join('\n'));
   merge(plan, join(folder, name));
   return join(folder, name);

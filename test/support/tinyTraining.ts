@@ -12,7 +12,7 @@ export function train(
   task: TrainingTask,
   runDir: string,
   config: Partial<TrainingConfig>,
-  given: Partial<Pick<TrainingRun, 'resume' | 'output' | 'assets'>> = {},
+  given: Partial<Pick<TrainingRun, 'resume' | 'output' | 'assets' | 'signal'>> = {},
 ): Promise<TrainingResult> {
   return runTraining({
     task,

@@ -36,7 +36,7 @@ describe('createProgress on a terminal', () => {
     clock.ms = 50_000;
     progress.update(50, { loss: 1.23456, unitsPerSecond: 12_345 });
     progress.done();
-    expect(bars().at(-1)).toBe('vision [=======---------------------] 50/200 loss 1.235 12.3k images/s ETA 2:30');
+    expect(bars().at(-1)).toBe('vision [======-----------------]  50/200 loss  1.235 12.3k images/s ETA    2:30');
     expect(lines).toEqual([]);
   });
 
@@ -58,9 +58,46 @@ describe('createProgress on a terminal', () => {
     expect(bars().at(-1)).not.toContain('aFigureWith');
   });
 
+  it('keeps its width whatever the figures are', () => {
+    const { bars, clock, options } = stage(true);
+    const progress = createProgress({ ...options, total: 10_000 });
+    const losses = [12.5, 1, 0.99999, 0.01234, 123.45, 0.001, 1234.5, 9.9999, 2e-5, 54321, 0];
+    const rates = [12, 999, 999.96, 1000, 12_345, 0.5, 3.1234, 1e6, 123_456, 0.01, 99.99];
+    for (const [i, loss] of losses.entries()) {
+      clock.ms += 10 ** i;
+      // A rate that lasted long is not smoothed away.
+      progress.update(7 ** Math.min(i, 4), { loss, unitsPerSecond: rates[i], accuracy: loss / 7 });
+      progress.line('a line, after which the bar is drawn again');
+    }
+    progress.done();
+    const widths = new Set(bars().map((text) => text.indexOf(']') - text.indexOf('[')));
+    expect(bars().length).toBeGreaterThan(losses.length);
+    expect([...widths]).toHaveLength(1);
+    expect(new Set(bars().map((text) => text.length)).size).toBe(1);
+  });
+
+  it('draws nothing before the first figures, which would change its width', () => {
+    const { drawn, options } = stage(true);
+    createProgress(options).done();
+    expect(drawn).toEqual([]);
+  });
+
+  it('prints lines above the bar, and draws it again', () => {
+    const { drawn, lines, options } = stage(true);
+    const progress = createProgress(options);
+    progress.update(1, { loss: 1 });
+    drawn.length = 0;
+    progress.line('vision step 1: validation loss 2.000');
+    expect(lines).toEqual(['vision step 1: validation loss 2.000']);
+    expect(drawn[0]).toBe('\r\x1b[K');
+    expect(drawn.some((text) => text.startsWith('vision ['))).toBe(true);
+    progress.done();
+  });
+
   it('may be ended twice', () => {
     const { drawn, options } = stage(true);
     const progress = createProgress(options);
+    progress.update(1, {});
     progress.done();
     const count = drawn.length;
     progress.done();
@@ -81,6 +118,24 @@ describe('createProgress elsewhere', () => {
     expect(lines.map((line) => line.split(' ')[1])).toEqual(['1/200', '11/200', '21/200', '25/200']);
     expect(lines[1]).toBe('vision 11/200 5% loss 1.000 100 images/s ETA 3:09');
     expect(drawn).toEqual([]);
+  });
+
+  it('shows the rate of some seconds, not of one step', () => {
+    const { lines, clock, options } = stage(false);
+    const progress = createProgress(options);
+    for (let step = 1; step <= 31; step++) {
+      clock.ms = step * 1000;
+      progress.update(step, { unitsPerSecond: step % 2 === 0 ? 150 : 50 });
+    }
+    const rates = lines.slice(1).map((line) => Number(/ ([\d.]+) images\/s/.exec(line)?.[1]));
+    expect(rates).toHaveLength(3);
+    for (const rate of rates) expect(Math.abs(rate - 100)).toBeLessThan(20);
+    // A lasting change shows within seconds.
+    for (let step = 32; step <= 71; step++) {
+      clock.ms = step * 1000;
+      progress.update(step, { unitsPerSecond: 1000 });
+    }
+    expect(lines.at(-1)).toContain(' 1k images/s');
   });
 
   it('prints plain lines when stderr is no terminal, even if stdout is', () => {

@@ -58,13 +58,12 @@ describe('a checkpoint', () => {
     }
   });
 
-  it('of the same step of a run replaces the one that is there, and leaves nothing aside', () => {
+  it('of the same step of a run replaces the one that is there', () => {
     const folder = temporaryFolder();
     const step = join(folder, 'step-0000007');
     writeCheckpoint(step, checkpoint(1), training);
     writeCheckpoint(step, checkpoint(2), training);
     expect(readCheckpoint(step).tensors).toEqual(checkpoint(2).tensors);
-    expect(readdirSync(folder)).toEqual(['step-0000007']);
   });
 
   it('that is there already, file by file, stays in place: no moment is without it', () => {
@@ -104,7 +103,7 @@ describe('a checkpoint', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
     const line = userErrorLine(() => writeCheckpoint(join(folder, 'file', 'x'), checkpoint()));
-    expect(line).toContain(`cannot write ${join(folder, 'file', 'x')}`);
+    expect(line).toContain(`${join(folder, 'file')} is no folder`);
   });
 
   it('of a later format is refused', () => {

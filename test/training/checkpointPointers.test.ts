@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { writeJsonAtomic } from '#src/storage';
-import { findCheckpoint, pointAt, writeCheckpoint } from '#src/training';
+import { HOST_ID, writeJsonAtomic } from '#src/storage';
+import { findCheckpoint, pointAt, readProgress, writeCheckpoint } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';
 
@@ -95,7 +95,8 @@ describe('pointAt', () => {
     const runDir = temporaryFolder();
     const checkpoints = join(runDir, 'checkpoints');
     for (const step of [1, 2, 3]) writeStep(runDir, step);
-    for (const name of ['step-0000004.99.tmp', 'notes', 'step-by-step']) mkdirSync(join(checkpoints, name));
+    const killed = `step-0000004.${HOST_ID}-4194305-0123abcd.tmp`; // no process has this id
+    for (const name of [killed, 'notes', 'step-by-step']) mkdirSync(join(checkpoints, name));
     pointAt(runDir, ['best', 'last'], stepName(2));
     writeStep(runDir, 3);
     pointAt(runDir, ['last'], stepName(3));
@@ -108,6 +109,30 @@ describe('pointAt', () => {
       'step-by-step',
     ]);
     expect(findCheckpoint(runDir)).toBe(join(checkpoints, stepName(2)));
+  });
+
+  it('keeps the former checkpoint of a step until the pointers name the one that replaces it', () => {
+    const runDir = temporaryFolder();
+    const step = join(runDir, 'checkpoints', stepName(1));
+    const write = (bestValue: number): void =>
+      writeCheckpoint(
+        step,
+        { model: { kind: 'language', config: {} }, tensors: new Map(), assets: new Map() },
+        { optimizer: new Map(), state: { step: 1, seed: 0, dataPosition: 1, bestValue, bestStep: null } },
+      );
+    const found = (): number | null => readProgress(findCheckpoint(runDir, 'last')).bestValue;
+    write(1);
+    pointAt(runDir, ['last'], stepName(1));
+    write(2);
+    expect(found()).toBe(1);
+    renameSync(step, `${step}.killed`); // as if it had been killed before the new one was in place
+    expect(found()).toBe(1);
+    renameSync(`${step}.killed`, step);
+    write(3);
+    expect(found()).toBe(1);
+    pointAt(runDir, ['last'], stepName(1));
+    expect(found()).toBe(3);
+    expect(readdirSync(join(runDir, 'checkpoints')).sort()).toEqual(['last.json', stepName(1)]);
   });
 
   it("removes a checkpoint's own files only", () => {

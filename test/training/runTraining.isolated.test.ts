@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
@@ -260,6 +260,34 @@ describe('resuming', () => {
     expect(bytesOf(resumed, 'metrics.jsonl')).toBe(bytesOf(fresh, 'metrics.jsonl'));
   });
 
+  it('names what is damaged, and the way on from the best checkpoint', async () => {
+    const runDir = temporaryFolder();
+    const rising = { ...regression(), evaluate: async () => ({ 'validation/loss': evaluation++ }) };
+    let evaluation = 1;
+    const settings = { steps: 6, evaluateEvery: 2, checkpointEvery: 2 };
+    await train(rising, runDir, settings);
+    const checkpoints = join(runDir, 'checkpoints');
+    const damaged = join(checkpoints, 'step-0000006', 'optimizer.safetensors');
+    const bytes = readFileSync(damaged);
+    bytes[bytes.length - 1] ^= 1;
+    writeFileSync(damaged, bytes);
+    const line = await rejectedLine(train(regression(), runDir, settings, { resume: true }));
+    expect(line).toContain(`${damaged}: damaged`);
+    expect(line).toContain(`to go on from step-0000002 instead, copy ${join(checkpoints, 'best.json')} over`);
+    copyFileSync(join(checkpoints, 'best.json'), join(checkpoints, 'last.json'));
+    const resumed = await train(regression(), runDir, settings, { resume: true });
+    expect(resumed.steps).toBe(6);
+  });
+
+  it('of a run that was killed between its first checkpoint and the pointer to the last continues there', async () => {
+    const [unbroken, killed] = [temporaryFolder(), temporaryFolder()];
+    await train(regression(), unbroken, { ...config, steps: 6, evaluateEvery: 6, checkpointEvery: 6 });
+    await train(regression(), killed, { ...config, steps: 6, evaluateEvery: 6, checkpointEvery: 6 });
+    rmSync(join(killed, 'checkpoints', 'last.json'));
+    await train(regression(), killed, { ...config, steps: 6, evaluateEvery: 6, checkpointEvery: 6 }, { resume: true });
+    expect(bytesOf(killed, 'metrics.jsonl')).toBe(bytesOf(unbroken, 'metrics.jsonl'));
+  });
+
   it('names a parameter that the checkpoint lacks', async () => {
     const runDir = temporaryFolder();
     await train(regression(), runDir, config);
@@ -283,7 +311,7 @@ describe('what goes wrong', () => {
       },
     };
     const line = await rejectedLine(train(poisoned, runDir, { steps: 20, checkpointEvery: 3 }));
-    expect(line).toMatch(/^step 8: the loss is NaN .* Batch: rows of batch 7\./);
+    expect(line).toMatch(/^step 8: the loss is NaN .* the checkpoint of step 6 is intact\. Batch: rows of batch 7\./);
     const last = findCheckpoint(runDir, 'last');
     expect(readTrainingState(last).state.step).toBe(6);
     expect([...readCheckpoint(last).tensors.values()].every(({ values }) => values.every(Number.isFinite))).toBe(true);
@@ -296,7 +324,9 @@ describe('what goes wrong', () => {
       ...task,
       loss: (index: number) => ({ ...task.loss(index), sum: tf.mul(task.loss(index).sum, 1e30) as tf.Scalar }),
     };
-    expect(await rejectedLine(train(steep, temporaryFolder(), {}))).toMatch(/^step 1: .*gradient norm Infinity/);
+    expect(await rejectedLine(train(steep, temporaryFolder(), {}))).toMatch(
+      /^step 1: .*gradient norm Infinity; stopped, no checkpoint was written yet\./,
+    );
   });
 
   it('a full disk stops the run in one line, keeps the last checkpoint and leaves nothing half written', async () => {

@@ -3,6 +3,9 @@ import { CANNOT_DECODE, createMemoryBudget, imageFormatOf } from '#src/data';
 import { decodeMemory } from './decodeMemory.js';
 import { decodePlainPng } from './decodePlainPng.js';
 
+// libvips keeps the decoders of the last hundred images, memory included, in case that the same bytes come again.
+sharp.cache(false);
+
 /** The settings that determine the pixels of a decoded image, apart from its file. */
 export interface DecodeSettings {
   /** Side of the square result, in pixels. */
@@ -102,7 +105,6 @@ async function decodeWhole(
   metadata: Metadata,
   { imageSize, resize, background: [r, g, b] }: DecodeSettings,
 ): Promise<Uint8Array> {
-  // Bytes, not a path: libvips caches decoded files by name and would miss that one was replaced.
   const image = sharp(bytes, { failOn: 'error', autoOrient: true, limitInputPixels: false });
   if (needsColour(metadata, resize)) image.pipelineColourspace(metadata.depth === 'ushort' ? 'rgb16' : 'srgb');
   const { data, info } = await image

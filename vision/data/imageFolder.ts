@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
 import { listImageExtensions, namePassedOver, type PassedOver, walkImages } from '#src/data';
 import { UserError } from '#src/errors';
+import { fileStatus } from '#src/storage';
 import type { LabelledImages } from './labelledImages.js';
 
 /**
@@ -25,7 +25,7 @@ export function noImages(folder: string, passedOver: readonly PassedOver[]): Use
 
 /** @throws UserError when `path` is not a readable folder */
 export function assertFolder(path: string): void {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = fileStatus(path, 'image folder');
   if (stats === undefined) throw new UserError(`image folder ${path}: no such folder`);
   if (!stats.isDirectory()) throw new UserError(`image folder ${path}: expected a folder, got a file`);
 }

@@ -106,6 +106,9 @@ export function loadAddon(folders: readonly string[] = FOLDERS): Addon | AddonFa
 /** What the build has left in place of the module. */
 function buildFailure(folders: readonly string[]): AddonFailure {
   const log = folders.map((folder) => join(folder, `${FILE}.log`)).find(existsSync);
+  if (log === undefined && process.env.TOKENFUSE_NATIVE) {
+    return { reason: `TOKENFUSE_NATIVE: no ${FILE} in ${folders.join()}`, remedy: 'name another folder or none' };
+  }
   if (log === undefined) return { reason: `not built: ${FILE} is missing`, remedy: `run \`${build}\`` };
   const [why, remedy] = readFileSync(log, 'utf8').split('\n');
   return { reason: `not built: ${why}`, remedy };

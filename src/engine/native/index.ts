@@ -37,6 +37,6 @@ function threadsHandedOver(): number | undefined {
   const text = process.env.TOKENFUSE_THREADS;
   if (text === undefined || text === '') return undefined;
   const threads = Number(text);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
+  if (/^\d+$/.test(text) && threads >= 1 && threads <= 1024) return threads;
   throw new ConfigError(`TOKENFUSE_THREADS: expected a whole number from 1 to 1024, got '${text}'`);
 }

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import { ConfigError } from '#src/errors';
 import type { EngineProbe, MatmulPrecision } from '../shared/index.js';
 import { tf } from '../shared/index.js';
 import { type Addon, type AddonFailure, type Bf16By, KERNELS, loadAddon } from './addon.js';
@@ -67,10 +68,17 @@ export function nativeThreads(): number {
 export function bf16Support(): { readonly by: Bf16By } | { readonly missing: string } {
   const addon = addonOrReason();
   if ('reason' in addon) return { missing: `native is ${addon.reason}` };
-  if (process.env.TOKENFUSE_EMULATE_BF16 !== '1' && addon.whyNoBf16('AMX') === '') return { by: 'AMX' };
-  const by = process.env.TOKENFUSE_EMULATE_BF16 === '1' ? 'emulation' : 'AVX512-BF16';
+  const emulates = emulatesBf16();
+  if (!emulates && addon.whyNoBf16('AMX') === '') return { by: 'AMX' };
+  const by = emulates ? 'emulation' : 'AVX512-BF16';
   const missing = addon.whyNoBf16(by);
   return missing === '' ? { by } : { missing };
+}
+
+function emulatesBf16(): boolean {
+  const setting = process.env.TOKENFUSE_EMULATE_BF16 ?? '';
+  if (['', '0', '1'].includes(setting)) return setting === '1';
+  throw new ConfigError(`TOKENFUSE_EMULATE_BF16: expected 1 or 0, got '${setting}'`);
 }
 
 /**

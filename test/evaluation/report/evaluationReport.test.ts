@@ -10,6 +10,7 @@ import { sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
 import { LAYER_NAMES } from '#src/tokenformer';
 import { VisionModelConfig } from '#vision';
+import { setTable } from '../../../evaluation/evaluationTable.js';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 import { rejectedLine } from '../../support/thrown.js';
 import { TINY_STACK } from '../../support/tinyBackbones.js';
@@ -134,6 +135,32 @@ describe('the report of an evaluation', () => {
     const addresses = [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(([, to]) => to);
     expect(addresses.filter((to) => !/^(#[a-z]+|data:image\/(png|jpeg);base64,[A-Za-z0-9+/=]+)$/.test(to))).toEqual([]);
     expect(page.replaceAll('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:\/\//);
+  });
+
+  it('judges captions of drawn scenes only: where just references are known nothing is marked as wrong', async () => {
+    const result = resultOf(await writeImage(temporaryFolder()));
+    const page = await evaluationReportHtml(reportOf(result));
+    expect(page).not.toMatch(/[✓✗] (not )?correct/);
+    const [set] = result.sets;
+    const sets = [{ ...set, samples: set.samples.map((sample) => ({ ...sample, exact: false })) }];
+    expect(await evaluationReportHtml(reportOf({ ...result, sets }))).toContain('✗ not correct');
+  });
+
+  it('says of images that are gone since that they are not readable', async () => {
+    const page = await evaluationReportHtml(reportOf(resultOf('/gone/since/image.png')));
+    // Two best, two worst, two random captions, and two traced ones.
+    expect(page.match(/image not readable/g)).toHaveLength(8);
+    expect(page).toContain('<h2>Words and patches</h2>');
+  });
+
+  it('says that scores are of a part of the set, in the report and in the table', async () => {
+    const result = resultOf(await writeImage(temporaryFolder()));
+    const note = '2 of 6 images could not be read and are left out';
+    expect(await evaluationReportHtml(reportOf(result))).not.toContain('left out');
+    const sets = result.sets.map((set) => ({ ...set, numLeftOut: 2 }));
+    expect(await evaluationReportHtml(reportOf({ ...result, sets }))).toContain(note);
+    expect(setTable(sets[0], undefined)).toContain(note);
+    expect(setTable(result.sets[0], undefined)).not.toContain('left out');
   });
 
   it('shows perplexity beside the NLL, with its interval', async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { CaptionedImage } from '#captions/formats';
-import { readCaptionData, splitCaptions } from '../../../experiments/init/captionData.js';
+import { readCaptionData, readCaptionFiles, splitCaptions } from '../../../experiments/init/captionData.js';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 
 const image = (id: number, split?: string): CaptionedImage => ({
@@ -50,4 +50,24 @@ it('leaves out images without captions, and refuses too few', () => {
   };
   expect(readCaptionData(write(3), undefined)).toMatchObject({ format: 'COCO JSON', numWithoutCaptions: 1 });
   expect(() => readCaptionData(write(2), undefined)).toThrow('at least 3 images with captions');
+});
+
+it('takes the splits from a file each, and draws those that have none', () => {
+  const folder = temporaryFolder();
+  const file = (name: string, ...numbers: number[]): string => {
+    for (const i of numbers) writeFileSync(join(folder, `${i}.jpg`), '');
+    writeFileSync(join(folder, name), ['image,caption', ...numbers.map((i) => `${i}.jpg,card ${i}`)].join('\n'));
+    return join(folder, name);
+  };
+  const captions = file('train.csv', 1, 2, 3, 4);
+  const validation = file('val.csv', 5);
+  const data = readCaptionFiles({ captions, validation, test: undefined, images: folder });
+  const { train, validation: held, test, given } = splitCaptions(data.images);
+  const texts = (images: readonly CaptionedImage[]): string[] => images.flatMap(({ captions }) => captions);
+  expect(texts(held)).toEqual(['card 5']);
+  expect(texts([...train, ...test]).sort()).toEqual(['card 1', 'card 2', 'card 3', 'card 4']);
+  expect(given).toBe(false);
+  expect(() => readCaptionFiles({ captions, validation, test: file('test.csv', 4), images: folder })).toThrow(
+    /test\.csv: expected images of their own for test, got 4\.jpg, which is among those for training too/,
+  );
 });

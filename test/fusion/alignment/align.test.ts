@@ -113,6 +113,16 @@ describe('align', () => {
     });
   }
 
+  it.each([[['*/imageBridge/*']], [['value/imageBridge', 'imageBrigde']]])(
+    'refuses %o, which names nothing, and lists the groups there are',
+    async (words) => {
+      const folder = await prepared();
+      const refused = await rejectedLine(alignTiny(folder, tinyAlignment({ train: words })));
+      expect(refused).toContain(`got '${words.at(-1)}'; this model has textBridge, imageBridge`);
+      expect(refused).toMatch(/such as 'block0\/\S+'$/);
+    },
+  );
+
   it('takes captions as long as the language model was trained with, and refuses more', async () => {
     const folder = await prepared();
     const source = { captions: 'captions.json' };

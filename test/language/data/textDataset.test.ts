@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, UserError } from '#src/errors';
-import { type TextBatch, TextDataConfig } from '../../../language/data/index.js';
+import { type TextBatch, TextDataConfig, type TextDataset } from '../../../language/data/index.js';
 import { type TextFolder, textFolder } from './textFixture.js';
 
 const END = 256;
@@ -150,7 +150,53 @@ describe('held-out text', () => {
     expect(trained).not.toContain(END);
   });
 
-  it('documents: the closing share of the documents', () => {
+  const letters = (labels: Int32Array) => [...labels].filter((label) => label >= 0 && label < END);
+  const trainedOn = (dataset: TextDataset) =>
+    Array.from({ length: dataset.size }, (_, i) => letters(dataset.sequence(0, i))).flat();
+  const validatedOn = (dataset: TextDataset) =>
+    [...dataset.validationBatches(2)].flatMap(({ tokenIds, labels }) => letters(labels.length > 0 ? labels : tokenIds));
+
+  it.each(['documents', 'packed'])('%s: a share of the documents of all files, drawn by the seed', (layout) => {
+    folder.write('first.txt', Array.from({ length: 50 }, () => 'aaa').join('\n'));
+    folder.write('second.txt', Array.from({ length: 50 }, () => 'bbb').join('\n'));
+    const config = { files: ['first.txt', 'second.txt'], documents: 'line', layout, seqLen: 4, validationShare: 0.2 };
+    const dataset = folder.open(config);
+    const held = validatedOn(dataset);
+    expect(held).toHaveLength(60);
+    const count = (ids: number[], letter: string) => ids.filter((id) => id === letter.charCodeAt(0)).length;
+    for (const letter of 'ab') expect(count(held, letter)).toBeGreaterThan(12);
+    // The first batches are a sample of both files too.
+    const early = [...dataset.validationBatches(4, 2)].flatMap(({ labels }) => letters(labels));
+    for (const letter of 'ab') expect(count(early, letter)).toBeGreaterThan(0);
+    expect(validatedOn(folder.open(config, { seed: 99 }))).toEqual(held);
+    expect(validatedOn(folder.open({ ...config, validationSeed: 1 }))).not.toEqual(held);
+  });
+
+  it.each(['documents', 'packed'])('%s: no document is both trained and validated on, and none is lost', (layout) => {
+    const texts = Array.from({ length: 24 }, (_, i) => String.fromCharCode(97 + i).repeat(3));
+    folder.write('a.txt', texts.slice(0, 7).join('\n'));
+    folder.write('b.txt', texts.slice(7).join('\n'));
+    const config = { files: ['a.txt', 'b.txt'], documents: 'line', layout, seqLen: 4, validationShare: 0.25 };
+    const dataset = folder.open(config);
+    const held = new Set(validatedOn(dataset));
+    const trained = new Set(trainedOn(dataset));
+    expect([held.size, dataset.validation?.numDocuments, dataset.numDocuments]).toEqual([6, 6, 18]);
+    expect([...held].filter((id) => trained.has(id))).toEqual([]);
+    // A packed epoch leaves out what is left of its last window.
+    expect(trained.size).toBeGreaterThanOrEqual(layout === 'packed' ? 16 : 18);
+  });
+
+  it('packed: of too few documents, the end of each', () => {
+    folder.write('one.txt', `${'a'.repeat(80)}${'b'.repeat(20)}`);
+    folder.write('two.txt', `${'c'.repeat(160)}${'d'.repeat(40)}`);
+    const dataset = folder.open({ files: ['one.txt', 'two.txt'], seqLen: 5, validationShare: 0.2 });
+    expect(new Set(trainedOn(dataset))).toEqual(new Set([97, 99]));
+    expect(new Set(validatedOn(dataset))).toEqual(new Set([98, 100]));
+    const early = [...dataset.validationBatches(8, 1)].flatMap(({ labels }) => letters(labels));
+    expect(new Set(early)).toEqual(new Set([98, 100]));
+  });
+
+  it('validationFrom: end takes the last documents', () => {
     folder.write('lines.txt', 'a\nb\nc\nd\ne\n');
     const dataset = folder.open({
       files: ['lines.txt'],
@@ -158,6 +204,7 @@ describe('held-out text', () => {
       layout: 'documents',
       seqLen: 8,
       validationShare: 0.4,
+      validationFrom: 'end',
     });
     expect([dataset.size, dataset.validation?.size]).toEqual([3, 2]);
     const [batch] = dataset.validationBatches(8);
@@ -185,9 +232,18 @@ describe('held-out text', () => {
     folder.write('all.txt', 'abcdef');
     const dataset = folder.open({ files: ['all.txt'], seqLen: 2 });
     expect(() => dataset.validationBatches(1)).toThrow(ConfigError);
-    const greedy = { files: ['all.txt'], layout: 'documents', seqLen: 2, validationShare: 0.5 };
-    expect(() => folder.open(greedy)).toThrow(/validationShare 0\.5: expected text left to train on, got 1 documents/);
-    expect(() => folder.open(greedy)).toThrow(UserError);
+    const documents = { files: ['all.txt'], layout: 'documents', seqLen: 2 };
+    expect(() => folder.open({ ...documents, validationShare: 0.5 })).toThrow(
+      /validationShare: expected text left to train on, got none: 0\.5 of 1 document rounds to 1; lower it/,
+    );
+    expect(() => folder.open({ ...documents, validationShare: 0.5 })).toThrow(UserError);
+    expect(() => folder.open({ ...documents, validationShare: 0.4 })).toThrow(
+      /0\.4 of 1 document rounds to 0; add text/,
+    );
+    folder.write('few.txt', 'a\nb\nc');
+    expect(() => folder.open({ ...documents, files: ['few.txt'], documents: 'line', validationShare: 0.1 })).toThrow(
+      /expected a document to validate on, got none: 0\.1 of 3 documents rounds to 0; raise it to 0\.17, add text/,
+    );
   });
 });
 
@@ -206,6 +262,7 @@ describe('TextDataConfig', () => {
     expect(problems({ field: 'body' })).toEqual(['field']);
     expect(problems({ field: 'body', files: ['a.jsonl'] })).toBeUndefined();
     expect(problems({ validationShare: 0.1, validationFiles: ['b.txt'] })).toEqual(['validationShare']);
+    expect(problems({ validationFrom: 'end', validationSeed: 1 })).toEqual(['validationFrom', 'validationSeed']);
     expect(problems({ validationShare: 1 })).toEqual(['validationShare']);
     expect(problems({ files: [] })).toEqual(['files']);
     expect(problems({ seqLength: 8 })).toEqual(['']);

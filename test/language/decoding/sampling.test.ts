@@ -78,12 +78,27 @@ describe('tokenDistribution', () => {
     expect(probabilities).toEqual([1, 0]);
   });
 
-  it.each([{ temperature: 0 }, { temperature: Number.NaN }, { topK: 0 }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }])(
-    'refuses %o',
-    (options) => {
-      expect(() => tokenDistribution([1, 2], options)).toThrow(/expected/);
-    },
-  );
+  it('takes the likeliest token at temperature 0, whatever is cut', () => {
+    fc.assert(
+      fc.property(logits, topP, (values, p) => {
+        const settings = { temperature: 0, topP: p, topK: 2 };
+        expect(tokenDistribution(values, settings)).toEqual({ ids: [greedyToken(values)], probabilities: [1] });
+        expect(sampleToken(values, settings, createRandom(1, 'sample'))).toBe(greedyToken(values));
+      }),
+    );
+  });
+
+  it.each([
+    { temperature: -1 },
+    { temperature: Number.POSITIVE_INFINITY },
+    { temperature: Number.NaN },
+    { topK: 0 },
+    { topK: 1.5 },
+    { topP: 0 },
+    { topP: 1.1 },
+  ])('refuses %o', (options) => {
+    expect(() => tokenDistribution([1, 2], options)).toThrow(/expected/);
+  });
 });
 
 describe('sampleToken', () => {

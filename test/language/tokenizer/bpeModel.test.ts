@@ -23,8 +23,8 @@ const model = trainBpe({ texts: ['banana bandana banana'], vocabSize: 261 });
 function complaint(spoil: (file: File) => void): string {
   const path = join(folder, 'spoilt.json');
   writeBpeModel(path, model);
-  const file = JSON.parse(readFileSync(path, 'utf8')) as File;
-  spoil(file);
+  const { sha256: _, ...file } = JSON.parse(readFileSync(path, 'utf8')) as File;
+  spoil(file as File);
   writeFileSync(path, JSON.stringify(file));
   try {
     loadTokenizer({ kind: 'bpe', path: 'spoilt.json' }, { baseDir: folder });
@@ -78,5 +78,34 @@ describe('tokenizer.json', () => {
     expect(() => readBpeModel(join(folder, 'none.json'))).toThrow(/cannot read tokenizer .*none\.json: no such file/);
     writeFileSync(join(folder, 'text.json'), 'hello');
     expect(() => readBpeModel(join(folder, 'text.json'))).toThrow(/text\.json: not valid JSON/);
+  });
+
+  it('is refused when a single bit of it has changed, and read without the seal that former versions lack', () => {
+    const path = join(folder, 'sealed.json');
+    writeBpeModel(path, model);
+    const bytes = readFileSync(path);
+    for (let bit = 0; bit < 8 * bytes.length; bit += 61) {
+      const damaged = Buffer.from(bytes);
+      damaged[bit >> 3] ^= 1 << (bit & 7);
+      writeFileSync(path, damaged);
+      expect(() => readBpeModel(path), `bit ${bit}`).toThrow(UserError);
+      expect(() => readBpeModel(path), `bit ${bit}`).toThrow(path);
+    }
+    const { sha256, ...former } = JSON.parse(bytes.toString('utf8')) as File;
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    writeFileSync(path, JSON.stringify(former));
+    expect(readBpeModel(path).tokens).toHaveLength(model.tokens.length);
+  });
+
+  it.each<[string, object]>([
+    ['a Hugging Face tokenizer (BPE)', { version: '1.0', added_tokens: [], model: { type: 'BPE', vocab: {} } }],
+    ['the configuration of a Hugging Face tokenizer', { tokenizer_class: 'GPT2Tokenizer' }],
+    ['a Hugging Face vocabulary', { '!': 0, '"': 1 }],
+  ])('calls %s by its name', (name, content) => {
+    const path = join(folder, 'other.json');
+    writeFileSync(path, JSON.stringify(content));
+    expect(() => readBpeModel(path)).toThrow(
+      `${path}: ${name}; tokenfuse reads those that 'tokenfuse tokenizer train' wrote`,
+    );
   });
 });

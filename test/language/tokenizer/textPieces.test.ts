@@ -31,6 +31,11 @@ const prose = fc
       'A',
       '\t',
       '_',
+      '𝐀',
+      '\ud835',
+      '\udc00',
+      'ʰ',
+      '\u{33479}',
     ),
   )
   .map((parts) => parts.join(''));
@@ -40,7 +45,7 @@ describe('textPieces', () => {
   it('keeps every character, in order', () => {
     fc.assert(
       fc.property(fc.array(anyText), fc.integer({ min: 1, max: 30 }), (chunks, minLength) => {
-        expect([...textPieces(chunks, minLength)].join('')).toBe(chunks.join(''));
+        expect([...textPieces(chunks, { minLength })].join('')).toBe(chunks.join(''));
       }),
     );
   });
@@ -49,7 +54,7 @@ describe('textPieces', () => {
     fc.assert(
       fc.property(fc.array(anyText), fc.integer({ min: 1, max: 12 }), (chunks, minLength) => {
         for (const tokenizer of tokenizers) {
-          const pieces = [...textPieces(chunks, minLength)].flatMap((piece) => [...tokenizer.encode(piece)]);
+          const pieces = [...textPieces(chunks, { minLength })].flatMap((piece) => [...tokenizer.encode(piece)]);
           expect(pieces).toEqual([...tokenizer.encode(chunks.join(''))]);
         }
       }),
@@ -62,7 +67,7 @@ describe('textPieces', () => {
     const pieces = [
       ...textPieces(
         Array.from({ length: 1000 }, () => sentence),
-        100,
+        { minLength: 100 },
       ),
     ];
     expect(pieces.length).toBeGreaterThan(300);
@@ -70,6 +75,22 @@ describe('textPieces', () => {
   });
 
   it('leaves text that has no safe place in one piece', () => {
-    expect([...textPieces(['aaa', 'bbb', 'ccc'], 2)]).toEqual(['aaabbbccc']);
+    expect([...textPieces(['aaa', 'bbb', 'ccc'], { minLength: 2 })]).toEqual(['aaabbbccc']);
+  });
+
+  it('finds a place to cut in a chunk that came before there was enough text', () => {
+    expect([...textPieces(['a b', 'ccc', 'ddd', ' ee'], { minLength: 8 })]).toEqual(['a', ' bcccddd', ' ee']);
+    expect([...textPieces(['a b', 'cccccc', 'd'], { minLength: 8 })]).toEqual(['a', ' bccccccd']);
+  });
+
+  it('takes time in the length of a text that it cannot cut, not in its square, and gives up in one line', () => {
+    const chunk = 'x'.repeat(1 << 16);
+    const chunks = (count: number) => Array.from({ length: count }, () => chunk);
+    const start = performance.now();
+    expect([...textPieces(chunks(128))].map(({ length }) => length)).toEqual([128 << 16]);
+    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(() => [...textPieces(chunks(1100), { where: 'data.bin' })]).toThrow(
+      /^data\.bin: expected words with blanks between them, got more than 67108864 characters without a blank/,
+    );
   });
 });

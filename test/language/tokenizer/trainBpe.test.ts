@@ -70,7 +70,7 @@ describe('trainBpe', () => {
 
   it('equals the textbook algorithm', () => {
     const source = fc
-      .array(fc.constantFrom('a', 'b', 'c', 'ab', 'abc', ' ', '\n', 'é', '1'))
+      .array(fc.constantFrom('a', 'b', 'c', 'ab', 'abc', 'aaaa', 'abababa', ' ', '    ', '\n', 'é', '1'))
       .map((parts) => parts.join(''));
     fc.assert(
       fc.property(source, fc.integer({ min: 1, max: 3 }), (words, minFrequency) => {
