@@ -47,6 +47,39 @@ const merge = command({
 
 const train = command({ name: 'tokenizer train', run: async () => ({ trained: true }) });
 
+describe('what comes from files', () => {
+  it('cannot act on the terminal, in an error or a line', async () => {
+    const name = 'a\u001b[31m\u202Egnp.jpg';
+    const escaped = 'a\\u001b[31m\\u202egnp.jpg';
+    expect(await run([failing(new UserError(`cannot read ${name}`))], 'merge')).toMatchObject({
+      stderr: `tokenfuse: cannot read ${escaped}\n`,
+    });
+    const shows = command({
+      name: 'caption',
+      run: async (_, output) => {
+        output.line(`${name}\ta cat\nnext`);
+        return {};
+      },
+    });
+    expect(await run([shows], 'caption')).toMatchObject({ code: 0, stdout: `${escaped}\ta cat\nnext\n` });
+  });
+});
+
+describe('an error of the system that reaches the program', () => {
+  it.each([
+    ['ENOENT', 'no such file', 2],
+    ['ENOSPC', 'the disk is full: free some space and run again', 1],
+    ['EMFILE', 'too many open files: raise the limit with ulimit -n', 1],
+  ])('%s is one line in words, and no bug', async (code, words, exitCode) => {
+    const error = Object.assign(new Error(`${code}: what Node says, open '/a'`), { code, syscall: 'open', path: '/a' });
+    expect(await run([failing(error)], 'merge')).toEqual({
+      code: exitCode,
+      stdout: '',
+      stderr: `tokenfuse: /a: ${words}\n`,
+    });
+  });
+});
+
 describe('arguments', () => {
   it('reach the command: words, options, repeated options and flags', async () => {
     const words = ['merge', 'a.yaml', 'b.yaml', '-o', 'runs', '--set', 'x=1', '--set=y=-2', '--dry-run', '--json'];

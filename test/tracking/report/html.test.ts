@@ -39,6 +39,13 @@ describe('html', () => {
   });
 });
 
+it('a name cannot turn the direction of the page around it', () => {
+  const name = 'cat\u202Egnp.jpg \u2066x\u2069 שלום';
+  expect(html`<p title="${name}">${name}</p>`.markup).toBe(
+    '<p title="cat\uFFFDgnp.jpg \uFFFDx\uFFFD שלום">cat\uFFFDgnp.jpg \uFFFDx\uFFFD שלום</p>',
+  );
+});
+
 describe('htmlTable', () => {
   it('heads every row, sets numbers right and keeps bars within the cell', () => {
     const columns = [{ label: 'name' }, { label: 'share', note: 'of 1', numeric: true }];
