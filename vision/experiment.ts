@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { formerKeys, renamedKey } from '#src/config';
+import { namePassedOver } from '#src/data';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
@@ -87,8 +88,10 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
   const validation = data.validation
     ? await open(data.validation, 'train', train)
     : await open(data.train, 'validation', train);
-  for (const { path, reason } of [...train.broken, ...(data.validation ? validation.broken : [])]) {
-    options.output.line(`skipped broken image ${path}: ${reason}`);
+  for (const { broken } of data.validation ? [train, validation] : [train]) {
+    if (broken.length === 0) continue;
+    const named = namePassedOver(broken.map(({ path, reason }) => ({ name: path, reason })));
+    options.output.line(`${broken.length} broken image${broken.length === 1 ? '' : 's'} left out: ${named}`);
   }
   if (data.augment) checkAugment(data.augment, train);
   for (const line of checkLabels(configs, train)) options.output.line(line);

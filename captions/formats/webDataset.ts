@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseFile } from '#src/config';
-import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
+import { imageMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
 import { UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
@@ -34,7 +34,7 @@ export function readWebDataset(path: string | readonly string[]): CaptionedImage
 }
 
 function readSample(sample: ShardSample): Omit<CaptionedImage, 'id'> | undefined {
-  const image = onlyMember(sample, IMAGE_EXTENSIONS, 'image');
+  const image = imageMember(sample);
   const captions = captionsOf(sample);
   if (image !== undefined) return { fileName: image.name, ...image.source, captions: captions ?? [] };
   if (captions === undefined) return undefined;

@@ -6,7 +6,7 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
 ];
 
 /** Extensions of images in formats that are not decoded here, in the same form. */
-const OTHER_IMAGE_EXTENSIONS: readonly string[] = [
+export const OTHER_IMAGE_EXTENSIONS: readonly string[] = [
   ...[
     'heic',
     'heif',

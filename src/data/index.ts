@@ -2,6 +2,7 @@ export { contentHashes } from './contentHashes.js';
 export { forEachConcurrently } from './forEachConcurrently.js';
 export * from './imageExtensions.js';
 export * from './imageFormat.js';
+export { imageMember } from './imageMember.js';
 export * from './imagePath.js';
 export * from './memoryBudget.js';
 export * from './passedOver.js';

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
-import { IMAGE_EXTENSIONS, onlyMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
+import { imageMember, readShardText, readWebDatasetSamples, type ShardSample } from '#src/data';
 import { ConfigError, UserError } from '#src/errors';
 import { decodeText, parseJson } from '#src/storage';
 import { checkedCells, createCells } from './labelGrid.js';
@@ -47,7 +47,7 @@ export function readImageShards(
   const entries: ImageEntry[] = [];
   const labels: SampleLabels[] = [];
   for (const sample of readWebDatasetSamples(paths)) {
-    const image = onlyMember(sample, IMAGE_EXTENSIONS, 'image');
+    const image = imageMember(sample);
     if (image === undefined) {
       if (!sample.members.has('cls')) continue;
       throw new UserError(`${sample.shard}: '${sample.key}': expected an image with the class, got none`);
