@@ -46,23 +46,23 @@ const ReportFile = z.looseObject({
 /**
  * Reads the merge report in a merged or aligned checkpoint.
  *
- * @returns undefined where there is none: a model trained on with `train: all`, or aligned by an older version
- * @throws UserError when it is damaged
+ * @throws UserError when there is none, or it is damaged
  */
-export function readMergeReport(directory: string): MergeReport | undefined {
-  const folder = openCheckpointFolder(directory);
-  if (!folder.has(MERGE_REPORT)) return undefined;
+export function readMergeReport(directory: string): MergeReport {
   const path = join(directory, MERGE_REPORT);
-  const json = parseJson(folder.readBytes(MERGE_REPORT, 'merge report'), path, 'merge report');
-  // The recipe is only compared and shown; schemas of later versions may refuse what an older one wrote.
-  const report = parseConfig(json, ReportFile, path);
+  const bytes = openCheckpointFolder(directory).readBytes(MERGE_REPORT, 'merge report');
+  const report = parseConfig(parseJson(bytes, path, 'merge report'), ReportFile, path);
+  // The recipe is only compared and shown; the schema of a later version may refuse what an older one wrote.
   return { ...report, recipe: report.recipe as MergeRecipe };
 }
 
-/** SHA-256 of every tensor of the two backbones when they were merged; undefined without a report. */
+/**
+ * SHA-256 of every tensor of the two backbones when they were merged; undefined without a report, as in a model trained on with
+ * `train: all` or aligned by an older version.
+ */
 export function mergedHashes(directory: string): ReadonlyMap<string, string> | undefined {
-  const report = readMergeReport(directory);
-  return report && new Map(report.tensors.map(({ name, inputSha256 }) => [name, inputSha256]));
+  if (!openCheckpointFolder(directory).has(MERGE_REPORT)) return undefined;
+  return new Map(readMergeReport(directory).tensors.map(({ name, inputSha256 }) => [name, inputSha256]));
 }
 
 /** SHA-256 of every backbone tensor of a merged checkpoint. */

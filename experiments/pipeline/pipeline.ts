@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Evaluation, ROWS } from '#evaluation';
-import { MERGE_REPORT, type MergeReport, planMerge } from '#fusion';
+import { planMerge, readMergeReport } from '#fusion';
 import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
@@ -79,7 +79,7 @@ async function runChosen(
   const align = results.get('align');
   if (align === undefined) throw new Error('a pipeline without alignment');
   const mergedDir = join(outDir, files.merge.experiment.name);
-  const mergeReport = readJson(join(mergedDir, MERGE_REPORT), 'merge report') as MergeReport;
+  const mergeReport = readMergeReport(mergedDir);
   const { plan, problems } = planMerge(files.merge.experiment, outDir);
   if (plan === undefined) throw new UserError(problems.join('\n'));
   const evaluationDir = join(outDir, files.evaluate.experiment.name);

@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EVALUATION, type EvaluateExperiment } from '#evaluation';
-import { type AlignExperiment, MERGE_REPORT, type MergeRecipe, type MergeReport } from '#fusion';
+import { type AlignExperiment, MERGE_REPORT, type MergeRecipe, readMergeReport } from '#fusion';
 import type { LanguageExperiment } from '#language';
 import { ConfigError } from '#src/errors';
-import { readJson } from '#src/storage';
 import { isStartedWith, isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
 import type { ScenesExperiment } from '../config/parseExperiment.js';
@@ -113,7 +112,7 @@ function stateOf(experiment: StageExperiment, outDir: string): 'complete' | 'ope
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
       if (!existsSync(file)) return 'open';
-      const { recipe } = readJson(file, 'merge report') as MergeReport;
+      const { recipe } = readMergeReport(outDir);
       return madeBy(isDeepStrictEqual(recipe, experiment));
     }
     case 'evaluate':

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '#evaluation';
-import { MERGE_REPORT, type MergeReport } from '#fusion';
+import { readMergeReport } from '#fusion';
 import type { Output } from '#src/cli';
 import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
 import { isProgressText } from '#src/tracking';
@@ -124,7 +124,7 @@ function recordStage(
     isComplete: () => existsSync(recordPath(outDir, cell)),
     run: async ({ resultOf }) => {
       const evaluation = readJson(join(evaluated, 'evaluation.json'), 'evaluation') as Evaluation;
-      const { parameters } = readJson(join(merged, MERGE_REPORT), 'merge report') as MergeReport;
+      const { parameters } = readMergeReport(merged);
       const { engine, processor, commit } = readJson(join(evaluated, PROVENANCE), 'provenance') as RunProvenance;
       const results = names.map(resultOf);
       const record: StudyRecord = {
