@@ -42,8 +42,9 @@ export function decodingOf(args: Arguments): Decoding {
     const text = args.text(flag);
     if (isList && args.texts(flag).length > 0) given[key] = args.texts(flag);
     if (text === undefined) continue;
-    given[key] = Number(text);
-    if (text.trim() === '' || Number.isNaN(given[key])) {
+    const value = Number(text);
+    given[key] = value;
+    if (text.trim() === '' || !Number.isFinite(value)) {
       throw new ConfigError(`--${flag}: expected a number, got '${text}'`);
     }
   }
