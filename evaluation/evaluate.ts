@@ -45,9 +45,9 @@ export interface EvaluationResult extends Evaluation {
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
   const { root } = options;
-  const model = loadJointModel(resolve(root, experiment.model));
-  const boundPath = experiment.upperBound === undefined ? undefined : resolve(root, experiment.upperBound);
-  const bound = boundPath !== undefined && existsSync(boundPath) ? loadJointModel(boundPath) : undefined;
+  const { model: modelPath, upperBound } = evaluatedModels(experiment, root);
+  const model = loadJointModel(modelPath);
+  const bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
   let random: JointModel | undefined;
   const opened: TestSet[] = [];
   try {
@@ -75,6 +75,12 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     bound?.dispose();
     random?.dispose();
   }
+}
+
+/** The models that an evaluation reads, by key of the experiment. */
+export function evaluatedModels({ model, upperBound }: EvaluateExperiment, root: string): Record<string, string> {
+  const bound = upperBound === undefined ? undefined : resolve(root, upperBound);
+  return { model: resolve(root, model), ...(bound !== undefined && existsSync(bound) && { upperBound: bound }) };
 }
 
 /** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */

@@ -9,7 +9,14 @@ import {
   readTensorBytes,
   sha256,
 } from '#src/storage';
-import { addToCheckpoint, jsonBytes, type ModelDescription, readModel, writeCheckpoint } from '#src/training';
+import {
+  addToCheckpoint,
+  checkpointDigests,
+  jsonBytes,
+  type ModelDescription,
+  readModel,
+  writeCheckpoint,
+} from '#src/training';
 import { VISION_KIND } from '#vision';
 import { newFusionParameters } from './fusionParameters.js';
 import type { MergePlan } from './mergePlan.js';
@@ -77,6 +84,7 @@ function reportOf(plan: MergePlan, outDir: string): MergeReport {
   return {
     recipe: plan.recipe,
     parameters: plan.parameters,
+    inputs: checkpointDigests({ vision: plan.visionCheckpoint, language: plan.languageCheckpoint }),
     tensors,
     kept: tensors.every(({ inputSha256, outputSha256 }) => inputSha256 === outputSha256),
   };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseConfig } from '#src/config';
 import { UserError } from '#src/errors';
 import { type HostTensor, parseJson, readSafetensorsHeader, readTensorBytes, sha256 } from '#src/storage';
-import { openCheckpointFolder, readModelConfig } from '#src/training';
+import { type CheckpointDigests, openCheckpointFolder, readModelConfig } from '#src/training';
 import { fusionParameters, type JointModelConfig } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
 import type { MergePlan } from './mergePlan.js';
@@ -21,6 +21,8 @@ export interface TensorProvenance {
 export interface MergeReport {
   readonly recipe: MergeRecipe;
   readonly parameters: MergePlan['parameters'];
+  /** Digests of both backbones' checkpoints; reports of earlier versions have none. */
+  readonly inputs?: CheckpointDigests | undefined;
   readonly tensors: readonly TensorProvenance[];
   /** True when every backbone tensor has the same bytes before and after. */
   readonly kept: boolean;
@@ -31,6 +33,7 @@ export const MERGE_REPORT = 'merge_report.json';
 
 const ReportFile = z.looseObject({
   recipe: z.looseObject({}),
+  inputs: z.record(z.string(), z.string().nullable()).optional(),
   parameters: z.strictObject({ vision: z.int(), language: z.int(), fusion: z.int() }),
   tensors: z.array(
     z.looseObject({

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVALUATION, evaluate, writeEvaluation } from '#evaluation';
+import { EVALUATION, evaluate, evaluatedModels, writeEvaluation } from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
-import { inResultFolder, isStartedWith, provenanceOf } from '#src/training';
+import { checkpointDigests, inResultFolder, isStartedWith, provenanceOf } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
 
@@ -25,7 +25,8 @@ export const evaluateCommand: Command = {
     const command = args.commandLine;
     const isUnfinished = (): boolean => isStartedWith(outDir, experiment) && !existsSync(join(outDir, EVALUATION));
     const engine = await startEngine(args, output);
-    const provenance = { command, config: experiment, seed: experiment.seed, engine };
+    const inputs = checkpointDigests(evaluatedModels(experiment, folders.root));
+    const provenance = { command, config: experiment, seed: experiment.seed, engine, inputs };
     const options = { overwrite: args.flag('overwrite'), say: output.line, isOwn: isUnfinished };
     const result = await inResultFolder(outDir, provenance, options, async () => {
       const started = performance.now();

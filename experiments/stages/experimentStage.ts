@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { EVALUATION, type EvaluateExperiment } from '#evaluation';
+import { EVALUATION, type EvaluateExperiment, evaluatedModels } from '#evaluation';
 import { type AlignExperiment, MERGE_REPORT, type MergeRecipe, readMergeReport } from '#fusion';
 import type { LanguageExperiment } from '#language';
 import { ConfigError } from '#src/errors';
-import { isStartedWith, isTrained } from '#src/training';
+import { type CheckpointDigests, checkpointDigests, inputsOf, isStartedWith, isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
 import type { ScenesExperiment } from '../config/parseExperiment.js';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
@@ -75,10 +75,10 @@ export function experimentStage(setup: StageSetup, places: StagePlaces): Stage {
     ...(overwrite ? ['--overwrite'] : []),
   ];
   const complete = (): boolean => {
-    const isThere = stateOf(experiment, outDir);
+    const isThere = stateOf(experiment, outDir, root);
     if (isThere === 'other' && !overwrite) {
       throw new ConfigError(
-        `${outDir}: was made with other settings than ${path} gives; give --overwrite to move it aside, or choose another --out`,
+        `${outDir}: was made with other settings than ${path} gives, or of other models than are there now; give --overwrite to move it aside, or choose another --out`,
       );
     }
     return isThere === 'complete';
@@ -95,8 +95,8 @@ export function experimentStage(setup: StageSetup, places: StagePlaces): Stage {
   };
 }
 
-/** Whether a stage's whole output is there, or that of other settings. */
-function stateOf(experiment: StageExperiment, outDir: string): 'complete' | 'open' | 'other' {
+/** Whether a stage's whole output is there, or that of other settings or other models. */
+function stateOf(experiment: StageExperiment, outDir: string, root: string): 'complete' | 'open' | 'other' {
   const madeBy = (isOwn: boolean): 'complete' | 'other' => (isOwn ? 'complete' : 'other');
   switch (experiment.kind) {
     case 'scenes':
@@ -112,10 +112,24 @@ function stateOf(experiment: StageExperiment, outDir: string): 'complete' | 'ope
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
       if (!existsSync(file)) return 'open';
-      const { recipe } = readMergeReport(outDir);
-      return madeBy(isDeepStrictEqual(recipe, experiment));
+      const { recipe, inputs } = readMergeReport(outDir);
+      const { vision, language } = experiment;
+      const paths = { vision: resolve(root, vision), language: resolve(root, language) };
+      return madeBy(isDeepStrictEqual(recipe, experiment) && isMadeOf(inputs, paths));
     }
-    case 'evaluate':
-      return existsSync(join(outDir, EVALUATION)) ? madeBy(isStartedWith(outDir, experiment)) : 'open';
+    case 'evaluate': {
+      if (!existsSync(join(outDir, EVALUATION))) return 'open';
+      const isSame = isStartedWith(outDir, experiment);
+      return madeBy(isSame && isMadeOf(inputsOf(outDir), evaluatedModels(experiment, root)));
+    }
   }
+}
+
+/**
+ * Whether a result was made of the checkpoints that are at these paths now. One of an earlier version does not say, and models
+ * that were removed cannot be asked.
+ */
+function isMadeOf(inputs: CheckpointDigests | undefined, paths: Readonly<Record<string, string>>): boolean {
+  if (inputs === undefined || Object.values(paths).some((path) => !existsSync(path))) return true;
+  return isDeepStrictEqual({ ...inputs }, checkpointDigests(paths));
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EngineInfo } from '#src/engine';
-import { writeJsonAtomic } from '#src/storage';
+import { readJson, writeJsonAtomic } from '#src/storage';
 
 /** What is needed to reproduce a result; kept with the numbers. */
 export interface Provenance {
@@ -43,6 +43,11 @@ export interface Extension {
 
 export const PROVENANCE = 'provenance.json';
 export const RUN_CONFIG = 'config.json';
+
+/** The digests in a folder's provenance.json; undefined where there are none. */
+export function inputsOf(folder: string): CheckpointDigests | undefined {
+  return (readJson(join(folder, PROVENANCE), 'provenance') as Partial<RunProvenance>).inputs;
+}
 
 /** Writes provenance.json and then config.json into a folder, over those that are there. */
 export function writeProvenance(folder: string, provenance: Provenance, extensions?: readonly Extension[]): void {
