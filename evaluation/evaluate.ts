@@ -5,7 +5,7 @@ import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
 import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, openProbe } from '#fusion';
 import { Interrupted, type Output } from '#src/cli';
 import { createRandom } from '#src/random';
-import { writeJsonAtomic } from '#src/storage';
+import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
 import type { VisionModelConfig } from '#vision';
 import type { TrainingControls } from './captionRows.js';
 import { imageFeatures, randomVision } from './controls.js';
@@ -86,7 +86,12 @@ export function evaluatedModels({ model, upperBound }: EvaluateExperiment, root:
 /** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */
 export function writeEvaluation(outDir: string, { decoding, sets, traces }: EvaluationResult): void {
   writeJsonAtomic(join(outDir, 'traces.json'), traces);
-  writeJsonAtomic(join(outDir, EVALUATION), { decoding, sets });
+  writeSealedJson(join(outDir, EVALUATION), { decoding, sets });
+}
+
+/** Reads what `writeEvaluation` wrote in a folder. @throws UserError when it was changed since */
+export function readEvaluation(outDir: string): Evaluation {
+  return readSealedJson(join(outDir, EVALUATION), 'evaluation') as Evaluation;
 }
 
 /** Controls from training captions: one caption for all images, or that of the nearest image in vision features. */

@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CaptionSample, type Evaluation, ROWS } from '#evaluation';
+import { type CaptionSample, type Evaluation, ROWS, readEvaluation } from '#evaluation';
 import { mergeFigure, mergePlanPicture, thumbnail } from '#evaluation/report';
 import { planMerge } from '#fusion';
 import { renderTable, wrapText } from '#src/cli';
@@ -32,7 +32,7 @@ const provenance = readJson(join(runDir, 'vision', 'provenance.json'), 'provenan
   seed: number;
   commit: string | null;
 };
-const evaluation = readJson(join(runDir, 'evaluation', 'evaluation.json'), 'evaluation') as Evaluation;
+const evaluation = readEvaluation(join(runDir, 'evaluation'));
 
 const documentPath = (path: string): string => fileURLToPath(new URL(path, packageRoot));
 const show = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3));

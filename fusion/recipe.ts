@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownText } from '#src/config';
 import { type FusionOption, fusionMethod, fusionMethods, unknownFusionMethod } from './methods/index.js';
 
 /** What an option is when it is not used. */
@@ -62,7 +63,7 @@ export const FusionConfig = FusionKeys.superRefine((fusion, context) => {
   if (foreign !== undefined) {
     problem(
       ['bridge', 'parts'],
-      `expected parts of method '${method.name}' (${method.parts.join(', ')}), got ${foreign}`,
+      `expected parts of method '${method.name}' (${method.parts.join(', ')}), got ${shownText(foreign)}`,
     );
   }
   for (const option of Object.keys(UNUSED) as FusionOption[]) {

@@ -67,7 +67,7 @@ export const captionCommand: Command = {
       if (out !== undefined) log = openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
       await startEngine(args, output);
       const jointModel = loadJointModel(modelPath);
-      const open = images.filter(({ id }) => !log?.captions.has(id));
+      const open = openBatches(images, batchSize, (id) => log?.captions.has(id) ?? false);
       const broken: UnusableImage[] = [...unusable];
       const batches = captionImageFiles(jointModel, open, {
         ...{ decoding, batchSize, maxImagePixels },
@@ -97,6 +97,21 @@ function openPlace(out: string, overwrite: boolean, { line }: Output): OutputPla
   const place = openOutputEntry(resolve(out), options);
   if (overwrite) openOutputEntry(logOf(out), options).release();
   return place;
+}
+
+/**
+ * The images of all batches in which one has no caption yet: in another batch, the last bits of its log probability might be
+ * others, and a resumed run is to give the same bytes.
+ */
+function openBatches(
+  images: readonly CaptionImage[],
+  batchSize: number,
+  isDone: (id: number) => boolean,
+): CaptionImage[] {
+  return images.filter((_, i) => {
+    const first = i - (i % batchSize);
+    return images.slice(first, first + batchSize).some(({ id }) => !isDone(id));
+  });
 }
 
 /** The JSON lines beside COCO results. */
@@ -157,7 +172,7 @@ async function record(
   const started = performance.now();
   try {
     for await (const batch of batches) {
-      log.append(batch);
+      log.append(batch.filter(({ image }) => !log.captions.has(image.id)));
       const seconds = (performance.now() - started) / 1000;
       progress.update(log.captions.size + broken.length - unusable, {
         unitsPerSecond: (log.captions.size - start) / seconds,

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Evaluation, ROWS } from '#evaluation';
+import { ROWS, readEvaluation } from '#evaluation';
 import { planMerge, readMergeReport } from '#fusion';
 import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
-import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
+import { lockFolder, writeJsonAtomic } from '#src/storage';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage } from '../stages/index.js';
@@ -83,7 +83,7 @@ async function runChosen(
   const { plan, problems } = planMerge(files.merge.experiment, outDir);
   if (plan === undefined) throw new UserError(problems.join('\n'));
   const evaluationDir = join(outDir, files.evaluate.experiment.name);
-  const evaluation = readJson(join(evaluationDir, 'evaluation.json'), 'evaluation') as Evaluation;
+  const evaluation = readEvaluation(evaluationDir);
   const kept = align.backbonesKept as { kept: number; total: number };
   const outcome: PipelineOutcome = {
     name: pipeline.name,

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { Evaluation } from '#evaluation';
+import { readEvaluation } from '#evaluation';
 import { readMergeReport } from '#fusion';
 import type { Output } from '#src/cli';
-import { lockFolder, readJson, writeJsonAtomic } from '#src/storage';
+import { lockFolder, readJson, writeSealedJson } from '#src/storage';
 import { isProgressText } from '#src/tracking';
 import { PROVENANCE, type RunProvenance } from '#src/training';
 import type { StudyExperiment } from '../config/studyConfig.js';
@@ -123,7 +123,7 @@ function recordStage(
     outDir: join(outDir, cell.folder),
     isComplete: () => existsSync(recordPath(outDir, cell)),
     run: async ({ resultOf }) => {
-      const evaluation = readJson(join(evaluated, 'evaluation.json'), 'evaluation') as Evaluation;
+      const evaluation = readEvaluation(evaluated);
       const { parameters } = readMergeReport(merged);
       const { engine, processor, commit } = readJson(join(evaluated, PROVENANCE), 'provenance') as RunProvenance;
       const results = names.map(resultOf);
@@ -135,7 +135,7 @@ function recordStage(
         provenance: { engine: { name: engine.name, device: engine.device }, processor, commit },
         sets: evaluation.sets.map(studySet),
       };
-      writeJsonAtomic(recordPath(outDir, cell), record);
+      writeSealedJson(recordPath(outDir, cell), record);
       return undefined;
     },
   };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
 import { ConfigError } from '#src/errors';
-import { readJson } from '#src/storage';
+import { readJson, unsealed } from '#src/storage';
 import type { RunProvenance } from '#src/training';
 import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import type { StudyCell } from './studyCells.js';
@@ -60,7 +60,9 @@ export function recordPath(outDir: string, cell: StudyCell): string {
 export function readRecord(outDir: string, cell: StudyCell, settings: StudySettings): StudyRecord | undefined {
   const path = recordPath(outDir, cell);
   if (!existsSync(path)) return undefined;
-  const record = readJson(path, 'study record') as StudyRecord;
+  const json = readJson(path, 'study record') as StudyRecord;
+  // Records of earlier versions have no seal.
+  const record = 'sha256' in json ? (unsealed(json, path, 'study record') as StudyRecord) : json;
   if (!isMadeWith(record, settings)) {
     throw new ConfigError(`${path}: was made with other settings than the study's files give; choose another --out`);
   }

@@ -17,20 +17,14 @@ export interface YamlFile {
 export function readYaml(path: string): YamlFile {
   const lineCounter = new LineCounter();
   // A `%YAML 1.1` line changes nothing: numbers, dates and `yes` are read alike in all files.
-  const document = parseDocument(readConfiguration(path), {
-    lineCounter,
-    schema: 'core',
-    prettyErrors: false,
-    // The parser compares each key with all others; `foreignPart` needs one look at each.
-    uniqueKeys: false,
-  });
+  const document = parsed(path, lineCounter);
   const lineAt = (offset: number): number => lineCounter.linePos(offset).line;
   const refuse = (offset: number, why: string): never => {
     throw new ConfigError(`${path}:${lineAt(offset)}: ${why}`);
   };
   const { errors, warnings } = document;
   const isTooDeep = errors.some(({ code }) => code === 'RESOURCE_EXHAUSTION');
-  if (isTooDeep) throw new ConfigError(`${path}: its lists and groups of keys are nested too deeply`);
+  if (isTooDeep) throw tooDeep(path);
   // Later errors mostly follow from the first.
   if (errors.length > 0) refuse(errors[0].pos[0], yamlFault(errors[0].code, errors[0].message));
   if (warnings.length > 0) refuse(warnings[0].pos[0], yamlFault(warnings[0].code, warnings[0].message));
@@ -44,6 +38,26 @@ export function readYaml(path: string): YamlFile {
       return offset === undefined ? undefined : lineAt(offset);
     },
   };
+}
+
+function parsed(path: string, lineCounter: LineCounter): Document.Parsed {
+  const text = readConfiguration(path);
+  try {
+    return parseDocument(text, {
+      lineCounter,
+      schema: 'core',
+      prettyErrors: false,
+      // The parser compares each key with all others; `foreignPart` needs one look at each.
+      uniqueKeys: false,
+    });
+  } catch (error) {
+    // Most depths are an error of the document; the parser itself ends at some.
+    throw error instanceof RangeError ? tooDeep(path) : error;
+  }
+}
+
+function tooDeep(path: string): ConfigError {
+  return new ConfigError(`${path}: its lists and groups of keys are nested too deeply`);
 }
 
 function readConfiguration(path: string): string {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSy
 import { dirname } from 'node:path';
 import { flushFolder } from './flush.js';
 import { makeFolder } from './makeFolder.js';
-import { temporaryName } from './temporaryName.js';
+import { clearLeftoversOf, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
 /**
@@ -16,6 +16,7 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
   const chunks = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   let descriptor: number | undefined;
   try {
+    clearLeftoversOf(path);
     makeFolder(dirname(path));
     descriptor = openSync(aside, 'wx');
     for (const chunk of chunks) {

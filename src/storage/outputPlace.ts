@@ -64,11 +64,11 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
   }
 }
 
-/** Clears what is unfinished in a locked folder and in the folders in it. */
+/** Clears what is unfinished in a locked folder and in all folders below it. */
 function clearBelow(path: string): void {
   clearLeftovers(path, { isLocked: true });
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) clearLeftovers(join(path, entry.name), { isLocked: true });
+    if (entry.isDirectory()) clearBelow(join(path, entry.name));
   }
 }
 

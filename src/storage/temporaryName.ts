@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
-const SUFFIX = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/;
+/** What is unfinished may hold something unfinished of its own: the name before the first mark is that of what it was to be. */
+const SUFFIX = /(?:\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp)+$/;
 
 /**
  * Identifies this machine, and in a container its processes' name space: process ids are only comparable where it is the same.

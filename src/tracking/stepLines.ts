@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { describeValue } from '#src/config';
 import { UserError } from '#src/errors';
 import { makeFolder, readBytes, writeFileAtomic } from '#src/storage';
 import { orDiskRefusal } from './diskRefusal.js';
@@ -86,7 +87,7 @@ function wholeLines(path: string): { line: string; entry: StepEntry }[] {
   const whole = lines.map((line, i) => {
     const entry = parseEntry(line);
     if (entry === undefined) {
-      throw new UserError(`${path}:${i + 1}: expected {"step": N, "tag": number, ...}, got ${JSON.stringify(line)}`);
+      throw new UserError(`${path}:${i + 1}: expected {"step": N, "tag": number, ...}, got ${describeValue(line)}`);
     }
     return { line, entry };
   });

@@ -10,6 +10,7 @@ import {
   type EvaluationResult,
   evaluate,
   ROWS,
+  readEvaluation,
   writeEvaluation,
 } from '#evaluation';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
@@ -308,7 +309,7 @@ describe('evaluate', () => {
   it('keeps what it found in evaluation.json', async () => {
     const folder = await prepared();
     const { outDir, decoding, sets, traces } = await evaluateTiny(folder);
-    const kept = readJson(join(outDir, 'evaluation.json'), 'evaluation');
+    const kept = readEvaluation(outDir);
     expect(kept).toEqual(JSON.parse(JSON.stringify({ decoding, sets })));
     expect(readJson(join(outDir, 'traces.json'), 'traces')).toEqual(JSON.parse(JSON.stringify(traces)));
   });
