@@ -78,11 +78,11 @@ describe('writeFileAtomic', () => {
     expect(readdirSync(folder)).toEqual(['taken']);
   });
 
-  it('names the file when a file stands in the place of its folder', () => {
+  it('names the folder when a file stands in its place', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
     const path = join(folder, 'file', 'below');
-    expect(userErrorLine(() => writeFileAtomic(path, 'x'))).toContain(path);
+    expect(userErrorLine(() => writeFileAtomic(path, 'x'))).toContain(`${join(folder, 'file')} is no folder`);
   });
 });
 
