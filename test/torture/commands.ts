@@ -11,6 +11,8 @@ export interface TortureCommand {
   readonly words: readonly string[];
   /** What goes on after an interruption, where that is not the same words. */
   readonly again?: readonly string[];
+  /** The run directory of a command that trains. */
+  readonly runDir?: string;
   /** Files and folders of the workshop that are there before it runs. */
   readonly inputs: readonly string[];
   /** Its share of the interruptions: cheap commands get more. */
@@ -26,9 +28,10 @@ const OFFICIAL_WEIGHTS = 'official.safetensors';
 /** Every command that writes, in an order in which each finds what it needs. */
 export function tortureCommands(engine: string): TortureCommand[] {
   const computing = engine === 'auto' ? [] : ['--engine', engine];
-  const training = (words: readonly string[]) => ({
+  const training = (runDir: string, words: readonly string[]) => ({
     words: [...words, ...computing],
     again: [...words, ...computing, '--resume'],
+    runDir,
   });
   return [
     { name: 'scenes', words: ['scenes', 'scenes.yaml'], inputs: ['scenes.yaml'], share: 12 },
@@ -38,15 +41,25 @@ export function tortureCommands(engine: string): TortureCommand[] {
       inputs: ['tokenizer.yaml', 'data'],
       share: 8,
     },
-    { name: 'train vision', ...training(['train', 'vision.yaml']), inputs: ['vision.yaml', 'data'], share: 16 },
+    {
+      name: 'train vision',
+      ...training('vision', ['train', 'vision.yaml']),
+      inputs: ['vision.yaml', 'data'],
+      share: 16,
+    },
     {
       name: 'train language',
-      ...training(['train', 'language.yaml']),
+      ...training('language', ['train', 'language.yaml']),
       inputs: ['language.yaml', 'data', 'tokenizer'],
       share: 12,
     },
     { name: 'merge', words: ['merge', 'merge.yaml'], inputs: ['merge.yaml', 'vision', 'language'], share: 10 },
-    { name: 'align', ...training(['align', 'align.yaml']), inputs: ['align.yaml', 'data', 'merged'], share: 16 },
+    {
+      name: 'align',
+      ...training('align', ['align', 'align.yaml']),
+      inputs: ['align.yaml', 'data', 'merged'],
+      share: 16,
+    },
     {
       name: 'caption',
       words: [

@@ -81,3 +81,8 @@ function whyBroken(path: string): string | undefined {
     return `is not whole: ${(error as Error).message.split('\n')[0]}`;
   }
 }
+
+/** What a command that failed in order should have removed. */
+export function temporaryFiles(folder: string): string[] {
+  return filesBelow(folder).filter((path) => TEMPORARY.test(path));
+}

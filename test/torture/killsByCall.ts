@@ -60,7 +60,8 @@ async function killEach(kills: readonly Kill[], setting: Setting, library: strin
     idle.push(next);
     // A run may make a few calls less than the one that was counted.
     if (reached) attempted++;
-    if (why.length > 0) losses.push({ what: `${command.name}, ${fault} at call ${at} (${folder})`, why: why.join('; ') });
+    if (why.length > 0)
+      losses.push({ what: `${command.name}, ${fault} at call ${at} (${folder})`, why: why.join('; ') });
     clearFolder(folder, why.length > 0, setting);
   });
   await Promise.all(idle.map((process) => process.end()));

@@ -23,12 +23,16 @@ import { join } from 'node:path';
 import { renderTable } from '#src/cli';
 import { tortureCommands } from './commands.js';
 import { compileFaults } from './faultControl.js';
+import { fullDisk } from './fullDisk.js';
 import { killsByCall } from './killsByCall.js';
+import { killsByTime } from './killsByTime.js';
 import { tortureOptions, USAGE } from './options.js';
 import type { Part, PartResult, Setting } from './part.js';
+import { powerLoss } from './powerLoss.js';
+import { twoWriters } from './twoWriters.js';
 import { makeWorkshop } from './workshop.js';
 
-const PARTS: readonly Part[] = [killsByCall];
+const PARTS: readonly Part[] = [killsByCall, killsByTime, twoWriters, fullDisk, powerLoss];
 /** Of one part; more rarely say something new. */
 const MAX_LOSSES_SHOWN = 12;
 

@@ -1,0 +1,110 @@
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { createRandom } from '#src/random';
+import { CommandProcess } from './commandProcess.js';
+import { prepareFolder, type TortureCommand } from './commands.js';
+import { Ext4Image, whyNoImages } from './ext4Image.js';
+import { inLanes } from './lanes.js';
+import type { Loss, Part, Setting } from './part.js';
+import { lossesAfter } from './recovery.js';
+import { type Reference, referenceOf } from './reference.js';
+
+const POINTS_PER_COMMAND = 30;
+const POINTS_OF_SEVERAL_PROCESSES = 3;
+const AFTER_END_SHARE = 0.2;
+/** The folder in the image in which the command runs. */
+const WORK = 'work';
+
+interface PowerCut {
+  readonly command: TortureCommand;
+  readonly reference: Reference;
+  readonly base: Ext4Image;
+  /** The call before which the power is cut; one more than there are: after the command has ended. */
+  readonly at: number;
+  /** Whether the journal has just been written: names are on the disk then, content that nobody flushed is not. */
+  readonly journal: boolean;
+}
+
+/**
+ * Cuts the power: the command is stopped at a call, and only what has reached the image of its file system by then is
+ * kept. The command then runs again there.
+ */
+export const powerLoss: Part = {
+  name: 'power',
+  summary: 'a power cut at a random call, or after the end, on ext4; then the same command again',
+  run: async (setting) => {
+    if (!('library' in setting.faults)) return { attempted: 0, losses: [], skipped: setting.faults.missing };
+    const images = folderInMemory(setting);
+    const skipped = whyNoImages(images);
+    if (skipped !== undefined) return { attempted: 0, losses: [], skipped };
+    const { library } = setting.faults;
+    const losses: Loss[] = [];
+    let attempted = 0;
+    for (const command of setting.commands) {
+      const points = command.severalProcesses ? POINTS_OF_SEVERAL_PROCESSES : POINTS_PER_COMMAND;
+      const count = command.severalProcesses ? Math.floor(points * setting.size) : Math.ceil(points * setting.size);
+      if (count === 0) continue;
+      const reference = await referenceOf(command, setting);
+      const base = new Ext4Image(join(images, 'base.img'));
+      base.make((folder) => prepareFolder(command, setting.workshop, join(folder, WORK)));
+      const random = createRandom(setting.seed, 'power', command.name);
+      const cuts = Array.from({ length: count }, (): PowerCut => {
+        const at = random.uniform() < AFTER_END_SHARE ? reference.calls + 1 : 1 + random.integer(reference.calls);
+        return { command, reference, base, at, journal: random.uniform() < 0.5 };
+      });
+      await inLanes(setting.jobs, cuts, async (cut, index) => {
+        const why = await lossesOf(cut, join(images, `${command.name.replace(' ', '-')}-${index}`), setting, library);
+        attempted++;
+        const when = `${cut.at > reference.calls ? 'after its end' : `at call ${cut.at}`}`;
+        const what = `${command.name}, power cut ${when}${cut.journal ? ', journal written' : ''}`;
+        if (why.length > 0) losses.push({ what, why: why.join('; ') });
+      });
+      base.remove();
+    }
+    if (!setting.keep) rmSync(images, { recursive: true });
+    return { attempted, losses };
+  },
+};
+
+async function lossesOf(cut: PowerCut, path: string, setting: Setting, library: string): Promise<string[]> {
+  const { command, reference, at, journal } = cut;
+  const disk = cut.base.copyTo(`${path}.img`);
+  disk.mount();
+  const victim = await CommandProcess.start(setting.scratch, library);
+  victim.faults?.watch(join(disk.folder, WORK), at, 'stopGroup');
+  const ended = victim.run(command.words, join(disk.folder, WORK));
+  await Promise.race([ended, stopped(victim)]);
+  if (journal) disk.commitJournal();
+  const afterwards = disk.copyTo(`${path}.cut.img`);
+  await victim.end();
+  disk.remove();
+
+  const next = await CommandProcess.start(setting.scratch, library);
+  let why: string[] = [];
+  try {
+    afterwards.mount();
+    why = await lossesAfter(command, join(afterwards.folder, WORK), reference, next);
+    return why;
+  } finally {
+    await next.end();
+    if (why.length > 0 && setting.keep) afterwards.unmount();
+    else afterwards.remove();
+  }
+}
+
+/** Resolves when the process has stopped itself, or is gone. */
+async function stopped({ faults, pid }: CommandProcess): Promise<void> {
+  const status = `/proc/${pid}/stat`;
+  while (existsSync(status) && !(faults?.read().reached && / T /.test(readFileSync(status, 'utf8')))) await wait(5);
+}
+
+/** Images in memory: a flush of a real disk takes long, and what it holds does not matter. */
+function folderInMemory({ scratch }: Setting): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return mkdtempSync('/dev/shm/tokenfuse-torture-');
+  } catch {
+    return mkdtempSync(join(scratch, 'images-'));
+  }
+}
