@@ -17,22 +17,24 @@
  * there is no LD_PRELOAD, the parts that need it say so and are skipped. The whole takes under half an hour on two cores,
  * `--quick` under three minutes. `npm run test:endurance` (endurance.ts) is the long one: training with many restarts.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderTable } from '#src/cli';
+import { bitFlips } from './bitFlips.js';
 import { tortureCommands } from './commands.js';
 import { compileFaults } from './faultControl.js';
 import { fullDisk } from './fullDisk.js';
+import { fuzzedInputs } from './fuzzedInputs.js';
 import { killsByCall } from './killsByCall.js';
 import { killsByTime } from './killsByTime.js';
 import { tortureOptions, USAGE } from './options.js';
 import type { Part, PartResult, Setting } from './part.js';
 import { powerLoss } from './powerLoss.js';
+import { scratchFolder } from './scratchFolder.js';
 import { twoWriters } from './twoWriters.js';
 import { makeWorkshop } from './workshop.js';
 
-const PARTS: readonly Part[] = [killsByCall, killsByTime, twoWriters, fullDisk, powerLoss];
+const PARTS: readonly Part[] = [killsByCall, killsByTime, twoWriters, fullDisk, powerLoss, bitFlips, fuzzedInputs];
 /** Of one part; more rarely say something new. */
 const MAX_LOSSES_SHOWN = 12;
 
@@ -45,7 +47,7 @@ else process.exitCode = await torture(options);
 
 async function torture({ seed, only, commands, keep, jobs, size, engine }: NonNullable<typeof options>) {
   const log = (line: string): void => void process.stdout.write(`${line}\n`);
-  const scratch = mkdtempSync(join(tmpdir(), 'tokenfuse-torture-'));
+  const scratch = scratchFolder();
   log(`seed ${seed}, ${jobs} at a time, in ${scratch}`);
   const all = tortureCommands(engine);
   const setting: Setting = {
@@ -69,7 +71,7 @@ async function torture({ seed, only, commands, keep, jobs, size, engine }: NonNu
     const result = await part.run(setting);
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     lost += result.losses.length;
-    report(part, result, log);
+    report(part, result, setting);
     rows.push([part.name, ...countsOf(result), `${seconds} s`, result.skipped ?? '']);
   }
   log(`\n${renderTable(['part', 'attempted', 'survived', 'lost', 'time', ''], rows)}`);
@@ -81,11 +83,12 @@ function countsOf({ attempted, losses }: PartResult): string[] {
   return [attempted, attempted - losses.length, losses.length].map(String);
 }
 
-function report(part: Part, result: PartResult, log: Setting['log']): void {
+function report(part: Part, result: PartResult, { log, keep }: Setting): void {
   const [attempted, survived, lost] = countsOf(result);
   const skipped = result.skipped === undefined ? '' : `; skipped: ${result.skipped}`;
   log(`${part.name}: ${attempted} attempted / ${survived} survived / ${lost} lost${skipped}`);
-  for (const { what, why } of result.losses.slice(0, MAX_LOSSES_SHOWN)) log(`  lost: ${what}: ${why}`);
-  const more = result.losses.length - MAX_LOSSES_SHOWN;
-  if (more > 0) log(`  and ${more} more`);
+  const shown = keep ? result.losses : result.losses.slice(0, MAX_LOSSES_SHOWN);
+  for (const { what, why } of shown) log(`  lost: ${what}: ${why}`);
+  const more = result.losses.length - shown.length;
+  if (more > 0) log(`  and ${more} more; --keep shows all`);
 }

@@ -21,7 +21,7 @@ export const USAGE = `usage: npm run test:torture -- [options]
   --only <part>      this part alone; repeatable
   --command <name>   this command alone, where a part breaks commands; repeatable
   --seed <n>         what random choices follow from (default: from the clock; printed)
-  --keep             keep the folders in which something was lost
+  --keep             keep the folders in which something was lost, and list all losses
   --jobs <n>         commands at a time (default: processors + 1)
   --engine <name>    as of tokenfuse (default auto)
 `;

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRandom } from '#src/random';
@@ -35,7 +35,8 @@ export const powerLoss: Part = {
   summary: 'a power cut at a random call, or after the end, on ext4; then the same command again',
   run: async (setting) => {
     if (!('library' in setting.faults)) return { attempted: 0, losses: [], skipped: setting.faults.missing };
-    const images = folderInMemory(setting);
+    const images = join(setting.scratch, 'images');
+    mkdirSync(images);
     const skipped = whyNoImages(images);
     if (skipped !== undefined) return { attempted: 0, losses: [], skipped };
     const { library } = setting.faults;
@@ -62,7 +63,6 @@ export const powerLoss: Part = {
       });
       base.remove();
     }
-    if (!setting.keep) rmSync(images, { recursive: true });
     return { attempted, losses };
   },
 };
@@ -97,14 +97,4 @@ async function lossesOf(cut: PowerCut, path: string, setting: Setting, library: 
 async function stopped({ faults, pid }: CommandProcess): Promise<void> {
   const status = `/proc/${pid}/stat`;
   while (existsSync(status) && !(faults?.read().reached && / T /.test(readFileSync(status, 'utf8')))) await wait(5);
-}
-
-/** Images in memory: a flush of a real disk takes long, and what it holds does not matter. */
-function folderInMemory({ scratch }: Setting): string {
-  try {
-    accessSync('/dev/shm', constants.W_OK);
-    return mkdtempSync('/dev/shm/tokenfuse-torture-');
-  } catch {
-    return mkdtempSync(join(scratch, 'images-'));
-  }
 }
