@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What happens at the chosen call; the numbers are those of `enum action` in faults.c. */
 export const FAULTS = { kill: 1, killGroup: 2, halfThenKill: 3, full: 4, fullOnce: 5, stopGroup: 6 } as const;
 export type Fault = keyof typeof FAULTS;
 
-const SOURCE = join(import.meta.dirname, '../../../test/torture/faults.c');
+/** Beside this file, or beside the source that it was compiled from. */
+const SOURCE = ['.', '../../../test/torture']
+  .map((place) => join(import.meta.dirname, place, 'faults.c'))
+  .find((path) => existsSync(path)) as string;
 /** Four counters of 64 bits and the folder: `struct control` in faults.c. */
 const COUNTERS_BYTES = 32;
 const CONTROL_BYTES = COUNTERS_BYTES + 1024;

@@ -13,6 +13,8 @@ import { type Reference, referenceOf } from './reference.js';
 const POINTS_PER_COMMAND = 30;
 const POINTS_OF_SEVERAL_PROCESSES = 3;
 const AFTER_END_SHARE = 0.2;
+/** No machine is back sooner; a lock that was cut short counts as left over after two seconds. */
+const REBOOT_MS = 2500;
 /** The folder in the image in which the command runs. */
 const WORK = 'work';
 
@@ -83,6 +85,7 @@ async function lossesOf(cut: PowerCut, path: string, setting: Setting, library: 
   const next = await CommandProcess.start(setting.scratch, library);
   let why: string[] = [];
   try {
+    await wait(REBOOT_MS);
     afterwards.mount();
     why = await lossesAfter(command, join(afterwards.folder, WORK), reference, next);
     return why;
