@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { type Campaign, runCampaign } from './campaign.js';
-import { flipTargets } from './flipTargets.js';
+import { type FlipTarget, flipTargets } from './flipTargets.js';
 import type { Part } from './part.js';
 
 const FULL_SIZE = 10_000;
@@ -16,7 +16,9 @@ export const bitFlips: Part = {
 };
 
 export async function openFlips({ folder, workshop, seed }: { folder: string; workshop: string; seed: number }) {
-  const targets = await flipTargets(folder, workshop);
+  const targets = (await flipTargets(folder, workshop)).flatMap((target) =>
+    new Array<FlipTarget>(target.weight).fill(target),
+  );
   return {
     attempt: async (index) => {
       const random = createRandom(seed, 'flips', index);

@@ -1,17 +1,22 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { PROGRAM } from '#experiments';
 import { loadJointModel, MERGE_REPORT, openCaptionLog, unmerge } from '#fusion';
 import { Decoding, loadTokenizer, openPackedText } from '#language';
+import { runCli } from '#src/cli';
 import { contentHashes } from '#src/data';
+import { UserError } from '#src/errors';
 import { readJson, sha256 } from '#src/storage';
 import { type Checkpoint, findCheckpoint, readCheckpoint, readTrainingState } from '#src/training';
 import { packImages } from '#vision';
-import { filesBelow } from './folderContent.js';
+import { filesBelow, folderContent } from './folderContent.js';
 
 /** Files that are read together. */
 export interface FlipTarget {
   readonly name: string;
+  /** How often it is drawn: whole commands less. */
+  readonly weight: number;
   /** Those of which a bit may flip. */
   readonly files: readonly string[];
   /** Reads all of it as the program does, and names its content by a hash. */
@@ -31,14 +36,55 @@ export async function flipTargets(folder: string, workshop: string): Promise<Fli
     cpSync(join(workshop, name), to, { recursive: true });
     return to;
   };
-  return Promise.all([
-    ...['vision', 'language', 'align'].map((name) => runTarget(copy(name))),
-    mergedTarget(copy('merged'), join(folder, 'parts')),
-    imageCacheTarget(join(folder, 'images-cache'), workshop),
-    textCacheTarget(join(folder, 'text-cache'), workshop),
-    memoTarget(join(folder, 'memo-cache'), workshop),
-    captionLogTarget(copy('captions'), workshop),
-  ]);
+  const targets = ['vision', 'language', 'align'].map((name) => runTarget(copy(name)));
+  return [
+    ...(await Promise.all(targets)),
+    await mergedTarget(copy('merged'), join(folder, 'parts')),
+    await imageCacheTarget(join(folder, 'images-cache'), workshop),
+    await textCacheTarget(join(folder, 'text-cache'), workshop),
+    await memoTarget(join(folder, 'memo-cache'), workshop),
+    await captionLogTarget(copy('captions'), workshop),
+    ...(await commandTargets(join(folder, 'commands'), workshop)),
+  ];
+}
+
+/** Some through whole commands: a reader that checks is of use only where it is called. */
+async function commandTargets(place: string, workshop: string): Promise<FlipTarget[]> {
+  rmSync(place, { recursive: true, force: true });
+  for (const name of ['merge.yaml', 'vision', 'language', 'align', 'data/test_seen/images']) {
+    cpSync(join(workshop, name), join(place, name), { recursive: true });
+  }
+  const printed = (words: readonly string[]) => async (): Promise<string> => hashOf(await printedBy(words, place));
+  const written = (words: readonly string[], out: string) => async (): Promise<string> => {
+    rmSync(join(place, out), { recursive: true, force: true });
+    await printedBy(words, place);
+    return hashOf([...folderContent(join(place, out))]);
+  };
+  const inBest =
+    (name: string) =>
+    (path: string): boolean =>
+      join(place, path).startsWith(findCheckpoint(join(place, name))) && !/optimizer|state/.test(path);
+  const [language, align] = [inBest('language'), inBest('align')];
+  const caption = ['caption', 'align', 'data/test_seen/images', '--max-tokens', '4'];
+  return [
+    await target('generate', place, printed(['generate', 'language', 'a', '--max-tokens', '4']), language, 1),
+    await target('caption', place, printed(caption), align, 1),
+    await target('unmerge', place, written(['unmerge', 'align', 'parts'], 'parts'), align, 1),
+    await target('merge', place, written(['merge', 'merge.yaml'], 'merged'), language, 1),
+  ];
+}
+
+/** What a command prints, run in this process. @throws UserError with what it says when it fails */
+async function printedBy(words: readonly string[], folder: string): Promise<string> {
+  let [stdout, stderr] = ['', ''];
+  process.chdir(folder);
+  const code = await runCli(PROGRAM, words, {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+  });
+  if (code === 0) return stdout;
+  if (!/^(tokenfuse: [^\p{Cc}]+\n)+$/u.test(stderr)) throw new Error(`exit code ${code}: ${stderr}`);
+  throw new UserError(stderr.trim());
 }
 
 async function target(
@@ -46,11 +92,12 @@ async function target(
   folder: string,
   load: () => Promise<string> | string,
   isTouched: (path: string) => boolean = () => true,
+  weight = 12,
 ): Promise<FlipTarget> {
   const content = await load();
   const whole = new Map(filesBelow(folder).map((path) => [path, readFileSync(join(folder, path))]));
   return {
-    name,
+    ...{ name, weight },
     files: [...whole.keys()].filter(isTouched).map((path) => join(folder, path)),
     content,
     load: async () => load(),
