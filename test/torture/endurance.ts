@@ -108,7 +108,7 @@ async function measuredStep(folder: string): Promise<number> {
     await Promise.all(runs.map(finished));
     return (performance.now() - started) / 1000;
   };
-  const [short, long] = [50, 250];
+  const [short, long] = [20, 120];
   return ((await secondsOf(long)) - (await secondsOf(short))) / (long - short);
 }
 
