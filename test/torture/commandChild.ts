@@ -3,6 +3,7 @@ import { PROGRAM } from '#experiments';
 import { runCli } from '#src/cli';
 import type { Outcome } from './commandProcess.js';
 
+const home = process.cwd();
 process.on('message', (message) => {
   const { words, folder } = message as { words: readonly string[]; folder: string };
   void (async () => {
@@ -12,6 +13,8 @@ process.on('message', (message) => {
       stdout: { write: (text) => (stdout += text) },
       stderr: { write: (text) => (stderr += text) },
     });
+    // A file system cannot be unmounted while a process is in it.
+    process.chdir(home);
     process.send?.({ code, stdout, stderr } satisfies Outcome);
   })();
 });

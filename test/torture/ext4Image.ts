@@ -75,7 +75,8 @@ export class Ext4Image {
 
   unmount(): void {
     if (!mounted.has(this.folder)) return;
-    command('umount', [this.folder]);
+    // Lazy: a process may hold a descriptor of a file in it for a moment longer.
+    command('umount', ['--lazy', this.folder]);
     mounted.delete(this.folder);
     rmdirSync(this.folder);
   }

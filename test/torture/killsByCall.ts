@@ -9,7 +9,8 @@ import { clearFolder, lossesAfter } from './recovery.js';
 import { type Reference, referenceOf } from './reference.js';
 import { sharesOf } from './shares.js';
 
-const FULL_SIZE = 1000;
+/** With those at random times, a thousand. */
+const FULL_SIZE = 880;
 const KILLS: readonly Fault[] = ['kill', 'halfThenKill'];
 /** Where stages run in processes of their own, the whole group may die, or only the one that makes the call. */
 const GROUP_KILLS: readonly Fault[] = ['kill', 'killGroup', 'halfThenKill'];
@@ -45,7 +46,7 @@ export const killsByCall: Part = {
 async function killEach(kills: readonly Kill[], setting: Setting, library: string): Promise<PartResult> {
   const losses: Loss[] = [];
   let attempted = 0;
-  let idle: CommandProcess[] = [];
+  const idle: CommandProcess[] = [];
   const take = async (): Promise<CommandProcess> => idle.pop() ?? CommandProcess.start(setting.scratch, library);
   await inLanes(setting.jobs, kills, async ({ command, reference, at, fault }, index) => {
     const folder = join(setting.scratch, `killed-${index}`);
@@ -65,6 +66,5 @@ async function killEach(kills: readonly Kill[], setting: Setting, library: strin
     clearFolder(folder, why.length > 0, setting);
   });
   await Promise.all(idle.map((process) => process.end()));
-  idle = [];
   return { attempted, losses };
 }

@@ -44,6 +44,8 @@ export const powerLoss: Part = {
     const { library } = setting.faults;
     const losses: Loss[] = [];
     let attempted = 0;
+    const idle: CommandProcess[] = [];
+    const take = async (): Promise<CommandProcess> => idle.pop() ?? CommandProcess.start(setting.scratch, library);
     for (const command of setting.commands) {
       const points = command.severalProcesses ? POINTS_OF_SEVERAL_PROCESSES : POINTS_PER_COMMAND;
       const count = command.severalProcesses ? Math.floor(points * setting.size) : Math.ceil(points * setting.size);
@@ -57,7 +59,11 @@ export const powerLoss: Part = {
         return { command, reference, base, at, journal: random.uniform() < 0.5 };
       });
       await inLanes(setting.jobs, cuts, async (cut, index) => {
-        const why = await lossesOf(cut, join(images, `${command.name.replace(' ', '-')}-${index}`), setting, library);
+        const path = join(images, `${command.name.replace(' ', '-')}-${index}`);
+        const afterwards = await diskAfter(cut, path, await take());
+        const next = await take();
+        const why = await lossesOn(afterwards, cut, next, setting);
+        idle.push(next);
         attempted++;
         const when = `${cut.at > reference.calls ? 'after its end' : `at call ${cut.at}`}`;
         const what = `${command.name}, power cut ${when}${cut.journal ? ', journal written' : ''}`;
@@ -65,34 +71,36 @@ export const powerLoss: Part = {
       });
       base.remove();
     }
+    await Promise.all(idle.map((process) => process.end()));
     return { attempted, losses };
   },
 };
 
-async function lossesOf(cut: PowerCut, path: string, setting: Setting, library: string): Promise<string[]> {
-  const { command, reference, at, journal } = cut;
+/** Runs the command up to the cut; what is on the disk then. The process ends. */
+async function diskAfter(cut: PowerCut, path: string, victim: CommandProcess): Promise<Ext4Image> {
   const disk = cut.base.copyTo(`${path}.img`);
   disk.mount();
-  const victim = await CommandProcess.start(setting.scratch, library);
-  victim.faults?.watch(join(disk.folder, WORK), at, 'stopGroup');
-  const ended = victim.run(command.words, join(disk.folder, WORK));
-  await Promise.race([ended, stopped(victim)]);
-  if (journal) disk.commitJournal();
+  const work = join(disk.folder, WORK);
+  victim.faults?.watch(work, cut.at, 'stopGroup');
+  await Promise.race([victim.run(cut.command.words, work), stopped(victim)]);
+  if (cut.journal) disk.commitJournal();
   const afterwards = disk.copyTo(`${path}.cut.img`);
   await victim.end();
   disk.remove();
+  return afterwards;
+}
 
-  const next = await CommandProcess.start(setting.scratch, library);
+/** Mounts the disk, which replays its journal, and runs the command again. */
+async function lossesOn(disk: Ext4Image, { command, reference }: PowerCut, process: CommandProcess, { keep }: Setting) {
   let why: string[] = [];
   try {
     await wait(REBOOT_MS);
-    afterwards.mount();
-    why = await lossesAfter(command, join(afterwards.folder, WORK), reference, next);
+    disk.mount();
+    why = await lossesAfter(command, join(disk.folder, WORK), reference, process);
     return why;
   } finally {
-    await next.end();
-    if (why.length > 0 && setting.keep) afterwards.unmount();
-    else afterwards.remove();
+    disk.unmount();
+    if (why.length === 0 || !keep) disk.remove();
   }
 }
 
