@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRandom } from '#src/random';
@@ -13,43 +14,53 @@ import { sharesOf } from './shares.js';
 
 const FULL_SIZE = 120;
 const PROGRAM = join(import.meta.dirname, '../../experiments/main.js');
-/** Until the program has loaded, nothing can be lost; most kills come later. */
+/** Until the program has loaded, nothing can be lost; most signals come later. */
 const LOADING_MS = 600;
+/** A stopped command has so long to finish its step and to write what it has. */
+const STOP_MS = 10_000;
+const SIGNALS = ['SIGKILL', 'SIGKILL', 'SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+type EndingSignal = (typeof SIGNALS)[number];
 
-interface Kill {
+interface Stop {
   readonly command: TortureCommand;
   readonly reference: Reference;
+  readonly signal: EndingSignal;
   /** Share of the time that the command takes. */
   readonly moment: number;
-  /** Whether the processes that it started die with it at once. */
+  /** Whether the processes that it started get the signal too, as from a terminal. */
   readonly group: boolean;
 }
 
-/** Kills the program itself at a random time, and runs the command again. */
+/** Ends the program itself at a random time, and runs the command again. */
 export const killsByTime: Part = {
   name: 'clock',
-  summary: 'SIGKILL at a random time; then the same command again',
+  summary: 'SIGKILL, SIGTERM, SIGINT or SIGHUP at a random time; then the same command again',
   run: async (setting) => {
-    const kills: Kill[] = [];
+    const stops: Stop[] = [];
     for (const { command, count } of sharesOf(setting.commands, Math.ceil(FULL_SIZE * setting.size))) {
       const reference = await referenceOf(command, setting);
       const random = createRandom(setting.seed, 'clock', command.name);
       for (let i = 0; i < count; i++) {
-        kills.push({ command, reference, moment: random.uniform(), group: random.uniform() < 0.5 });
+        const [signal, moment] = [random.choice(SIGNALS), random.uniform()];
+        stops.push({ command, reference, signal, moment, group: random.uniform() < 0.5 });
       }
     }
     const losses: Loss[] = [];
     let attempted = 0;
     const idle: CommandProcess[] = [];
-    await inLanes(setting.jobs, kills, async ({ command, reference, moment, group }, index) => {
+    await inLanes(setting.jobs, stops, async (stop, index) => {
+      const { command, reference, signal } = stop;
       const folder = join(setting.scratch, `clock-${index}`);
       prepareFolder(command, setting.workshop, folder);
-      const milliseconds = LOADING_MS + moment * 1.5 * reference.milliseconds;
-      if (await killedAfter(milliseconds, startProgram(command.words, folder), group)) attempted++;
+      const milliseconds = LOADING_MS + stop.moment * 1.5 * reference.milliseconds;
+      const child = startProgram(command.words, folder);
+      const problem = await problemAtStop(child, milliseconds, stop);
+      if (problem !== 'ended before') attempted++;
       const process = idle.pop() ?? (await CommandProcess.start(setting.scratch, undefined));
       const why = await lossesAfter(command, folder, reference, process);
+      if (problem !== undefined && problem !== 'ended before') why.unshift(problem);
       idle.push(process);
-      const what = `${command.name}, killed after ${milliseconds.toFixed(0)} ms (${folder})`;
+      const what = `${command.name}, ${signal} after ${milliseconds.toFixed(0)} ms (${folder})`;
       if (why.length > 0) losses.push({ what, why: why.join('; ') });
       clearFolder(folder, why.length > 0, setting);
     });
@@ -63,12 +74,33 @@ export function startProgram(words: readonly string[], cwd: string): ChildProces
   return spawn(process.execPath, [PROGRAM, ...words], { cwd, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
 }
 
-/** Whether the process was still there to be killed. */
-async function killedAfter(milliseconds: number, child: ChildProcess, group: boolean): Promise<boolean> {
+/** What the program did wrong at the signal; it may have ended before. */
+async function problemAtStop(
+  child: ChildProcess,
+  milliseconds: number,
+  { signal, group }: Stop,
+): Promise<string | undefined> {
+  let stderr = '';
+  child.stderr?.on('data', (text) => {
+    stderr += text;
+  });
   const closed = once(child, 'close');
   await Promise.race([wait(milliseconds), closed]);
-  if (child.exitCode !== null) return false;
-  process.kill(group ? -(child.pid as number) : (child.pid as number), 'SIGKILL');
-  await closed;
-  return true;
+  if (child.exitCode !== null) return 'ended before';
+  const pid = child.pid as number;
+  process.kill(group ? -pid : pid, signal);
+  const limit = new AbortController();
+  const inTime = await Promise.race([
+    closed.then(() => true),
+    wait(STOP_MS, false, { signal: limit.signal }).catch(() => false),
+  ]);
+  limit.abort();
+  if (!inTime) {
+    process.kill(-pid, 'SIGKILL');
+    await closed;
+    return `still running ${STOP_MS / 1000} s after ${signal}`;
+  }
+  const expected = [0, 128 + constants.signals[signal], null];
+  if (!expected.includes(child.exitCode)) return `exit code ${child.exitCode} after ${signal}: ${stderr.trim()}`;
+  return /this is a bug|\n {4}at /.test(stderr) ? `after ${signal}: ${stderr.trim()}` : undefined;
 }

@@ -5,7 +5,7 @@
  * comes at the end, and the exit code is 1 when anything was lost. The parts:
  *
  *     kills      SIGKILL at a random file-system call of every command that writes, then the same command again
- *     clock      SIGKILL at a random time, as a user or a queue would
+ *     clock      SIGKILL, SIGTERM, SIGINT or SIGHUP at a random time, as a user or a queue would
  *     writers    two processes that run one command in one folder
  *     disk       a full disk from a random call on, then space again
  *     power      a power cut at a random call, on an ext4 image (root on Linux only)
