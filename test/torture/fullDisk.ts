@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createRandom } from '#src/random';
-import { CommandProcess, type Outcome } from './commandProcess.js';
+import { CommandPool } from './commandPool.js';
+import type { Outcome } from './commandProcess.js';
 import { prepareFolder, type TortureCommand } from './commands.js';
 import { brokenFiles, differences, folderContent, temporaryFiles } from './folderContent.js';
 import { inLanes } from './lanes.js';
@@ -36,25 +37,25 @@ export const fullDisk: Part = {
     }
     const losses: Loss[] = [];
     let attempted = 0;
-    const idle: CommandProcess[] = [];
+    const pool = new CommandPool(setting.scratch, library);
     await inLanes(setting.jobs, attempts, async (attempt, index) => {
       const { command, reference, at, fault } = attempt;
       const folder = join(setting.scratch, `full-${index}`);
       prepareFolder(command, setting.workshop, folder);
-      const process = idle.pop() ?? (await CommandProcess.start(setting.scratch, library));
+      const process = await pool.take();
       process.faults?.watch(folder, at, fault);
       const outcome = await process.run(command.words, folder);
       const reached = process.faults?.read().reached === true;
       const why = reached ? problemsOf(outcome, attempt, folder) : [];
       why.push(...(await lossesAfter(command, folder, reference, process)));
-      idle.push(process);
+      pool.giveBack(process);
       if (reached) attempted++;
       if (why.length > 0) {
         losses.push({ what: `${command.name}, ${fault} at call ${at} (${folder})`, why: why.join('; ') });
       }
       clearFolder(folder, why.length > 0, setting);
     });
-    await Promise.all(idle.map((process) => process.end()));
+    await pool.end();
     return { attempted, losses };
   },
 };

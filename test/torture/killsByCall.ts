@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createRandom } from '#src/random';
-import { CommandProcess } from './commandProcess.js';
+import { CommandPool } from './commandPool.js';
 import { prepareFolder, type TortureCommand } from './commands.js';
 import type { Fault } from './faultControl.js';
 import { inLanes } from './lanes.js';
@@ -46,25 +46,24 @@ export const killsByCall: Part = {
 async function killEach(kills: readonly Kill[], setting: Setting, library: string): Promise<PartResult> {
   const losses: Loss[] = [];
   let attempted = 0;
-  const idle: CommandProcess[] = [];
-  const take = async (): Promise<CommandProcess> => idle.pop() ?? CommandProcess.start(setting.scratch, library);
+  const pool = new CommandPool(setting.scratch, library);
   await inLanes(setting.jobs, kills, async ({ command, reference, at, fault }, index) => {
     const folder = join(setting.scratch, `killed-${index}`);
     prepareFolder(command, setting.workshop, folder);
-    const victim = await take();
+    const victim = await pool.take();
     victim.faults?.watch(folder, at, fault);
     await victim.run(command.words, folder);
     const reached = victim.faults?.read().reached === true;
     await victim.end();
-    const next = await take();
+    const next = await pool.take();
     const why = await lossesAfter(command, folder, reference, next);
-    idle.push(next);
+    pool.giveBack(next);
     // A run may make a few calls less than the one that was counted.
     if (reached) attempted++;
     if (why.length > 0)
       losses.push({ what: `${command.name}, ${fault} at call ${at} (${folder})`, why: why.join('; ') });
     clearFolder(folder, why.length > 0, setting);
   });
-  await Promise.all(idle.map((process) => process.end()));
+  await pool.end();
   return { attempted, losses };
 }

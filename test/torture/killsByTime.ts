@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRandom } from '#src/random';
-import { CommandProcess } from './commandProcess.js';
+import { CommandPool } from './commandPool.js';
 import { prepareFolder, type TortureCommand } from './commands.js';
 import { inLanes } from './lanes.js';
 import type { Loss, Part } from './part.js';
@@ -47,7 +47,7 @@ export const killsByTime: Part = {
     }
     const losses: Loss[] = [];
     let attempted = 0;
-    const idle: CommandProcess[] = [];
+    const pool = new CommandPool(setting.scratch, undefined);
     await inLanes(setting.jobs, stops, async (stop, index) => {
       const { command, reference, signal } = stop;
       const folder = join(setting.scratch, `clock-${index}`);
@@ -56,15 +56,15 @@ export const killsByTime: Part = {
       const child = startProgram(command.words, folder);
       const problem = await problemAtStop(child, milliseconds, stop);
       if (problem !== 'ended before') attempted++;
-      const process = idle.pop() ?? (await CommandProcess.start(setting.scratch, undefined));
+      const process = await pool.take();
       const why = await lossesAfter(command, folder, reference, process);
       if (problem !== undefined && problem !== 'ended before') why.unshift(problem);
-      idle.push(process);
+      pool.giveBack(process);
       const what = `${command.name}, ${signal} after ${milliseconds.toFixed(0)} ms (${folder})`;
       if (why.length > 0) losses.push({ what, why: why.join('; ') });
       clearFolder(folder, why.length > 0, setting);
     });
-    await Promise.all(idle.map((process) => process.end()));
+    await pool.end();
     return { attempted, losses };
   },
 };

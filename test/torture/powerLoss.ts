@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRandom } from '#src/random';
-import { CommandProcess } from './commandProcess.js';
+import { CommandPool } from './commandPool.js';
+import type { CommandProcess } from './commandProcess.js';
 import { prepareFolder, type TortureCommand } from './commands.js';
 import { Ext4Image, whyNoImages } from './ext4Image.js';
 import { inLanes } from './lanes.js';
@@ -44,8 +45,7 @@ export const powerLoss: Part = {
     const { library } = setting.faults;
     const losses: Loss[] = [];
     let attempted = 0;
-    const idle: CommandProcess[] = [];
-    const take = async (): Promise<CommandProcess> => idle.pop() ?? CommandProcess.start(setting.scratch, library);
+    const pool = new CommandPool(setting.scratch, library);
     for (const command of setting.commands) {
       const points = command.severalProcesses ? POINTS_OF_SEVERAL_PROCESSES : POINTS_PER_COMMAND;
       const count = command.severalProcesses ? Math.floor(points * setting.size) : Math.ceil(points * setting.size);
@@ -60,10 +60,10 @@ export const powerLoss: Part = {
       });
       await inLanes(setting.jobs, cuts, async (cut, index) => {
         const path = join(images, `${command.name.replace(' ', '-')}-${index}`);
-        const afterwards = await diskAfter(cut, path, await take());
-        const next = await take();
+        const afterwards = await diskAfter(cut, path, await pool.take());
+        const next = await pool.take();
         const why = await lossesOn(afterwards, cut, next, setting);
-        idle.push(next);
+        pool.giveBack(next);
         attempted++;
         const when = `${cut.at > reference.calls ? 'after its end' : `at call ${cut.at}`}`;
         const what = `${command.name}, power cut ${when}${cut.journal ? ', journal written' : ''}`;
@@ -71,7 +71,7 @@ export const powerLoss: Part = {
       });
       base.remove();
     }
-    await Promise.all(idle.map((process) => process.end()));
+    await pool.end();
     return { attempted, losses };
   },
 };

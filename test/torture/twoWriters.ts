@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createRandom } from '#src/random';
-import { CommandProcess, type Outcome } from './commandProcess.js';
+import { CommandPool } from './commandPool.js';
+import type { Outcome } from './commandProcess.js';
 import { prepareFolder, type TortureCommand } from './commands.js';
 import { differences, type FolderContent, folderContent } from './folderContent.js';
 import type { Loss, Part } from './part.js';
@@ -25,7 +26,7 @@ export const twoWriters: Part = {
     let attempted = 0;
     const commands = setting.commands.filter(({ severalProcesses }) => !severalProcesses);
     // One pair at a time: two processes are meant to meet.
-    let pair: CommandProcess[] = [];
+    const pool = new CommandPool(setting.scratch, library);
     for (const { command, count } of sharesOf(commands, Math.ceil(FULL_SIZE * setting.size))) {
       const reference = await referenceOf(command, setting);
       const random = createRandom(setting.seed, 'writers', command.name);
@@ -33,35 +34,44 @@ export const twoWriters: Part = {
         const meeting = meetingOf(command, random.choice<Meeting>(['fresh', 'resumed', 'cache']), library);
         const folder = join(setting.scratch, `writers-${command.name.replace(' ', '-')}-${i}`);
         prepareFolder(command, setting.workshop, folder);
-        while (pair.length < 2) pair.push(await CommandProcess.start(setting.scratch, library));
         if (meeting === 'resumed') {
-          pair[0].faults?.watch(folder, 1 + random.integer(reference.calls), 'kill');
-          await pair[0].run(command.words, folder);
-          await pair[0].end();
-          pair[0] = await CommandProcess.start(setting.scratch, library);
+          const victim = await pool.take();
+          victim.faults?.watch(folder, 1 + random.integer(reference.calls), 'kill');
+          await victim.run(command.words, folder);
+          await victim.end();
         }
         const delay = random.choice([0, 2, 10, 40]);
-        const outcomes = await Promise.all(
-          pair.map(async (process, at) => {
-            await wait(at * delay);
-            return process.run(wordsOf(command, meeting, at), folder);
-          }),
-        );
+        const outcomes = await runTwice((at) => wordsOf(command, meeting, at), folder, delay, pool);
         attempted++;
         const why = lossesOf(command, outcomes, meeting, reference, folder);
         const what = `${command.name}, ${meeting}, the second ${delay} ms later (${folder})`;
         if (why.length > 0) losses.push({ what, why: why.join('; ') });
-        if (outcomes.some(({ code }) => code === null)) {
-          await Promise.all(pair.map((process) => process.end()));
-          pair = [];
-        }
         clearFolder(folder, why.length > 0, setting);
       }
     }
-    await Promise.all(pair.map((process) => process.end()));
+    await pool.end();
     return { attempted, losses };
   },
 };
+
+/** Runs two commands in one folder, the second some milliseconds after the first. */
+async function runTwice(
+  wordsOf: (at: number) => readonly string[],
+  folder: string,
+  delay: number,
+  pool: CommandPool,
+): Promise<Outcome[]> {
+  const pair = [await pool.take(), await pool.take()];
+  return Promise.all(
+    pair.map(async (process, at) => {
+      await wait(at * delay);
+      const outcome = await process.run(wordsOf(at), folder);
+      if (outcome.code === null) await process.end();
+      else pool.giveBack(process);
+      return outcome;
+    }),
+  );
+}
 
 /** Only commands that go on after an interruption can meet there, and only training has a cache. */
 function meetingOf({ runDir }: TortureCommand, wanted: Meeting, library: string | undefined): Meeting {
