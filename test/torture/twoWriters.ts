@@ -99,7 +99,7 @@ function lossesOf(
   }
   const [winners, others] = [outcomes.filter(({ code }) => code === 0), outcomes.filter(({ code }) => code !== 0)];
   const unclear = others
-    .filter(({ code, stderr }) => (code !== 1 && code !== 2) || !/^tokenfuse: [^\n]+\n$/.test(stderr))
+    .filter(({ code, stderr }) => (code !== 1 && code !== 2) || !/^(tokenfuse: [^\n]+\n)+$/.test(stderr))
     .map(({ code, stderr }) => `expected one line and exit code 1, got ${code}: ${stderr.trim()}`);
   const none =
     winners.length === 0 ? [`neither worked: ${outcomes.map(({ stderr }) => stderr.trim()).join(' | ')}`] : [];
