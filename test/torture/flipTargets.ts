@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { EVALUATION, readEvaluation } from '#evaluation';
 import { PROGRAM } from '#experiments';
 import { loadJointModel, MERGE_REPORT, openCaptionLog, unmerge } from '#fusion';
 import { Decoding, loadTokenizer, openPackedText } from '#language';
@@ -44,6 +45,7 @@ export async function flipTargets(folder: string, workshop: string): Promise<Fli
     await textCacheTarget(join(folder, 'text-cache'), workshop),
     await memoTarget(join(folder, 'memo-cache'), workshop),
     await captionLogTarget(copy('captions'), workshop),
+    await evaluationTarget(copy('evaluation')),
     ...(await commandTargets(join(folder, 'commands'), workshop)),
   ];
 }
@@ -188,6 +190,15 @@ function captionLogTarget(folder: string, workshop: string): Promise<FlipTarget>
     return hashOf([...log.captions]);
   };
   return target('caption log', folder, load, (file) => file.endsWith('.jsonl'));
+}
+
+function evaluationTarget(folder: string): Promise<FlipTarget> {
+  return target(
+    'evaluation',
+    folder,
+    () => hashOf(readEvaluation(folder)),
+    (path) => path === EVALUATION,
+  );
 }
 
 function imagesOf(workshop: string) {
