@@ -1,4 +1,4 @@
-import { describeValue } from '#src/config';
+import { describeValue, shownText } from '#src/config';
 import { printable, UserError } from '#src/errors';
 import { textLinesOf } from '#src/storage';
 import { readTextChunks } from './textFile.js';
@@ -69,7 +69,7 @@ function jsonlText(line: string, field: string, where: string): string {
   const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
   if (text === undefined) {
     const fields = Object.keys(value).slice(0, 8).join(', ') || 'none';
-    throw new UserError(`${where}: expected a text field '${field}', got the fields: ${printable(fields)}`);
+    throw new UserError(`${where}: expected a text field '${field}', got the fields: ${shownText(fields, 200)}`);
   }
   if (typeof text !== 'string') {
     throw new UserError(`${where}: expected field '${field}' to be a string, got ${describeValue(text)}`);

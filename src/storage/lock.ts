@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '#src/errors';
 import { makeFolder } from './makeFolder.js';
-import { HOST_ID, isAlive, temporaryName } from './temporaryName.js';
+import { clearLeftoversOf, HOST_ID, isAlive, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
 /** Who holds a lock. */
@@ -67,6 +67,8 @@ export function takeLock(path: string, what: string): Lock {
       if (holderOf(path)?.since === holder.since) rmSync(path, { force: true });
       rmSync(guard, { force: true });
     }
+    clearLeftoversOf(path);
+    clearLeftoversOf(guard);
   } catch (error) {
     throw writeFailure(what, error);
   }

@@ -96,6 +96,12 @@ export function pointAt(runDir: string, names: readonly PointerName[], directory
     // One that names this step already means the checkpoint that was replaced.
     if (names.includes(name) || readPointer(file)?.directory === directory) writeJsonAtomic(file, target);
   }
+  removeUnpointed(runDir);
+}
+
+/** Removes the checkpoints that nothing points at, such as those that a kill or a power cut left. */
+export function removeUnpointed(runDir: string): void {
+  const folder = folderOf(runDir);
   const kept = new Set(
     POINTERS.map((name) => {
       const pointer = readPointer(fileOf(runDir, name));

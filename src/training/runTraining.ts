@@ -5,7 +5,7 @@ import { Interrupted, interruption, type Output } from '#src/cli';
 import { createProgress, createTracker, readMetrics } from '#src/tracking';
 import { AdamW } from './adamW.js';
 import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
-import { findCheckpoint, pointAt } from './checkpointPointers.js';
+import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import { restoreRun } from './restoreRun.js';
@@ -63,6 +63,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   const { task, config, seed, runDir } = run;
   const optimizer = new AdamW(task.parameters, config);
   const restored = run.resume ? restoreRun({ ...run, parameters: task.parameters }, optimizer) : undefined;
+  if (restored !== undefined) removeUnpointed(runDir);
   let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
   const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
