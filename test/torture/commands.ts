@@ -34,6 +34,7 @@ export function tortureCommands(engine: string): TortureCommand[] {
     again: [...words, ...computing, '--resume'],
     runDir,
   });
+  const scoring = ['score', 'captions/seen.json', '--references', 'data/test_seen/captions.json', '--samples', '10'];
   return [
     { name: 'scenes', words: ['scenes', 'scenes.yaml'], inputs: ['scenes.yaml'], share: 12 },
     {
@@ -84,14 +85,12 @@ export function tortureCommands(engine: string): TortureCommand[] {
       share: 2,
     },
     {
-      name: 'score',
-      words: [
-        ...['score', 'captions/seen.json', '--references', 'data/test_seen/captions.json', '--samples', '10'],
-        ...['--per-image', 'scores.csv', '--write-idf', 'idf.json'],
-      ],
+      name: 'score per image',
+      words: [...scoring, '--per-image', 'scores.csv'],
       inputs: ['data', 'captions'],
-      share: 6,
+      share: 4,
     },
+    { name: 'score idf', words: [...scoring, '--write-idf', 'idf.json'], inputs: ['data', 'captions'], share: 2 },
     {
       name: 'init',
       words: ['init', 'mine', '--captions', 'data/pairs/train/captions.json', '--yes'],

@@ -59,7 +59,7 @@ export const powerLoss: Part = {
         return { command, reference, base, at, journal: random.uniform() < 0.5 };
       });
       await inLanes(setting.jobs, cuts, async (cut, index) => {
-        const path = join(images, `${command.name.replace(' ', '-')}-${index}`);
+        const path = join(images, `${command.name.replaceAll(' ', '-')}-${index}`);
         const afterwards = await diskAfter(cut, path, await pool.take());
         const next = await pool.take();
         const why = await lossesOn(afterwards, cut, next, setting);

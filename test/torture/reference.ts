@@ -38,7 +38,7 @@ async function unbrokenRun(command: TortureCommand, setting: Setting): Promise<R
 }
 
 async function countedRun(command: TortureCommand, setting: Setting, process: CommandProcess): Promise<Reference> {
-  const folder = join(setting.scratch, `unbroken-${command.name.replace(' ', '-')}`);
+  const folder = join(setting.scratch, `unbroken-${command.name.replaceAll(' ', '-')}`);
   prepareFolder(command, setting.workshop, folder);
   process.faults?.watch(folder);
   const started = performance.now();

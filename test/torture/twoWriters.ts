@@ -32,7 +32,7 @@ export const twoWriters: Part = {
       const random = createRandom(setting.seed, 'writers', command.name);
       for (let i = 0; i < count; i++) {
         const meeting = meetingOf(command, random.choice<Meeting>(['fresh', 'resumed', 'cache']), library);
-        const folder = join(setting.scratch, `writers-${command.name.replace(' ', '-')}-${i}`);
+        const folder = join(setting.scratch, `writers-${command.name.replaceAll(' ', '-')}-${i}`);
         prepareFolder(command, setting.workshop, folder);
         if (meeting === 'resumed') {
           const victim = await pool.take();
