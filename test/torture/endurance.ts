@@ -57,13 +57,14 @@ async function brokenRun(words: readonly string[], folder: string, secondsBetwee
   const problems: string[] = [];
   for (let stops = 0; ; stops++) {
     const child = startProgram(stops === 0 ? words : [...words, '--resume'], folder);
-    const ended = finished(child).then(
-      () => true,
-      () => false,
-    );
+    let failure: unknown;
+    const ended = finished(child).catch((error: unknown) => {
+      failure = error;
+    });
     await Promise.race([wait(1000 * secondsBetween), ended]);
     if (child.exitCode !== null) {
-      if (!(await ended)) throw new Error(`training failed with exit code ${child.exitCode}`);
+      await ended;
+      if (failure !== undefined) throw failure;
       log(`done after ${stops} stops`);
       return problems;
     }
