@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConfig } from '#src/config';
-import { UserError } from '#src/errors';
+import { shownText, UserError } from '#src/errors';
 import { type HostTensor, parseJson, readSafetensorsHeader, readTensorBytes, sha256 } from '#src/storage';
 import { type CheckpointDigests, openCheckpointFolder, readModelConfig } from '#src/training';
 import { fusionParameters, type JointModelConfig } from './jointConfig.js';
@@ -106,6 +106,6 @@ export function refuseChanged(
   );
   if (changed.length === 0) return;
   throw new UserError(
-    `${join(directory, 'model.safetensors')}: ${changed.length} of ${merged.size} backbone tensors are not those that ${MERGE_REPORT} names, the first is '${changed[0].replace(/\p{C}+/gu, ' ').slice(0, 120)}'; merge again, or take a copy that was not changed`,
+    `${join(directory, 'model.safetensors')}: ${changed.length} of ${merged.size} backbone tensors are not those that ${MERGE_REPORT} names, the first is '${shownText(changed[0], 120)}'; merge again, or take a copy that was not changed`,
   );
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shownText } from '#src/config';
+import { shownText } from '#src/errors';
 import { type FusionOption, fusionMethod, fusionMethods, unknownFusionMethod } from './methods/index.js';
 
 /** What an option is when it is not used. */

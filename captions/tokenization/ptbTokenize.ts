@@ -1,4 +1,4 @@
-import { printable, UserError } from '#src/errors';
+import { shownText, UserError } from '#src/errors';
 import { americanize } from './americanize.js';
 import { RULES } from './ptbRules.js';
 
@@ -32,7 +32,7 @@ export function tokenizeCaption(caption: string, { pretokenized = false, onCapti
   onCaption?.();
   if (caption.length > MAX_CHARACTERS) {
     throw new UserError(
-      `captions: expected captions of at most ${MAX_CHARACTERS} characters, got one of ${caption.length}: ${printable(caption.slice(0, 40))}...`,
+      `captions: expected captions of at most ${MAX_CHARACTERS} characters, got one of ${caption.length}: ${shownText(caption, 40)}`,
     );
   }
   return pretokenized ? caption : ptbTokenize(caption);

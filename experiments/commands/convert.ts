@@ -10,7 +10,7 @@ import {
 } from '#language';
 import type { Command } from '#src/cli';
 import { parseConfig } from '#src/config';
-import { ConfigError } from '#src/errors';
+import { ConfigError, shownText } from '#src/errors';
 import { inOutputEntry, readSafetensors, takenProblem } from '#src/storage';
 import { writeCheckpoint } from '#src/training';
 import { OVERWRITE_OPTION } from '../options/index.js';
@@ -86,7 +86,7 @@ export const convertCommand: Command = {
 function remarks({ config, unused }: FromOfficial, vocabSize: number, hasEncoding: boolean): string[] {
   const lines: string[] = [];
   if (unused.length > 0) {
-    const named = unused.slice(0, MAX_NAMED).map((name) => name.replace(/\p{C}+/gu, ' ').slice(0, 120));
+    const named = unused.slice(0, MAX_NAMED).map((name) => shownText(name, 120));
     const more = unused.length > named.length ? `, … (${unused.length} in all)` : '';
     lines.push(`warning: tensors not used: ${named.join(', ')}${more}`);
   }

@@ -1,7 +1,7 @@
 /** @file The file format of tokenizers trained by tokenfuse: `tokenizer.json`, one self-contained JSON object. */
 import { z } from 'zod';
 import { describeValue, expectation } from '#src/config';
-import { printable, UserError } from '#src/errors';
+import { shownText, UserError } from '#src/errors';
 import { readJson, unsealed, writeSealedJson } from '#src/storage';
 import { GPT2_PATTERN } from './splitPattern.js';
 import { END_OF_TEXT, type Encoding } from './tokenizer.js';
@@ -75,8 +75,7 @@ export function readBpeModel(path: string): BpeModel {
     const [, base64, digits] = match;
     const bytes = Buffer.from(base64, 'base64');
     const rank = Number(digits);
-    if (bytes.toString('base64') !== base64)
-      return fail(`ranks[${index}]: '${printable(base64.slice(0, 40))}' is not base64`);
+    if (bytes.toString('base64') !== base64) return fail(`ranks[${index}]: '${shownText(base64, 40)}' is not base64`);
     if (rank >= ranks.length) {
       return fail(
         `ranks[${index}]: rank ${rank} leaves a gap: ${ranks.length} tokens take the ranks below ${ranks.length}`,
@@ -107,7 +106,7 @@ function otherTokenizer(json: unknown): string | undefined {
   const { model } = json as { readonly model?: unknown };
   if (typeof model === 'object' && model !== null) {
     const { type } = model as { readonly type?: unknown };
-    return `a Hugging Face tokenizer${typeof type === 'string' ? ` (${printable(type.slice(0, 40))})` : ''}`;
+    return `a Hugging Face tokenizer${typeof type === 'string' ? ` (${shownText(type, 40)})` : ''}`;
   }
   if ('tokenizer_class' in json) return 'the configuration of a Hugging Face tokenizer';
   const ids = Object.values(json);

@@ -1,5 +1,5 @@
-import { describeValue, shownText } from '#src/config';
-import { printable, UserError } from '#src/errors';
+import { describeValue } from '#src/config';
+import { printable, shownText, UserError } from '#src/errors';
 import { textLinesOf } from '#src/storage';
 import { readTextChunks } from './textFile.js';
 import { textPieces } from './textPieces.js';
@@ -62,9 +62,7 @@ function jsonlText(line: string, field: string, where: string): string {
     );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UserError(
-      `${where}: expected a JSON object with a field '${field}', got ${printable(line.trim().slice(0, 40))}`,
-    );
+    throw new UserError(`${where}: expected a JSON object with a field '${field}', got ${shownText(line.trim(), 40)}`);
   }
   const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
   if (text === undefined) {

@@ -1,11 +1,10 @@
 import type { z } from 'zod';
-import { didYouMean } from '#src/errors';
+import { didYouMean, shownText } from '#src/errors';
 import { expectation } from './expectation.js';
 import { presentName } from './formerKeys.js';
 import { ownValue } from './ownValue.js';
 import { describeValue } from './parseFile.js';
 import { keysOf, schemasAt } from './schemaAt.js';
-import { shownText } from './shownText.js';
 
 /** Where a key comes from (`file:line`, `--set …`), and its path as it stands there. */
 export interface KeySource {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { shownText } from './shownText.js';
+import { shownText } from '#src/errors';
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',

@@ -4,4 +4,3 @@ export { formerKeys, moveFormerKeys } from './formerKeys.js';
 export * from './loadConfig.js';
 export * from './parseFile.js';
 export * from './renamedKey.js';
-export { shownText } from './shownText.js';

@@ -1,10 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import { ConfigError } from '#src/errors';
+import { ConfigError, shownText } from '#src/errors';
 import { configProblems, type KeySource } from './configProblems.js';
 import { type MovedKey, moveFormerKeys } from './formerKeys.js';
 import { type AppliedOverride, applyOverride } from './override.js';
-import { shownText } from './shownText.js';
 import { readYaml } from './yamlFile.js';
 
 /** A parsed configuration and the folder that its relative paths are resolved against. */

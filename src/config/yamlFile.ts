@@ -1,7 +1,6 @@
 import { type Document, isMap, isScalar, LineCounter, type ParsedNode, parseDocument, visit } from 'yaml';
-import { ConfigError, UserError } from '#src/errors';
+import { ConfigError, shownText, UserError } from '#src/errors';
 import { readText } from '#src/storage';
-import { shownText } from './shownText.js';
 
 /** More than any experiment needs; the parser takes seconds for a megabyte. */
 const MOST_BYTES = 256 * 1024;

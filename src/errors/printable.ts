@@ -16,6 +16,11 @@ export function printableLines(text: string): string {
   );
 }
 
+/** Text from a file as a message shows it: cut to `most` characters, `printable`. */
+export function shownText(text: string, most = 60): string {
+  return printable(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+}
+
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 function escaped(character: string): string {

@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import { UserError } from '#src/errors';
+import { shownText, UserError } from '#src/errors';
 import { systemErrorWords } from './systemError.js';
 
 /**
@@ -10,9 +10,8 @@ import { systemErrorWords } from './systemError.js';
  */
 export function containedFile(folder: string, name: string, purpose: string): string {
   const path = join(folder, name);
-  const shown = name.replace(/\p{C}+/gu, ' ').slice(0, 200);
   const refuse = (): never => {
-    throw new UserError(`cannot read ${purpose} '${shown}': expected a file inside ${folder}`);
+    throw new UserError(`cannot read ${purpose} '${shownText(name, 200)}': expected a file inside ${folder}`);
   };
   const reachesOut = (from: string, to: string): boolean => {
     const way = relative(from, to);

@@ -3,7 +3,7 @@
  * Source: https://github.com/huggingface/safetensors#format. A header can be read without loading any tensor.
  */
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import { UserError } from '#src/errors';
+import { shownText, UserError } from '#src/errors';
 import { type HeaderValue, parseHeaderJson } from './headerJson.js';
 import { openToRead } from './openToRead.js';
 
@@ -63,8 +63,7 @@ export function readHeaderOf(descriptor: number, path: string): RawHeader {
   const fileBytes = fstatSync(descriptor).size;
   const fail = (why: string): never => {
     // Names come from the file and may hold line feeds, escape codes, and be of any length.
-    const printable = why.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
-    throw new UserError(`${path}: not a valid safetensors file: ${printable.slice(0, 300)}`);
+    throw new UserError(`${path}: not a valid safetensors file: ${shownText(why, 300)}`);
   };
   const prefix = Buffer.alloc(8);
   if (readSync(descriptor, prefix, 0, 8, 0) < 8) fail(`it has ${fileBytes} bytes, fewer than the 8 of a header length`);

@@ -1,3 +1,4 @@
+import { shownText } from '#src/errors';
 import type { HostTensor, SafetensorsHeader } from '#src/storage';
 
 /** Names and shapes of the parameters that a configuration implies. */
@@ -22,7 +23,8 @@ export function parameterProblems({ path, tensors }: SafetensorsHeader, expected
     }
   }
   for (const [name, { dtype }] of tensors) {
-    if (!expected.has(name)) problems.push(`${path}: '${printable(name)}': the model has no parameter of that name`);
+    if (!expected.has(name))
+      problems.push(`${path}: '${shownText(name, 120)}': the model has no parameter of that name`);
     else if (dtype !== 'F32') problems.push(`${path}: '${name}': expected float32 (F32), got ${dtype}`);
   }
   return capped(problems, path);
@@ -33,7 +35,8 @@ export function valueProblems(path: string, tensors: ReadonlyMap<string, HostTen
   const problems: string[] = [];
   for (const [name, { values }] of tensors) {
     const at = firstNotFinite(values);
-    if (at >= 0) problems.push(`${path}: '${printable(name)}': expected finite numbers, got ${values[at]} at ${at}`);
+    if (at >= 0)
+      problems.push(`${path}: '${shownText(name, 120)}': expected finite numbers, got ${values[at]} at ${at}`);
   }
   return capped(problems, path);
 }
@@ -41,12 +44,6 @@ export function valueProblems(path: string, tensors: ReadonlyMap<string, HostTen
 function firstNotFinite(values: HostTensor['values']): number {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
   return -1;
-}
-
-/** Names come from the file and may hold line feeds, escape codes, and be of any length. */
-function printable(name: string): string {
-  const text = name.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
 
 function capped(problems: readonly string[], path: string): string[] {
