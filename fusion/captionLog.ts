@@ -5,7 +5,15 @@ import { z } from 'zod';
 import type { CaptionImage } from '#captions/formats';
 import { Decoding } from '#language';
 import { ConfigError, RunError, UserError } from '#src/errors';
-import { flushFolder, makeFolder, readBytes, sealed, systemErrorWords, unsealed, writeFailure } from '#src/storage';
+import {
+  flushFolder,
+  makeFolder,
+  readBytes,
+  sealed,
+  systemErrorWords,
+  unsealedOrOld,
+  writeFailure,
+} from '#src/storage';
 import type { CaptionedFile } from './captionImageFiles.js';
 
 /** What determines the captions of a file besides its images; the first line. */
@@ -105,9 +113,7 @@ function openToAppend(path: string, end: number): number {
 
 function parseLine<T>(path: string, lines: readonly string[], index: number, schema: z.ZodType<T>): T {
   try {
-    const value = JSON.parse(lines[index]);
-    // Lines of earlier versions have no seal.
-    return schema.parse('sha256' in value ? unsealed(value, path, 'captions') : value);
+    return schema.parse(unsealedOrOld(JSON.parse(lines[index]), path, 'captions'));
   } catch {
     throw foreign(path, index);
   }
@@ -115,7 +121,7 @@ function parseLine<T>(path: string, lines: readonly string[], index: number, sch
 
 function foreign(path: string, index: number): UserError {
   return new UserError(
-    `${path}:${index + 1}: expected a line of captions as 'tokenfuse caption' wrote it, got a damaged or another one; remove the file or choose another --out`,
+    `${path}:${index + 1}: expected a line of captions that 'tokenfuse caption' wrote, got another or a damaged one; remove the file or choose another --out`,
   );
 }
 

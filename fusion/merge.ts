@@ -3,20 +3,14 @@ import { LANGUAGE_KIND, TOKENIZER_FILE } from '#language';
 import { RunError } from '#src/errors';
 import {
   draftFolder,
+  jsonText,
   type OverwriteOptions,
   openOutputEntry,
   readSafetensorsHeader,
   readTensorBytes,
   sha256,
 } from '#src/storage';
-import {
-  addToCheckpoint,
-  checkpointDigests,
-  jsonBytes,
-  type ModelDescription,
-  readModel,
-  writeCheckpoint,
-} from '#src/training';
+import { addToCheckpoint, checkpointDigests, type ModelDescription, readModel, writeCheckpoint } from '#src/training';
 import { VISION_KIND } from '#vision';
 import { newFusionParameters } from './fusionParameters.js';
 import type { MergePlan } from './mergePlan.js';
@@ -58,7 +52,7 @@ function writeMerged(plan: MergePlan, outDir: string): MergeReport {
     if (changed) {
       throw new RunError(`${outDir}: not written: '${changed.name}' in the backbone's file changed during the merge`);
     }
-    addToCheckpoint(draft.path, MERGE_REPORT, jsonBytes(report));
+    addToCheckpoint(draft.path, MERGE_REPORT, Buffer.from(jsonText(report)));
     draft.publish();
     return report;
   } finally {

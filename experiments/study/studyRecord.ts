@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
 import { ConfigError } from '#src/errors';
-import { readJson, unsealed } from '#src/storage';
+import { readJson, unsealedOrOld } from '#src/storage';
 import type { RunProvenance } from '#src/training';
 import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import type { StudyCell } from './studyCells.js';
@@ -60,9 +60,7 @@ export function recordPath(outDir: string, cell: StudyCell): string {
 export function readRecord(outDir: string, cell: StudyCell, settings: StudySettings): StudyRecord | undefined {
   const path = recordPath(outDir, cell);
   if (!existsSync(path)) return undefined;
-  const json = readJson(path, 'study record') as StudyRecord;
-  // Records of earlier versions have no seal.
-  const record = 'sha256' in json ? (unsealed(json, path, 'study record') as StudyRecord) : json;
+  const record = unsealedOrOld(readJson(path, 'study record'), path, 'study record') as StudyRecord | null;
   if (!isMadeWith(record, settings)) {
     throw new ConfigError(`${path}: was made with other settings than the study's files give; choose another --out`);
   }
@@ -70,8 +68,8 @@ export function readRecord(outDir: string, cell: StudyCell, settings: StudySetti
 }
 
 /** Whether a record was made with these settings. */
-export function isMadeWith(record: StudyRecord, settings: StudySettings): boolean {
-  return isDeepStrictEqual(record.settings, JSON.parse(JSON.stringify(settings)));
+export function isMadeWith(record: StudyRecord | null, settings: StudySettings): record is StudyRecord {
+  return isDeepStrictEqual(record?.settings, JSON.parse(JSON.stringify(settings)));
 }
 
 /** What a record keeps of an evaluated test set. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { describeValue, expectation } from '#src/config';
 import { shownText, UserError } from '#src/errors';
-import { readJson, unsealed, writeSealedJson } from '#src/storage';
+import { readJson, unsealedOrOld, writeSealedJson } from '#src/storage';
 import { GPT2_PATTERN } from './splitPattern.js';
 import { END_OF_TEXT, type Encoding } from './tokenizer.js';
 
@@ -58,9 +58,7 @@ export function readBpeModel(path: string): BpeModel {
   if (other !== undefined) {
     throw new UserError(`${path}: ${other}; tokenfuse reads those that 'tokenfuse tokenizer train' wrote`);
   }
-  // Files of former versions have no seal.
-  const hasSeal = typeof json === 'object' && json !== null && 'sha256' in json;
-  const parsed = BpeFile.safeParse(hasSeal ? unsealed(json, path, 'tokenizer') : json);
+  const parsed = BpeFile.safeParse(unsealedOrOld(json, path, 'tokenizer'));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return fail([...(issue.path.length === 0 ? [] : [issue.path.join('.')]), expectation(issue)].join(': '));

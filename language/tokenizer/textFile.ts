@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UserError } from '#src/errors';
-import { foreignEncoding, openFile, readBytes, systemErrorWords } from '#src/storage';
+import { foreignEncoding, openToRead, readBytes, systemErrorWords } from '#src/storage';
 import { startWork } from '#src/tracking';
 
 const CHUNK_BYTES = 1 << 20;
@@ -57,7 +57,7 @@ function* readChunks(path: string): Generator<Uint8Array> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   let descriptor: number | undefined;
   try {
-    const { descriptor: opened, bytes } = attempt(path, () => openFile(path));
+    const { descriptor: opened, bytes } = openToRead(path, 'text');
     descriptor = opened;
     const report = startWork(`reading ${basename(path)}`, bytes, 'bytes');
     for (let done = 0; ; ) {

@@ -38,5 +38,10 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | Iterab
 
 /** `writeFileAtomic` of a value as indented JSON. */
 export function writeJsonAtomic(path: string, value: unknown): void {
-  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomic(path, jsonText(value));
+}
+
+/** A value as indented JSON, as files hold it. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

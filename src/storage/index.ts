@@ -8,7 +8,7 @@ export * from './flush.js';
 export * from './folderDraft.js';
 export * from './lock.js';
 export * from './makeFolder.js';
-export { type OpenFile, openFile } from './openFile.js';
+export type { OpenFile } from './openFile.js';
 export * from './openToRead.js';
 export * from './outputPlace.js';
 export * from './readFile.js';

@@ -24,7 +24,7 @@ export interface SafetensorsFile {
 export function readTensorBytes(header: SafetensorsHeader, name: string): Uint8Array {
   const entry = header.tensors.get(name);
   if (entry === undefined) throw new UserError(`${header.path}: expected a tensor '${name}', it has none of that name`);
-  const descriptor = openToRead(header.path, 'tensors');
+  const { descriptor } = openToRead(header.path, 'tensors');
   try {
     return bytesOf(descriptor, header.path, name, entry);
   } finally {
@@ -50,7 +50,7 @@ export function readSafetensors(
   check?: (header: SafetensorsHeader) => void,
   onBytes?: (bytes: Uint8Array) => void,
 ): SafetensorsFile {
-  const descriptor = openToRead(path, 'tensors');
+  const { descriptor } = openToRead(path, 'tensors');
   try {
     const { header, bytes: headerBytes } = readHeaderOf(descriptor, path);
     check?.(header);

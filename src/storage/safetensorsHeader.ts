@@ -50,7 +50,7 @@ const MAX_COUNT = 2n ** 64n - 1n;
  * @throws UserError for the first problem, naming the tensor
  */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  const descriptor = openToRead(path, 'tensors');
+  const { descriptor } = openToRead(path, 'tensors');
   try {
     return readHeaderOf(descriptor, path).header;
   } finally {

@@ -3,8 +3,8 @@ import { writeJsonAtomic } from './atomicWrite.js';
 import { readJson, sha256 } from './readFile.js';
 
 /** An object as JSON with the SHA-256 of the rest of it, by which a reader finds a flipped bit. */
-export function sealed(value: object): object {
-  return { ...value, sha256: digestOf(value) };
+export function sealed<T extends object>(value: T): T & { readonly sha256: string } {
+  return { ...value, sha256: sha256(Buffer.from(JSON.stringify(value))) };
 }
 
 /** `writeJsonAtomic` of a sealed object. */
@@ -27,12 +27,14 @@ export function unsealed(value: unknown, path: string, purpose: string): object 
     throw new UserError(`cannot read ${purpose} ${path}: expected a JSON object, got something else`);
   }
   const { sha256: seal, ...rest } = value as { readonly sha256?: unknown };
-  if (seal !== digestOf(rest)) {
-    throw new UserError(`${path}: damaged or edited: its content does not have the SHA-256 that stands in it`);
+  if (seal !== sealed(rest).sha256) {
+    throw new UserError(`${path}: damaged or edited: its content does not match the SHA-256 in it`);
   }
   return rest;
 }
 
-function digestOf(value: object): string {
-  return sha256(Buffer.from(JSON.stringify(value)));
+/** `unsealed` of a value that may be of an earlier version, which wrote no seals: that is taken as it is. */
+export function unsealedOrOld(value: unknown, path: string, purpose: string): unknown {
+  const hasSeal = typeof value === 'object' && value !== null && Object.hasOwn(value, 'sha256');
+  return hasSeal ? unsealed(value, path, purpose) : value;
 }

@@ -4,8 +4,7 @@
  */
 import { closeSync, readSync } from 'node:fs';
 import { UserError } from '#src/errors';
-import { type OpenFile, openFile } from './openFile.js';
-import { systemErrorWords } from './systemError.js';
+import { openToRead } from './openToRead.js';
 
 /** A regular file of an archive. */
 export interface TarMember {
@@ -40,13 +39,7 @@ const REFUSED_TYPES: Readonly<Record<string, string>> = {
  *   the archive, a duplicate name
  */
 export function readTarIndex(path: string): TarMember[] {
-  let file: OpenFile;
-  try {
-    file = openFile(path);
-  } catch (error) {
-    throw new UserError(`cannot read archive ${path}: ${systemErrorWords(error)}`);
-  }
-  const { descriptor, bytes } = file;
+  const { descriptor, bytes } = openToRead(path, 'archive');
   try {
     return scan(path, bytes, windowOn(descriptor));
   } finally {

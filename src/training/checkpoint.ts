@@ -8,6 +8,7 @@ import {
   draftFolder,
   type FolderDraft,
   type HostTensor,
+  jsonText,
   parseJson,
   type SafetensorsHeader,
   sha256,
@@ -90,11 +91,11 @@ export function writeCheckpoint(
   };
   try {
     writeTensors('model.safetensors', tensors, { format: 'tokenfuse', kind: model.kind });
-    writeBytes('model.json', jsonBytes({ format: CHECKPOINT_FORMAT, ...model }));
+    writeBytes('model.json', Buffer.from(jsonText({ format: CHECKPOINT_FORMAT, ...model })));
     for (const [name, bytes] of assets) writeBytes(name, bytes);
     if (resumeData) {
       writeTensors('optimizer.safetensors', resumeData.optimizer);
-      writeBytes('state.json', jsonBytes(resumeData.state));
+      writeBytes('state.json', Buffer.from(jsonText(resumeData.state)));
     }
     writeFileAtomic(join(draft.path, MANIFEST), manifestOf(digests).text);
     publish(draft, directory, resumeData !== undefined);
@@ -161,11 +162,6 @@ export function addToCheckpoint(directory: string, name: string, bytes: Uint8Arr
   const files = new Map(readManifest(directory)?.files);
   files.set(name, { bytes: bytes.byteLength, sha256: sha256(bytes) });
   writeFileAtomic(join(directory, MANIFEST), manifestOf(files).text);
-}
-
-/** A value as indented JSON. */
-export function jsonBytes(value: unknown): Uint8Array {
-  return Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** Reads a checkpoint folder's description without its tensors. */

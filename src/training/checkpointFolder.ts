@@ -1,8 +1,15 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '#src/errors';
-import { containedFile, type HostTensor, openToRead, readSafetensors, type SafetensorsHeader } from '#src/storage';
+import {
+  containedFile,
+  type HostTensor,
+  openToRead,
+  readBytes,
+  readSafetensors,
+  type SafetensorsHeader,
+} from '#src/storage';
 import { valueProblems } from '#src/tokenformer';
 import { type FileDigest, MANIFEST, readManifest } from './manifest.js';
 
@@ -84,12 +91,9 @@ export function openCheckpointFolder(directory: string): CheckpointFolder {
     pathOf,
     readBytes: (name, purpose) =>
       verifiedRead(name, purpose, (path, hash) => {
-        const chunks: Buffer[] = [];
-        forEachChunk(path, purpose, (chunk) => {
-          chunks.push(Buffer.from(chunk));
-          hash?.update(chunk);
-        });
-        return Buffer.concat(chunks);
+        const bytes = readBytes(path, purpose);
+        hash?.update(bytes);
+        return bytes;
       }),
     verifySizes: () => {
       for (const [name, listed] of manifest?.files ?? []) refuseOtherSize(pathOf(name, 'checkpoint file'), listed);
@@ -105,9 +109,7 @@ export function openCheckpointFolder(directory: string): CheckpointFolder {
     verifyOthers: () => {
       for (const name of manifest?.files.keys() ?? []) {
         if (verified.has(name)) continue;
-        verifiedRead(name, 'checkpoint file', (path, hash) =>
-          forEachChunk(path, 'checkpoint file', (chunk) => void hash?.update(chunk)),
-        );
+        verifiedRead(name, 'checkpoint file', (path, hash) => hashFile(path, 'checkpoint file', hash));
       }
     },
   };
@@ -121,15 +123,15 @@ function regularFiles(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : []));
 }
 
-/** Passes a file on in pieces; the buffer is used again for the next one. */
-function forEachChunk(path: string, purpose: string, take: (chunk: Uint8Array) => void): void {
-  const descriptor = openToRead(path, purpose);
+/** Hashes a file piece by piece: it may be larger than the model in memory. */
+function hashFile(path: string, purpose: string, hash: Hash | undefined): void {
+  const { descriptor, bytes } = openToRead(path, purpose);
   try {
-    const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, fstatSync(descriptor).size)));
+    const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(1, bytes)));
     for (;;) {
       const count = readSync(descriptor, buffer, 0, buffer.length, null);
       if (count === 0) return;
-      take(buffer.subarray(0, count));
+      hash?.update(buffer.subarray(0, count));
     }
   } finally {
     closeSync(descriptor);

@@ -1,13 +1,13 @@
 /** @file `manifest.json` of a checkpoint folder: size and SHA-256 of each of its files, and of the manifest itself. */
-import { closeSync, existsSync, fstatSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '#src/errors';
-import { openToRead, sha256 } from '#src/storage';
+import { jsonText, readBytes, sealed } from '#src/storage';
 
 export const MANIFEST = 'manifest.json';
 
-/** Larger than a manifest of a hundred thousand files; what is larger is none. */
+/** Enough for a hundred thousand files. */
 const MAX_MANIFEST_BYTES = 16_000_000;
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -34,9 +34,8 @@ export function manifestOf(files: ReadonlyMap<string, FileDigest>): { manifest: 
     format: 1,
     files: Object.fromEntries(sorted.map(([name, { bytes, sha256: digest }]) => [name, { bytes, sha256: digest }])),
   };
-  const digest = sha256(Buffer.from(JSON.stringify(content)));
-  const text = `${JSON.stringify({ ...content, sha256: digest }, null, 2)}\n`;
-  return { manifest: { files: new Map(sorted), sha256: digest }, text };
+  const file = sealed(content);
+  return { manifest: { files: new Map(sorted), sha256: file.sha256 }, text: jsonText(file) };
 }
 
 /**
@@ -47,7 +46,8 @@ export function manifestOf(files: ReadonlyMap<string, FileDigest>): { manifest: 
 export function readManifest(directory: string): Manifest | undefined {
   const path = join(directory, MANIFEST);
   if (!existsSync(path)) return undefined;
-  const text = readText(path);
+  // Bytes that are not UTF-8, a byte order mark among them, become other ones in `text`.
+  const text = readBytes(path, 'checkpoint manifest', { maxBytes: MAX_MANIFEST_BYTES }).toString('utf8');
   const fail = (why: string): never => {
     throw new UserError(`${path}: damaged: ${why}; --no-verify reads the checkpoint without it`);
   };
@@ -58,22 +58,7 @@ export function readManifest(directory: string): Manifest | undefined {
     return fail('it is not JSON');
   }
   const parsed = ManifestFile.safeParse(json);
-  if (!parsed.success) return fail('it is no list of files with their sizes and SHA-256');
+  if (!parsed.success) return fail('expected a list of files with their sizes and SHA-256');
   const own = manifestOf(new Map(Object.entries(parsed.data.files)));
   return own.text === text ? own.manifest : fail('its own SHA-256 does not match');
-}
-
-function readText(path: string): string {
-  const descriptor = openToRead(path, 'checkpoint manifest');
-  try {
-    const { size } = fstatSync(descriptor);
-    if (size > MAX_MANIFEST_BYTES) {
-      throw new UserError(`${path}: expected at most ${MAX_MANIFEST_BYTES} bytes, got ${size}; it is no manifest`);
-    }
-    const bytes = Buffer.alloc(size);
-    const count = readSync(descriptor, bytes, 0, size, 0);
-    return bytes.toString('utf8', 0, count);
-  } finally {
-    closeSync(descriptor);
-  }
 }

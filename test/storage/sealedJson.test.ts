@@ -37,7 +37,7 @@ describe('sealed JSON', () => {
     const path = join(temporaryFolder(), 'x.json');
     writeFileSync(path, '{"step": 8, "sha256": "00"}');
     expect(userErrorLine(() => readSealedJson(path, 'thing'))).toBe(
-      `${path}: damaged or edited: its content does not have the SHA-256 that stands in it`,
+      `${path}: damaged or edited: its content does not match the SHA-256 in it`,
     );
     writeFileSync(path, '[]');
     expect(userErrorLine(() => readSealedJson(path, 'thing'))).toContain('damaged or edited');
