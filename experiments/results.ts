@@ -3,7 +3,6 @@
  * between their markers, and their figures beside it: `npm run results [-- study.yaml=runDir …]`; by default all studies, from
  * runs/. Without a run's folder its kept records are used. No number there is typed by hand.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { replaceSection, writeFileAtomic } from '#src/storage';
@@ -41,7 +40,6 @@ for (const [path, runDir] of given.length > 0
   const made = (word: (provenance: StudyRecord['provenance']) => string): string =>
     [...new Set(records.map(({ provenance }) => word(provenance)))].join('; ');
   const figure = `figures/${study.name}.svg`;
-  mkdirSync(join(root, 'experiments', 'figures'), { recursive: true });
   const [score, title, highest] = figureOf(study.scores);
   writeFileAtomic(join(root, 'experiments', figure), studyFigure(lines, score, title, highest).markup);
   const seconds = records.reduce((sum, record) => sum + record.seconds, 0);

@@ -1,11 +1,11 @@
 import { relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import type { Command } from '#src/cli';
+import { type Command, shellWord } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { takenProblem } from '#src/storage';
 import { createExperiment } from '../init/createExperiment.js';
 import { type Ask, initAnswers } from '../init/initAnswers.js';
-import { programCommand, shellWord } from '../init/programCommand.js';
+import { programCommand } from '../init/programCommand.js';
 
 /** `tokenfuse init`: a new experiment on the user's own images and captions. */
 export const initCommand: Command = {

@@ -1,4 +1,5 @@
 import { basename, delimiter, dirname, relative } from 'node:path';
+import { shellWord } from '#src/cli';
 
 /** How the running program was started. */
 export interface ProgramStart {
@@ -17,9 +18,4 @@ export function programCommand({ script, env, cwd }: ProgramStart): string {
   if (fromNpm || /[\\/]node_modules[\\/]/.test(script)) return 'npx tokenfuse';
   const path = relative(cwd, script);
   return `node ${shellWord(path.startsWith('..') ? script : path)}`;
-}
-
-/** A word of a command line, quoted where the shell would take it apart. */
-export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

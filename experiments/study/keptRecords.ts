@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { UserError } from '#src/errors';
-import { makeFolder, parseJson, readText, textLines, writeFileAtomic } from '#src/storage';
+import { parseJson, readText, textLines, writeFileAtomic } from '#src/storage';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { type StudyCell, studyCells } from './studyCells.js';
 import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyRecord.js';
@@ -23,7 +22,6 @@ export function keepRecords(study: StudyExperiment, digest: string, outDir: stri
     .map(recordOf)
     .filter((record) => record !== undefined);
   if (records.length > 0) {
-    makeFolder(dirname(path));
     writeFileAtomic(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
   return records;

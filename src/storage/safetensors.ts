@@ -32,15 +32,9 @@ export function readTensorBytes(header: SafetensorsHeader, name: string): Uint8A
   }
 }
 
-/** Reads one tensor as float32 (any float type) or int32 (any integer type; int64 values beyond 32 bits are rejected). */
-export function readTensor(header: SafetensorsHeader, name: string): HostTensor {
-  const bytes = readTensorBytes(header, name);
-  const { dtype, shape } = header.tensors.get(name) as TensorEntry;
-  return { shape, values: decode(bytes, dtype, `${header.path}: tensor '${name}'`) };
-}
-
 /**
- * Reads every tensor of a file, once and from its first byte to its last.
+ * Reads every tensor of a file, once and from its first byte to its last: as float32 (any float type) or int32 (any integer type;
+ * int64 values beyond 32 bits are rejected).
  *
  * @param check may refuse the file once its header is known
  * @param onBytes receives all bytes of the file, in order

@@ -50,7 +50,7 @@ export function systemErrorWords(error: unknown): string {
 }
 
 /** Whether a system call failed, or could not be made of a name from a file. */
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;
   const { code, syscall } = error as NodeJS.ErrnoException;
   return (typeof code === 'string' && typeof syscall === 'string') || hasNullCharacter(error);

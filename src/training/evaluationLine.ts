@@ -3,7 +3,7 @@ import { formatFigure } from '#src/tracking';
 import type { TrainingTask } from './trainingTask.js';
 
 /**
- * `vision step 500: loss 1.234, accuracy 0.5100 (best)` of held-out data: the metric that selects first, then as many others
+ * `vision step 500: validation loss 1.234, accuracy 0.5100 (best)`: the metric that selects first, then as many others
  * as fit.
  */
 export function evaluationLine(

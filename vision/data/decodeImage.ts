@@ -23,7 +23,7 @@ export interface DecodeSettings {
 export const DECODER_VERSION = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
 /** The most memory, file included, that one image may take unless `maxImagePixels` allows it. */
-export const MAX_DECODE_BYTES = 448 * 2 ** 20;
+const MAX_DECODE_BYTES = 448 * 2 ** 20;
 
 /** The largest file to read, in bytes. */
 export function largestFile({ maxImagePixels }: Pick<DecodeSettings, 'maxImagePixels'>): number {

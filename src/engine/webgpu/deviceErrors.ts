@@ -21,7 +21,7 @@ export class DeviceErrors {
     });
   }
 
-  /** @throws UserError when anything has failed since the device was opened: nothing on it can be trusted any more */
+  /** @throws RunError when anything has failed since the device was opened: nothing on it can be trusted any more */
   raise(): void {
     if (this.#first !== undefined) throw new RunError(`engine webgpu: ${this.#first}`);
   }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { programCommand, shellWord } from '../../../experiments/init/programCommand.js';
+import { shellWord } from '#src/cli';
+import { programCommand } from '../../../experiments/init/programCommand.js';
 
 const cwd = '/home/me/project';
 
