@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { ConfigError } from '#src/errors';
+import { ConfigError, RunError, UserError } from '#src/errors';
 import { flushFolder } from './flush.js';
 import { type Lock, takeLock } from './lock.js';
 import { clearLeftovers, clearLeftoversOf, isTemporaryName } from './temporaryName.js';
@@ -87,7 +87,7 @@ function isKept({ isOwn, overwrite }: OutputOptions): boolean {
   try {
     return isOwn?.() ?? false;
   } catch (error) {
-    if (overwrite && error instanceof ConfigError) return false;
+    if (overwrite && error instanceof UserError && !(error instanceof RunError)) return false;
     throw error;
   }
 }
