@@ -48,7 +48,7 @@ async function trained<S extends z.ZodType<{ readonly seed: number }>>(
   const { steps, bestStep, bestValue, last } = await inRunDirectory(
     places.runDir,
     provenance,
-    { resume: places.resume, overwrite, extend, say: log },
+    { resume: places.resume, overwrite, extend, schema, say: log },
     () => train(config, places),
   );
   return { steps, bestStep, bestValue, last };
@@ -72,7 +72,8 @@ export async function evaluateModel(experiment: Experiment, options: RunOptions)
   const config = parseConfig({ kind: 'evaluate', name: 'evaluate', ...experiment }, EvaluateExperiment, 'evaluation');
   const { runDir: outDir, ...places } = placesOf(options);
   const engine = await currentEngine();
-  const isUnfinished = (): boolean => isStartedWith(outDir, config) && !existsSync(join(outDir, EVALUATION));
+  const isUnfinished = (): boolean =>
+    isStartedWith(outDir, config, EvaluateExperiment) && !existsSync(join(outDir, EVALUATION));
   const provenance = { command: 'evaluate (API)', config, seed: config.seed, engine };
   const folderOptions = { overwrite: options.overwrite, isOwn: isUnfinished, say: options.log };
   const { sets } = await inResultFolder(outDir, provenance, folderOptions, async () => {

@@ -1,4 +1,4 @@
-import { align } from '#fusion';
+import { AlignExperiment, align } from '#fusion';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { inRunDirectory } from '#src/training';
@@ -18,7 +18,7 @@ export const alignCommand: Command = {
     const folders = foldersOf(args);
     const engine = await startEngine(args, output, experiment.training.matmulPrecision);
     const runDir = folders.out(experiment);
-    const options = runOptionsOf(args, output);
+    const options = { ...runOptionsOf(args, output), schema: AlignExperiment };
     const context = { ...folders, runDir, output, resume: options.resume };
     const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
     const result = await inRunDirectory(runDir, provenance, options, () =>

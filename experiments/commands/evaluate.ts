@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EVALUATION, evaluate, evaluatedModels, writeEvaluation } from '#evaluation';
+import { EVALUATION, EvaluateExperiment, evaluate, evaluatedModels, writeEvaluation } from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
@@ -23,7 +23,8 @@ export const evaluateCommand: Command = {
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
     const command = args.commandLine;
-    const isUnfinished = (): boolean => isStartedWith(outDir, experiment) && !existsSync(join(outDir, EVALUATION));
+    const isUnfinished = (): boolean =>
+      isStartedWith(outDir, experiment, EvaluateExperiment) && !existsSync(join(outDir, EVALUATION));
     const engine = await startEngine(args, output);
     const inputs = checkpointDigests(evaluatedModels(experiment, folders.root));
     const provenance = { command, config: experiment, seed: experiment.seed, engine, inputs };

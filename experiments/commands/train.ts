@@ -1,7 +1,7 @@
-import { trainLanguage } from '#language';
+import { LanguageExperiment, trainLanguage } from '#language';
 import { COLUMNS, type Command, wrapText } from '#src/cli';
 import { inRunDirectory } from '#src/training';
-import { trainVision } from '#vision';
+import { trainVision, VisionExperiment } from '#vision';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, runOptionsOf, startEngine } from '../options/index.js';
 
@@ -17,7 +17,8 @@ export const trainCommand: Command = {
     const folders = foldersOf(args);
     const engine = await startEngine(args, output, experiment.training.matmulPrecision);
     const runDir = folders.out(experiment);
-    const options = runOptionsOf(args, output);
+    const schema = experiment.kind === 'vision' ? VisionExperiment : LanguageExperiment;
+    const options = { ...runOptionsOf(args, output), schema };
     const context = { ...folders, runDir, output, resume: options.resume };
     const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
     const result = await inRunDirectory(runDir, provenance, options, () =>

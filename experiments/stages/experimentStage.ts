@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { EVALUATION, type EvaluateExperiment, evaluatedModels } from '#evaluation';
-import { type AlignExperiment, MERGE_REPORT, type MergeRecipe, readMergeReport } from '#fusion';
+import { EVALUATION, EvaluateExperiment, evaluatedModels } from '#evaluation';
+import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport } from '#fusion';
 import type { LanguageExperiment } from '#language';
+import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { type CheckpointDigests, checkpointDigests, inputsOf, isStartedWith, isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
@@ -115,11 +116,11 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
       const { recipe, inputs } = readMergeReport(outDir);
       const { vision, language } = experiment;
       const paths = { vision: resolve(root, vision), language: resolve(root, language) };
-      return madeBy(isDeepStrictEqual(recipe, experiment) && isMadeOf(inputs, paths));
+      return madeBy(isDeepStrictEqual(storedConfig(recipe, MergeRecipe), experiment) && isMadeOf(inputs, paths));
     }
     case 'evaluate': {
       if (!existsSync(join(outDir, EVALUATION))) return 'open';
-      const isSame = isStartedWith(outDir, experiment);
+      const isSame = isStartedWith(outDir, experiment, EvaluateExperiment);
       return madeBy(isSame && isMadeOf(inputsOf(outDir), evaluatedModels(experiment, root)));
     }
   }

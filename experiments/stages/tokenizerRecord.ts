@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { readBpeModel } from '#language';
+import { storedConfig } from '#src/config';
 import { readJson, writeJsonAtomic } from '#src/storage';
-import type { TokenizerExperiment } from '../config/pipelineConfig.js';
+import { TokenizerExperiment } from '../config/pipelineConfig.js';
 
 /** Next to `tokenizer.json`: the experiment that trained it. */
 const recordOf = (tokenizerPath: string): string => tokenizerPath.replace(/(\.json)?$/, '.experiment.json');
@@ -17,5 +18,8 @@ export function isTokenizerOf(experiment: TokenizerExperiment, tokenizerPath: st
   const record = recordOf(tokenizerPath);
   // Without the end-of-text token; training on little text gives fewer than were asked for.
   if (!existsSync(record)) return readBpeModel(tokenizerPath).tokens.length < experiment.vocabSize;
-  return isDeepStrictEqual(readJson(record, 'tokenizer experiment'), JSON.parse(JSON.stringify(experiment)));
+  return isDeepStrictEqual(
+    storedConfig(readJson(record, 'tokenizer experiment'), TokenizerExperiment),
+    JSON.parse(JSON.stringify(experiment)),
+  );
 }

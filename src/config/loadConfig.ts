@@ -76,6 +76,16 @@ export function parseConfig<S extends z.ZodType>(value: unknown, schema: S, what
   );
 }
 
+/**
+ * A configuration that an earlier version may have stored, as this version would store it: with former names replaced and the
+ * defaults of newer keys. What the schema refuses stays as it is, for a comparison to show.
+ */
+export function storedConfig(stored: unknown, schema: z.ZodType): unknown {
+  const { value } = moveFormerKeys(schema, stored);
+  const result = schema.safeParse(value);
+  return JSON.parse(JSON.stringify(result.success ? result.data : value));
+}
+
 /** A path as the user has written it: under its former name where it had one. */
 function asWritten(path: readonly string[], moved: readonly MovedKey[]): readonly string[] {
   const found = moved.find(({ to }) => to.every((key, i) => key === path[i]));

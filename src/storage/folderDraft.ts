@@ -21,9 +21,12 @@ export interface FolderDraft {
  * @param what the folder in messages
  * @throws RunError when the disk refuses
  */
-export function draftFolder(target: string, what = target): FolderDraft {
+export function draftFolder(place: string, what = place): FolderDraft {
+  // Of a link, the folder that it leads to gets the content, and stays on its own disk.
+  const target = existsSync(place) ? realpathSync(place) : place;
   const path = temporaryName(target);
   try {
+    makeFolder(dirname(target));
     clearLeftoversOf(target);
     makeFolder(path);
   } catch (error) {

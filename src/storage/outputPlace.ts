@@ -1,6 +1,6 @@
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { ConfigError } from '#src/errors';
+import { existsSync, lstatSync, readdirSync, realpathSync, renameSync, rmSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { ConfigError, RunError, UserError } from '#src/errors';
 import { flushFolder } from './flush.js';
 import { type Lock, takeLock } from './lock.js';
 import { clearLeftovers, clearLeftoversOf, isTemporaryName } from './temporaryName.js';
@@ -87,7 +87,7 @@ function isKept({ isOwn, overwrite }: OutputOptions): boolean {
   try {
     return isOwn?.() ?? false;
   } catch (error) {
-    if (overwrite && error instanceof ConfigError) return false;
+    if (overwrite && error instanceof UserError && !(error instanceof RunError)) return false;
     throw error;
   }
 }
@@ -161,7 +161,9 @@ function entriesOf(path: string): string[] {
 
 /** What is there, in words. */
 function contentOf(path: string): string {
-  if (!statusOf(path)?.isDirectory()) return 'a file';
+  const status = statusOf(path);
+  if (status?.isSymbolicLink()) return 'a link to nothing';
+  if (!status?.isDirectory()) return 'a file';
   const names = entriesOf(path);
   const has = (name: string): boolean => names.includes(name);
   if (has('model.json')) return 'a model';
@@ -172,9 +174,24 @@ function contentOf(path: string): string {
 }
 
 function taken(path: string): ConfigError {
+  const fixed = whyNotMoved(path);
+  if (fixed !== undefined) {
+    return new ConfigError(`${path}: expected a new or empty place, got ${fixed}; choose another place`);
+  }
   return new ConfigError(
     `${path}: expected a new or empty place, got ${contentOf(path)}; choose another place, or give --overwrite, which moves it to ${freeName(path)}`,
   );
+}
+
+/** What is there, in words, where it is nothing that may be moved aside. */
+function whyNotMoved(path: string): string | undefined {
+  const status = statusOf(path);
+  if (status === undefined) return undefined;
+  if (!status.isFile() && !status.isDirectory() && !status.isSymbolicLink()) return 'a device, a pipe or a socket';
+  const inside = status.isDirectory() ? relative(realpathSync(path), realpathSync('.')) : '..';
+  return /^\.\.(?:[/\\]|$)/.test(inside) || isAbsolute(inside)
+    ? undefined
+    : `${contentOf(path)}, the current folder or one above it`;
 }
 
 /** `<path>.old-1`, or the first number that is free. */
@@ -187,6 +204,7 @@ function freeName(path: string): string {
 
 /** Returns the new name. */
 function moveAside(path: string, { say }: OutputOptions): string {
+  if (whyNotMoved(path) !== undefined) throw taken(path);
   const aside = freeName(path);
   try {
     renameSync(path, aside);

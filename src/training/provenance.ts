@@ -49,10 +49,20 @@ export function inputsOf(folder: string): CheckpointDigests | undefined {
   return (readJson(join(folder, PROVENANCE), 'provenance') as Partial<RunProvenance>).inputs;
 }
 
-/** Writes provenance.json and then config.json into a folder, over those that are there. */
-export function writeProvenance(folder: string, provenance: Provenance, extensions?: readonly Extension[]): void {
-  writeJsonAtomic(join(folder, PROVENANCE), { ...provenanceOf(provenance), ...(extensions && { extensions }) });
+/**
+ * Writes provenance.json and then config.json into a folder.
+ *
+ * @param extension of a run that is there: where it comes from stays, and this is added
+ */
+export function writeProvenance(folder: string, provenance: Provenance, extension?: Extension): void {
+  const path = join(folder, PROVENANCE);
+  writeJsonAtomic(path, extension ? extended(path, provenance, extension) : provenanceOf(provenance));
   writeJsonAtomic(join(folder, RUN_CONFIG), provenance.config);
+}
+
+function extended(path: string, provenance: Provenance, extension: Extension): RunProvenance {
+  const before = existsSync(path) ? (readJson(path, 'provenance') as RunProvenance) : provenanceOf(provenance);
+  return { ...before, extensions: [...(before.extensions ?? []), extension] };
 }
 
 /** What is known of machine and code, with the command. */

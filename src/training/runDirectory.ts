@@ -1,15 +1,10 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { z } from 'zod';
+import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { type OutputOptions, openOutputFolder, readJson } from '#src/storage';
-import {
-  type Extension,
-  PROVENANCE,
-  type Provenance,
-  RUN_CONFIG,
-  type RunProvenance,
-  writeProvenance,
-} from './provenance.js';
+import { PROVENANCE, type Provenance, RUN_CONFIG, writeProvenance } from './provenance.js';
 
 /** What may be done with a run that is there already. */
 export interface RunDirectoryOptions {
@@ -19,6 +14,8 @@ export interface RunDirectoryOptions {
   readonly extend?: boolean;
   /** Move what is there aside and start anew. */
   readonly overwrite?: boolean;
+  /** Of the configuration: a run that an earlier version started may have it under former names. */
+  readonly schema?: z.ZodType;
   /** Receives lines about what was moved or extended. */
   readonly say?: (line: string) => void;
 }
@@ -76,20 +73,18 @@ function continuesRun(runDir: string, provenance: Provenance, options: RunDirect
     // Killed while it was opened.
     return readdirSync(runDir).every((name) => name === PROVENANCE || name.startsWith('.'));
   }
-  const { resume, extend = false, say } = options;
+  const { resume, extend = false, schema, say } = options;
   if (!resume) {
     throw new ConfigError(
       `${runDir}: holds a run already; give --resume to continue it, --overwrite to move it aside and start anew, or another --out`,
     );
   }
-  const before = readJson(join(runDir, RUN_CONFIG), 'run configuration');
-  const changed = changes(before, config);
+  const stored = readJson(join(runDir, RUN_CONFIG), 'run configuration');
+  const changed = changes(schema ? storedConfig(stored, schema) : stored, config);
   if (changed.length === 0) return true;
   const named = changed.map(({ text }) => text);
   if (extend && changed.every(isLengthening)) {
-    const { extensions = [] } = readJson(join(runDir, PROVENANCE), 'provenance') as Partial<RunProvenance>;
-    const extension: Extension = { command: provenance.command, changes: named };
-    writeProvenance(runDir, provenance, [...extensions, extension]);
+    writeProvenance(runDir, provenance, { command: provenance.command, changes: named });
     say?.(
       `extended: ${named.join(', ')}. The learning rate follows the longer schedule from here on, so the result differs from that of a run that was started so`,
     );
@@ -102,10 +97,11 @@ function continuesRun(runDir: string, provenance: Provenance, options: RunDirect
 }
 
 /** Whether a folder was started with this configuration. */
-export function isStartedWith(folder: string, config: unknown): boolean {
+export function isStartedWith(folder: string, config: unknown, schema: z.ZodType): boolean {
   const path = join(folder, RUN_CONFIG);
   if (!existsSync(path)) return false;
-  return changes(readJson(path, 'configuration'), JSON.parse(JSON.stringify(config))).length === 0;
+  const before = storedConfig(readJson(path, 'configuration'), schema);
+  return changes(before, JSON.parse(JSON.stringify(config))).length === 0;
 }
 
 /** At most so many changes are named. */

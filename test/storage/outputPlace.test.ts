@@ -48,7 +48,18 @@ describe.each([
   it('refuses a link that leads nowhere', () => {
     const path = join(temporaryFolder(), 'link');
     symlinkSync('nowhere', path);
-    expect(userErrorLine(() => open(path))).toContain('got a file');
+    expect(userErrorLine(() => open(path))).toContain('got a link to nothing');
+  });
+
+  it('never moves a device, or the folder that the user is in', () => {
+    for (const [path, words] of [
+      ['/dev/null', 'got a device, a pipe or a socket; choose another place'],
+      ['.', 'the current folder or one above it; choose another place'],
+      ['..', 'the current folder or one above it; choose another place'],
+    ]) {
+      expect(userErrorLine(() => open(path, { overwrite: true }))).toContain(words);
+      expect(userErrorLine(() => open(path))).toContain(words);
+    }
   });
 
   it('moves what is there aside under overwrite, to a name that is free', () => {

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { formerKeys } from '#src/config';
 import { RunError } from '#src/errors';
 import { readJson } from '#src/storage';
-import { inRunDirectory, type Provenance, type RunDirectoryOptions } from '#src/training';
+import { inRunDirectory, isStartedWith, type Provenance, type RunDirectoryOptions } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
 
@@ -60,6 +62,15 @@ it('overwriting moves the run aside, whole', async () => {
   expect(readdirSync(`${folder}.old-1`).sort()).toEqual(['config.json', 'metrics.jsonl', 'provenance.json']);
 });
 
+it('overwriting moves a damaged run aside too', async () => {
+  const folder = join(temporaryFolder(), 'run');
+  await open(folder, { steps: 3 });
+  writeFileSync(join(folder, 'config.json'), '{');
+  expect(await rejectedLine(open(folder, { steps: 3 }, { resume: true }))).toContain('config.json');
+  await open(folder, { steps: 3 }, { resume: true, overwrite: true });
+  expect(readFileSync(join(`${folder}.old-1`, 'config.json'), 'utf8')).toBe('{');
+});
+
 describe('resuming', () => {
   it('takes the configuration that the run was started with, in any order of keys', async () => {
     const folder = temporaryFolder();
@@ -73,6 +84,17 @@ describe('resuming', () => {
     const line = await rejectedLine(open(folder, training({ steps: 3, batchSize: 4 }), { resume: true }));
     expect(line).toMatch(/training\.batchSize 2, now 4\); repeat the --set options/);
     expect(readJson(join(folder, 'config.json'), 'config')).toEqual(training({ steps: 3, batchSize: 2 }));
+  });
+
+  it('takes what an earlier version started: under former names, and without the keys that are new', async () => {
+    const folder = temporaryFolder();
+    const sizes = z.strictObject({ stack: z.strictObject({ width: z.int() }), depth: z.int().default(2) });
+    const schema = formerKeys(sizes, { dModel: 'stack.width' });
+    await open(folder, { dModel: 8 });
+    await open(folder, { stack: { width: 8 }, depth: 2 }, { resume: true, schema });
+    expect(isStartedWith(folder, { stack: { width: 8 }, depth: 2 }, schema)).toBe(true);
+    const line = await rejectedLine(open(folder, { stack: { width: 9 }, depth: 2 }, { resume: true, schema }));
+    expect(line).toContain('stack.width 8, now 9');
   });
 
   it('begins a run where none was started', async () => {
@@ -95,11 +117,14 @@ describe('extending', () => {
     await open(folder, training({ steps: 3 }));
     expect(await rejectedLine(open(folder, training({ steps: 5 }), { resume: true }))).toMatch(/give --extend/);
     const lines: string[] = [];
-    await open(folder, training({ steps: 5 }), { resume: true, extend: true, say: (line) => lines.push(line) });
+    const options = { resume: true, extend: true, say: (line: string) => lines.push(line) };
+    const longer = provenance(training({ steps: 5 }), 'tokenfuse train x.yaml --extend');
+    await inRunDirectory(folder, longer, options, async () => undefined);
     expect(lines.join()).toMatch(/^extended: training\.steps 3, now 5\. The learning rate follows the longer schedule/);
     expect(readJson(join(folder, 'config.json'), 'config')).toEqual(training({ steps: 5 }));
     expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({
-      extensions: [{ command: 'tokenfuse train x.yaml', changes: ['training.steps 3, now 5'] }],
+      command: 'tokenfuse train x.yaml',
+      extensions: [{ command: 'tokenfuse train x.yaml --extend', changes: ['training.steps 3, now 5'] }],
     });
   });
 

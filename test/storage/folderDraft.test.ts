@@ -1,0 +1,24 @@
+import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { draftFolder } from '#src/storage';
+import { temporaryFolder } from '../support/temporaryFolder.js';
+import { userErrorLine } from '../support/thrown.js';
+
+it('a draft fills the folder that a link leads to', () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'real'));
+  symlinkSync('real', join(folder, 'link'));
+  const draft = draftFolder(join(folder, 'link'));
+  writeFileSync(join(draft.path, 'model'), '');
+  draft.publish();
+  expect(lstatSync(join(folder, 'link')).isSymbolicLink()).toBe(true);
+  expect(readdirSync(join(folder, 'real'))).toEqual(['model']);
+  expect(readdirSync(folder).sort()).toEqual(['link', 'real']);
+});
+
+it('a draft that cannot be is refused by the name of its folder', () => {
+  const file = join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  expect(userErrorLine(() => draftFolder(join(file, 'out')))).toBe(`cannot make folder ${file}: ${file} is no folder`);
+});
