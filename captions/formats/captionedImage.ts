@@ -1,5 +1,11 @@
+import { z } from 'zod';
 import { UserError } from '#src/errors';
 import type { ByteSource } from '#src/storage';
+
+/** An image's id in JSON. Larger integers are not read exactly, so that two of them could become one. */
+export const ImageId = z.int({
+  error: ({ input }) => (Number.isInteger(input) ? `an integer within ±${Number.MAX_SAFE_INTEGER}` : 'an integer'),
+});
 
 /** One image to caption. */
 export interface CaptionImage extends ByteSource {

@@ -2,17 +2,17 @@ import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { imagePath } from '#src/data';
 import { UserError } from '#src/errors';
-import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
+import { type CaptionedImage, ImageId, refuseRepeatedIds } from './captionedImage.js';
 import { NOCAPS_DOMAINS } from './captionSource.js';
 import { CaptionText } from './captionText.js';
 
 const image = z.object(
-  { id: z.int('an integer'), file_name: z.string('a string').min(1, 'a file name'), domain: z.unknown().optional() },
+  { id: ImageId, file_name: z.string('a string').min(1, 'a file name'), domain: z.unknown().optional() },
   'an object',
 );
 const nocapsImage = image.extend({ domain: z.enum(NOCAPS_DOMAINS, `one of ${NOCAPS_DOMAINS.join(', ')}`) });
 
-const annotation = z.object({ image_id: z.int('an integer'), caption: CaptionText }, 'an object');
+const annotation = z.object({ image_id: ImageId, caption: CaptionText }, 'an object');
 
 const A_FILE = 'an object with images and annotations';
 const someImages = <I extends z.ZodType>(entry: I) => z.array(entry, 'an array').min(1, 'at least one image');

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { UserError } from '#src/errors';
+import { printable, UserError } from '#src/errors';
 import { fileStatus } from '#src/storage';
 import type { CaptionImage } from './captionedImage.js';
 
@@ -31,5 +31,5 @@ export function assertImageFiles(
 
 /** Long paths are cut at the start: their end is more informative. */
 function describePath(path: string): string {
-  return JSON.stringify(path.length > 200 ? `...${path.slice(-200)}` : path);
+  return printable(JSON.stringify(path.length > 200 ? `...${path.slice(-200)}` : path));
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { imagePath } from '#src/data';
 import { UserError } from '#src/errors';
-import { type CaptionedImage, refuseRepeatedIds } from './captionedImage.js';
+import { type CaptionedImage, ImageId, refuseRepeatedIds } from './captionedImage.js';
 import { KARPATHY_SPLITS } from './captionSource.js';
 import { CaptionText } from './captionText.js';
 
@@ -12,8 +12,8 @@ const karpathyFile = z.object(
       .array(
         z.object(
           {
-            imgid: z.int('an integer'),
-            cocoid: z.int('an integer').optional(),
+            imgid: ImageId,
+            cocoid: ImageId.optional(),
             filename: z.string('a string').min(1, 'a file name'),
             filepath: z.string('a string').optional(),
             split: z.enum(KARPATHY_SPLITS, `one of ${KARPATHY_SPLITS.join(', ')}`),

@@ -5,7 +5,7 @@ import { fileStatus, readJson, readText } from '#src/storage';
 import type { CaptionedImage } from './captionedImage.js';
 import { type CaptionSource, captionSourceName, type FormattedSource, resolveSource } from './captionSource.js';
 import { isCaptionsTable, parseCaptionsCsv } from './captionsCsv.js';
-import { firstLine } from './captionText.js';
+import { firstLine, isBlank } from './captionText.js';
 import { parseCocoCaptions } from './cocoCaptions.js';
 import { isTokenLine, parseFlickr8kTokens } from './flickr8kTokens.js';
 import { assertImageFiles, defaultImageDir } from './imageFiles.js';
@@ -99,6 +99,7 @@ function readPath(path: string, imagesGiven: string | undefined, options: ReadOp
   const text = readText(path, 'captions');
   if (isCaptionsTable(text)) return namedImages(parseCaptionsCsv(text, path), path, imageDir, undefined);
   if (isTokenLine(firstLine(text))) return namedImages(parseFlickr8kTokens(text, path), path, imageDir, undefined);
+  if (isBlank(text)) throw new UserError(`${path}: expected captions, got an empty file`);
   throw new ConfigError(
     `${path}: unknown format: expected .json, .tar, a folder, a CSV file with the header image,caption, or lines of name#number, tab, caption; name the format: { format: flickr8k, path: ${path} }`,
   );

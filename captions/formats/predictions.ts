@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import { fileStatus, folderNames, readJson, writeJsonAtomic } from '#src/storage';
+import { ImageId } from './captionedImage.js';
 
 /** One entry of a COCO results file; the names are the format's. */
 export interface CaptionPrediction {
@@ -12,7 +13,7 @@ export interface CaptionPrediction {
 }
 
 const cocoResults = z.array(
-  z.looseObject({ image_id: z.int('an integer'), caption: z.string('a string') }, 'an object'),
+  z.looseObject({ image_id: ImageId, caption: z.string('a string') }, 'an object'),
   'an array of captions',
 );
 
@@ -41,8 +42,8 @@ export function writePredictions(
 /**
  * Image id to caption, from a COCO results file; other fields of an entry are ignored.
  *
- * @throws UserError naming file, entry and field, for bad JSON, a missing or wrong field, an id that occurs twice or is
- *   unknown
+ * @throws UserError naming file, entry and field, for bad JSON, no captions, a missing or wrong field, an id that occurs
+ *   twice or is unknown
  */
 export function readPredictions(path: string, options: PredictionOptions = {}): ReadonlyMap<number, string> {
   refuseOtherPredictions(path);
@@ -52,7 +53,9 @@ export function readPredictions(path: string, options: PredictionOptions = {}): 
       `${path}: expected an array of captions, one per image, got a captions file with images; give it as --references`,
     );
   }
-  return checkedPredictions(value, path, options);
+  const captions = checkedPredictions(value, path, options);
+  if (captions.size === 0) throw new UserError(`${path}: expected at least one caption, got an empty array`);
+  return captions;
 }
 
 /**

@@ -9,8 +9,7 @@ import {
   resolveSource,
 } from '#captions/formats';
 import { UserError } from '#src/errors';
-import { fileStatus, readJson } from '#src/storage';
-import { binaryFileKind } from './binaryFileKind.js';
+import { binaryFileKind, fileStatus, readJson } from '#src/storage';
 import { hashTextFile, readTextHead } from './textFile.js';
 
 /** Text to learn from: the path of a text or JSONL file, or captions by their format, each of them a document. */

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { UserError } from '#src/errors';
+import { binaryFileKind } from './binaryFileKind.js';
 import { countLineEnds } from './textLines.js';
 
 /** The longest text that is read in one piece: what a string holds at most. */
@@ -12,7 +13,8 @@ const HEAD_BYTES = 4096;
  * Bytes as UTF-8 text; a byte order mark at its start is passed over.
  *
  * @param where the file that they come from, for the error message
- * @throws UserError naming the line that is not UTF-8 or holds a null byte, another encoding of Unicode by its name
+ * @throws UserError naming the line that is not UTF-8 or holds a null byte; another encoding of Unicode, an archive or
+ *   another binary file by its name
  */
 export function decodeText(bytes: Uint8Array, where: string): string {
   const foreign = foreignEncoding(bytes);
@@ -24,12 +26,15 @@ export function decodeText(bytes: Uint8Array, where: string): string {
     );
   }
   const text = decode(bytes);
+  const zero = text?.indexOf('\0') ?? 0;
+  // Only now: a text may begin as an archive does.
+  const binary = zero >= 0 ? binaryFileKind(bytes) : undefined;
+  if (binary !== undefined) throw new UserError(`${where}: expected UTF-8 text, got ${binary}`);
   if (text === undefined) {
     throw new UserError(
       `${where}: line ${lineOfFault(bytes)}: expected UTF-8 text, got other bytes; save the file as UTF-8`,
     );
   }
-  const zero = text.indexOf('\0');
   if (zero >= 0) {
     const line = 1 + countLineEnds(text.slice(0, zero));
     throw new UserError(`${where}: line ${line}: expected UTF-8 text, got a null byte; is it a text file?`);

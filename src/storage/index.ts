@@ -1,4 +1,5 @@
 export * from './atomicWrite.js';
+export * from './binaryFileKind.js';
 export * from './byteSource.js';
 export * from './checkedFile.js';
 export * from './containedFile.js';

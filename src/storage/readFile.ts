@@ -5,6 +5,7 @@ import type { ByteSource } from './byteSource.js';
 import { decodeText, MAX_TEXT_BYTES } from './decodeText.js';
 import { allocate, openFile, READ_BYTES } from './openFile.js';
 import { systemErrorWords } from './systemError.js';
+import { countLineEnds, textLines } from './textLines.js';
 
 export interface ReadLimits {
   /** A larger file is refused before it is read. */
@@ -69,9 +70,36 @@ export function parseJson(bytes: Uint8Array, path: string, purpose: string): unk
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The parser's message quotes the offending text.
-    const why = printable((error as Error).message.replace(/\s+/g, ' '));
-    throw new UserError(`cannot read ${purpose} ${path}: not valid JSON (${why})`);
+    if (isJsonLines(text)) {
+      throw new UserError(
+        `cannot read ${purpose} ${path}: expected one JSON value, got JSON lines; write them as an array`,
+      );
+    }
+    throw new UserError(`cannot read ${purpose} ${path}: not valid JSON (${faultOf(error as SyntaxError, text)})`);
+  }
+}
+
+/** The parser's message, which quotes the offending text: on one line, nothing in it invisible, the line for the position. */
+function faultOf({ message }: SyntaxError, text: string): string {
+  return printable(message.replace(/[ \n\r\t]+/g, ' ').replace(/^Unexpected end of JSON input$/, 'it ends too early'))
+    .replace(/[^\S ]/g, (blank) => `\\u${blank.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .replace(/ at position (\d+)$/, (_, position) => ` in line ${1 + countLineEnds(text.slice(0, Number(position)))}`);
+}
+
+/** Whether each of the first two lines is an object or an array of its own. */
+function isJsonLines(text: string): boolean {
+  const lines = textLines(text.slice(0, JSON_LINES_HEAD)).filter((line) => line.trim() !== '');
+  return lines.length > 1 && lines.slice(0, 2).every(isJsonGroup);
+}
+
+/** Room for the first two lines. */
+const JSON_LINES_HEAD = 2 ** 20;
+
+function isJsonGroup(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === 'object';
+  } catch {
+    return false;
   }
 }
 

@@ -41,8 +41,10 @@ const MACHINE = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM'
  * Node; of any other error its first line.
  */
 export function systemErrorWords(error: unknown): string {
-  const { code, message = String(error), syscall } = error as NodeJS.ErrnoException;
+  const { code, message = String(error), syscall, path } = error as NodeJS.ErrnoException;
   if (hasNullCharacter(error)) return 'the name holds a null character';
+  // Node reads other bytes in a name as U+FFFD, by which the file is not found again.
+  if (code === 'ENOENT' && path?.includes('\uFFFD')) return 'no such file; rename it if its name is not UTF-8';
   if (code === 'ENOENT' && syscall === 'scandir') return 'no such folder';
   if (code !== undefined && Object.hasOwn(WORDS, code)) return WORDS[code];
   if (code !== undefined && /^E[A-Z\d]+$/.test(code)) return `the system says ${code}`;

@@ -57,6 +57,15 @@ describe('imagePath', () => {
     expect(refusal(name)).toMatch(/expected an image inside/);
   });
 
+  it('finds a file whose name has its accents composed or decomposed', () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'cafe\u0301.jpg'), '');
+    expect(imagePath(folder, 'caf\u00e9.jpg', 'x')).toBe(join(folder, 'cafe\u0301.jpg'));
+    writeFileSync(join(folder, 'caf\u00e9.jpg'), '');
+    expect(imagePath(folder, 'caf\u00e9.jpg', 'x')).toBe(join(folder, 'caf\u00e9.jpg'));
+    expect(imagePath(folder, 'th\u00e9.jpg', 'x')).toBe(join(folder, 'th\u00e9.jpg'));
+  });
+
   it('takes a backslash that a file has in its name, and a link to elsewhere', () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'images'));

@@ -40,6 +40,14 @@ describe('decodeText', () => {
     expect(line(bytes)).toBe(`file: expected UTF-8 text, got ${name}; save the file as UTF-8`);
   });
 
+  it('calls an archive or an image by its name, and a text that begins like one text', () => {
+    expect(line(Buffer.of(0x1f, 0x8b, 8, 0, 0xff, 0xff))).toBe(
+      'file: expected UTF-8 text, got a gzip archive; unpack it first',
+    );
+    expect(line(Buffer.from('PK\x03\x04\x14\0\0\0'))).toContain('got a zip archive');
+    expect(decodeText(Buffer.from('BZh is a name'), 'file')).toBe('BZh is a name');
+  });
+
   it('refuses a null byte with its line', () => {
     expect(line(Buffer.from('a\nb\0c'))).toContain('line 2: expected UTF-8 text, got a null byte');
     expect(line(Buffer.alloc(64))).toContain('line 1: expected UTF-8 text, got a null byte');

@@ -26,6 +26,11 @@ describe('systemErrorWords', () => {
     );
   });
 
+  it('says that a name may be the reason why a file is not found', () => {
+    const error = Object.assign(new Error(''), { code: 'ENOENT', syscall: 'open', path: '/a/caf\uFFFD.png' });
+    expect(systemErrorWords(error)).toBe('no such file; rename it if its name is not UTF-8');
+  });
+
   it('gives the first line of any other error', () => {
     expect(systemErrorWords(new Error('one\u001b[31m\ntwo'))).toBe('one\\u001b[31m');
   });

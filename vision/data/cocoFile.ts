@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { expectation } from '#src/config';
+import { describeValue, parseFile } from '#src/config';
 import { imagePath } from '#src/data';
 import { printable, UserError } from '#src/errors';
 import { readJson } from '#src/storage';
@@ -13,7 +13,7 @@ import { assertFolder } from './imageFolder.js';
 import { checkedCells, createCells, LabelGridConfig } from './labelGrid.js';
 import type { ImageEntry, LabelledImages, LabelRequirement } from './labelledImages.js';
 
-const Id = z.union([z.int(), z.string()]);
+const Id = z.union([z.int(), z.string()], 'an integer or text');
 const Image = z.object({ id: Id, file_name: z.string().min(1), cells: z.unknown().optional() });
 const Categories = z.array(z.object({ id: Id, name: z.string().min(1) })).min(1);
 const Annotations = z.array(z.object({ image_id: Id, category_id: Id.optional(), caption: z.unknown().optional() }));
@@ -32,8 +32,8 @@ export function readCocoFile(
   requirement: Exclude<LabelRequirement, 'class'>,
 ): LabelledImages {
   const raw = readJson(path, 'annotations');
-  const json = parse(z.record(z.string(), z.unknown()), raw, path, []);
-  const images = parse(z.array(Image), json.images, path, ['images']);
+  const json = parseFile(z.record(z.string(), z.unknown()), raw, path);
+  const images = parseFile(z.array(Image), json.images, path, ['images']);
   if (images.length === 0) throw new UserError(`empty dataset: ${path} lists no images`);
 
   const beside = join(dirname(path), 'images');
@@ -58,23 +58,25 @@ function readAttributes(
   { categories: rawCategories, annotations: rawAnnotations }: Readonly<Record<string, unknown>>,
   imageIndex: ReadonlyMap<string | number, number>,
 ): Pick<LabelledImages, 'attributeNames' | 'attributes'> {
-  const categories = parse(Categories, rawCategories, path, ['categories']);
+  const categories = parseFile(Categories, rawCategories, path, ['categories']);
   uniqueIndex(categories, 'name', `${path}: categories`);
   const categoryIndex = uniqueIndex(categories, 'id', `${path}: categories`);
   const attributes = new Uint8Array(imageIndex.size * categories.length);
-  for (const [i, annotation] of parse(Annotations, rawAnnotations ?? [], path, ['annotations']).entries()) {
+  for (const [i, annotation] of parseFile(Annotations, rawAnnotations ?? [], path, ['annotations']).entries()) {
     const { image_id: imageId, category_id: categoryId } = annotation;
     const where = `${path}: annotations[${i}]`;
     const image = imageIndex.get(imageId);
     if (image === undefined)
-      throw new UserError(`${where}.image_id: expected the id of an image, got ${show(imageId)}`);
+      throw new UserError(`${where}.image_id: expected the id of an image, got ${describeValue(imageId)}`);
     if (categoryId === undefined) {
       if (annotation.caption !== undefined) continue;
       throw new UserError(`${where}.category_id: expected the id of a category, got nothing`);
     }
     const category = categoryIndex.get(categoryId);
     if (category === undefined) {
-      throw new UserError(`${where}.category_id: expected the id of an entry of categories, got ${show(categoryId)}`);
+      throw new UserError(
+        `${where}.category_id: expected the id of an entry of categories, got ${describeValue(categoryId)}`,
+      );
     }
     attributes[image * categories.length + category] = 1;
   }
@@ -103,7 +105,7 @@ function readGrid(
   rawGrid: unknown,
   images: readonly z.output<typeof Image>[],
 ): Pick<LabelledImages, 'grid' | 'cells'> {
-  const grid = parse(LabelGridConfig, rawGrid, path, ['grid']);
+  const grid = parseFile(LabelGridConfig, rawGrid, path, ['grid']);
   const cellsPerImage = grid.rows * grid.cols * grid.attributes.length;
   const cells = createCells(images.length, grid, `${path}: grid`);
   for (const [i, image] of images.entries()) {
@@ -123,25 +125,10 @@ function uniqueIndex<Field extends string, Value extends string | number>(
     const first = index.get(item[field]);
     if (first !== undefined) {
       throw new UserError(
-        `${where}[${i}].${field}: expected a unique value, got ${show(item[field])}, as in [${first}]`,
+        `${where}[${i}].${field}: expected a unique value, got ${describeValue(item[field])}, as in [${first}]`,
       );
     }
     index.set(item[field], i);
   }
   return index;
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown, path: string, prefix: readonly PropertyKey[]): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = [...prefix, ...issue.path]
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .replace(/^\./, '');
-  throw new UserError(`${path}: ${field === '' ? 'the file' : field}: ${expectation(issue)}`);
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value);
 }

@@ -50,9 +50,13 @@ describe('COCO captions', () => {
     ],
     ['an id that is text', { images: [{ id: '3', file_name: 'a' }] }, 'images[0].id: expected an integer, got "3"'],
     ['a fraction as id', { images: [{ id: 1.5, file_name: 'a' }] }, 'images[0].id: expected an integer, got 1.5'],
-    ['a giant id', { images: [{ id: 1e300, file_name: 'a' }] }, 'images[0].id: expected an integer, got 1e+300'],
+    [
+      'a giant id',
+      { images: [{ id: 1e300, file_name: 'a' }] },
+      'images[0].id: expected an integer within ±9007199254740991, got 1e+300',
+    ],
     ['a missing file name', { images: [{ id: 1 }] }, 'images[0].file_name: expected a string, got nothing'],
-    ['no images', { images: [] }, 'images: expected at least one image, got an array'],
+    ['no images', { images: [] }, 'images: expected at least one image, got an empty array'],
     [
       'no annotations',
       { annotations: undefined },

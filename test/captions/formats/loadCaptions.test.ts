@@ -90,6 +90,8 @@ describe('loadCaptions', () => {
     await writeEveryFormat(folder);
     writeFileSync(join(folder, 'words.txt'), 'a grey cat\n');
     const line = (path: string, images?: string) => userErrorLine(() => loadCaptions(path, { root: folder, images }));
+    writeFileSync(join(folder, 'empty.csv'), '\uFEFF\n');
+    expect(line('empty.csv')).toContain('empty.csv: expected captions, got an empty file');
     expect(line('words.txt')).toMatch(/words.txt: unknown format: expected .*; name the format: \{ format: flickr8k/);
     expect(line('images/cat.png')).toContain('expected UTF-8 text');
     expect(line('absent.json')).toMatch(/cannot read captions \S+absent.json: no such file or folder/);

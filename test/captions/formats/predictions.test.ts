@@ -14,7 +14,7 @@ describe('predictions', () => {
     const path = join(folder, 'any.json');
     const predictions = fc.uniqueArray(
       fc.record({ image_id: fc.maxSafeInteger(), caption: fc.string({ unit: 'binary' }) }),
-      { selector: ({ image_id }) => image_id },
+      { minLength: 1, selector: ({ image_id }) => image_id },
     );
     fc.assert(
       fc.property(predictions, (written) => {
@@ -50,6 +50,12 @@ describe('predictions', () => {
     ['an unknown id', '[{"image_id":9,"caption":"a"}]', /\[0\]\.image_id: .* got 9/],
     ['a missing caption', '[{"image_id":1}]', /\[0\]\.caption: expected a string, got nothing/],
     ['an object', '{"1":"a cat"}', /the file: expected an array of captions, got an object/],
+    ['an empty array', '[]', /expected at least one caption, got an empty array/],
+    [
+      'an id too large to be exact',
+      '[{"image_id":9007199254740993,"caption":"a"}]',
+      /expected an integer within ±9007199254740991/,
+    ],
     ['half a file', '[{"image_id":1,', /not valid JSON/],
   ])('are not read from %s', (_name, text, message) => {
     const path = join(folder, 'broken.json');

@@ -81,7 +81,11 @@ describe('WebDataset shards', () => {
     ],
     ['other bytes', [jpg, { name: '0.txt', content: Buffer.from([0xff]) }], /0.txt: line 1: expected UTF-8 text/],
     ['bad JSON', [jpg, { name: '0.json', content: '{' }], /cannot read captions \S+000000.tar\/0.json: not valid JSON/],
-    ['a list as JSON', [jpg, { name: '0.json', content: '[]' }], /0.json: the file: expected an object, got an array/],
+    [
+      'a list as JSON',
+      [jpg, { name: '0.json', content: '[]' }],
+      /0.json: the file: expected an object, got an empty array/,
+    ],
     [
       'a number as caption',
       [jpg, { name: '0.json', content: '{"caption": 3}' }],

@@ -140,7 +140,7 @@ describe('readCocoFile', () => {
       /^labels\.json: images\[0\]\.id: /,
     );
     expect(failure((json) => Reflect.deleteProperty(json, 'images'), 'none')).toMatch(
-      /^labels\.json: images: expected a list$/,
+      /^labels\.json: images: expected a list, got nothing$/,
     );
     expect(
       failure((json) => {
