@@ -184,10 +184,15 @@ function captionLogTarget(folder: string, workshop: string): Promise<FlipTarget>
     decoding: unknown;
   };
   const images = imagesOf(workshop).map((image, i) => ({ id: i + 1, fileName: image.key, path: image.path }));
+  let whole: string[] | undefined;
   const load = (): string => {
     const log = openCaptionLog(path, { model, decoding: Decoding.parse(decoding) }, images);
     log.close();
-    return hashOf([...log.captions]);
+    const captions = [...log.captions].map((entry) => JSON.stringify(entry));
+    whole ??= captions;
+    // Without its line feed the last line counts as cut short, and its image is captioned again.
+    const isContinued = captions.length >= whole.length - 1 && captions.every((entry, i) => entry === whole?.[i]);
+    return hashOf(isContinued ? whole : captions);
   };
   return target('caption log', folder, load, (file) => file.endsWith('.jsonl'));
 }
