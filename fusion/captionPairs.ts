@@ -59,7 +59,7 @@ export interface CaptionPlaces {
  * Opens images with captions of any format: images decoded once into the packed cache, captions tokenized as
  * `<end of text> caption <end of text>`. Images without captions are left out, and as many unreadable ones as the source allows.
  *
- * @throws UserError when there are no pairs, more unreadable images, or a caption is too long
+ * @throws UserError when there are no pairs, more images are unreadable, or a caption is too long
  */
 export async function openCaptionPairs(
   { captions: source, images: imageDir, maxBrokenShare = 0, maxImagePixels }: CaptionPairSource,

@@ -38,7 +38,7 @@ export interface GeneratedScenes {
  * `dataset.json`. Equal settings give equal bytes. All is written aside, flushed to disk and renamed; data of the same settings
  * are kept.
  *
- * @param options.overwrite data of other settings, or whatever is there, is moved aside
+ * @param options.overwrite moves anything else at that place aside
  * @throws ConfigError when the folder holds something else; RunError when the disk refuses
  */
 export async function generateScenes(

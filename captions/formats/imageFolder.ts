@@ -45,7 +45,7 @@ export function readImageFolder(path: string, note?: (line: string) => void): Im
 /**
  * A single image file, with id 1; undefined when neither its name nor its first bytes are those of an image.
  *
- * @throws UserError when it does not exist, is no regular file, or is an image that is not decoded here
+ * @throws UserError when it does not exist, is not a regular file, or is an image that is not decoded here
  */
 export function readImageFile(path: string): CaptionImage | undefined {
   const status = fileStatus(path, 'image');

@@ -59,7 +59,7 @@ export function readPredictions(path: string, options: PredictionOptions = {}): 
 }
 
 /**
- * Refuses what is no predictions file by its path: JSON lines, or a folder, with the files to take or make instead.
+ * Refuses a path that cannot be a predictions file (JSON lines, a folder) and names the files to take or make instead.
  *
  * @throws UserError
  */

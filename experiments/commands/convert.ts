@@ -97,7 +97,7 @@ function remarks({ config, unused }: FromOfficial, vocabSize: number, hasEncodin
   }
   if (!hasEncoding) {
     lines.push(
-      'warning: no --encoding given, gpt2 is assumed. The official TokenFormer models were trained with the tokenizer of GPT-NeoX-20B, which is none of those here: with them text in and out will be wrong',
+      'warning: no --encoding given, gpt2 is assumed. The official TokenFormer models were trained with the tokenizer of GPT-NeoX-20B, which is not available here: their text would come out wrong',
     );
   }
   return lines;

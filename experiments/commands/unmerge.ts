@@ -22,7 +22,7 @@ export const unmergeCommand: Command = {
     });
     output.line(
       compared === null
-        ? 'no merge report: the tensors were compared with nothing'
+        ? 'no merge report, so the tensors were not compared'
         : `${compared} tensors equal to those merged, by SHA-256`,
     );
     output.line(`vision backbone in ${vision}`);

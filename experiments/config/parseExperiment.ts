@@ -38,7 +38,7 @@ export const Experiment = z
 export type Experiment = z.output<typeof Experiment>;
 export type ExperimentKind = Experiment['kind'];
 
-/** Whether results can be kept in a folder of this name: it would lie nowhere else. */
+/** Whether a name is that of a folder, in this place and in no other. */
 function isFolderName(name: string): boolean {
   return !/^\.{1,2}$|[/\\\p{Cc}]|^\s|\s$/u.test(name) && Buffer.byteLength(name) <= 200;
 }
@@ -66,7 +66,7 @@ export function parseExperiment(
 ): LoadedConfig<Experiment> {
   const loaded = loadConfig(path, Experiment, overrides, placeOf);
   for (const notice of loaded.notices) {
-    // A pipeline, which stages have a channel to, has said it of their files before they start.
+    // A stage has a channel to its pipeline, which has said so already.
     if (!said.has(notice) && process.channel === undefined) process.stderr.write(`tokenfuse: ${notice}\n`);
     said.add(notice);
   }

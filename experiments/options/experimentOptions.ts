@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Arguments, OptionSpec, Output } from '#src/cli';
 import { refuseInsideData } from './refuseInsideData.js';
 
-/** For every command that writes a result: without it, what is there is never written over. */
+/** For every command that writes a result: without it, nothing that exists is overwritten. */
 export const OVERWRITE_OPTION: Readonly<Record<string, OptionSpec>> = {
   overwrite: { description: 'move what is at --out aside, to a name that ends in .old-1, and start anew' },
 };

@@ -26,7 +26,7 @@ export function stageError(stage: string, { code, signal, errors, lastLine }: St
   return code === 2 ? new UserError(message) : new RunError(message);
 }
 
-/** The signal after which a program ended by itself with 128 + n. */
+/** The signal that an exit code of 128 + n stands for. */
 function signalOf(code: number | null): NodeJS.Signals | undefined {
   const names = Object.keys(constants.signals) as NodeJS.Signals[];
   return names.find((name) => code === 128 + constants.signals[name]);

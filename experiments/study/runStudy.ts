@@ -90,7 +90,7 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
   return { outDir, cells: cells.length, seconds };
 }
 
-/** One line of progress in ten seconds, of whatever stage: lines of many would mix. What a failed one said is in its error. */
+/** At most one line of progress in ten seconds, of any stage: the lines of many would mix. A failed stage's message is in its error. */
 function nowAndThen(output: Output): Output {
   let shownAt = performance.now();
   return {

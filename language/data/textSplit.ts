@@ -31,7 +31,7 @@ export function wholeText(packed: Documents): TextSelection {
  * Text to train on and the share kept out of it: documents drawn over all files. Packed text of too few documents for that
  * gives the end of each; `validationFrom: end` takes the end of all the text.
  *
- * @throws UserError when the share is no document, or nothing is left to train on
+ * @throws UserError when the share rounds to no document, or nothing is left to train on
  */
 export function splitText(
   packed: Documents,

@@ -33,7 +33,7 @@ export function captionTexts(source: Exclude<TextSource, string>): string[] {
 /**
  * SHA-256 in hexadecimal of what a source says: of a file's bytes, or of the captions in order.
  *
- * @throws UserError for a path that is no text, before any of it is read as text
+ * @throws UserError for a path that is not text, before any of it is read as text
  */
 export function hashTextSource(source: TextSource): string {
   if (typeof source === 'string') {

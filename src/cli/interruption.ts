@@ -67,7 +67,7 @@ class Interruption {
     return asked;
   }
 
-  /** Does work that ends by itself after a signal, and is waited for. */
+  /** Runs work that looks for signals itself and stops: the process is not ended meanwhile. */
   async waitFor<T>(work: () => Promise<T>): Promise<T> {
     Atomics.add(this.waits, 0, 1);
     try {
@@ -87,7 +87,7 @@ class Interruption {
    * Starts to watch the signals of this process, and ends it with its parent if it is a stage: one that kept training after a
    * killed pipeline would write into the same run directory as its successor.
    *
-   * @param say takes the line before an end that the work does not come to by itself
+   * @param say takes the line that says why the process ends, where its work does not stop in time
    */
   watch(programName: string, say: (line: string) => void): void {
     const given = Number(process.env[PARENT_VARIABLE]);

@@ -6,7 +6,7 @@ export type EndingSignal = (typeof ENDING_SIGNALS)[number];
 export interface WatcherData {
   /** How often each signal came, by its number. */
   readonly counts: Int32Array;
-  /** Its one entry is above 0 while the work ends by itself after a signal, however long its step takes. */
+  /** Its one entry is above 0 while work runs that stops after a signal itself, however long its current step takes. */
   readonly waits: Int32Array;
   /** The process that started this one as a stage. */
   readonly parent: number | undefined;

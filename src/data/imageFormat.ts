@@ -13,7 +13,7 @@ export const IMAGE_HEAD_BYTES = 1024;
 const AVIF_BRANDS: readonly string[] = ['avif', 'avis', 'mif1', 'msf1'];
 const HEIC_BRANDS: readonly string[] = ['heic', 'heix', 'hevc', 'hevx', 'heim', 'heis', 'hevm', 'hevs'];
 
-/** The image format of a file that starts with `head`; undefined when it is none that is known. */
+/** The image format of a file that starts with `head`; undefined when it is unknown. */
 export function imageFormatOf(head: Uint8Array): ImageFormat | undefined {
   const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, IMAGE_HEAD_BYTES)).toString('latin1');
   const at = (offset: number, ...signatures: readonly string[]): boolean =>

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '#src/errors';
 import { type ByteSource, fileStatus, folderNames, readBytes, readTarIndex, type TarMember } from '#src/storage';
 
-/** Longer texts and JSON beside an image are no captions or labels. */
+/** Longer texts and JSON beside an image are not captions or labels. */
 const MAX_TEXT_BYTES = 2 ** 20;
 
 /** Members of one shard that follow one another and share their name up to its first dot. */

@@ -19,7 +19,7 @@ export interface FolderImages {
   readonly texts: ReadonlyMap<string, WalkedFile>;
   /** Names of the folders directly in it. */
   readonly folders: readonly string[];
-  /** Everything else, but for hidden files, what systems put into folders, and texts of an image's name. */
+  /** Everything else, except hidden files, files of the operating system, and texts beside an image. */
   readonly passedOver: readonly PassedOver[];
 }
 

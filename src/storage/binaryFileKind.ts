@@ -1,4 +1,4 @@
-/** Files that are no text, by the bytes they begin with. */
+/** Files that are not text, by the bytes they begin with. */
 const SIGNATURES: readonly (readonly [kind: string, signature: string, offset?: number])[] = [
   ['a PNG image', '\x89PNG'],
   ['a JPEG image', '\xff\xd8\xff'],
@@ -21,7 +21,7 @@ const SIGNATURES: readonly (readonly [kind: string, signature: string, offset?: 
   ['NumPy data', '\x93NUMPY'],
 ];
 
-/** What a file is that is no text, in words; undefined where its beginning could be text. */
+/** What kind of file other than text this is, in words; undefined where its beginning could be text. */
 export function binaryFileKind(head: Uint8Array): string | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   for (const [kind, signature, offset = 0] of SIGNATURES) {

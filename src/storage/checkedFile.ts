@@ -33,7 +33,7 @@ export function chunkDigests(path: string): string[] {
 }
 
 /**
- * Opens a file of which `chunkDigests` were taken. Each chunk is checked at its first access and not again, so that the whole
+ * Opens a file whose `chunkDigests` are known. Each chunk is checked at its first access and not again, so that the whole
  * costs one more read of the file.
  *
  * @param remedy what to do about a damaged file: 'delete the folder x and run again'

@@ -69,7 +69,7 @@ function lineOfFault(bytes: Uint8Array): number {
   let bad = bytes.length;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    // As a stream, so that a character cut in two is no fault.
+    // As a stream, so that a character cut in two is not an error.
     const isGood = decodesSoFar(bytes.subarray(0, middle));
     if (isGood) good = middle;
     else bad = middle;

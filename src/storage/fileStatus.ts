@@ -3,7 +3,7 @@ import { UserError } from '#src/errors';
 import { systemErrorWords } from './systemError.js';
 
 /**
- * What is at a path, links followed; undefined for nothing.
+ * The status of a path, links followed; undefined when nothing is there.
  *
  * @param purpose what the path is wanted for: 'captions'
  * @throws UserError naming path and purpose when it cannot be looked at

@@ -23,7 +23,7 @@ export function flushFolder(path: string): void {
 
 const CANNOT_FLUSH: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EACCES', 'EISDIR', 'ENOSYS']);
 
-/** Flushes the entries of a folder and of all folders below it; its files must have been flushed by who wrote them. */
+/** Flushes the entries of a folder and of all folders below it; their files must have been flushed by those who wrote them. */
 export function flushFolders(path: string): void {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     if (entry.isDirectory()) flushFolders(join(path, entry.name));

@@ -5,11 +5,11 @@ import { makeFolder } from './makeFolder.js';
 import { clearLeftoversOf, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
-/** A folder that appears under its name only when it is whole. */
+/** A folder that appears under its name only when it is complete. */
 export interface FolderDraft {
   /** Where to write meanwhile. */
   readonly path: string;
-  /** Flushes the folder to disk and puts it in its place, where nothing or an empty folder may be. */
+  /** Flushes the folder to disk and moves it to its place, which must be free or an empty folder. */
   publish(): void;
   /** Removes what was written, unless it has been published. */
   discard(): void;
@@ -48,15 +48,15 @@ export function draftFolder(place: string, what = place): FolderDraft {
   };
 }
 
-/** Whether the process works in the folder: replaced, it would be gone for the user's shell too. */
+/** Whether it is the working directory: replacing it would take it away from the user's shell. */
 function isHere(path: string): boolean {
   return existsSync(path) && realpathSync(path) === realpathSync('.');
 }
 
-/** Files that say that the rest is there. */
+/** Files whose presence means that the folder is complete. */
 const MARKERS: readonly string[] = ['manifest.json', 'dataset.json', 'pipeline.yaml'];
 
-/** Moves what is in a folder to an empty one; what tells a reader that all is there comes last. */
+/** Moves the entries of a folder to an empty one, markers last. */
 function moveContent(from: string, to: string): void {
   const names = readdirSync(from).sort((a, b) => Number(MARKERS.includes(a)) - Number(MARKERS.includes(b)));
   for (const name of names) renameSync(join(from, name), join(to, name));

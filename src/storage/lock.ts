@@ -37,7 +37,7 @@ process.on('exit', () => {
 
 /**
  * Takes the lock at `path`, a file that is made with its content in one step and removed on release. A lock is left over,
- * and taken, when its process is gone: on this machine it is looked for by its id and start time; a holder on another
+ * and taken over, when its process is gone: on this machine it is known by its id and start time; a holder on another
  * machine that shares the file system touches the file every 30 s, and is gone after 15 minutes of silence.
  *
  * @param what the folder or file that the lock is for, as the message names it

@@ -10,13 +10,13 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'no permission to write in',
   EROFS: 'nothing can be written on a read-only file system:',
   // Node's own recursive mkdir tries this one for ever.
-  ENOENT: 'the system lets no folder be made in',
+  ENOENT: 'the system allows no folder in',
   ELOOP: 'links lead to one another, in',
   ENAMETOOLONG: 'a part of the name is too long, in',
 };
 
 /**
- * Makes a folder, and those on the way to it that are missing, and flushes that to disk; one that is there is left as it is.
+ * Makes a folder and its missing parents, flushed to disk; an existing folder is left alone.
  *
  * @returns the folders that were made, outermost first
  * @throws UserError when there can be no folder at that place; RunError when the disk is full or fails
@@ -41,7 +41,7 @@ function isFolder(folder: string, path: string): boolean {
   }
   if (status === undefined && link === undefined) return false;
   if (status?.isDirectory()) return true;
-  throw new UserError(`cannot make folder ${path}: ${folder} is ${link ? 'a link to nothing' : 'no folder'}`);
+  throw new UserError(`cannot make folder ${path}: ${folder} is ${link ? 'a link to nothing' : 'not a folder'}`);
 }
 
 /** Whether it was made here: another process may be faster. */

@@ -30,7 +30,7 @@ export function openFile(path: string): OpenFile {
   }
 }
 
-/** @throws an error that says what a path is that is not a regular file */
+/** @throws an error that names what it is, for anything but a regular file */
 export function refuseSpecial(status: Pick<Stats, 'isFile' | 'isDirectory' | 'isFIFO' | 'isSocket'>): void {
   if (status.isFile()) return;
   if (status.isDirectory()) throw new Error('is a folder');

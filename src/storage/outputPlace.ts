@@ -9,7 +9,7 @@ import { writeFailure } from './writeFailure.js';
 /** Name of the lock inside a folder that is written in place. */
 const LOCK = '.lock';
 
-/** What happens to what is there already, and is not the command's own. */
+/** What happens to content that a command cannot go on with. */
 export interface OverwriteOptions {
   /** Move it aside; unless given, it is refused. */
   readonly overwrite?: boolean;
@@ -19,22 +19,22 @@ export interface OverwriteOptions {
 
 export interface OutputOptions extends OverwriteOptions {
   /**
-   * What is there already, when the command can go on with it or keeps it: returns whether it can, or throws the refusal of
-   * its own. It is called under the lock, for a place that is neither new nor empty.
+   * Whether the command goes on with the present content or keeps it; may throw a refusal of its own. It is called under the
+   * lock, for a place that is neither new nor empty.
    */
   readonly isOwn?: () => boolean;
 }
 
 /** A place that a command may write to. */
 export interface OutputPlace {
-  /** Whether `isOwn` has said that the command goes on with what is there; else the place is new or empty. */
+  /** Whether the command goes on with the present content; else the place is new or empty. */
   readonly continues: boolean;
   release(): void;
 }
 
 /**
  * Decides whether a command may write to a folder in place, and locks it: new or empty, or one that the command goes on
- * with. Otherwise `overwrite` moves what is there aside, to a free name. What killed processes left unfinished is removed.
+ * with. Otherwise `overwrite` moves the content aside, to a free name. Unfinished files of killed processes are removed.
  *
  * @throws ConfigError when something else is there; RunError when another process holds it
  */
@@ -82,7 +82,7 @@ export function lockFolder(path: string): Lock {
   return takeLock(join(path, LOCK), path);
 }
 
-/** Whether the command goes on with what is there. Under `overwrite` its own refusal means that it does not. */
+/** Whether the command goes on with the present content. Under `overwrite` a refusal of its own means that it does not. */
 function isKept({ isOwn, overwrite }: OutputOptions): boolean {
   try {
     return isOwn?.() ?? false;
@@ -212,7 +212,7 @@ function moveAside(path: string, { say }: OutputOptions): string {
   } catch (error) {
     throw writeFailure(path, error);
   }
-  say?.(`${path}: what was there is now ${aside}`);
+  say?.(`${path}: moved to ${aside}`);
   return aside;
 }
 

@@ -51,7 +51,7 @@ export function systemErrorWords(error: unknown): string {
   return printable(message.split('\n')[0]);
 }
 
-/** Whether a system call failed, or could not be made of a name from a file. */
+/** Whether a system call failed, or Node refused a name from a file. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;
   const { code, syscall } = error as NodeJS.ErrnoException;
@@ -63,7 +63,7 @@ function hasNullCharacter(error: unknown): boolean {
   return code === 'ERR_INVALID_ARG_VALUE' && /null bytes/.test(message);
 }
 
-/** The line for an error of a system call that no other code put into words; undefined for any other error. */
+/** The line for an error of a system call that nothing else has put into words; undefined for any other error. */
 export function systemFailure(error: unknown): UserError | undefined {
   if (!isSystemError(error)) return undefined;
   const line = `${error.path === undefined ? '' : `${error.path}: `}${systemErrorWords(error)}`;

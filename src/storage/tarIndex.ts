@@ -162,7 +162,7 @@ function paxFields(content: Buffer, fail: (why: string) => never): PaxFields {
     const value = content.toString('utf8', equals + 1, end - 1);
     if (key === 'path') fields.path = value;
     if (key === 'size') {
-      if (!/^\d{1,15}$/.test(value)) return fail('a pax size that is no number of bytes');
+      if (!/^\d{1,15}$/.test(value)) return fail('a pax size that is not a number of bytes');
       fields.size = Number(value);
     }
     if (key.startsWith('GNU.sparse.')) return fail('it is a sparse file; expected plain files');

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
-/** What is unfinished may hold something unfinished of its own: the name before the first mark is that of what it was to be. */
+/** An unfinished folder may hold unfinished files: the name before the first mark is the final one. */
 const SUFFIX = /(?:\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp)+$/;
 
 /**
@@ -15,8 +15,8 @@ export const HOST_ID = createHash('sha256')
   .slice(0, 8);
 
 /**
- * A new name beside `path` for what is not whole yet. It names machine and process, so that whoever finds it knows whether
- * somebody still writes it.
+ * A new name beside `path` for an unfinished file or folder. It names machine and process, so that others can tell whether it is
+ * still being written.
  */
 export function temporaryName(path: string): string {
   return `${path}.${HOST_ID}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;

@@ -54,7 +54,7 @@ export interface ModelKind<Config> {
   /** Such as `a language model`. */
   readonly noun: string;
   readonly schema: z.ZodType<Config>;
-  /** Everything that a file of such a model holds. @throws UserError when the configuration is none that was trained */
+  /** Everything that a file of such a model holds. @throws UserError when no model could have been trained with the configuration */
   parameters(config: Config): ParameterShapes;
 }
 
@@ -114,7 +114,7 @@ function publish(draft: FolderDraft, directory: string, mayReplace: boolean): vo
   if (!mayReplace || !/^step-\d+$/.test(basename(directory)) || !existsSync(join(directory, 'model.json'))) {
     throw new ConfigError(`${directory}: exists already; expected a new or empty folder for a checkpoint`);
   }
-  // The pointers name the former one until `pointAt`: at no moment is there none that they name.
+  // The pointers name the former one until `pointAt`: they never name a checkpoint that is missing.
   const former = formerOf(directory);
   if (existsSync(former)) removeCheckpoint(directory);
   else renameSync(directory, former);

@@ -115,7 +115,7 @@ export function removeUnpointed(runDir: string): void {
   clearLeftovers(folder);
 }
 
-/** How to go on from the best checkpoint of a run whose last one is damaged; nothing where that is no other one. */
+/** How to go on from the best checkpoint of a run whose last one is damaged; empty when the two are the same. */
 export function otherWayOn(runDir: string): string {
   const [best, last] = POINTERS.map((name) => directoryOf(fileOf(runDir, name)));
   if (best === undefined || best === last || !existsSync(join(folderOf(runDir), best))) return '';

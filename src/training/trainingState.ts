@@ -34,7 +34,7 @@ export function readProgress(directory: string, owner?: StateOwner): TrainingSta
   return progressIn(openCheckpointFolder(directory), owner);
 }
 
-/** @throws UserError when the state is none that the run could have reached */
+/** @throws UserError when the run could not have reached the state */
 export function progressIn(folder: CheckpointFolder, owner?: StateOwner): TrainingState {
   const path = join(folder.directory, 'state.json');
   const json = parseJson(folder.readBytes('state.json', 'training state'), path, 'training state');

@@ -127,7 +127,7 @@ describe('what was given wrong is one line and exit code 2:', () => {
 
   it.skipIf(process.platform !== 'linux')('results that can be written nowhere', async () => {
     const refused = await refusedLine(['train', 'vision.yaml', '--out', '/proc/a/b', '--engine', 'cpu']);
-    expect(refused).toContain('the system lets no folder be made in /proc');
+    expect(refused).toContain('the system allows no folder in /proc');
   });
 });
 

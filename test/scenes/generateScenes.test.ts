@@ -193,7 +193,7 @@ describe('generateScenes', () => {
     );
     await expect(generateScenes(config, join(foreign, 'thesis.txt'))).rejects.toThrow(/got a file/);
     await expect(generateScenes(config, join(foreign, 'thesis.txt', 'data'))).rejects.toThrow(
-      /cannot make folder .*thesis\.txt is no folder/,
+      /cannot make folder .*thesis\.txt is not a folder/,
     );
     writeFileSync(join(foreign, 'dataset.json'), '{"format":"something else"}');
     await expect(generateScenes(config, foreign)).rejects.toThrow(/expected a new or empty place/);

@@ -82,7 +82,7 @@ describe('writeFileAtomic', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
     const path = join(folder, 'file', 'below');
-    expect(userErrorLine(() => writeFileAtomic(path, 'x'))).toContain(`${join(folder, 'file')} is no folder`);
+    expect(userErrorLine(() => writeFileAtomic(path, 'x'))).toContain(`${join(folder, 'file')} is not a folder`);
   });
 });
 

@@ -23,8 +23,8 @@ describe('makeFolder', () => {
   });
 
   it.each([
-    ['a file in its place', (root: string) => writeFileSync(join(root, 'a'), ''), 'a', /a is no folder$/],
-    ['a file on the way', (root: string) => writeFileSync(join(root, 'a'), ''), 'a/b/c', /a is no folder$/],
+    ['a file in its place', (root: string) => writeFileSync(join(root, 'a'), ''), 'a', /a is not a folder$/],
+    ['a file on the way', (root: string) => writeFileSync(join(root, 'a'), ''), 'a/b/c', /a is not a folder$/],
     ['a link to nothing', (root: string) => symlinkSync('gone', join(root, 'a')), 'a/b', /a is a link to nothing$/],
     ['a link to itself', (root: string) => symlinkSync('a', join(root, 'a')), 'a/b', /links lead to one another/],
     ['a name of 300 letters', () => undefined, 'x'.repeat(300), /a part of the name is too long/],
@@ -37,7 +37,7 @@ describe('makeFolder', () => {
 
   it.skipIf(process.platform !== 'linux')('ends in a file system that takes no folders', () => {
     expect(userErrorLine(() => makeFolder('/proc/tokenfuse/run'))).toBe(
-      'cannot make folder /proc/tokenfuse/run: the system lets no folder be made in /proc',
+      'cannot make folder /proc/tokenfuse/run: the system allows no folder in /proc',
     );
   });
 

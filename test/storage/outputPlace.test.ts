@@ -70,7 +70,7 @@ describe.each([
     release();
     expect(continues).toBe(false);
     expect(readdirSync(`${path}.old-2`)).toEqual(['notes.txt']);
-    expect(lines).toEqual([`${path}: what was there is now ${path}.old-2`]);
+    expect(lines).toEqual([`${path}: moved to ${path}.old-2`]);
   });
 
   it('goes on with what is its own', () => {

@@ -182,7 +182,7 @@ describe('createTracker', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tracker-')), 'file');
     writeFileSync(file, '');
     expect(() => createTracker({ runDir: join(file, 'run') })).toThrow(UserError);
-    expect(() => createTracker({ runDir: join(file, 'run') })).toThrow(/^cannot make folder .* is no folder/);
+    expect(() => createTracker({ runDir: join(file, 'run') })).toThrow(/^cannot make folder .* is not a folder/);
   });
 });
 

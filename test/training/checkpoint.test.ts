@@ -103,7 +103,7 @@ describe('a checkpoint', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
     const line = userErrorLine(() => writeCheckpoint(join(folder, 'file', 'x'), checkpoint()));
-    expect(line).toContain(`${join(folder, 'file')} is no folder`);
+    expect(line).toContain(`${join(folder, 'file')} is not a folder`);
   });
 
   it('of a later format is refused', () => {

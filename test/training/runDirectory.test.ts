@@ -56,7 +56,7 @@ it('overwriting moves the run aside, whole', async () => {
   await open(folder, { steps: 3 });
   const lines: string[] = [];
   await open(folder, { steps: 4 }, { overwrite: true, say: (line) => lines.push(line) });
-  expect(lines).toEqual([`${folder}: what was there is now ${folder}.old-1`]);
+  expect(lines).toEqual([`${folder}: moved to ${folder}.old-1`]);
   expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ steps: 4 });
   expect(readJson(join(`${folder}.old-1`, 'config.json'), 'config')).toEqual({ steps: 3 });
   expect(readdirSync(`${folder}.old-1`).sort()).toEqual(['config.json', 'metrics.jsonl', 'provenance.json']);

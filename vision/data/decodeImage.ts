@@ -74,7 +74,7 @@ function oneLine(message: string): string {
 /**
  * What the header of an image file says, without decoding it.
  *
- * @throws Error when it is no image of a known format, or too large
+ * @throws Error when it is not an image of a known format, or too large
  */
 export async function inspectImage(
   bytes: Uint8Array,

@@ -162,6 +162,6 @@ describe('bad input', () => {
   it('refuses a cache that is not a folder in one line', () => {
     const path = folder.write('a.txt', 'abc');
     writeFileSync(cacheDir, 'in the way');
-    expect(() => stream([path])).toThrow(/cache is no folder|cannot write .*cache/);
+    expect(() => stream([path])).toThrow(/cache is not a folder|cannot write .*cache/);
   });
 });

@@ -201,7 +201,7 @@ describe('packImages', () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'cache'), 'a file where a folder should be');
     expect(await messageOf(packImages(await threeImages(folder), options(join(folder, 'cache'))))).toMatch(
-      /^cannot make folder .*cache is no folder/,
+      /^cannot make folder .*cache is not a folder/,
     );
     expect(readFileSync(join(folder, 'cache'), 'utf8')).toBe('a file where a folder should be');
   });
