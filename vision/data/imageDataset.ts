@@ -73,8 +73,6 @@ export interface OpenOptions {
   readonly split?: 'train' | 'validation';
   /** Index labels as in this training set or checkpoint, instead of by the labels that this source contains. */
   readonly like?: LabelNames;
-  readonly concurrency?: number;
-  readonly onProgress?: (done: number, total: number) => void;
   /** Takes a line about files that are not used. */
   readonly note?: (line: string) => void;
 }
@@ -93,10 +91,10 @@ export async function openImageDataset(config: ImageDataConfig, options: OpenOpt
   const source = renumberLabels(readSource(config, options), options.like, describe(config));
   const passedOver = passedOverLine(describe(config), source.passedOver ?? []);
   if (passedOver !== undefined) options.note?.(passedOver);
-  const { imageSize, cacheDir, concurrency, onProgress } = options;
+  const { imageSize, cacheDir } = options;
   const { resize, background, maxBrokenShare, maxImagePixels, validationShare, validationSeed } = config;
   const settings = { imageSize, resize, background, maxImagePixels };
-  const packing = { ...settings, maxBrokenShare, cacheDir, concurrency, onProgress };
+  const packing = { ...settings, maxBrokenShare, cacheDir };
   const packed = await packImages(source.entries, packing);
   const rows = [...packed.entryIndices.keys()].filter((row) => {
     const { key } = source.entries[packed.entryIndices[row]];

@@ -26,7 +26,6 @@ export interface PackOptions extends DecodeSettings {
   readonly advice?: string;
   /** Images read or decoded concurrently. Default: the number of cores, at least 8, so that file reads overlap. */
   readonly concurrency?: number;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Incremented whenever the cache layout or the decoding of pixels changes. */
@@ -66,7 +65,7 @@ async function writePack(
   hashes: readonly string[],
   options: PackOptions & { maxBrokenShare: number; concurrency: number },
 ): Promise<void> {
-  const { imageSize, onProgress } = options;
+  const { imageSize } = options;
   const report = startWork('decoding images', entries.length, 'images');
   const bytesPerImage = imageSize * imageSize * 3;
   const broken: BrokenSlot[] = [];
@@ -86,7 +85,6 @@ async function writePack(
       if (typeof outcome === 'string') broken.push({ slot, reason: outcome });
       else writeFully(file, outcome, slot * bytesPerImage);
       report(++done);
-      onProgress?.(done, entries.length);
     });
     broken.sort((a, b) => a.slot - b.slot);
     checkBroken(entries, broken, options);

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '#src/errors';
 import { type PackOptions, packImages } from '../../../vision/data/index.js';
+import { withProgress } from '../../support/withProgress.js';
 import { type Colour, packFolders, temporaryFolder, writeImage } from './sampleImages.js';
 
 const SIZE = 4;
@@ -71,13 +72,17 @@ describe('packImages', () => {
 
   it('reports progress up to the total', async () => {
     const folder = temporaryFolder();
-    const seen: number[][] = [];
-    const onProgress = (done: number, total: number): void => void seen.push([done, total]);
-    (await packImages(await threeImages(folder), options(join(folder, 'cache'), { onProgress }))).close();
-    expect(seen).toEqual([
-      [1, 3],
-      [2, 3],
-      [3, 3],
+    const entries = await threeImages(folder);
+    const seen: string[] = [];
+    const packed = await withProgress(
+      (line) => seen.push(line),
+      () => packImages(entries, options(join(folder, 'cache'))),
+    );
+    packed.close();
+    expect(seen.filter((line) => line.startsWith('decoding')).map((line) => line.split(' ')[2])).toEqual([
+      '1/3',
+      '2/3',
+      '3/3',
     ]);
   });
 
@@ -88,11 +93,13 @@ describe('packImages', () => {
     await firstPixels(entries, options(cache));
     const [pack] = packFolders(cache);
     const { mtimeNs } = statSync(join(pack, 'images.bin'), { bigint: true });
-    let decoded = 0;
-    const again = options(cache, { onProgress: () => decoded++ });
-    await firstPixels(entries, again);
-    await firstPixels(await threeImages(join(folder, 'copy')), again);
-    expect(decoded).toBe(0);
+    const copy = await threeImages(join(folder, 'copy'));
+    const seen: string[] = [];
+    await withProgress(
+      (line) => seen.push(line),
+      async () => [await firstPixels(entries, options(cache)), await firstPixels(copy, options(cache))],
+    );
+    expect(seen.filter((line) => line.startsWith('decoding'))).toEqual([]);
     expect(packFolders(cache)).toEqual([pack]);
     expect(statSync(join(pack, 'images.bin'), { bigint: true }).mtimeNs).toBe(mtimeNs);
   });
@@ -210,8 +217,12 @@ describe('packImages', () => {
     const folder = temporaryFolder();
     const cache = join(folder, 'cache');
     const entries = await threeImages(folder);
-    const onProgress = (): void => writeFileSync(entries[2].path, 'changed');
-    const message = await messageOf(packImages(entries, options(cache, { concurrency: 1, onProgress })));
+    const change = (line: string): void => {
+      if (line.startsWith('decoding')) writeFileSync(entries[2].path, 'changed');
+    };
+    const message = await messageOf(
+      withProgress(change, () => packImages(entries, options(cache, { concurrency: 1 }))),
+    );
     expect(message).toBe(`image ${entries[2].path}: changed while it was being packed; run again`);
     expect(readdirSync(cache)).toEqual([]);
   });
@@ -222,12 +233,13 @@ describe('packImages', () => {
     const entries = await threeImages(folder);
     let left = '';
     // While one packer works, copy the name of its folder under the number of a process that cannot exist.
-    const onProgress = (): void => {
+    const leave = (line: string): void => {
+      if (!line.startsWith('decoding')) return;
       const own = readdirSync(cache).find((name) => name.endsWith('.tmp'));
       left = own?.replace(/-\d+-/, '-999999999-') ?? '';
       mkdirSync(join(cache, left), { recursive: true });
     };
-    await firstPixels(entries, options(cache, { onProgress }));
+    await withProgress(leave, () => firstPixels(entries, options(cache)));
     expect(readdirSync(cache)).toContain(left);
     await firstPixels(entries.slice(1), options(cache));
     expect(readdirSync(cache)).not.toContain(left);
