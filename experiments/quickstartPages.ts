@@ -13,6 +13,7 @@ import { mergeFigure, mergePlanPicture, thumbnail } from '#evaluation/report';
 import { planMerge } from '#fusion';
 import { renderTable, wrapText } from '#src/cli';
 import { readJson, replaceSection, writeFileAtomic } from '#src/storage';
+import { readProvenance } from '#src/training';
 import { parseExperimentOf } from './config/parseExperiment.js';
 import type { PipelineCheck } from './pipeline/pipelineChecks.js';
 import { packageRoot } from './stages/index.js';
@@ -25,13 +26,7 @@ const summary = readJson(join(runDir, 'summary.json'), 'pipeline summary') as {
   wallSeconds: number;
   peakMemoryBytes: number;
 };
-const provenance = readJson(join(runDir, 'vision', 'provenance.json'), 'provenance') as {
-  engine: { name: string };
-  processor: string;
-  node: string;
-  seed: number;
-  commit: string | null;
-};
+const provenance = readProvenance(join(runDir, 'vision'));
 const evaluation = readEvaluation(join(runDir, 'evaluation'));
 
 const documentPath = (path: string): string => fileURLToPath(new URL(path, packageRoot));

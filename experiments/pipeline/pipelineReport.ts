@@ -1,5 +1,4 @@
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import type { CaptionSample, EvaluatedSet } from '#evaluation';
 import { ROWS } from '#evaluation';
 import {
@@ -12,21 +11,17 @@ import {
 } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import { createRandom } from '#src/random';
-import { readJson } from '#src/storage';
 import { readMetrics } from '#src/tracking';
+import { readProvenance } from '#src/training';
 import type { PipelineOutcome } from './pipelineOutcome.js';
 
 /** Images shown of each kind; drawn at random, not chosen. */
 const GALLERY_SIZE = 12;
 
-/** Writes the one page that shows a finished pipeline. @throws UserError when an image cannot be read */
+/** Writes the one page that shows a finished pipeline. */
 export async function writePipelineReport(path: string, outcome: PipelineOutcome): Promise<void> {
   const { mergeReport, evaluation, align, checks } = outcome;
-  const provenance = readJson(join(outcome.runs[0].runDir, 'provenance.json'), 'provenance') as {
-    engine: { name: string; device: string };
-    seed: number;
-    commit: string | null;
-  };
+  const provenance = readProvenance(outcome.runs[0].runDir);
   const firstModel = evaluation.sets[0]?.rows.find(({ name }) => name === ROWS.model.name);
   const { parameters } = mergeReport;
   const shown = evaluation.sets.slice(0, 2);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { readEvaluation } from '#evaluation';
 import { readMergeReport } from '#fusion';
 import type { Output } from '#src/cli';
-import { lockFolder, readJson, writeSealedJson } from '#src/storage';
+import { lockFolder, writeSealedJson } from '#src/storage';
 import { isProgressText } from '#src/tracking';
-import { PROVENANCE, type RunProvenance } from '#src/training';
+import { readProvenance } from '#src/training';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage, type StagePlaces } from '../stages/index.js';
@@ -125,7 +125,7 @@ function recordStage(
     run: async ({ resultOf }) => {
       const evaluation = readEvaluation(evaluated);
       const { parameters } = readMergeReport(merged);
-      const { engine, processor, commit } = readJson(join(evaluated, PROVENANCE), 'provenance') as RunProvenance;
+      const { engine, processor, commit } = readProvenance(evaluated);
       const results = names.map(resultOf);
       const record: StudyRecord = {
         settings,

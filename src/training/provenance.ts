@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { EngineInfo } from '#src/engine';
+import { z } from 'zod';
+import { parseFile } from '#src/config';
+import { ENGINE_NAMES, type EngineInfo } from '#src/engine';
 import { readJson, writeJsonAtomic } from '#src/storage';
 
 /** What is needed to reproduce a result; kept with the numbers. */
@@ -44,9 +46,28 @@ export interface Extension {
 export const PROVENANCE = 'provenance.json';
 export const RUN_CONFIG = 'config.json';
 
-/** The digests in a folder's provenance.json; undefined where there are none. */
-export function inputsOf(folder: string): CheckpointDigests | undefined {
-  return (readJson(join(folder, PROVENANCE), 'provenance') as Partial<RunProvenance>).inputs;
+/** What is read again of a provenance.json; the rest stays as it is. */
+const StoredProvenance = z.looseObject(
+  {
+    seed: z.number('a number'),
+    engine: z.looseObject(
+      { name: z.enum(ENGINE_NAMES, 'the name of an engine'), device: z.string('a string') },
+      'an object',
+    ),
+    node: z.string('a string'),
+    processor: z.string('a string'),
+    commit: z.string('a string or null').nullable(),
+    inputs: z.record(z.string(), z.string('a digest or null').nullable(), 'an object').optional(),
+    extensions: z.array(z.unknown(), 'an array').optional(),
+  },
+  'an object',
+);
+export type StoredProvenance = z.output<typeof StoredProvenance>;
+
+/** Reads the provenance.json of a folder. @throws UserError when it is missing or damaged */
+export function readProvenance(folder: string): StoredProvenance {
+  const path = join(folder, PROVENANCE);
+  return parseFile(StoredProvenance, readJson(path, 'provenance'), path);
 }
 
 /**
@@ -55,13 +76,13 @@ export function inputsOf(folder: string): CheckpointDigests | undefined {
  * @param extension of a run that is there: where it comes from stays, and this is added
  */
 export function writeProvenance(folder: string, provenance: Provenance, extension?: Extension): void {
-  const path = join(folder, PROVENANCE);
-  writeJsonAtomic(path, extension ? extended(path, provenance, extension) : provenanceOf(provenance));
+  const own = extension ? extended(folder, provenance, extension) : provenanceOf(provenance);
+  writeJsonAtomic(join(folder, PROVENANCE), own);
   writeJsonAtomic(join(folder, RUN_CONFIG), provenance.config);
 }
 
-function extended(path: string, provenance: Provenance, extension: Extension): RunProvenance {
-  const before = existsSync(path) ? (readJson(path, 'provenance') as RunProvenance) : provenanceOf(provenance);
+function extended(folder: string, provenance: Provenance, extension: Extension): object {
+  const before = existsSync(join(folder, PROVENANCE)) ? readProvenance(folder) : provenanceOf(provenance);
   return { ...before, extensions: [...(before.extensions ?? []), extension] };
 }
 

@@ -18,7 +18,9 @@ it('embeds photographs no larger than the page shows them', async () => {
     .toFile(path);
   const file = readFileSync(path);
   writeTinyBackbones(folder);
-  writeFileSync(join(folder, 'provenance.json'), JSON.stringify({ engine: {}, seed: 0, commit: null }));
+  const engine = { name: 'cpu', device: 'CPU' };
+  const provenance = { engine, node: 'v20', processor: '2 × CPU', seed: 0, commit: null };
+  writeFileSync(join(folder, 'provenance.json'), JSON.stringify(provenance));
   writeFileSync(join(folder, 'metrics.jsonl'), '');
   const sample = { imageId: 1, image: { path }, references: ['a'], generated: 'a', exact: null };
   const outcome = {
