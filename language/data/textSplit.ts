@@ -65,13 +65,13 @@ export function splitText(
 function refuseEmpty({ documents, validationShare }: SplitConfig, count: number, numDocuments: number): void {
   if (count > 0 && count < numDocuments) return;
   const lines = documents === 'file' ? ', or make every line of plain text a document (documents: line)' : '';
-  const mend = `add text or name validationFiles${lines}`;
+  const remedy = `add text or name validationFiles${lines}`;
   const amount = `${validationShare} of ${numDocuments} ${numDocuments === 1 ? 'document' : 'documents'} rounds to ${count}`;
   if (count > 0) {
-    throw new UserError(`validationShare: expected text left to train on, got none: ${amount}; lower it, ${mend}`);
+    throw new UserError(`validationShare: expected text left to train on, got none: ${amount}; lower it, ${remedy}`);
   }
   const enough = numDocuments > 1 ? `raise it to ${Math.ceil(50 / numDocuments) / 100}, ` : '';
-  throw new UserError(`validationShare: expected a document to validate on, got none: ${amount}; ${enough}${mend}`);
+  throw new UserError(`validationShare: expected a document to validate on, got none: ${amount}; ${enough}${remedy}`);
 }
 
 /** The last `share` of the tokens of each of `parts`. */

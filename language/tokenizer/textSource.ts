@@ -49,7 +49,7 @@ export function hashTextSource(source: TextSource): string {
  * Refuses a path that would be learned from as text and is something else: a folder, an image or another binary file, captions
  * in one of the formats that have to be named.
  *
- * @throws UserError in one line, with the mend
+ * @throws UserError in one line, with what to do instead
  */
 function refuseOtherThanText(path: string): void {
   if (fileStatus(path, 'text')?.isDirectory()) {
@@ -62,11 +62,11 @@ function refuseOtherThanText(path: string): void {
   if (binary !== undefined) throw new UserError(`cannot read text ${path}: expected text, got ${binary}`);
   const captions = captionFormatOf(path, text, () => jsonOf(path));
   if (captions === undefined) return;
-  const mend =
+  const remedy =
     captions.source === undefined
       ? 'write the text that you want learned into a file of its own'
       : `name the format to learn from the captions alone: ${captions.source}`;
-  throw new UserError(`cannot read text ${path}: expected plain text, got ${captions.words}; ${mend}`);
+  throw new UserError(`cannot read text ${path}: expected plain text, got ${captions.words}; ${remedy}`);
 }
 
 /** Undefined for text that only begins like JSON. */

@@ -12,8 +12,8 @@ import { UserError } from '#src/errors';
  * @throws UserError for a name that leads out of the folder, a URL, or no file name
  */
 export function imagePath(folder: string, name: string, where: string): string {
-  const refuse = (what: string, mend: string): UserError =>
-    new UserError(`${where}: expected an image inside ${folder}, got ${what}${describeValue(name)}; ${mend}`);
+  const refuse = (what: string, remedy: string): UserError =>
+    new UserError(`${where}: expected an image inside ${folder}, got ${what}${describeValue(name)}; ${remedy}`);
   if (/^(?:[a-z][a-z\d+.-]+:\/\/|data:)/i.test(name)) {
     throw refuse('the URL ', "download the images, name the files, and set 'images' to their folder");
   }
