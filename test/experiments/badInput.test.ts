@@ -227,7 +227,9 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const folder = await prepared();
     mkdirSync(join(folder, 'merged'));
     writeFileSync(join(folder, 'merged', 'mine.txt'), 'mine');
-    expect(await refusal(['merge', writeExperiment(folder, tinyRecipe())], folder, 2)).toContain('expected a new or empty place, got a folder with mine.txt');
+    expect(await refusal(['merge', writeExperiment(folder, tinyRecipe())], folder, 2)).toContain(
+      'expected a new or empty place, got a folder with mine.txt',
+    );
     const scenes = writeExperiment(folder, { kind: 'scenes', name: 'merged', scenes: { counts: {} } });
     expect(await refusal(['scenes', scenes], folder, 2)).toContain('expected');
     expect(readdirSync(join(folder, 'merged'))).toEqual(['mine.txt']);
