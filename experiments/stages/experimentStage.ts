@@ -108,8 +108,10 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     }
     case 'vision':
     case 'language':
-    case 'align':
       return isTrained(outDir, experiment.training) ? 'complete' : 'open';
+    case 'align':
+      if (!isTrained(outDir, experiment.training)) return 'open';
+      return madeBy(isMadeOf(inputsOf(outDir), { model: resolve(root, experiment.model) }));
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
       if (!existsSync(file)) return 'open';

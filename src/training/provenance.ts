@@ -46,7 +46,9 @@ export const RUN_CONFIG = 'config.json';
 
 /** The digests in a folder's provenance.json; undefined where there are none. */
 export function inputsOf(folder: string): CheckpointDigests | undefined {
-  return (readJson(join(folder, PROVENANCE), 'provenance') as Partial<RunProvenance>).inputs;
+  const path = join(folder, PROVENANCE);
+  if (!existsSync(path)) return undefined;
+  return (readJson(path, 'provenance') as Partial<RunProvenance>).inputs;
 }
 
 /**
