@@ -179,7 +179,7 @@ async function record(
       });
       const { signal } = interruption;
       if (signal !== undefined && log.captions.size < images.length) {
-        throw new Interrupted(signal, ` after ${log.captions.size} of ${images.length} images`, true);
+        throw new Interrupted(signal, ` after ${log.captions.size} of ${images.length} images`, true, ['--overwrite']);
       }
     }
   } finally {

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ROWS, readEvaluation } from '#evaluation';
 import { planMerge, readMergeReport } from '#fusion';
 import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
-import { lockFolder, writeJsonAtomic } from '#src/storage';
+import { lockFolder, readText, writeJsonAtomic } from '#src/storage';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage } from '../stages/index.js';
@@ -47,9 +48,24 @@ export async function runPipeline(pipeline: PipelineExperiment, options: Pipelin
   await requirePrecisions(trained.map(({ experiment }) => experiment.training.matmulPrecision));
   const lock = lockFolder(outDir);
   try {
+    if (only === undefined) refuseOthersFiles(outDir);
     return await runChosen(pipeline, files, chosen, options);
   } finally {
     lock.release();
+  }
+}
+
+/** The files that a pipeline writes beside its stages' folders, and what each of its own holds. */
+const PAGES: Readonly<Record<string, string>> = { 'report.html': '<title>tokenfuse', 'summary.json': '"passed"' };
+
+/** @throws ConfigError when the report would be written over a file that no pipeline wrote */
+function refuseOthersFiles(outDir: string): void {
+  for (const [name, mark] of Object.entries(PAGES)) {
+    const path = join(outDir, name);
+    if (!existsSync(path) || readText(path, 'report').includes(mark)) continue;
+    throw new ConfigError(
+      `${path}: is not of this program, and the run would write over it; move it, or choose another --out`,
+    );
   }
 }
 

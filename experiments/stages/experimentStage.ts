@@ -6,7 +6,7 @@ import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport } from
 import type { LanguageExperiment } from '#language';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { type CheckpointDigests, checkpointDigests, isStartedWith, isTrained, readProvenance } from '#src/training';
+import { type CheckpointDigests, checkpointDigests, inputsOf, isStartedWith, isTrained } from '#src/training';
 import type { VisionExperiment } from '#vision';
 import type { ScenesExperiment } from '../config/parseExperiment.js';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
@@ -108,8 +108,10 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     }
     case 'vision':
     case 'language':
-    case 'align':
       return isTrained(outDir, experiment.training) ? 'complete' : 'open';
+    case 'align':
+      if (!isTrained(outDir, experiment.training)) return 'open';
+      return madeBy(isMadeOf(inputsOf(outDir), { model: resolve(root, experiment.model) }));
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
       if (!existsSync(file)) return 'open';
@@ -121,7 +123,7 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     case 'evaluate': {
       if (!existsSync(join(outDir, EVALUATION))) return 'open';
       const isSame = isStartedWith(outDir, experiment, EvaluateExperiment);
-      return madeBy(isSame && isMadeOf(readProvenance(outDir).inputs, evaluatedModels(experiment, root)));
+      return madeBy(isSame && isMadeOf(inputsOf(outDir), evaluatedModels(experiment, root)));
     }
   }
 }

@@ -140,7 +140,7 @@ function compareBackbones(before: ReadonlyMap<string, string>, runDir: string): 
   const kept = [...before].filter(([name, hash]) => after.get(name) === hash).length;
   if (kept !== before.size || after.size !== before.size) {
     throw new RunError(
-      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors are not those that were merged; take the merged model and align again`,
+      `${join(runDir, 'checkpoints')}: ${before.size - kept} of ${before.size} backbone tensors are not those that were merged; move ${runDir} away and align again`,
     );
   }
   return { kept, total: before.size };

@@ -15,11 +15,13 @@ export class Interrupted extends Error {
   /**
    * @param done what is kept, as in `stopped by SIGTERM after step 12`
    * @param goesOn whether the same command goes on from there, where it has `--resume` with it
+   * @param without options of the command that would start anew
    */
   constructor(
     readonly signal: EndingSignal,
     readonly done = '',
     readonly goesOn = false,
+    readonly without: readonly string[] = [],
   ) {
     super(`${stopped(signal)}${done}`);
   }

@@ -65,12 +65,12 @@ export async function runCli(program: Program, argv: readonly string[], streams:
 }
 
 /** The command that goes on after a signal: the user's own words, with `--resume` where the command has it. */
-function wayOn(program: Program, argv: readonly string[], { goesOn }: Interrupted): string {
+function wayOn(program: Program, argv: readonly string[], { goesOn, without }: Interrupted): string {
   // A stage is started again by its pipeline.
   if (!goesOn || interruption.isStage) return '';
   const options = commandOf(program, argv)?.options ?? {};
   const resume = 'resume' in options && !argv.includes('--resume') ? ['--resume'] : [];
-  return `; go on with: ${shellWords([program.name, ...argv, ...resume])}`;
+  return `; go on with: ${shellWords([program.name, ...argv.filter((word) => !without.includes(word)), ...resume])}`;
 }
 
 /** The command of one or two words that `argv` begins with. */

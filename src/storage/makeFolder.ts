@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UserError } from '#src/errors';
 import { flushFolder } from './flush.js';
+import { finishedName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
 /** Why a folder cannot be made where the user wants it, by the code of the file system. */
@@ -41,7 +42,9 @@ function isFolder(folder: string, path: string): boolean {
   }
   if (status === undefined && link === undefined) return false;
   if (status?.isDirectory()) return true;
-  throw new UserError(`cannot make folder ${path}: ${folder} is ${link ? 'a link to nothing' : 'not a folder'}`);
+  throw new UserError(
+    `cannot make folder ${finishedName(path)}: ${folder} is ${link ? 'a link to nothing' : 'not a folder'}`,
+  );
 }
 
 /** Whether it was made here: another process may be faster. */
@@ -60,5 +63,5 @@ function refusal(path: string, folder: string, error: unknown): unknown {
   const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''];
   return reason === undefined
     ? writeFailure(path, error)
-    : new UserError(`cannot make folder ${path}: ${reason} ${dirname(folder)}`);
+    : new UserError(`cannot make folder ${finishedName(path)}: ${reason} ${dirname(folder)}`);
 }

@@ -22,6 +22,11 @@ export function temporaryName(path: string): string {
   return `${path}.${HOST_ID}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
+/** A path as it will be called when all of it is finished, for messages. */
+export function finishedName(path: string): string {
+  return path.replace(/(?:\.[0-9a-f]{8}-\d+-[0-9a-f]{8}\.tmp)+(?=[/\\]|$)/g, '');
+}
+
 /**
  * Removes what processes that are gone left unfinished in a folder.
  *

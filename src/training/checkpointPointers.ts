@@ -115,10 +115,12 @@ export function removeUnpointed(runDir: string): void {
   clearLeftovers(folder);
 }
 
-/** How to go on from the best checkpoint of a run whose last one is damaged; empty when the two are the same. */
+/** How to go on with a run whose last checkpoint is damaged: from the best one, where that is another. */
 export function otherWayOn(runDir: string): string {
   const [best, last] = POINTERS.map((name) => directoryOf(fileOf(runDir, name)));
-  if (best === undefined || best === last || !existsSync(join(folderOf(runDir), best))) return '';
+  if (best === undefined || best === last || !existsSync(join(folderOf(runDir), best))) {
+    return `; the run has no other checkpoint: to start anew, move ${runDir} away`;
+  }
   return `; to go on from ${best} instead, copy ${fileOf(runDir, 'best')} over ${fileOf(runDir, 'last')} and resume`;
 }
 

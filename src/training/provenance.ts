@@ -70,6 +70,11 @@ export function readProvenance(folder: string): StoredProvenance {
   return parseFile(StoredProvenance, readJson(path, 'provenance'), path);
 }
 
+/** The digests in a folder's provenance.json; undefined where there are none. */
+export function inputsOf(folder: string): CheckpointDigests | undefined {
+  return existsSync(join(folder, PROVENANCE)) ? readProvenance(folder).inputs : undefined;
+}
+
 /**
  * Writes provenance.json and then config.json into a folder.
  *

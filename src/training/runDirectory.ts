@@ -1,10 +1,18 @@
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { type OutputOptions, openOutputFolder, readJson } from '#src/storage';
-import { PROVENANCE, type Provenance, RUN_CONFIG, writeProvenance } from './provenance.js';
+import { type OutputOptions, openOutputFolder, readJson, writeFileAtomic } from '#src/storage';
+import {
+  type CheckpointDigests,
+  inputsOf,
+  PROVENANCE,
+  type Provenance,
+  RUN_CONFIG,
+  writeProvenance,
+} from './provenance.js';
 
 /** What may be done with a run that is there already. */
 export interface RunDirectoryOptions {
@@ -35,8 +43,31 @@ export function inRunDirectory<T>(
   options: RunDirectoryOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const isOwn = (): boolean => continuesRun(runDir, provenance, options);
-  return inResultFolder(runDir, provenance, { ...options, isOwn }, work);
+  let undo = (): void => {};
+  const isOwn = (): boolean =>
+    continuesRun(runDir, provenance, options, () => {
+      undo = rememberExtension(runDir);
+    });
+  return inResultFolder(runDir, provenance, { ...options, isOwn }, async () => {
+    try {
+      return await work();
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  });
+}
+
+/** What takes an extension back, before it is written down; it does so only where the run has not gone on meanwhile. */
+function rememberExtension(runDir: string): () => void {
+  const last = join(runDir, 'checkpoints', 'last.json');
+  const textOf = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
+  const pointer = textOf(last);
+  const before = OPENING_FILES.map((name) => join(runDir, name)).map((path) => ({ path, text: textOf(path) }));
+  return () => {
+    if (textOf(last) !== pointer) return;
+    for (const { path, text } of before) if (text !== undefined) writeFileAtomic(path, text);
+  };
 }
 
 /**
@@ -66,8 +97,18 @@ export async function inResultFolder<T>(
   }
 }
 
-/** Whether the folder holds a run that goes on; a longer one is written down. @throws ConfigError when it must not */
-function continuesRun(runDir: string, provenance: Provenance, options: RunDirectoryOptions): boolean {
+/**
+ * Whether the folder holds a run that goes on; a longer one is written down.
+ *
+ * @param beforeExtension called before that
+ * @throws ConfigError when it must not
+ */
+function continuesRun(
+  runDir: string,
+  provenance: Provenance,
+  options: RunDirectoryOptions,
+  beforeExtension: () => void,
+): boolean {
   const config = JSON.parse(JSON.stringify(provenance.config));
   if (!existsSync(join(runDir, RUN_CONFIG))) {
     // Killed while it was opened.
@@ -79,11 +120,17 @@ function continuesRun(runDir: string, provenance: Provenance, options: RunDirect
       `${runDir}: holds a run already; give --resume to continue it, --overwrite to move it aside and start anew, or another --out`,
     );
   }
+  if (!isMadeOf(runDir, provenance.inputs)) {
+    throw new ConfigError(
+      `${runDir}: was started from another model than is there now; give --overwrite to move the run aside and start anew`,
+    );
+  }
   const stored = readJson(join(runDir, RUN_CONFIG), 'run configuration');
   const changed = changes(schema ? storedConfig(stored, schema) : stored, config);
   if (changed.length === 0) return true;
   const named = changed.map(({ text }) => text);
   if (extend && changed.every(isLengthening)) {
+    beforeExtension();
     writeProvenance(runDir, provenance, { command: provenance.command, changes: named });
     say?.(
       `extended: ${named.join(', ')}. The learning rate follows the longer schedule from here on, so the result differs from that of a run that was started so`,
@@ -94,6 +141,12 @@ function continuesRun(runDir: string, provenance: Provenance, options: RunDirect
     ? 'give --extend to lengthen the run'
     : 'repeat the --set options it was started with, or give --overwrite to move the run aside and start anew';
   throw new ConfigError(`${runDir}: cannot resume with another configuration (${listed(named)}); ${hint}`);
+}
+
+/** Whether a result was made of these checkpoints, as far as it says. */
+export function isMadeOf(folder: string, inputs: CheckpointDigests | undefined): boolean {
+  const before = inputsOf(folder);
+  return before === undefined || inputs === undefined || isDeepStrictEqual({ ...before }, { ...inputs });
 }
 
 /** Whether a folder was started with this configuration. */

@@ -128,6 +128,13 @@ describe('a command that a signal ends', () => {
     );
   });
 
+  it('leaves out what would start anew', async () => {
+    const stopped = new Interrupted('SIGTERM', '', true, ['--overwrite']);
+    expect(await said(stopped, ['do', 'it', 'x', '--overwrite'], { overwrite: { description: '' } })).toBe(
+      'prog: stopped by SIGTERM; go on with: prog do it x\n',
+    );
+  });
+
   it('tells no command where nothing is kept', async () => {
     expect(await said(new Interrupted('SIGINT'), ['do', 'it', 'x'], resume)).toBe('prog: stopped by SIGINT\n');
   });

@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { draftFolder } from '#src/storage';
+import { draftFolder, temporaryName, writeFailure } from '#src/storage';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';
 
@@ -21,4 +21,10 @@ it('a draft that cannot be is refused by the name of its folder', () => {
   const file = join(temporaryFolder(), 'file');
   writeFileSync(file, '');
   expect(userErrorLine(() => draftFolder(join(file, 'out')))).toBe(`cannot make folder ${file}: ${file} is no folder`);
+});
+
+it('messages name what a draft was to be', () => {
+  const error = Object.assign(new Error(), { code: 'ENOSPC' });
+  const { message } = writeFailure(join(temporaryName('/a/out'), temporaryName('model')), error) as Error;
+  expect(message).toBe('cannot write /a/out/model: the disk is full: free some space and run again');
 });

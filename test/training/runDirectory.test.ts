@@ -97,6 +97,18 @@ describe('resuming', () => {
     expect(line).toContain('stack.width 8, now 9');
   });
 
+  it('does not go on from another model', async () => {
+    const folder = join(temporaryFolder(), 'run');
+    const from = (model: string) => ({ ...provenance({}), inputs: { model } });
+    const opened = (model: string, overwrite = false) =>
+      inRunDirectory(folder, from(model), { resume: true, overwrite }, async () => undefined);
+    await opened('a');
+    await opened('a');
+    expect(await rejectedLine(opened('b'))).toMatch(/was started from another model .*--overwrite/);
+    await opened('b', true);
+    expect(existsSync(`${folder}.old-1`)).toBe(true);
+  });
+
   it('begins a run where none was started', async () => {
     const folder = join(temporaryFolder(), 'run');
     await open(folder, { steps: 3 }, { resume: true });
@@ -126,6 +138,19 @@ describe('extending', () => {
       command: 'tokenfuse train x.yaml',
       extensions: [{ command: 'tokenfuse train x.yaml --extend', changes: ['training.steps 3, now 5'] }],
     });
+  });
+
+  it('that fails before the run goes on is taken back', async () => {
+    const folder = temporaryFolder();
+    await open(folder, training({ steps: 3 }));
+    const before = readFileSync(join(folder, 'provenance.json'), 'utf8');
+    const options = { resume: true, extend: true };
+    const failing = inRunDirectory(folder, provenance(training({ steps: 5 })), options, () =>
+      Promise.reject(new Error()),
+    );
+    await expect(failing).rejects.toThrow();
+    expect(readJson(join(folder, 'config.json'), 'config')).toEqual(training({ steps: 3 }));
+    expect(readFileSync(join(folder, 'provenance.json'), 'utf8')).toBe(before);
   });
 
   it('takes more patience, or none', async () => {
