@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UserError } from '#src/errors';
-import { foreignEncoding, openToRead, readBytes, systemErrorWords } from '#src/storage';
+import { foreignEncoding, numBytesOfUtf8, openToRead, readBytes, systemErrorWords } from '#src/storage';
 import { startWork } from '#src/tracking';
 
 const CHUNK_BYTES = 1 << 20;
@@ -14,27 +14,60 @@ const CHUNK_BYTES = 1 << 20;
  */
 export function* readTextChunks(path: string): Generator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  const decode = (bytes?: Uint8Array): string => {
-    try {
-      return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
-    } catch {
-      throw new UserError(`cannot read text ${path}: expected UTF-8, got other bytes; convert the file to UTF-8`);
-    }
-  };
-  let isStart = true;
+  const refuse = (got: string, offset: number): UserError =>
+    new UserError(`cannot read text ${path}: line ${lineAt(path, offset)}: expected UTF-8, got ${got}`);
+  let offset = 0;
+  let cut: Uint8Array = new Uint8Array();
   for (const bytes of readChunks(path)) {
-    const foreign = isStart ? foreignEncoding(bytes) : undefined;
-    if (foreign !== undefined) {
-      throw new UserError(`cannot read text ${path}: expected UTF-8, got ${foreign}; convert the file to UTF-8`);
+    const foreign = offset === 0 ? foreignEncoding(bytes) : undefined;
+    if (foreign !== undefined) throw refuse(`${foreign}; convert the file to UTF-8`, 0);
+    const zero = bytes.indexOf(0);
+    if (zero >= 0) throw refuse('a null byte; is it a text file?', offset + zero);
+    let text: string;
+    try {
+      text = decoder.decode(bytes, { stream: true });
+    } catch {
+      const fault = offset - cut.length + numBytesOfUtf8(Buffer.concat([cut, bytes]));
+      throw refuse(OTHER_BYTES, fault);
     }
-    isStart = false;
-    if (bytes.includes(0)) {
-      throw new UserError(`cannot read text ${path}: expected UTF-8, got a null byte; is it a text file?`);
-    }
-    yield decode(bytes);
+    offset += bytes.length;
+    cut = cutCharacter(bytes);
+    yield text;
   }
-  yield decode();
+  try {
+    yield decoder.decode();
+  } catch {
+    throw refuse(OTHER_BYTES, offset);
+  }
 }
+
+const OTHER_BYTES = 'other bytes; convert the file to UTF-8';
+
+/** The bytes at the end that begin a character of UTF-8 and do not complete it. */
+function cutCharacter(bytes: Uint8Array): Uint8Array {
+  const last = bytes.subarray(-3);
+  const lead = last.findLastIndex((byte) => byte >= 0xc0);
+  return last.slice(lead < 0 ? last.length : lead);
+}
+
+/** The line in which a byte of a file lies. */
+function lineAt(path: string, offset: number): number {
+  let line = 1;
+  let previous = 0;
+  let left = offset;
+  for (const bytes of readChunks(path)) {
+    for (const byte of bytes.subarray(0, left)) {
+      if (byte === LINE_FEED ? previous !== RETURN : byte === RETURN) line++;
+      previous = byte;
+    }
+    left -= bytes.length;
+    if (left <= 0) break;
+  }
+  return line;
+}
+
+const LINE_FEED = 10;
+const RETURN = 13;
 
 /** Bytes by which a file is told from text. */
 const HEAD_BYTES = 1 << 16;

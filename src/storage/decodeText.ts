@@ -31,9 +31,8 @@ export function decodeText(bytes: Uint8Array, where: string): string {
   const binary = zero >= 0 ? binaryFileKind(bytes) : undefined;
   if (binary !== undefined) throw new UserError(`${where}: expected UTF-8 text, got ${binary}`);
   if (text === undefined) {
-    throw new UserError(
-      `${where}: line ${lineOfFault(bytes)}: expected UTF-8 text, got other bytes; save the file as UTF-8`,
-    );
+    const line = 1 + countLineEnds(new TextDecoder().decode(bytes.subarray(0, numBytesOfUtf8(bytes))));
+    throw new UserError(`${where}: line ${line}: expected UTF-8 text, got other bytes; save the file as UTF-8`);
   }
   if (zero >= 0) {
     const line = 1 + countLineEnds(text.slice(0, zero));
@@ -63,8 +62,8 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The line of the first byte that is not UTF-8, by halves: what comes before it decodes. */
-function lineOfFault(bytes: Uint8Array): number {
+/** How many bytes come before the first one that is not UTF-8, by halves: they decode. */
+export function numBytesOfUtf8(bytes: Uint8Array): number {
   let good = 0;
   let bad = bytes.length;
   while (bad - good > 1) {
@@ -74,7 +73,7 @@ function lineOfFault(bytes: Uint8Array): number {
     if (isGood) good = middle;
     else bad = middle;
   }
-  return 1 + countLineEnds(new TextDecoder().decode(bytes.subarray(0, good)));
+  return good;
 }
 
 function decodesSoFar(bytes: Uint8Array): boolean {

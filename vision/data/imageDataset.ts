@@ -125,7 +125,7 @@ export async function openImageList(
 
 function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptions): LabelledImages {
   const refuse = (needed: string, remedy: string): never => {
-    throw new ConfigError(`data.kind: the objective needs ${needed}, '${config.kind}' has none; ${remedy}`);
+    throw new ConfigError(`data: the objective needs ${needed}, kind '${config.kind}' has none; ${remedy}`);
   };
   const isOf = (...kinds: readonly ImageDataConfig['kind'][]): boolean => kinds.includes(config.kind);
   if (requirement === 'class' && !isOf('classFolders', 'webdataset')) {

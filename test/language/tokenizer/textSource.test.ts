@@ -83,7 +83,22 @@ describe('what is no text', () => {
 
   it('text with a null byte is refused wherever it lies', () => {
     const path = folder.write('x', `${'word '.repeat(100_000)}\0 word`);
-    expect(() => documents(path)).toThrow(/expected UTF-8, got a null byte/);
+    expect(() => documents(path)).toThrow(/line \d+: expected UTF-8, got a null byte/);
+  });
+
+  it.each([
+    ['a null byte', Buffer.from('one\r\ntwo\r\0'), 3],
+    ['another encoding', Buffer.from('one\rtwo\ncaf\xe9\n', 'latin1'), 3],
+    ['a character cut at the end', Buffer.from('one\n\u00e4').subarray(0, 5), 2],
+    // A megabyte is read at a time; \u00e4 lies across its end.
+    [
+      'a fault behind the first piece',
+      Buffer.concat([Buffer.from(`${'ab\n'.repeat(349_525)}\u00e4\n`), Buffer.of(0xff)]),
+      349_527,
+    ],
+  ])('%s is refused with the line', (_, content, line) => {
+    const path = folder.write('x', content);
+    expect(() => documents(path)).toThrow(`cannot read text ${path}: line ${line}: expected UTF-8, got`);
   });
 
   it('text that begins like JSON or names a caption is text', () => {

@@ -277,7 +277,7 @@ describe('wrong image data', () => {
 
   it('is refused before it is read when its kind cannot carry the labels', async () => {
     await expect(open({ kind: 'coco', annotations: 'gone.json' }, { requirement: 'class' })).rejects.toThrow(
-      "data.kind: the objective needs a class per image, 'coco' has none; use kind 'classFolders'",
+      "data: the objective needs a class per image, kind 'coco' has none; use kind 'classFolders'",
     );
     await expect(open({ kind: 'folder', path: 'gone' }, { requirement: 'attributes' })).rejects.toThrow(ConfigError);
     await expect(openClasses({}, { requirement: 'grid' })).rejects.toThrow(ConfigError);
