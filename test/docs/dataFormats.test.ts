@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CaptionSource, loadCaptions, readPredictions } from '#captions/formats';
+import { LanguageDataConfig } from '#language';
 import { ImageDataConfig } from '#vision';
 import { readImageShards } from '../../vision/data/imageShards.js';
 import { tarBytes } from '../support/tarBytes.js';
@@ -26,10 +27,10 @@ describe('docs/data-formats.md', () => {
   it('has a section for every format', () => {
     const formats = CaptionSource.options[1].options.map(({ shape }) => shape.format.value);
     expect(formats).toHaveLength(7);
-    expect(sections).toHaveLength(formats.length + 1);
+    expect(sections.map(({ title }) => title).slice(formats.length)).toEqual(['Text', 'Predictions']);
   });
 
-  it.each(sections.slice(0, -1))('gives an example of $title that can be read', ({ text }) => {
+  it.each(sections.slice(0, -2))('gives an example of $title that can be read', ({ text }) => {
     const folder = temporaryFolder();
     const files = filesOf(text);
     expect(files.size).toBeGreaterThan(0);
@@ -49,6 +50,12 @@ describe('docs/data-formats.md', () => {
     const source = CaptionSource.parse(parse(yaml).captions);
     const images = loadCaptions(source, { root: folder, requireImageFiles: true });
     expect(images.map(({ id, captions }) => [id, captions])).toEqual(CAPTIONS.map((captions, i) => [i + 1, captions]));
+  });
+
+  it('gives an example of text that can be named so', () => {
+    const [, yaml] = sections[sections.length - 2].text.match(/```yaml\n(.*?)```/s) as RegExpMatchArray;
+    const { data, files } = parse(yaml);
+    expect(LanguageDataConfig.safeParse({ seqLen: 8, ...(data ?? { files }) }).error).toBeUndefined();
   });
 
   it('gives an example of shards for vision pretraining that can be read', () => {

@@ -1,7 +1,7 @@
 /** @file An error of a device stays, so every test of a real one opens a process' only device last, in a file of its own. */
 import { expect, it } from 'vitest';
 import { tf } from '#src/engine';
-import { UserError } from '#src/errors';
+import { RunError } from '#src/errors';
 import type { GpuDevice, WebgpuBackend } from '../../../src/engine/webgpu/backend.js';
 import { DeviceErrors, raiseErrors } from '../../../src/engine/webgpu/deviceErrors.js';
 import { describeWebgpu, webgpuBackend } from './describeWebgpu.js';
@@ -43,7 +43,7 @@ it('a backend whose device reported no error goes on', async () => {
 it('no number leaves a device that reported an error', async () => {
   const { backend, fail } = fakeGpu();
   fail(new GPUValidationError('too many buffers\n - While validating this'));
-  await expect(backend.read({})).rejects.toThrow(new UserError('engine webgpu: too many buffers'));
+  await expect(backend.read({})).rejects.toThrow(new RunError('engine webgpu: too many buffers'));
   expect(() => backend.readSync({})).toThrow('engine webgpu: too many buffers');
 });
 
@@ -89,6 +89,6 @@ describeWebgpu('a shader that does not compile', () => {
       getUserCode: () => 'nonsense',
     } as const;
     expect(() => webgpuBackend().runWebGPUProgram(program, [before], 'float32')).toThrow(/^engine webgpu: /);
-    await expect(async () => tf.add(before, 1).data()).rejects.toThrow(UserError);
+    await expect(async () => tf.add(before, 1).data()).rejects.toThrow(RunError);
   });
 });
