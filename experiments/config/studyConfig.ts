@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownText } from '#src/errors';
 
 /** Scores of a study's table; `relation choice` is the model's forced choice, with a star where the first object's side does not tell. */
 const SCORES = [
@@ -69,7 +70,7 @@ export const StudyExperiment = z
       context.addIssue({
         code: 'custom',
         path: ['controlsOf'],
-        message: `expected the name of a row (${names.join(', ')}), got '${controlsOf}'`,
+        message: `expected the name of a row (${names.join(', ')}), got '${shownText(controlsOf)}'`,
       });
     }
   });

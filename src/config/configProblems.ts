@@ -17,6 +17,9 @@ type SourceOf = (keys: readonly PropertyKey[]) => KeySource;
 /** Problems that are told; a file with thousands is of another kind altogether. */
 const MOST_TOLD = 20;
 
+/** Of one problem that a check of our own words. */
+const MOST_CHARACTERS = 600;
+
 /** What a failed parse has found, a line each. */
 export function configProblems(
   error: z.ZodError,
@@ -69,7 +72,8 @@ function problemLine(
     return wrong(`expected ${choices.join(', ')}`, hint);
   }
   // Our own checks see defaults too, and say themselves what came.
-  if (issue.code === 'custom') return `${where}: ${issue.message}`;
+  // Our own checks name values of the file, which may be long.
+  if (issue.code === 'custom') return `${where}: ${shownText(issue.message, MOST_CHARACTERS)}`;
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return wrong(expectation(issue));
   const either = issue.errors.map(([first]) => expectation(first)).join(' or ');
   return wrong(either.replaceAll(' or expected ', ' or '));

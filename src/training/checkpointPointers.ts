@@ -14,7 +14,7 @@ type PointerName = (typeof POINTERS)[number];
 
 const Pointer = z.strictObject({
   /** A folder beside the pointer. */
-  directory: z.string().regex(/^step-\d+$/),
+  directory: z.string().regex(/^step-\d{1,16}$/),
   /** SHA-256 of the checkpoint's manifest; runs of older versions have none. */
   manifest: z.string().optional(),
 });

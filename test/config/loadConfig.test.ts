@@ -419,3 +419,12 @@ describe('parseConfig', () => {
     expect(userErrorLine(() => parseConfig(null, Schema, 'model.json'))).toContain('model.json: the whole file');
   });
 });
+
+it('what a check of our own says of a long value is cut', () => {
+  const Named = z.strictObject({ row: z.string() }).superRefine(({ row }, context) => {
+    context.addIssue({ code: 'custom', path: ['row'], message: `expected the name of a row, got '${row}'` });
+  });
+  const line = userErrorLine(() => parseConfig({ row: 'x'.repeat(20_000) }, Named, 'study'));
+  expect(line).toMatch(/^study: 'row': expected the name of a row, got 'x+…$/);
+  expect(line.length).toBeLessThan(700);
+});
