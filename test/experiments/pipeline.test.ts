@@ -9,7 +9,7 @@ import { readPredictions } from '#captions/formats';
 import { type Evaluation, ROWS } from '#evaluation';
 import { readJson, sha256 } from '#src/storage';
 import { listEventFiles, readMetrics } from '#src/tracking';
-import { findCheckpoint } from '#src/training';
+import { findCheckpoint, MANIFEST } from '#src/training';
 import { writeMiniPipeline } from '../support/miniPipeline.js';
 import { type Outcome, refusal, startTokenfuse, tokenfuse } from '../support/tokenfuse.js';
 
@@ -267,7 +267,8 @@ describe('commands on a finished pipeline', () => {
     expect(code).toBe(0);
     for (const room of ['vision', 'language']) {
       const [before, after] = [findCheckpoint(join(whole, room)), join(folder, 'apart', room)];
-      for (const name of readdirSync(after)) {
+      // The manifest of a run's checkpoint names its optimizer too.
+      for (const name of readdirSync(after).filter((file) => file !== MANIFEST)) {
         expect(readFileSync(join(after, name)).equals(readFileSync(join(before, name))), `${room}/${name}`).toBe(true);
       }
       expect(readdirSync(after)).toContain('model.safetensors');
@@ -291,7 +292,7 @@ describe('commands on a finished pipeline', () => {
     const { code, stdout } = await tokenfuse(['merge', recipe, '--root', 'whole', '--dry-run'], folder);
     expect(code).toBe(0);
     expect(stdout).toContain('imageBridge');
-    expect(stdout).toMatch(/^warning: .*merged: exists already; expected a new folder for the merged model$/m);
+    expect(stdout).toMatch(/^warning: .*merged: expected a new or empty place, got a model; choose another place/m);
   });
 
   it('merge reports two wrong things in two lines', async () => {
