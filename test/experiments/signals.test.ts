@@ -130,13 +130,13 @@ describe('other commands', { timeout: 60_000 }, () => {
   it('a result that cannot be written is a failure under --json', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'text.txt'), 'abc abc abc');
-    const words = ['tokenizer', 'train', 'text.txt', '--vocab-size', '258', '--out', 'tok.json'];
-    const json = watched(startTokenfuse([...words, '--json'], folder));
+    const words = ['tokenizer', 'train', 'text.txt', '--vocab-size', '258', '--out'];
+    const json = watched(startTokenfuse([...words, 'first.json', '--json'], folder));
     json.process.stdout?.destroy();
     const { code, stderr } = await json.ended;
     expect(code).toBe(1);
     expect(stderr).toContain('tokenfuse: cannot write the result to stdout: its reader has ended\n');
-    const plain = watched(startTokenfuse(words, folder));
+    const plain = watched(startTokenfuse([...words, 'second.json'], folder));
     plain.process.stdout?.destroy();
     expect(await plain.ended).toMatchObject({ code: 0, stderr: '' });
   });
