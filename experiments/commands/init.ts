@@ -40,7 +40,7 @@ export const initCommand: Command = {
       ? createInterface({ input: process.stdin, output: process.stderr })
       : undefined;
     const ask: Ask | undefined = terminal && ((question) => terminal.question(question));
-    const taken = takenProblem(folder);
+    const taken = takenProblem(folder, { canOverwrite: false });
     if (taken !== undefined) throw new ConfigError(taken);
     const answers = await initAnswers(args, ask, (line) => output.line(line))
       .catch((error: Error) => {

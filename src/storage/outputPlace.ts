@@ -130,9 +130,13 @@ export async function inOutputEntry<T>(
   }
 }
 
-/** Why nothing can be put at `path`, where a file or a folder with content is; undefined for a free place. */
-export function takenProblem(path: string): string | undefined {
-  return isFree(path) ? undefined : taken(path).message;
+/**
+ * Why nothing can be put at `path`, where a file or a folder with content is; undefined for a free place.
+ *
+ * @param options.canOverwrite whether the command has `--overwrite`, as all have but one
+ */
+export function takenProblem(path: string, { canOverwrite = true } = {}): string | undefined {
+  return isFree(path) ? undefined : taken(path, canOverwrite).message;
 }
 
 /** Whether nothing is there, or an empty folder; locks and what is unfinished do not count. */
@@ -173,8 +177,8 @@ function contentOf(path: string): string {
   return `a folder with ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`;
 }
 
-function taken(path: string): ConfigError {
-  const fixed = whyNotMoved(path);
+function taken(path: string, canOverwrite = true): ConfigError {
+  const fixed = whyNotMoved(path) ?? (canOverwrite ? undefined : contentOf(path));
   if (fixed !== undefined) {
     return new ConfigError(`${path}: expected a new or empty place, got ${fixed}; choose another place`);
   }

@@ -89,7 +89,7 @@ describe('a language model', () => {
     await expect(model.logits([[-1]])).rejects.toThrow(`tokenIds: expected ids in [0, ${model.vocabSize}), got -1`);
     await expect(model.loss(['red '.repeat(60)])).rejects.toThrow('expected at most 32 tokens (seqLen)');
     await expect(model.generate('a', { method: 'greedy', width: 3 })).rejects.toBeInstanceOf(ConfigError);
-    await expect(model.save(join(folder, 'language'))).rejects.toThrow('exists already');
+    await expect(model.save(join(folder, 'language'))).rejects.toThrow('expected a new or empty place, got a model');
     await expect(loadLanguageModel(join(folder, 'vision'))).rejects.toThrow('expected a language model, got a vision');
   });
 });

@@ -88,7 +88,9 @@ describe('tokenfuse init', () => {
     const folder = temporaryFolder();
     await writePhotographs(folder);
     const words = ['init', 'photographs', '--captions', 'captions.csv', '--images', 'photographs'];
-    expect(await refusal(words, folder, 2)).toContain('photographs: exists already; expected a new or an empty folder');
+    expect(await refusal(words, folder, 2)).toMatch(
+      /photographs: expected a new or empty place, got a folder with even, odd; choose another place$/,
+    );
     expect(readdirSync(join(folder, 'photographs')).sort()).toEqual(['even', 'odd']);
   });
 
