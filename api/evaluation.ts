@@ -9,5 +9,6 @@ export {
   type Experiment,
   evaluate,
   type RunOptions,
+  type StopSignal,
   type ScoreInterval,
 } from './training.js';

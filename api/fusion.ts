@@ -18,4 +18,4 @@ export {
 } from './merging.js';
 export { type Caption, loadModel, type Model } from './model.js';
 export type { TensorData } from './tensorData.js';
-export { align, type Experiment, type RunOptions, type TrainingResult } from './training.js';
+export { align, type Experiment, type RunOptions, type StopSignal, type TrainingResult } from './training.js';

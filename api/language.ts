@@ -16,4 +16,4 @@ export type { LoadedModel } from './loadedModel.js';
 export type { StackConfig } from './stackConfig.js';
 export type { TensorData } from './tensorData.js';
 export { type TokenizerTraining, trainTokenizer } from './tokenizer.js';
-export { type Experiment, type RunOptions, type TrainingResult, trainLanguage } from './training.js';
+export { type Experiment, type RunOptions, type StopSignal, type TrainingResult, trainLanguage } from './training.js';

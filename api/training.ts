@@ -3,6 +3,13 @@ import { alignModel, evaluateModel, trainLanguageModel, trainVisionModel } from 
 /** An experiment as its YAML file has it, `kind` may be left out: `parse(readFileSync('align.yaml', 'utf8'))` of npm `yaml`. */
 export type Experiment = Readonly<Record<string, unknown>>;
 
+/** What is read of an `AbortSignal`, which fits. */
+export interface StopSignal {
+  readonly aborted: boolean;
+  /** What the run rejects with. */
+  readonly reason?: unknown;
+}
+
 /** Where a run writes, and where it starts from. */
 export interface RunOptions {
   /** The run directory: checkpoints, metrics.jsonl, TensorBoard events. */
@@ -20,7 +27,7 @@ export interface RunOptions {
   /** Receives the lines that the command would print; silent by default. */
   readonly log?: (line: string) => void;
   /** Ends training after its step, with a checkpoint to `resume` from; the promise is rejected with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: StopSignal;
 }
 
 /** What a training run ended with. */

@@ -18,7 +18,7 @@ interface Places {
   readonly runDir: string;
   readonly resume: boolean;
   readonly output: Output;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: RunOptions['signal'];
 }
 
 function placesOf({ out, root = '.', cacheDir, resume = false, extend = false, log, signal }: RunOptions): Places {

@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly resume: boolean;
   readonly output: Output;
   /** Ends the run after its step, with a checkpoint, like SIGTERM; the run then throws the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: { readonly aborted: boolean; readonly reason?: unknown } | undefined;
 }
 
 export interface TrainingRun {
@@ -37,7 +37,7 @@ export interface TrainingRun {
   readonly assets: Checkpoint['assets'];
   readonly resume: boolean;
   readonly output: Output;
-  readonly signal?: AbortSignal;
+  readonly signal?: RunOptions['signal'];
 }
 
 export interface TrainingResult {

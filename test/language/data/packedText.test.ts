@@ -152,9 +152,9 @@ describe('bad input', () => {
     expect(() => stream([join(folder.path, 'none.txt')])).toThrow(/cannot read text .*none\.txt: no such file/);
     expect(() => stream([folder.path])).toThrow(/is a folder/);
     const binary = folder.write('binary.txt', Buffer.from([0x61, 0xff, 0x62]));
-    expect(() => stream([binary])).toThrow(/binary\.txt: expected UTF-8/);
+    expect(() => stream([binary])).toThrow(/binary\.txt: line 1: expected UTF-8/);
     const cut = folder.write('cut.txt', Buffer.from('é').subarray(0, 1));
-    expect(() => stream([cut])).toThrow(/cut\.txt: expected UTF-8/);
+    expect(() => stream([cut])).toThrow(/cut\.txt: line 1: expected UTF-8/);
     const empty = folder.write('empty.txt', '');
     expect(() => stream([empty])).toThrow(/empty\.txt: empty dataset/);
   });
