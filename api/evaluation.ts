@@ -9,6 +9,6 @@ export {
   type Experiment,
   evaluate,
   type RunOptions,
-  type StopSignal,
   type ScoreInterval,
+  type StopSignal,
 } from './training.js';
