@@ -48,9 +48,14 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
   let lock = takeLock(join(path, LOCK), path);
   try {
     if (isNew) flushFolder(dirname(path));
-    clearBelow(path);
-    if (isFree(path)) return { continues: false, release: lock.release };
-    if (isKept(options)) return { continues: true, release: lock.release };
+    if (isFree(path)) {
+      clearLeftovers(path, { isLocked: true });
+      return { continues: false, release: lock.release };
+    }
+    if (isKept(options)) {
+      clearBelow(path);
+      return { continues: true, release: lock.release };
+    }
     if (!options.overwrite) throw taken(path);
     const aside = moveAside(path, options);
     // The lock went with the folder.
@@ -64,7 +69,7 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
   }
 }
 
-/** Clears what is unfinished in a locked folder and in all folders below it. */
+/** Clears what is unfinished in a folder of the command's own that is locked, and in all folders below it. */
 function clearBelow(path: string): void {
   clearLeftovers(path, { isLocked: true });
   for (const entry of readdirSync(path, { withFileTypes: true })) {

@@ -39,8 +39,12 @@ describe('tokenfuse tokenizer train', () => {
     expect(json.bytesPerToken).toBeCloseTo(corpus.length / tokenizer.encode(corpus).length, 12);
     expect(lines.join('\n')).toMatch(/vocab size +270\n[\s\S]*bytes per token/);
     const bytes = readFileSync(out);
-    await run([source], { 'vocab-size': '270', out });
-    expect(readFileSync(out)).toEqual(bytes);
+    await expect(run([source], { 'vocab-size': '270', out })).rejects.toThrow(
+      /expected a new or empty place, got a file/,
+    );
+    const again = join(folder, 'again.json');
+    await run([source], { 'vocab-size': '270', out: again });
+    expect(readFileSync(again)).toEqual(bytes);
   });
 
   it('trains on the text of JSONL lines, not on their JSON', async () => {

@@ -228,7 +228,9 @@ describe('openCaptionPairs', () => {
     const folder = temporaryFolder();
     await writeTinyCaptions(folder, ['red']);
     const captions = writeCaptionsJson(folder, [{ id: 1, file_name: 'red.png' }], []);
-    expect(await rejectedLine(openTiny(folder, captions))).toContain('expected images with captions, got none');
+    expect(await rejectedLine(openTiny(folder, captions))).toContain(
+      'expected images with captions, got 1 without any',
+    );
   });
 
   it('names the image that cannot be read', async () => {

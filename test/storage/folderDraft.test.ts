@@ -20,7 +20,9 @@ it('a draft fills the folder that a link leads to', () => {
 it('a draft that cannot be is refused by the name of its folder', () => {
   const file = join(temporaryFolder(), 'file');
   writeFileSync(file, '');
-  expect(userErrorLine(() => draftFolder(join(file, 'out')))).toBe(`cannot make folder ${file}: ${file} is no folder`);
+  expect(userErrorLine(() => draftFolder(join(file, 'out')))).toBe(
+    `cannot make folder ${file}: ${file} is not a folder`,
+  );
 });
 
 it('messages name what a draft was to be', () => {

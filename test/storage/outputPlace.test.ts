@@ -104,6 +104,15 @@ describe.each([
     expect(readdirSync(folder).sort()).toEqual([...names].sort());
   });
 
+  it('leaves alone what is unfinished in a folder that is not its own', () => {
+    const path = folderWith('notes.txt');
+    mkdirSync(join(path, 'run'));
+    const other = join(path, 'run', 'last.json.0123abcd-77-89abcdef.tmp');
+    writeFileSync(other, '');
+    userErrorLine(() => open(path));
+    expect(existsSync(other)).toBe(true);
+  });
+
   it('removes what killed processes left unfinished for this place', () => {
     const folder = temporaryFolder();
     const path = join(folder, 'out');
