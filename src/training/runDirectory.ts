@@ -80,7 +80,8 @@ export async function inResultFolder<T>(
   options: OutputOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const place = openOutputFolder(folder, options);
+  const isOwn = (): boolean => isBarelyOpened(folder) || (options.isOwn?.() ?? false);
+  const place = openOutputFolder(folder, { ...options, isOwn });
   try {
     const isOpened = OPENING_FILES.every((name) => existsSync(join(folder, name)));
     if (!place.continues || !isOpened) writeProvenance(folder, provenance);
@@ -97,6 +98,11 @@ export async function inResultFolder<T>(
   }
 }
 
+/** Whether a kill left the folder before its configuration was written. */
+function isBarelyOpened(folder: string): boolean {
+  return readdirSync(folder).every((name) => name === PROVENANCE || name.startsWith('.'));
+}
+
 /**
  * Whether the folder holds a run that goes on; a longer one is written down.
  *
@@ -110,10 +116,7 @@ function continuesRun(
   beforeExtension: () => void,
 ): boolean {
   const config = JSON.parse(JSON.stringify(provenance.config));
-  if (!existsSync(join(runDir, RUN_CONFIG))) {
-    // Killed while it was opened.
-    return readdirSync(runDir).every((name) => name === PROVENANCE || name.startsWith('.'));
-  }
+  if (!existsSync(join(runDir, RUN_CONFIG))) return false;
   const { resume, extend = false, schema, say } = options;
   if (!resume) {
     throw new ConfigError(

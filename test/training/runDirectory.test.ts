@@ -5,7 +5,13 @@ import { z } from 'zod';
 import { formerKeys } from '#src/config';
 import { RunError } from '#src/errors';
 import { readJson } from '#src/storage';
-import { inRunDirectory, isStartedWith, type Provenance, type RunDirectoryOptions } from '#src/training';
+import {
+  inResultFolder,
+  inRunDirectory,
+  isStartedWith,
+  type Provenance,
+  type RunDirectoryOptions,
+} from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
 
@@ -121,6 +127,13 @@ describe('resuming', () => {
     await open(folder, { steps: 3 });
     expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({ seed: 4 });
   });
+});
+
+it('a result of another kind too goes on in a folder that a kill left before it was opened', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'provenance.json'), '{}');
+  await inResultFolder(folder, provenance({ sets: 1 }), { isOwn: () => false }, async () => undefined);
+  expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ sets: 1 });
 });
 
 describe('extending', () => {
