@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseConfig } from '#src/config';
+import { maxImagePixels } from '#src/data';
 import { ConfigError } from '#src/errors';
 
 export const KARPATHY_SPLITS = ['train', 'restval', 'val', 'test'] as const;
@@ -70,13 +71,7 @@ export const captionKeys = {
     .describe(
       'share of the images that may be missing or unreadable; they are left out and reported; none unless given',
     ),
-  maxImagePixels: z
-    .int()
-    .positive()
-    .optional()
-    .describe(
-      'largest width × height to decode; unless given 200 million, less where an image needs over 448 MB at once',
-    ),
+  maxImagePixels,
 };
 
 /** Rejects a second image folder for one source. */

@@ -6,7 +6,14 @@ import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport } from
 import type { LanguageExperiment } from '#language';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { type CheckpointDigests, checkpointDigests, inputsOf, isStartedWith, isTrained } from '#src/training';
+import {
+  type CheckpointDigests,
+  checkpointDigests,
+  hasSameInputs,
+  inputsOf,
+  isStartedWith,
+  isTrained,
+} from '#src/training';
 import type { VisionExperiment } from '#vision';
 import type { ScenesExperiment } from '../config/parseExperiment.js';
 import type { TokenizerExperiment } from '../config/pipelineConfig.js';
@@ -133,6 +140,6 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
  * that were removed cannot be asked.
  */
 function isMadeOf(inputs: CheckpointDigests | undefined, paths: Readonly<Record<string, string>>): boolean {
-  if (inputs === undefined || Object.values(paths).some((path) => !existsSync(path))) return true;
-  return isDeepStrictEqual({ ...inputs }, checkpointDigests(paths));
+  const isThere = Object.values(paths).every((path) => existsSync(path));
+  return hasSameInputs(inputs, isThere ? checkpointDigests(paths) : undefined);
 }

@@ -44,10 +44,8 @@ export function openOutputFolder(path: string, options: OutputOptions = {}): Out
     if (!options.overwrite) throw taken(path);
     moveAside(path, options);
   }
-  const isNew = !existsSync(path);
   let lock = takeLock(join(path, LOCK), path);
   try {
-    if (isNew) flushFolder(dirname(path));
     if (isFree(path)) {
       clearLeftovers(path, { isLocked: true });
       return { continues: false, release: lock.release };

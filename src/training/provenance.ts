@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { parseFile } from '#src/config';
 import { ENGINE_NAMES, type EngineInfo } from '#src/engine';
@@ -73,6 +74,11 @@ export function readProvenance(folder: string): StoredProvenance {
 /** The digests in a folder's provenance.json; undefined where there are none. */
 export function inputsOf(folder: string): CheckpointDigests | undefined {
   return existsSync(join(folder, PROVENANCE)) ? readProvenance(folder).inputs : undefined;
+}
+
+/** Whether two results were made of the same checkpoints; what does not say, as from an earlier version, may have been. */
+export function hasSameInputs(one: CheckpointDigests | undefined, other: CheckpointDigests | undefined): boolean {
+  return one === undefined || other === undefined || isDeepStrictEqual({ ...one }, { ...other });
 }
 
 /**

@@ -1,18 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { type OutputOptions, openOutputFolder, readJson, writeFileAtomic } from '#src/storage';
-import {
-  type CheckpointDigests,
-  inputsOf,
-  PROVENANCE,
-  type Provenance,
-  RUN_CONFIG,
-  writeProvenance,
-} from './provenance.js';
+import { hasSameInputs, inputsOf, PROVENANCE, type Provenance, RUN_CONFIG, writeProvenance } from './provenance.js';
 
 /** What may be done with a run that is there already. */
 export interface RunDirectoryOptions {
@@ -123,7 +115,7 @@ function continuesRun(
       `${runDir}: holds a run already; give --resume to continue it, --overwrite to move it aside and start anew, or another --out`,
     );
   }
-  if (!isMadeOf(runDir, provenance.inputs)) {
+  if (!hasSameInputs(inputsOf(runDir), provenance.inputs)) {
     throw new ConfigError(
       `${runDir}: was started from another model than is there now; give --overwrite to move the run aside and start anew`,
     );
@@ -144,12 +136,6 @@ function continuesRun(
     ? 'give --extend to lengthen the run'
     : 'repeat the --set options it was started with, or give --overwrite to move the run aside and start anew';
   throw new ConfigError(`${runDir}: cannot resume with another configuration (${listed(named)}); ${hint}`);
-}
-
-/** Whether a result was made of these checkpoints, as far as it says. */
-export function isMadeOf(folder: string, inputs: CheckpointDigests | undefined): boolean {
-  const before = inputsOf(folder);
-  return before === undefined || inputs === undefined || isDeepStrictEqual({ ...before }, { ...inputs });
 }
 
 /** Whether a folder was started with this configuration. */

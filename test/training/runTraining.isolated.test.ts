@@ -14,17 +14,9 @@ import { regression, rowAt, tinyLanguageTask, train } from '../support/tinyTrain
 
 const disk = vi.hoisted(() => ({ bytesLeft: Number.POSITIVE_INFINITY }));
 
-/** A disk that takes what still fits, as a real one does, and then nothing more. */
 vi.mock('node:fs', async (importOriginal) => {
-  const fs = await importOriginal<typeof import('node:fs')>();
-  const writeSync = (descriptor: number, bytes: Uint8Array, offset = 0, length = bytes.length - offset): number => {
-    if (disk.bytesLeft === 0)
-      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-    const written = fs.writeSync(descriptor, bytes, offset, Math.min(length, disk.bytesLeft));
-    disk.bytesLeft -= written;
-    return written;
-  };
-  return { ...fs, default: fs, writeSync };
+  const { onLimitedDisk } = await import('../support/limitedDisk.js');
+  return onLimitedDisk(await importOriginal<typeof import('node:fs')>(), disk);
 });
 
 beforeEach(async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxImagePixels } from '#src/data';
 import { LabelGridConfig } from './labelGrid.js';
 
 /** How images become squares of one size. */
@@ -26,13 +27,7 @@ const shared = {
     .max(1)
     .default(0)
     .describe('share of the images that may be unreadable; they are skipped and reported'),
-  maxImagePixels: z
-    .int()
-    .positive()
-    .optional()
-    .describe(
-      'largest width × height to decode; unless given 200 million, less where an image needs over 448 MB at once',
-    ),
+  maxImagePixels,
   validationShare: z
     .number()
     .min(0)
