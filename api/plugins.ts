@@ -10,8 +10,7 @@ export {
   addedGroup,
   BRIDGE_PARTS,
   type BridgePlace,
-  backboneGroup,
-  blocksOf,
+  backboneGroups,
   bridgeAt,
   bridgesInEveryBlock,
   type FusionConfig,
@@ -37,4 +36,4 @@ export {
 export { createLanguageParameters, LanguageConfig, languageHidden, summedTokenLoss } from '#language';
 export { tf } from '#src/engine';
 export { type NormActivation, registerNormActivation } from '#src/kernels';
-export { type ActiveGroup, type AttentionContext, type BlockLayers, ParameterTree } from '#src/tokenformer';
+export { type ActiveGroup, type AttentionContext, type BlockLayers, blocksOf, ParameterTree } from '#src/tokenformer';

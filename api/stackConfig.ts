@@ -18,11 +18,13 @@ export interface StackConfig {
   /** Heads of token-token attention; divides `dModel`. */
   readonly numHeads: number;
   /** Parameter tokens of each of query, key and value. */
-  readonly qkvParamTokens: number;
+  readonly qkvParamTokens: number | { readonly query: number; readonly key: number; readonly value: number };
   /** Parameter tokens of the attention output. */
   readonly outputParamTokens: number;
   /** Parameter tokens of the feed-forward Pattention. */
   readonly ffnParamTokens: number;
+  /** Groups beside the model's own one, each with a norm of its own; by name, with their parameter tokens in each layer. */
+  readonly appendedGroups?: readonly AppendedGroup[];
   /** Θ: `l2NormGelu` (default), `geluL2Norm`, `softmax`, or one that was registered. */
   readonly normActivation?: string;
   /** GELU: `erf` (default) or its `tanh` approximation. */
@@ -33,4 +35,14 @@ export interface StackConfig {
   readonly rotaryShare?: number;
   /** Base of the rotary frequencies; 10,000 by default. */
   readonly rotaryBase?: number;
+}
+
+/** A group appended to a model: its parameter tokens in each layer of a block, 0 unless given. */
+export interface AppendedGroup {
+  readonly name: string;
+  readonly query?: number;
+  readonly key?: number;
+  readonly value?: number;
+  readonly output?: number;
+  readonly ffn?: number;
 }

@@ -1,4 +1,4 @@
-import { LAYER_NAMES, layerParamTokens } from '#src/tokenformer';
+import { LAYER_NAMES, stackGroups } from '#src/tokenformer';
 import { type BenchModel, NUM_CLASSES, sequenceLength } from './models.js';
 import type { ProductShape } from './workload.js';
 
@@ -33,8 +33,9 @@ export function stepProducts(model: BenchModel): StepProduct[] {
     add(`${what}: dYᵀ X`, [dOut, dIn, rows], TN, 1);
   };
 
+  const [{ paramTokens }] = stackGroups(stack, model.kind);
   for (const layer of LAYER_NAMES) {
-    const n = layerParamTokens(stack, layer);
+    const n = paramTokens[layer];
     add(`n ${n}: X Kᵀ, dY Vᵀ`, [tokens, n, dModel], NT, 2 * numLayers);
     add(`n ${n}: S V, dA K`, [tokens, dModel, n], NN, 2 * numLayers);
     add(`n ${n}: Sᵀ dY, dAᵀ X`, [n, dModel, tokens], TN, 2 * numLayers);

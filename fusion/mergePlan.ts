@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { LANGUAGE_GROUP, LANGUAGE_KIND, loadCheckpointTokenizer, TOKENIZER_FILE } from '#language';
 import { UserError } from '#src/errors';
 import { readSafetensorsHeader, type SafetensorsHeader } from '#src/storage';
-import { LAYER_NAMES, layerParamTokens, layerPath, parameterProblems, type TokenFormerConfig } from '#src/tokenformer';
+import { LAYER_NAMES, layerPath, parameterProblems, stackGroups, type TokenFormerConfig } from '#src/tokenformer';
 import {
   findCheckpoint,
   type ModelKind,
@@ -156,22 +156,26 @@ function stackProblems(vision: TokenFormerConfig, language: TokenFormerConfig): 
 
 function groupsOfBackbone(name: 'vision' | 'language', stack: TokenFormerConfig, method: FusionMethod): PlannedGroup[] {
   const own = name === 'vision' ? 'image' : 'text';
+  const groups = stackGroups(stack, name);
   return Array.from({ length: stack.numLayers }, (_, block) =>
-    LAYER_NAMES.map((layer): PlannedGroup => {
-      const numParamTokens = layerParamTokens(stack, layer);
-      return {
-        block,
-        layer,
-        path: layerPath(block, layer),
-        group: name,
-        numParamTokens,
-        dIn: stack.dModel,
-        dOut: stack.dModel,
-        stream: method.backboneGroups === 'separate' ? own : 'both',
-        origin: name,
-        parameters: 2 * numParamTokens * stack.dModel,
-      };
-    }),
+    LAYER_NAMES.flatMap((layer) =>
+      groups
+        .filter(({ paramTokens }) => paramTokens[layer] > 0)
+        .map(
+          ({ name: group, paramTokens }): PlannedGroup => ({
+            block,
+            layer,
+            path: layerPath(block, layer),
+            group,
+            numParamTokens: paramTokens[layer],
+            dIn: stack.dModel,
+            dOut: stack.dModel,
+            stream: method.backboneGroups === 'separate' ? own : 'both',
+            origin: name,
+            parameters: 2 * paramTokens[layer] * stack.dModel,
+          }),
+        ),
+    ),
   ).flat();
 }
 

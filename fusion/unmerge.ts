@@ -7,6 +7,7 @@ import {
   type OverwriteOptions,
   openOutputEntry,
 } from '#src/storage';
+import { isGroupOf } from '#src/tokenformer';
 import { type Checkpoint, holdsSameCheckpoint, readModel, writeCheckpoint } from '#src/training';
 import { fusionParameters } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
@@ -20,7 +21,7 @@ export interface Unmerged {
 
 /** True for tensors that came from the language backbone; the other backbone tensors came from the vision backbone. */
 export function isLanguageTensor(name: string): boolean {
-  return `/${name}`.includes(`/${LANGUAGE_GROUP}/`);
+  return name.split('/').some((part) => isGroupOf(LANGUAGE_GROUP, part));
 }
 
 /**

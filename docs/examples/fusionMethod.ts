@@ -16,7 +16,7 @@ import {
   type AddedGroup,
   addedGate,
   addedGroup,
-  backboneGroup,
+  backboneGroups,
   type FusionMethod,
   imageTokens,
   type JointModelConfig,
@@ -81,7 +81,7 @@ export const sharedBridge: FusionMethod = {
     const image = imageTokens(model, states, statesNeedGradient);
     return Array.from({ length: model.config.language.backbone.stack.numLayers }, (_, block) => {
       const read = (layer: Layer) => {
-        const vision = stacksMatch(model.config) ? [backboneGroup(model, block, layer, 'vision')] : [];
+        const vision = stacksMatch(model.config) ? backboneGroups(model, block, layer, 'vision') : [];
         // No group where bridges are off: `options.bridge` is false for the merge with zero trained parameters.
         const shared = addedGroup(model, pathOf(layer), GROUP, options).map((active) => ({
           ...active,

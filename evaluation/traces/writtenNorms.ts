@@ -49,14 +49,17 @@ export function writtenNorms(
       tokens: tf.reshape(tokenNorms(weights, active), [batch, seqLen, -1]),
     };
   };
-  const ofImage = ({ input, active: [active], output }: GroupReading): Written => {
-    const perToken = tokenNorms(weightsOn(input, active, math), active); // [batch · imageTokens or imageTokens, n]
-    const n = perToken.shape[1] as number;
+  const ofImage = ({ input }: GroupReading, active: ActiveGroup): Written => {
+    const weights = weightsOn(input, active, math); // [batch · imageTokens or imageTokens, n]
+    const y = gated(tf.matMul(weights, active.group.valueParamTokens), active); // [batch · imageTokens or imageTokens, dModel]
     // The embedding of a position is the same for every image.
-    const perImage = tf.reshape(perToken, [-1, imageTokens, n]);
+    const perImage = <T extends tf.Tensor>(t: tf.Tensor, shape: number[]): T => {
+      const shaped = tf.reshape(t, [-1, imageTokens, ...shape]);
+      return (shaped.shape[0] === batch ? shaped : tf.tile(shaped, [batch, 1, ...shape.map(() => 1)])) as T;
+    };
     return {
-      norm: tf.norm(output, 2, 2) as tf.Tensor2D,
-      tokens: (perImage.shape[0] === batch ? perImage : tf.tile(perImage, [batch, 1, 1])) as tf.Tensor3D,
+      norm: perImage(tf.norm(y, 2, 1), []),
+      tokens: perImage(tokenNorms(weights, active), [weights.shape[1]]),
     };
   };
   const attended = (on: tf.Tensor3D, { norm, tokens }: Written): Written => ({
@@ -74,16 +77,32 @@ export function writtenNorms(
         : { norm, tokens };
     };
     for (const active of layers[layer]) add(active.group.name, attended(onText, ofText(layer, active)));
-    for (const reading of ofGroups) add(reading.group, attended(onImage, ofImage(reading)));
+    for (const reading of ofGroups) {
+      for (const active of reading.active) add(active.group.name, attended(onImage, ofImage(reading, active)));
+    }
     return sums;
   };
   return {
-    query: ownNorms('query', layers.query),
-    key: readNorms('key', image.keys),
-    value: readNorms('value', image.values),
-    output: ownNorms('output', [...layers.output, ...context.outputGroups]),
-    ffn: ownNorms('ffn', layers.ffn),
+    query: withAppended(ownNorms('query', layers.query)),
+    key: withAppended(readNorms('key', image.keys)),
+    value: withAppended(readNorms('value', image.values)),
+    output: withAppended(ownNorms('output', [...layers.output, ...context.outputGroups])),
+    ffn: withAppended(ownNorms('ffn', layers.ffn)),
   };
+}
+
+/** Counts the groups appended to a backbone with its own one: their norms add, their parameter tokens follow its own. */
+function withAppended(written: WrittenByGroup): WrittenByGroup {
+  const together: Record<string, Written> = {};
+  for (const [name, group] of Object.entries(written)) {
+    if (group === undefined) continue;
+    const backbone = name.split('.')[0];
+    const before = together[backbone];
+    together[backbone] = before
+      ? { norm: tf.add(before.norm, group.norm), tokens: tf.concat([before.tokens, group.tokens], 2) }
+      : group;
+  }
+  return together;
 }
 
 /** Θ(x Kᵀ), [tokens, numParamTokens] */

@@ -1,11 +1,12 @@
 import { LANGUAGE_GROUP } from '#language';
-import { LAYER_NAMES, type LayerName, layerPath } from '#src/tokenformer';
+import type { tf } from '#src/engine';
+import { LAYER_NAMES, type LayerName, layerPath, type PattentionLayer } from '#src/tokenformer';
 import { VISION_GROUP } from '#vision';
 import type { FusionOptions, JointModel } from '../jointModel.js';
 import type { FusionMethod } from './fusionMethod.js';
 import { imageTokens } from './imageTokens.js';
 import { type BackboneReading, JOINT_LAYERS, jointContexts, jointReadings, textBridge } from './jointLayers.js';
-import { addedGate, backboneGroup, shapeProblems, textBlocksOf } from './modelGroups.js';
+import { addedGate, backboneGroups, shapeProblems, textBlocksOf } from './modelGroups.js';
 
 /** Gate of the vision group on text tokens, one per block and layer. */
 function textGate(blockIndex: number, layer: LayerName): string {
@@ -17,14 +18,24 @@ function imageGate(blockIndex: number, layer: 'key' | 'value'): string {
   return `${layerPath(blockIndex, layer)}/language/imageGate`;
 }
 
+/** The other backbone's groups, behind one gate. */
+function gatedGroups(
+  model: JointModel,
+  l: number,
+  layer: LayerName,
+  name: 'vision' | 'language',
+  gate: tf.Scalar,
+): PattentionLayer {
+  return backboneGroups(model, l, layer, name).map((active) => ({ ...active, gate }));
+}
+
 /** Text reads image tokens through the vision groups and, behind gates, the language groups. */
 function readBoth(model: JointModel, { bridge }: FusionOptions): BackboneReading {
   return (image, l, layer) => {
-    const own = backboneGroup(model, l, layer, VISION_GROUP);
-    const read = [image.readStates(l, [own])];
+    const read = [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP))];
     if (!bridge) return read;
     const gate = addedGate(model, imageGate(l, layer));
-    return [...read, image.readStates(l, [{ ...backboneGroup(model, l, layer, LANGUAGE_GROUP), gate }])];
+    return [...read, image.readStates(l, gatedGroups(model, l, layer, LANGUAGE_GROUP, gate))];
   };
 }
 
@@ -45,11 +56,10 @@ export const grouped: FusionMethod = {
     ]).flat(),
   textBlocks: (model, options) =>
     textBlocksOf(model, (layer, l) => {
-      const own = backboneGroup(model, l, layer, LANGUAGE_GROUP);
       const foreign = options.bridge
-        ? [{ ...backboneGroup(model, l, layer, VISION_GROUP), gate: addedGate(model, textGate(l, layer)) }]
+        ? gatedGroups(model, l, layer, VISION_GROUP, addedGate(model, textGate(l, layer)))
         : [];
-      return [own, ...foreign, ...textBridge(model, l, layer, options)];
+      return [...backboneGroups(model, l, layer, LANGUAGE_GROUP), ...foreign, ...textBridge(model, l, layer, options)];
     }),
   imageContexts: (model, states, options, statesNeedGradient) =>
     jointContexts(model, states, options, statesNeedGradient, readBoth(model, options)),

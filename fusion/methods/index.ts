@@ -5,8 +5,7 @@ export { BRIDGE_PARTS, IMAGE_BRIDGE, TEXT_BRIDGE } from './jointLayers.js';
 export {
   addedGate,
   addedGroup,
-  backboneGroup,
-  blocksOf,
+  backboneGroups,
   shapeProblems,
   stacksMatch,
   textBlocksOf,

@@ -2,18 +2,23 @@ import type { tf } from '#src/engine';
 import {
   type ActiveGroup,
   type BlockLayers,
-  LAYER_NAMES,
+  blocksOf,
   type LayerName,
-  layerPath,
   type PattentionLayer,
   readGroup,
+  stackLayer,
 } from '#src/tokenformer';
 import type { JointModelConfig } from '../jointConfig.js';
 import type { FusionOptions, JointModel } from '../jointModel.js';
 
-/** A backbone's own group of a layer, `vision` or `language`. */
-export function backboneGroup(model: JointModel, blockIndex: number, layer: LayerName, name: string): ActiveGroup {
-  return { group: readGroup(model.tree, layerPath(blockIndex, layer), name) };
+/** A backbone's groups of a layer: its own, `vision` or `language`, then those appended to it. */
+export function backboneGroups(
+  { tree, config }: JointModel,
+  blockIndex: number,
+  layer: LayerName,
+  name: 'vision' | 'language',
+): PattentionLayer {
+  return stackLayer(tree, config[name].backbone.stack, name, blockIndex, layer);
 }
 
 /** A group that the method added at `path`; none where bridges are off or the recipe leaves it out. */
@@ -34,17 +39,6 @@ export function textBlocksOf(
   layerOf: (layer: LayerName, blockIndex: number) => PattentionLayer,
 ): BlockLayers[] {
   return blocksOf(config.language.backbone.stack.numLayers, layerOf);
-}
-
-/** Blocks made layer by layer. */
-export function blocksOf(
-  numLayers: number,
-  layerOf: (layer: LayerName, blockIndex: number) => PattentionLayer,
-): BlockLayers[] {
-  return Array.from(
-    { length: numLayers },
-    (_, l) => Object.fromEntries(LAYER_NAMES.map((layer) => [layer, layerOf(layer, l)])) as unknown as BlockLayers,
-  );
 }
 
 /**

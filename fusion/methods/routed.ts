@@ -4,12 +4,12 @@ import type { JointModel } from '../jointModel.js';
 import type { FusionMethod } from './fusionMethod.js';
 import { imageTokens } from './imageTokens.js';
 import { type BackboneReading, JOINT_LAYERS, jointContexts, jointReadings, textBridge } from './jointLayers.js';
-import { backboneGroup, stacksMatch, textBlocksOf } from './modelGroups.js';
+import { backboneGroups, stacksMatch, textBlocksOf } from './modelGroups.js';
 
 /** Text reads image tokens through the vision groups, where their shape fits. */
 function readVision(model: JointModel): BackboneReading {
   return (image, l, layer) =>
-    stacksMatch(model.config) ? [image.readStates(l, [backboneGroup(model, l, layer, VISION_GROUP)])] : [];
+    stacksMatch(model.config) ? [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP))] : [];
 }
 
 /** Image tokens use the vision groups, text tokens the language groups; bridges are all that alignment trains. */
@@ -30,7 +30,7 @@ export const routed: FusionMethod = {
   },
   textBlocks: (model, options) =>
     textBlocksOf(model, (layer, l) => [
-      backboneGroup(model, l, layer, LANGUAGE_GROUP),
+      ...backboneGroups(model, l, layer, LANGUAGE_GROUP),
       ...textBridge(model, l, layer, options),
     ]),
   imageContexts: (model, states, options, statesNeedGradient) =>

@@ -1,24 +1,27 @@
 import { LANGUAGE_GROUP } from '#language';
 import { tf } from '#src/engine';
 import { findNormActivation, normActivationNames } from '#src/kernels';
-import type { ActiveGroup, LayerName } from '#src/tokenformer';
+import { type ActiveGroup, blocksOf, type LayerName } from '#src/tokenformer';
 import { VISION_GROUP } from '#vision';
 import type { JointModel } from '../jointModel.js';
 import type { FusionMethod } from './fusionMethod.js';
 import { JOINT_LAYERS, jointContexts, textBridge } from './jointLayers.js';
-import { backboneGroup, blocksOf, shapeProblems, textBlocksOf } from './modelGroups.js';
+import { backboneGroups, shapeProblems, textBlocksOf } from './modelGroups.js';
 
 /**
  * Both backbones' groups of a layer under one norm; with `recalibrate` each one's keys divided by their root mean square
  * length, so that a direction at random scores as high in both.
  */
 function unionLayer(model: JointModel, blockIndex: number, layer: LayerName): ActiveGroup[] {
-  return [VISION_GROUP, LANGUAGE_GROUP].map((name) => {
-    const { group: own } = backboneGroup(model, blockIndex, layer, name);
-    if (!model.config.fusion.recalibrate) return { group: own, norm: 'union' };
-    const { keyParamTokens: keys } = own; // [numParamTokens, dIn]
+  return ([VISION_GROUP, LANGUAGE_GROUP] as const).flatMap((name) => {
+    const groups = backboneGroups(model, blockIndex, layer, name).map(({ group }) => group);
+    if (!model.config.fusion.recalibrate) return groups.map((group) => ({ group, norm: 'union' as const }));
+    const keys = tf.concat(groups.map(({ keyParamTokens }) => keyParamTokens)); // [Σ numParamTokens, dIn]
     const length = tf.sqrt(tf.mean(tf.sum(tf.square(keys), 1)));
-    return { group: { ...own, keyParamTokens: tf.div(keys, length) }, norm: 'union' };
+    return groups.map((group) => ({
+      group: { ...group, keyParamTokens: tf.div(group.keyParamTokens, length) as tf.Tensor2D },
+      norm: 'union' as const,
+    }));
   });
 }
 

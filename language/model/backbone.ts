@@ -9,7 +9,7 @@ import {
   type ParameterTree,
   runStack,
   type StackOptions,
-  singleGroupBlock,
+  stackBlocks,
 } from '#src/tokenformer';
 import type { LanguageConfig } from './config.js';
 
@@ -37,9 +37,9 @@ export function createLanguageParameters(
   ]);
 }
 
-/** The blocks of the backbone on its own: every layer holds the language group alone. */
+/** The blocks of the backbone on its own: every layer holds the language group, and those appended to it. */
 export function languageBlocks(tree: ParameterTree, config: LanguageConfig): BlockLayers[] {
-  return Array.from({ length: config.stack.numLayers }, (_, l) => singleGroupBlock(tree, LANGUAGE_GROUP, l));
+  return stackBlocks(tree, config.stack, LANGUAGE_GROUP);
 }
 
 /** Options of a forward pass; `blocks` are the standalone ones unless a merged model brings its own. */

@@ -7,19 +7,11 @@ import {
   tokenAttentionReference,
 } from '#src/kernels';
 import { blockMath } from './blockAttributes.js';
-import type { TokenFormerConfig } from './config.js';
+import type { LayerName, TokenFormerConfig } from './config.js';
 import { groupSettings, type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
-export interface BlockLayers {
-  readonly query: PattentionLayer;
-  readonly key: PattentionLayer;
-  readonly value: PattentionLayer;
-  readonly output: PattentionLayer;
-  readonly ffn: PattentionLayer;
-}
-
-export type LayerName = keyof BlockLayers;
+export type BlockLayers = Readonly<Record<LayerName, PattentionLayer>>;
 
 /** Path of each layer inside its block; part of every parameter name. */
 export const LAYER_PATHS: Readonly<Record<LayerName, string>> = {

@@ -3,6 +3,28 @@ import { normActivationNames } from '#src/kernels';
 
 const count = z.int().positive();
 
+/** The Pattention layers of a block, in the order of the pass. */
+export const LAYER_NAMES = ['query', 'key', 'value', 'output', 'ffn'] as const;
+export type LayerName = (typeof LAYER_NAMES)[number];
+
+const added = z.int().min(0).default(0);
+
+/** A group that stands beside the backbone's own in every block: appended to a trained model, with a norm of its own. */
+const AppendedGroup = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z][\w-]{0,39}$/, 'expected up to 40 letters, digits, - and _, a letter first')
+      .describe('name of the group; its parameters are called <backbone>.<name>'),
+    query: added.describe('its parameter tokens in each query layer'),
+    key: added.describe('in each key layer'),
+    value: added.describe('in each value layer'),
+    output: added.describe('in each attention output'),
+    ffn: added.describe('in each feed-forward Pattention'),
+  })
+  .refine((group) => LAYER_NAMES.some((layer) => group[layer] > 0), 'expected parameter tokens in a layer, got none')
+  .describe('a group of parameter tokens beside the own one, normalised on its own');
+
 /** Far more than anybody trains; a file that asks for more must not take up all memory. */
 const MAX_LAYERS = 10_000;
 
@@ -18,9 +40,23 @@ export const TokenFormerConfig = z
     dModel: count.describe('width of the residual stream'),
     numLayers: count.max(MAX_LAYERS).describe('number of blocks'),
     numHeads: count.describe('heads of token-token attention; divides dModel'),
-    qkvParamTokens: count.describe('parameter tokens of each of query, key and value'),
+    qkvParamTokens: z
+      .union([
+        count,
+        z.strictObject({
+          query: count.describe('in each query layer'),
+          key: count.describe('in each key layer'),
+          value: count.describe('in each value layer'),
+        }),
+      ])
+      .describe('parameter tokens of each of query, key and value; { query, key, value } where they differ'),
     outputParamTokens: count.describe('parameter tokens of the attention output'),
     ffnParamTokens: count.describe('parameter tokens of the feed-forward Pattention'),
+    appendedGroups: z
+      .array(AppendedGroup)
+      .min(1)
+      .optional()
+      .describe('groups beside the own one, as tokenfuse grow --policy group appends them; none unless given'),
     normActivation: NormActivationName.default('l2NormGelu').describe(
       'Θ, how scores become weights: l2NormGelu, geluL2Norm, softmax or a registered one',
     ),
@@ -41,10 +77,44 @@ export const TokenFormerConfig = z
         message: `expected a divisor of dModel ${config.dModel}, got ${config.numHeads}`,
       });
     }
+    const names = (config.appendedGroups ?? []).map(({ name }) => name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['appendedGroups'],
+        message: `expected names of their own, got '${twice}' twice`,
+      });
+    }
   })
   .describe('the TokenFormer blocks');
 
 export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
+
+/** A group of a stack and its parameter tokens in each layer of a block; 0: the layer does without it. */
+export interface StackGroup {
+  readonly name: string;
+  readonly paramTokens: Readonly<Record<LayerName, number>>;
+}
+
+/**
+ * The groups of a stack, its own one first.
+ *
+ * @param groupName of the own one, such as `language`; appended groups are called `language.<name>`
+ */
+export function stackGroups(config: TokenFormerConfig, groupName: string): StackGroup[] {
+  const { qkvParamTokens: qkv, outputParamTokens: output, ffnParamTokens: ffn, appendedGroups = [] } = config;
+  const own = typeof qkv === 'number' ? { query: qkv, key: qkv, value: qkv } : qkv;
+  return [
+    { name: groupName, paramTokens: { ...own, output, ffn } },
+    ...appendedGroups.map(({ name, ...paramTokens }) => ({ name: `${groupName}.${name}`, paramTokens })),
+  ];
+}
+
+/** Whether a group is the backbone's own or one appended to it. */
+export function isGroupOf(groupName: string, name: string): boolean {
+  return name === groupName || name.startsWith(`${groupName}.`);
+}
 
 /** Dimensions of a head that rotary positions rotate: int(share · headDim), as the official code rounds it; even. */
 export function rotaryDims({ dModel, numHeads, rotaryShare }: TokenFormerConfig): number {

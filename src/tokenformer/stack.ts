@@ -10,33 +10,21 @@ import {
   type Capture,
   type KeyValueCache,
   LAYER_PATHS,
-  type LayerName,
 } from './block.js';
-import type { TokenFormerConfig } from './config.js';
+import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from './config.js';
 import { decodeStack } from './decodeStack.js';
 import { fusedBlock } from './fusedBlock.js';
 import type { ParameterTree } from './parameterTree.js';
 import { constantTensor, createGroup, readGroup } from './paramTokens.js';
 import type { PattentionLayer } from './pattentionLayer.js';
 
-export const LAYER_NAMES = Object.keys(LAYER_PATHS) as LayerName[];
-
 /** `block3/attention/query` */
 export function layerPath(blockIndex: number, layer: LayerName): string {
   return `block${blockIndex}/${LAYER_PATHS[layer]}`;
 }
 
-/** Parameter tokens of a layer under a configuration. */
-export function layerParamTokens(config: TokenFormerConfig, layer: LayerName): number {
-  return layer === 'ffn'
-    ? config.ffnParamTokens
-    : layer === 'output'
-      ? config.outputParamTokens
-      : config.qkvParamTokens;
-}
-
 /**
- * New parameters of a stack whose only group is `groupName`, initialised as the official code does:
+ * New parameters of a stack whose own group is `groupName`, each group initialised as the official code does:
  * keys N(0, 0.02²), values N(0, (2/(L √d))²) in every layer, τ by its Θ (√n; n for softmax); final norm 1 and 0.
  * Source: megatron/model/init_functions.py at 4d56c73 (`normal`, `wang_init`).
  */
@@ -46,17 +34,19 @@ export function createStack(groupName: string, config: TokenFormerConfig, seed: 
   for (let l = 0; l < config.numLayers; l++) {
     for (const layer of LAYER_NAMES) {
       const path = layerPath(l, layer);
-      const numParamTokens = layerParamTokens(config, layer);
-      const init = {
-        numParamTokens,
-        dIn: config.dModel,
-        dOut: config.dModel,
-        keyStd: 0.02,
-        valueStd: 2 / (config.numLayers * Math.sqrt(config.dModel)),
-        tau: normActivation.tau(numParamTokens),
-      };
-      for (const [name, tensor] of createGroup(path, groupName, init, createRandom(seed, 'init', groupName, path))) {
-        tensors.set(name, tensor);
+      for (const { name: group, paramTokens } of stackGroups(config, groupName)) {
+        const numParamTokens = paramTokens[layer];
+        if (numParamTokens === 0) continue;
+        const init = {
+          numParamTokens,
+          dIn: config.dModel,
+          dOut: config.dModel,
+          ...initialStds(config),
+          tau: normActivation.tau(numParamTokens),
+        };
+        for (const [name, tensor] of createGroup(path, group, init, createRandom(seed, 'init', group, path))) {
+          tensors.set(name, tensor);
+        }
       }
     }
   }
@@ -65,18 +55,41 @@ export function createStack(groupName: string, config: TokenFormerConfig, seed: 
   return tensors;
 }
 
-/** The layers of one block when a single group serves them all. */
-export function singleGroupBlock(tree: ParameterTree, groupName: string, blockIndex: number): BlockLayers {
-  const layer = (name: LayerName): PattentionLayer => [
-    { group: readGroup(tree, layerPath(blockIndex, name), groupName) },
-  ];
-  return {
-    query: layer('query'),
-    key: layer('key'),
-    value: layer('value'),
-    output: layer('output'),
-    ffn: layer('ffn'),
-  };
+/** Standard deviations of new keys and values. */
+export function initialStds({ numLayers, dModel }: Pick<TokenFormerConfig, 'numLayers' | 'dModel'>): {
+  readonly keyStd: number;
+  readonly valueStd: number;
+} {
+  return { keyStd: 0.02, valueStd: 2 / (numLayers * Math.sqrt(dModel)) };
+}
+
+/** The groups of a stack in one layer: its own, then those appended to it. */
+export function stackLayer(
+  tree: ParameterTree,
+  config: TokenFormerConfig,
+  groupName: string,
+  blockIndex: number,
+  layer: LayerName,
+): PattentionLayer {
+  return stackGroups(config, groupName)
+    .filter(({ paramTokens }) => paramTokens[layer] > 0)
+    .map(({ name }) => ({ group: readGroup(tree, layerPath(blockIndex, layer), name) }));
+}
+
+/** The blocks of a stack on its own. */
+export function stackBlocks(tree: ParameterTree, config: TokenFormerConfig, groupName: string): BlockLayers[] {
+  return blocksOf(config.numLayers, (layer, l) => stackLayer(tree, config, groupName, l, layer));
+}
+
+/** Blocks made layer by layer. */
+export function blocksOf(
+  numLayers: number,
+  layerOf: (layer: LayerName, blockIndex: number) => PattentionLayer,
+): BlockLayers[] {
+  return Array.from(
+    { length: numLayers },
+    (_, l) => Object.fromEntries(LAYER_NAMES.map((layer) => [layer, layerOf(layer, l)])) as unknown as BlockLayers,
+  );
 }
 
 export interface StackOptions {

@@ -16,8 +16,9 @@ import {
   pattentionReference,
   runFastKernel,
 } from '#src/kernels';
-import { createStack, ParameterTree, runStack, singleGroupBlock, TokenFormerConfig } from '#src/tokenformer';
+import { createStack, ParameterTree, runStack, TokenFormerConfig } from '#src/tokenformer';
 import { addon, normalNumbers } from '../support/kernelComparison.js';
+import { oneGroupBlock } from '../support/oneGroupBlock.js';
 
 const withKernels = (['wasm', 'native'] as const).filter((name) => name === 'wasm' || addon !== undefined);
 
@@ -55,7 +56,7 @@ function passes(): number[][] {
       rotaryShare: 0.5,
     });
     const tree = new ParameterTree(createStack('own', config, 3));
-    const blocks = [0, 1].map((index) => singleGroupBlock(tree, 'own', index));
+    const blocks = [0, 1].map((index) => oneGroupBlock(tree, 'own', index));
     const mask = { kind: 'causal' } as const;
     const sequence = tensor(6, 2, 3, 8) as tf.Tensor3D;
     const stack = (input: tf.Tensor): tf.Tensor => runStack(input as tf.Tensor3D, blocks, config, { mask }).hidden;

@@ -11,11 +11,11 @@ import {
   LAYER_NAMES,
   ParameterTree,
   runStack,
-  singleGroupBlock,
   TokenFormerConfig,
 } from '#src/tokenformer';
 import { relativeError } from '../support/closeness.js';
 import { addon, describeNative } from '../support/kernelComparison.js';
+import { oneGroupBlock } from '../support/oneGroupBlock.js';
 import { randomValues } from '../support/randomValues.js';
 
 /** What one case of the comparison is made of. */
@@ -74,7 +74,7 @@ function build(of: Case) {
     if (name.endsWith('ParamTokens')) tensors.set(name, { shape, values: values.map((value) => 3 * value) });
   }
   const tree = new ParameterTree(tensors);
-  const group = (name: string, block: number) => singleGroupBlock(tree, name, block);
+  const group = (name: string, block: number) => oneGroupBlock(tree, name, block);
   const blocks = Array.from({ length: config.numLayers }, (_, b) => {
     const own = group('own', b);
     const layer = (name: (typeof LAYER_NAMES)[number]): ActiveGroup[] => [

@@ -10,10 +10,10 @@ import {
   LAYER_NAMES,
   ParameterTree,
   runStack,
-  singleGroupBlock,
   TokenFormerConfig,
 } from '#src/tokenformer';
 import { addon, describeNative } from '../support/kernelComparison.js';
+import { oneGroupBlock } from '../support/oneGroupBlock.js';
 import { randomValues } from '../support/randomValues.js';
 
 /** What one case of the comparison is made of. */
@@ -87,7 +87,7 @@ function build(of: Case) {
   const tree = new ParameterTree(tensors);
   tree.setTrainable((name) => !names.some((own, i) => !trained[i] && name.includes(`/${own}/`)));
   const groupsOf = (wanted: readonly string[], b: number, layer: (typeof LAYER_NAMES)[number]): ActiveGroup[] =>
-    wanted.flatMap((name) => [...singleGroupBlock(tree, name, b)[layer]]);
+    wanted.flatMap((name) => [...oneGroupBlock(tree, name, b)[layer]]);
   const blocks = Array.from(
     { length: config.numLayers },
     (_, b) =>

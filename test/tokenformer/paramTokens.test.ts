@@ -5,12 +5,12 @@ import {
   createGroup,
   createStack,
   LAYER_NAMES,
-  layerParamTokens,
   layerPath,
   ParameterTree,
   type PattentionLayer,
   pattentionLayer,
   readGroup,
+  stackGroups,
   TokenFormerConfig,
 } from '#src/tokenformer';
 import { describeEachEngine } from '../engine/eachEngine.js';
@@ -193,7 +193,7 @@ describe('initialisation', () => {
   it('gives every layer its number of tokens, and τ = √n', () => {
     const tensors = createStack('language', config, 1);
     for (const layer of LAYER_NAMES) {
-      const n = layerParamTokens(config, layer);
+      const n = stackGroups(config, 'language')[0].paramTokens[layer];
       const path = `${layerPath(1, layer)}/language`;
       expect(tensors.get(`${path}/keyParamTokens`)!.shape).toEqual([n, 64]);
       expect(tensors.get(`${path}/valueParamTokens`)!.shape).toEqual([n, 64]);

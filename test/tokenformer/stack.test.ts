@@ -10,12 +10,12 @@ import {
   type KeyValueCache,
   ParameterTree,
   runStack,
-  singleGroupBlock,
   TokenFormerConfig,
 } from '#src/tokenformer';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { relativeError } from '../support/closeness.js';
 import { layerNormalize, matrix } from '../support/float64.js';
+import { oneGroupBlock } from '../support/oneGroupBlock.js';
 import { randomValues } from '../support/randomValues.js';
 
 const config = TokenFormerConfig.parse({
@@ -37,7 +37,7 @@ function stack(): { tree: ParameterTree; blocks: BlockLayers[] } {
     tensors.set(name, { shape, values: Float32Array.from(values, (value) => 3 * value) });
   }
   const tree = new ParameterTree(tensors);
-  return { tree, blocks: Array.from({ length: config.numLayers }, (_, l) => singleGroupBlock(tree, 'g', l)) };
+  return { tree, blocks: Array.from({ length: config.numLayers }, (_, l) => oneGroupBlock(tree, 'g', l)) };
 }
 
 const input = (length = seqLen): tf.Tensor3D =>

@@ -10,7 +10,7 @@ import {
   normalTensor,
   type ParameterTree,
   runStack,
-  singleGroupBlock,
+  stackBlocks,
 } from '#src/tokenformer';
 import { numImageTokens, numPatches, type VisionConfig } from './config.js';
 import { patchify } from './patchEmbedding.js';
@@ -45,9 +45,9 @@ export function createVisionParameters(config: VisionConfig, seed: number): Map<
   ]);
 }
 
-/** The blocks of the backbone on its own: every layer holds the vision group alone. */
+/** The blocks of the backbone on its own: every layer holds the vision group, and those appended to it. */
 export function visionBlocks(tree: ParameterTree, config: VisionConfig): BlockLayers[] {
-  return Array.from({ length: config.stack.numLayers }, (_, l) => singleGroupBlock(tree, VISION_GROUP, l));
+  return stackBlocks(tree, config.stack, VISION_GROUP);
 }
 
 /**

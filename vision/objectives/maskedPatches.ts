@@ -2,14 +2,7 @@ import { z } from 'zod';
 import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { createRandom } from '#src/random';
-import {
-  createStack,
-  finalNorm,
-  normalTensor,
-  runStack,
-  singleGroupBlock,
-  type TokenFormerConfig,
-} from '#src/tokenformer';
+import { createStack, finalNorm, normalTensor, runStack, stackBlocks, type TokenFormerConfig } from '#src/tokenformer';
 import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../model/backbone.js';
 import { numPatches } from '../model/config.js';
 import { patchify } from '../model/patchEmbedding.js';
@@ -62,6 +55,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   const width = config.decoderModel;
   const decoder: TokenFormerConfig = {
     ...vision.stack,
+    appendedGroups: undefined,
     dModel: width,
     numLayers: config.decoderLayers,
     numHeads: config.decoderHeads,
@@ -103,9 +97,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
       ] as tf.Tensor3D[],
       1,
     ); // [batch, patches, decoderModel]
-    const blocks = Array.from({ length: config.decoderLayers }, (_unused, l) =>
-      singleGroupBlock(tree, DECODER_GROUP, l),
-    );
+    const blocks = stackBlocks(tree, decoder, DECODER_GROUP);
     const { hidden } = runStack(input, blocks, decoder, { mask: { kind: 'full' } });
     const decoded = tf.reshape(tf.slice(hidden, [0, visibleCount, 0], [-1, -1, -1]), [-1, width]) as tf.Tensor2D;
     const predicted = linearHead(tree, HEAD, finalNorm(decoded, tree, DECODER_GROUP)); // [batch · hidden, patchWidth]

@@ -9,16 +9,10 @@ import {
   squaredNorm,
   tokenAttention,
 } from '#src/kernels';
-import {
-  createStack,
-  type KeyValueCache,
-  ParameterTree,
-  runStack,
-  singleGroupBlock,
-  TokenFormerConfig,
-} from '#src/tokenformer';
+import { createStack, type KeyValueCache, ParameterTree, runStack, TokenFormerConfig } from '#src/tokenformer';
 import { findAddon } from '../../../src/engine/native/addon.js';
 import { addon, describeNative, normalNumbers, sameBits } from '../../support/kernelComparison.js';
+import { oneGroupBlock } from '../../support/oneGroupBlock.js';
 
 /** Outputs and gradients of a small model, sizes chosen so that every kernel has work for several threads. */
 function everything(): Float32Array[] {
@@ -71,7 +65,7 @@ function decoded(): Float32Array[] {
   });
   const tree = new ParameterTree(createStack('text', config, 3));
   const tensors = tf.tidy(() => {
-    const blocks = [0, 1].map((index) => singleGroupBlock(tree, 'text', index));
+    const blocks = [0, 1].map((index) => oneGroupBlock(tree, 'text', index));
     const states: tf.Tensor[] = [];
     let caches: readonly KeyValueCache[] | undefined;
     for (const newTokens of [5, 1, 1, 1]) {
