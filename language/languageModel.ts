@@ -1,16 +1,11 @@
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { type BlockLayers, ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
+import { findCheckpoint, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
-import { LanguageModelConfig } from './experiment.js';
-import {
-  createLanguageParameters,
-  languageBlocks,
-  languageHidden,
-  languageLogits,
-  useVocabulary,
-} from './model/backbone.js';
+import { LANGUAGE_KIND } from './languageKind.js';
+import type { LanguageModelConfig } from './languageModelConfig.js';
+import { languageBlocks, languageHidden, languageLogits, useVocabulary } from './model/backbone.js';
 import type { LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
@@ -21,14 +16,6 @@ export interface LanguageModel {
   readonly tokenizer: Tokenizer;
   dispose(): void;
 }
-
-/** Language models as checkpoints hold them. */
-export const LANGUAGE_KIND: ModelKind<LanguageModelConfig> = {
-  kind: 'language',
-  noun: 'a language model',
-  schema: LanguageModelConfig,
-  parameters: ({ backbone }) => createLanguageParameters(backbone, 0),
-};
 
 /**
  * Loads the tokenizer that a checkpoint carries and checks that it is the one the model was trained with. Its vocabulary may be

@@ -4,5 +4,7 @@ export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/patchEmbedding.js';
 export * from './objectives/index.js';
+export * from './trainVision.js';
 export * from './visionKind.js';
+export * from './visionModelConfig.js';
 export * from './visionParameters.js';

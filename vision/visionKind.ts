@@ -1,6 +1,6 @@
 import type { ModelKind } from '#src/training';
-import { VisionModelConfig } from './experiment.js';
 import { createObjective } from './objectives/index.js';
+import { VisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 
 /** Vision models as checkpoints hold them. */

@@ -58,7 +58,7 @@ function prepareStep({ folder }: Of<'step'>): Repetition {
   const { task, training } = openBenchModel(folder);
   const optimizer = new AdamW(task.parameters, training);
   let step = 0;
-  return async () => ({ losses: [(await trainStep(task, training, optimizer, ++step)).loss] });
+  return async () => ({ losses: [(await trainStep(task, training, optimizer, { step: ++step })).loss] });
 }
 
 function prepareDecode({ folder, promptLen, newTokens }: Of<'decode'>): Repetition {

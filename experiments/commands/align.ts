@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { AlignExperiment, align } from '#fusion';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
-import { checkpointDigests, inRunDirectory } from '#src/training';
+import { checkpointDigests, initInputs, inRunDirectory } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, runOptionsOf, startEngine } from '../options/index.js';
 
@@ -21,7 +21,10 @@ export const alignCommand: Command = {
     const runDir = folders.out(experiment);
     const options = { ...runOptionsOf(args, output), schema: AlignExperiment };
     const context = { ...folders, runDir, output, resume: options.resume };
-    const inputs = checkpointDigests({ model: resolve(folders.root, experiment.model) });
+    const inputs = {
+      ...checkpointDigests({ model: resolve(folders.root, experiment.model) }),
+      ...initInputs(experiment.initFrom, folders.root),
+    };
     const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine, inputs };
     const result = await inRunDirectory(runDir, provenance, options, () =>
       align(experiment, { ...context, probe: sceneProbe }),

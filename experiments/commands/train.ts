@@ -1,6 +1,6 @@
 import { LanguageExperiment, trainLanguage } from '#language';
 import { COLUMNS, type Command, wrapText } from '#src/cli';
-import { inRunDirectory } from '#src/training';
+import { initInputs, inRunDirectory } from '#src/training';
 import { trainVision, VisionExperiment } from '#vision';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, runOptionsOf, startEngine } from '../options/index.js';
@@ -20,7 +20,11 @@ export const trainCommand: Command = {
     const schema = experiment.kind === 'vision' ? VisionExperiment : LanguageExperiment;
     const options = { ...runOptionsOf(args, output), schema };
     const context = { ...folders, runDir, output, resume: options.resume };
-    const provenance = { command: args.commandLine, config: experiment, seed: experiment.seed, engine };
+    const inputs = initInputs(experiment.initFrom, folders.root);
+    const provenance = {
+      ...{ command: args.commandLine, config: experiment, seed: experiment.seed, engine },
+      ...(inputs && { inputs }),
+    };
     const result = await inRunDirectory(runDir, provenance, options, () =>
       experiment.kind === 'vision' ? trainVision(experiment, context) : trainLanguage(experiment, context),
     );

@@ -10,6 +10,8 @@ import {
   type CheckpointDigests,
   checkpointDigests,
   hasSameInputs,
+  type InitFrom,
+  initCheckpoint,
   inputsOf,
   isStartedWith,
   isTrained,
@@ -115,10 +117,13 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     }
     case 'vision':
     case 'language':
-      return isTrained(outDir, experiment.training) ? 'complete' : 'open';
+      if (!isTrained(outDir, experiment.training)) return 'open';
+      return madeBy(isMadeOf(inputsOf(outDir), initPaths(experiment, root)));
     case 'align':
       if (!isTrained(outDir, experiment.training)) return 'open';
-      return madeBy(isMadeOf(inputsOf(outDir), { model: resolve(root, experiment.model) }));
+      return madeBy(
+        isMadeOf(inputsOf(outDir), { model: resolve(root, experiment.model), ...initPaths(experiment, root) }),
+      );
     case 'merge': {
       const file = join(outDir, MERGE_REPORT);
       if (!existsSync(file)) return 'open';
@@ -133,6 +138,13 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
       return madeBy(isSame && isMadeOf(inputsOf(outDir), evaluatedModels(experiment, root)));
     }
   }
+}
+
+/** The checkpoint that training starts from, if one is there. */
+function initPaths({ initFrom }: { readonly initFrom?: InitFrom | undefined }, root: string): Record<string, string> {
+  if (initFrom === undefined) return {};
+  const path = resolve(root, initFrom.checkpoint);
+  return { initFrom: existsSync(path) ? initCheckpoint(initFrom, root) : path };
 }
 
 /**

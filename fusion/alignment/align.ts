@@ -10,6 +10,7 @@ import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
 import { alignTask, openStates } from './alignTask.js';
 import { type AlignObjective, checkObjectives, createObjectives, type StatesOf } from './objectives/index.js';
+import { takeBridges } from './takeBridges.js';
 import { countParameters, setTrainable } from './trainableParameters.js';
 
 export interface AlignOptions extends RunOptions {
@@ -36,6 +37,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
   const objectives: AlignObjective[] = [];
   try {
     setTrainable(model, experiment.train);
+    const start = experiment.initFrom && takeBridges(model, experiment.initFrom, root);
     checkObjectives(experiment, model);
     const seqLen = captionLength(model, data.seqLen);
     const counts = countParameters(model);
@@ -69,6 +71,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       resume: options.resume,
       output,
       signal: options.signal,
+      optimizerStart: start,
     });
     return {
       ...result,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
-import { TrainingConfig } from '#src/training';
+import { InitFrom, TrainingConfig } from '#src/training';
 import { objectiveKeys } from './objectives/index.js';
 
 const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
@@ -41,6 +41,9 @@ export const AlignExperiment = z.strictObject({
         'backbones too',
     ),
   ...objectiveKeys,
+  initFrom: InitFrom.describe(
+    'takes the bridges of another alignment of the same backbones instead of those of `model`; none unless given',
+  ).optional(),
   training: TrainingConfig,
 });
 export type AlignExperiment = z.output<typeof AlignExperiment>;

@@ -11,7 +11,7 @@ const isConstant = (name: string): boolean => name.endsWith('/tau');
 export class ParameterTree {
   readonly #variables = new Map<string, tf.Variable>();
   readonly #constants = new Map<string, number>();
-  readonly #frozen = new Set<string>();
+  #isTrainable: (name: string) => boolean = () => true;
   readonly #rowsInUse = new Map<string, number>();
 
   constructor(tensors: ReadonlyMap<string, HostTensor> = new Map()) {
@@ -28,6 +28,19 @@ export class ParameterTree {
         this.#variables.set(name, tf.variable(initial, true));
         initial.dispose();
       }
+    }
+  }
+
+  /** Gives every parameter and constant the values of a file that holds exactly these. */
+  assign(tensors: ReadonlyMap<string, HostTensor>): void {
+    for (const [name, { shape, values }] of tensors) {
+      if (isConstant(name)) {
+        this.#constants.set(name, values[0]);
+        continue;
+      }
+      const value = tf.tensor(values as Float32Array, [...shape], 'float32');
+      this.variable(name).assign(value);
+      value.dispose();
     }
   }
 
@@ -71,14 +84,25 @@ export class ParameterTree {
     return this.#rowsInUse.get(name) ?? this.variable(name).shape[0];
   }
 
-  /** Freezes exactly the variables for which `isTrainable` is false. */
+  /** Puts other parameters in the place of all there are, as of a larger model; what is trainable is decided as before. */
+  replace(tensors: ReadonlyMap<string, HostTensor>): void {
+    this.dispose();
+    this.add(tensors);
+  }
+
+  /** Freezes exactly the variables for which `isTrainable` is false, those that are added later too. */
   setTrainable(isTrainable: (name: string) => boolean): void {
-    this.#frozen.clear();
-    for (const name of this.#variables.keys()) if (!isTrainable(name)) this.#frozen.add(name);
+    this.#isTrainable = isTrainable;
+  }
+
+  /** Freezes further variables, those that are added later too. */
+  freeze(isFrozen: (name: string) => boolean): void {
+    const before = this.#isTrainable;
+    this.#isTrainable = (name) => before(name) && !isFrozen(name);
   }
 
   isTrainable(name: string): boolean {
-    return !this.#frozen.has(name);
+    return this.#isTrainable(name);
   }
 
   trainableNames(): string[] {

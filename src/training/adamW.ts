@@ -4,11 +4,12 @@ import { type AdamWParameter, adamWUpdate } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
 import type { TrainingConfig } from './config.js';
+import { type LearningRates, learningRates } from './learningRates.js';
 
 /** First and second moment. */
 type Moments = Pick<AdamWParameter, 'm' | 'v'>;
 
-type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'weightDecay'>;
+type AdamWConfig = Pick<TrainingConfig, 'beta1' | 'beta2' | 'adamEpsilon' | 'weightDecay' | 'learningRates'>;
 
 const FIRST = '/adamM';
 const SECOND = '/adamV';
@@ -23,11 +24,23 @@ export class AdamW {
   readonly #moments = new Map<string, Moments>();
   /** The file that the moments come from, until the first step after it. */
   #loadedFrom: string | undefined;
+  #rates: LearningRates;
 
   constructor(
     private readonly parameters: ParameterTree,
     private readonly config: AdamWConfig,
-  ) {}
+  ) {
+    this.#rates = learningRates(config.learningRates, undefined);
+  }
+
+  /**
+   * Says how many rows of each parameter were trained before the last growth, for learning rates of old and new tokens; a parameter that
+   * is not named is new.
+   */
+  useOldRows(oldRows: ReadonlyMap<string, number>): void {
+    this.#rates.dispose();
+    this.#rates = learningRates(this.config.learningRates, oldRows);
+  }
 
   /**
    * One step on every trainable parameter that has a gradient.
@@ -38,12 +51,22 @@ export class AdamW {
   apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradientScale: number, step: number): void {
     const { beta1, beta2, adamEpsilon, weightDecay } = this.config;
     this.#refuseMissing([...gradients.keys()]);
-    const parameters = Array.from(gradients, ([name, gradient]) => {
+    const byFactor = new Map<number, AdamWParameter[]>();
+    const names = new Map<string, tf.Variable>();
+    for (const [name, gradient] of gradients) {
       const param = this.parameters.variable(name);
       const decay = isDecayed(name, param.shape) ? weightDecay : 0;
-      return { param, gradient, ...this.#momentsOf(name, param.shape), weightDecay: decay };
+      const parameter = { param, gradient, ...this.#momentsOf(name, param.shape), weightDecay: decay };
+      const factor = this.#rates.factorOf(name, param);
+      byFactor.set(factor, [...(byFactor.get(factor) ?? []), parameter]);
+      names.set(name, param);
+    }
+    const settings = { beta1, beta2, epsilon: adamEpsilon, step, gradientScale };
+    this.#rates.scaleRows(names, () => {
+      for (const [factor, parameters] of byFactor) {
+        adamWUpdate(parameters, { ...settings, learningRate: learningRate * factor });
+      }
     });
-    adamWUpdate(parameters, { learningRate, beta1, beta2, epsilon: adamEpsilon, step, gradientScale });
   }
 
   /** Which parameters get a gradient, and so have moments, shows only in a step: those that no loss depends on have none. */
@@ -91,7 +114,47 @@ export class AdamW {
     this.#loadedFrom = where;
   }
 
+  /**
+   * Takes over the moments of a smaller model, or of one with other parameters: zeros for tokens and parameters that had none.
+   *
+   * @param where the file that they come from, for error messages
+   * @throws UserError when a moment does not fit into its parameter
+   */
+  loadPadded(tensors: ReadonlyMap<string, HostTensor>, where: string): void {
+    const padded = new Map<string, HostTensor>();
+    for (const name of this.parameters.trainableNames()) {
+      const { shape, size } = this.parameters.variable(name);
+      const width = size / shape[0];
+      for (const suffix of [FIRST, SECOND]) {
+        const values = new Float32Array(size);
+        const old = tensors.get(`${name}${suffix}`);
+        if (old) {
+          if (old.values.length > size || String(old.shape.slice(1)) !== String(shape.slice(1))) {
+            throw new UserError(
+              `${where}: '${name}${suffix}': expected rows of [${shape.slice(1)}], at most ${shape[0] ?? 1}, got [${old.shape}]`,
+            );
+          }
+          values.set(old.values.subarray(0, (old.shape[0] ?? 1) * (shape.length > 0 ? width : 1)));
+        }
+        padded.set(`${name}${suffix}`, { shape, values });
+      }
+    }
+    this.#clear();
+    this.load(padded, where);
+  }
+
+  /** Starts anew, without moments. */
+  reset(): void {
+    this.#clear();
+    this.#loadedFrom = undefined;
+  }
+
   dispose(): void {
+    this.#clear();
+    this.#rates.dispose();
+  }
+
+  #clear(): void {
     for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
     this.#moments.clear();
   }

@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
 import type { AdamW } from './adamW.js';
 import { refuseOthersThan } from './checkpoint.js';
@@ -13,6 +11,8 @@ import { progressIn, type StateOwner, type TrainingState } from './trainingState
 export interface RestoredRun extends StateOwner {
   readonly runDir: string;
   readonly parameters: ParameterTree;
+  /** Gives the parameters the shapes that they have at a step. */
+  readonly prepare: (state: TrainingState) => void;
 }
 
 /**
@@ -35,15 +35,11 @@ function restoreFrom(directory: string, run: RestoredRun, optimizer: AdamW): Tra
   const { parameters } = run;
   const folder = openCheckpointFolder(directory);
   const state = progressIn(folder, run);
+  run.prepare(state);
   const tensors = folder.readTensors('model.safetensors', refuseOthersThan(parameters.shapes()));
   const moments = folder.readTensors('optimizer.safetensors');
   folder.verifyOthers();
-  for (const name of parameters.names()) {
-    const { shape, values } = tensors.get(name) as HostTensor;
-    const value = tf.tensor(values as Float32Array, [...shape], 'float32');
-    parameters.variable(name).assign(value);
-    value.dispose();
-  }
+  parameters.assign(tensors);
   // Untrained parameters, a control, have no moments yet.
   if (state.step > 0) optimizer.load(moments, join(directory, 'optimizer.safetensors'));
   return state;

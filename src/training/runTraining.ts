@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Interrupted, interruption, type Output } from '#src/cli';
+import { ConfigError } from '#src/errors';
 import { createProgress, createTracker, readMetrics } from '#src/tracking';
 import { AdamW } from './adamW.js';
 import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
 import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
+import type { OptimizerStart } from './initFrom.js';
 import { restoreRun } from './restoreRun.js';
+import { type RunGrowth, rowCounts } from './runGrowth.js';
 import { learningRateAt } from './schedule.js';
 import { readProgress, type TrainingState } from './trainingState.js';
 import type { TrainingTask } from './trainingTask.js';
@@ -38,6 +41,12 @@ export interface TrainingRun {
   readonly resume: boolean;
   readonly output: Output;
   readonly signal?: RunOptions['signal'];
+  /** What the optimizer starts with; nothing unless given. */
+  readonly optimizerStart?: OptimizerStart | undefined;
+  /** Rows of each parameter that a smaller model had that this one starts from. */
+  readonly oldRows?: ReadonlyMap<string, number> | undefined;
+  /** How the model grows by `config.stages`. */
+  readonly growth?: RunGrowth;
 }
 
 export interface TrainingResult {
@@ -54,17 +63,54 @@ export interface TrainingResult {
  * run; the last checkpoint stays as it was. A signal ends the run after its step, or in an evaluation, with a checkpoint.
  *
  * @throws Interrupted after a signal
+ * @throws ConfigError when the configuration asks for growth and the model cannot grow
  */
 export function runTraining(run: TrainingRun): Promise<TrainingResult> {
+  const { stages, learningRates } = run.config;
+  if (stages && !run.growth) {
+    throw new ConfigError(
+      'training.stages: expected none: only vision and language backbones grow while they are trained',
+    );
+  }
+  if (learningRates?.some(({ tokens }) => tokens !== undefined) && !stages && !run.oldRows) {
+    throw new ConfigError(
+      "training.learningRates: 'tokens' tells those before a growth from those since; expected training.stages or initFrom with it",
+    );
+  }
   return interruption.waitFor(() => train(run));
 }
 
 async function train(run: TrainingRun): Promise<TrainingResult> {
-  const { task, config, seed, runDir } = run;
-  const optimizer = new AdamW(task.parameters, config);
-  const restored = run.resume ? restoreRun({ ...run, parameters: task.parameters }, optimizer) : undefined;
+  const { config, seed, runDir } = run;
+  const stages = config.stages ?? [];
+  let { task, model } = run;
+  const { parameters } = task;
+  const optimizer = new AdamW(parameters, config);
+  if (run.oldRows) optimizer.useOldRows(run.oldRows);
+  /** Growths that are behind. */
+  let grown = 0;
+  const growth = run.growth;
+  /** Makes parameters, task and description those of the model after so many growths, with the parameters that `grow` gives. */
+  const useSize = (size: number, grow: (growth: RunGrowth) => void): void => {
+    if (growth === undefined) return;
+    const before = rowCounts(growth.shapes(size - 1));
+    grow(growth);
+    grown = size;
+    ({ task, model } = growth.after(size));
+    optimizer.useOldRows(before);
+  };
+  const prepare = ({ step }: TrainingState): void => {
+    const size = stages.filter(({ afterStep }) => afterStep < step).length;
+    if (size > 0) useSize(size, ({ fresh }) => parameters.replace(fresh(size)));
+  };
+  const restored = run.resume ? restoreRun({ ...run, parameters, prepare }, optimizer) : undefined;
   if (restored !== undefined) removeUnpointed(runDir);
   let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
+  if (restored === undefined && run.optimizerStart) {
+    const { moments, path, steps } = run.optimizerStart;
+    optimizer.loadPadded(moments, path);
+    state = { ...state, optimizerStep: steps };
+  }
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
   const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
   const progress = createProgress({
@@ -79,7 +125,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   const checkpoint = async (isBest: boolean): Promise<void> => {
     // A checkpoint must never be ahead of the metrics on disk: resuming keeps only what was logged up to its step.
     tracker.flush();
-    await save(run, optimizer, state, isBest);
+    await save({ ...run, task, model }, optimizer, state, isBest);
     savedStep = state.step;
   };
   /** Throws what ends the run when it is asked to, with its state on disk. */
@@ -99,6 +145,28 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     if (improved) state = { ...state, bestValue: value, bestStep: state.step };
     progress.line(evaluationLine(run.label, state.step, last, task.selectBy, improved));
     return improved;
+  };
+  /** Grows the model before the next step, where a stage says so. What it does to the function is logged with that step. */
+  const growIfDue = async (): Promise<void> => {
+    const stage = stages[grown];
+    if (growth === undefined || stage?.afterStep !== state.step) return;
+    const { metric } = task.selectBy;
+    const measure = async (): Promise<number> => (await task.evaluate(() => undefined))[metric];
+    const [before, size] = [await measure(), parameters.countParameters()];
+    const [trained, moments] = [await parameters.toHost(), await optimizer.toHost()];
+    useSize(grown + 1, ({ grow }) => parameters.replace(grow(grown + 1, trained)));
+    if (stage.optimizer === 'keep') optimizer.loadPadded(moments, 'the moments before the growth');
+    else {
+      optimizer.reset();
+      state = { ...state, optimizerStep: 0 };
+    }
+    const after = await measure();
+    const count = parameters.countParameters();
+    tracker.log(state.step + 1, { 'growth/parameters': count, 'growth/before': before, 'growth/after': after });
+    const [from, to] = [size, count].map((n) => n.toLocaleString('en-US'));
+    progress.line(
+      `${run.label} step ${state.step}: grown from ${from} to ${to} parameters (${stage.policy}); ${metric} ${before.toFixed(4)} before, ${after.toFixed(4)} after`,
+    );
   };
   /** What is due after a step: an evaluation, a checkpoint. */
   const concludeStep = async (): Promise<void> => {
@@ -125,8 +193,14 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
       // Lets messages through when the engine computes on this thread.
       await setImmediate();
       if (isStopped(run)) await stop();
+      await growIfDue();
       const started = performance.now();
-      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, step, savedStep);
+      const optimizerStep = state.optimizerStep === undefined ? undefined : state.optimizerStep + 1;
+      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, {
+        step,
+        optimizerStep,
+        savedStep,
+      });
       const seconds = (performance.now() - started) / 1000;
       if (step % config.logEvery === 0 || step === 1 || step === config.steps) {
         const learningRate = learningRateAt(step, config);
@@ -138,7 +212,12 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
         tracker.timing(step, { stepSeconds: seconds, [`${task.unit}PerSecond`]: units / seconds });
       }
       progress.update(step, { loss, unitsPerSecond: units / seconds });
-      state = { ...state, step, dataPosition: step * config.gradientAccumulation };
+      state = {
+        ...state,
+        step,
+        dataPosition: step * config.gradientAccumulation,
+        ...(optimizerStep && { optimizerStep }),
+      };
       await concludeStep();
     }
     const { step, bestStep, bestValue } = state;
@@ -193,7 +272,7 @@ function isEvaluated(step: number, { steps, evaluateEvery }: TrainingConfig): bo
 function lacksEvaluation(runDir: string, { step }: TrainingState, config: TrainingConfig): boolean {
   if (!isEvaluated(step, config) || !existsSync(join(runDir, 'metrics.jsonl'))) return false;
   return !readMetrics(runDir).some(
-    (entry) => entry.step === step && Object.keys(entry.values).some((name) => !name.startsWith('train/')),
+    (entry) => entry.step === step && Object.keys(entry.values).some((name) => !/^(train|growth)\//.test(name)),
   );
 }
 

@@ -6,20 +6,27 @@ import type { TrainingConfig } from './config.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingTask } from './trainingTask.js';
 
+/** Where training stands. */
+export interface StepCounts {
+  /** Counts from 1; it decides which micro-batches are taken. */
+  readonly step: number;
+  /** Steps of the optimizer's moments, this one included; `step` unless given. */
+  readonly optimizerStep?: number | undefined;
+  /** Of the last checkpoint, for the message; undefined before the first one. */
+  readonly savedStep?: number | undefined;
+}
+
 /**
  * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW. `config.matmulPrecision` is that of
  * losses and gradients; everything else, evaluation too, is float32.
  *
- * @param step counts from 1; it decides which micro-batches are taken
- * @param savedStep of the last checkpoint, for the message; undefined before the first one
  * @throws RunError when the loss or a gradient is not finite
  */
 export async function trainStep(
   task: TrainingTask,
   config: TrainingConfig,
   optimizer: AdamW,
-  step: number,
-  savedStep?: number,
+  { step, optimizerStep = step, savedStep }: StepCounts,
 ): Promise<{ loss: number; gradientNorm: number; units: number }> {
   const names = task.parameters.trainableNames();
   const variables = names.map((name) => task.parameters.variable(name));
@@ -61,7 +68,7 @@ export async function trainStep(
     );
   }
   const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
-  optimizer.apply(gradients, learningRateAt(step, config), clip / weight, step);
+  optimizer.apply(gradients, learningRateAt(step, config), clip / weight, optimizerStep);
   tf.dispose([...gradients.values()]);
   return { loss, gradientNorm, units };
 }

@@ -14,6 +14,8 @@ const TrainingState = z.strictObject({
   dataPosition: z.int().min(0),
   bestValue: z.number().nullable(),
   bestStep: z.int().min(0).nullable(),
+  /** Steps that the optimizer's moments have behind them, where that is not `step`: after a warm start or a growth. */
+  optimizerStep: z.int().min(0).optional(),
 });
 export type TrainingState = z.output<typeof TrainingState>;
 

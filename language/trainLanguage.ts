@@ -1,0 +1,137 @@
+import { resolve } from 'node:path';
+import { readScalar, tf } from '#src/engine';
+import { ConfigError } from '#src/errors';
+import { readBytes } from '#src/storage';
+import { ParameterTree, stackSizes } from '#src/tokenformer';
+import {
+  freeze,
+  type GrownModel,
+  type RunOptions,
+  runGrowth,
+  runTraining,
+  type TrainingResult,
+  type TrainingTask,
+} from '#src/training';
+import { openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
+import type { LanguageExperiment } from './experiment.js';
+import { type LanguageModelConfig, TOKENIZER_FILE } from './languageModelConfig.js';
+import { languageStart } from './languageStart.js';
+import { createLanguageParameters, LANGUAGE_GROUP } from './model/backbone.js';
+import type { LanguageConfig } from './model/config.js';
+import { createObjective } from './objectives/index.js';
+import { loadTokenizer, type Tokenizer, type TokenizerConfig } from './tokenizer/index.js';
+
+/** Pretrains a language backbone. */
+export async function trainLanguage(experiment: LanguageExperiment, options: RunOptions): Promise<TrainingResult> {
+  const { seed, training } = experiment;
+  const { tokenizer, assets, stored } = packTokenizer(experiment.tokenizer, options.root);
+  const dataset = openTextDataset(experiment.data, tokenizer, {
+    cacheDir: options.cacheDir,
+    baseDir: options.root,
+    seed,
+  });
+  if (dataset.validation === undefined) {
+    throw new ConfigError(
+      'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
+    );
+  }
+  const { vocabSize } = tokenizer;
+  options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
+  options.output.line(`${dataset.validation.numTokens} tokens for validation`);
+  if (vocabSize > dataset.numTokens) {
+    options.output.line(
+      `warning: fewer tokens of text than the vocabulary has (${vocabSize}): most are never learned; train a smaller tokenizer or add text`,
+    );
+  }
+  const config: LanguageModelConfig = {
+    backbone: { vocabSize, seqLen: dataset.seqLen, stack: experiment.model.stack },
+    tokenizer: stored,
+    tokenizerFingerprint: tokenizer.fingerprint,
+  };
+  const stacks = stackSizes(config.backbone.stack, training.stages);
+  const tree = new ParameterTree();
+  const modelAt = (size: number): GrownModel => {
+    const backbone = { ...config.backbone, stack: stacks[size] };
+    return {
+      task: () => languageTask(tree, backbone, dataset, experiment),
+      model: { kind: 'language', config: { ...config, backbone } },
+      fresh: (initSeed) => createLanguageParameters(backbone, initSeed, experiment.model.embeddingStd),
+    };
+  };
+  const initial = modelAt(0);
+  try {
+    const { tensors, ...start } = languageStart(experiment, config, initial.fresh, options.root);
+    tree.add(tensors);
+    freeze(tree, experiment.initFrom?.freeze);
+    return await runTraining({
+      task: initial.task(),
+      model: initial.model,
+      ...start,
+      growth: runGrowth(training.stages ?? [], LANGUAGE_GROUP, seed, modelAt),
+      config: training,
+      seed,
+      runDir: resolve(options.runDir),
+      label: experiment.name,
+      assets,
+      resume: options.resume,
+      output: options.output,
+      signal: options.signal,
+    });
+  } finally {
+    tree.dispose();
+    dataset.dispose();
+    tokenizer.dispose();
+  }
+}
+
+/** Loads a tokenizer together with the files and the configuration by which a checkpoint carries it. */
+function packTokenizer(
+  config: TokenizerConfig,
+  root: string,
+): { tokenizer: Tokenizer; assets: Map<string, Uint8Array>; stored: TokenizerConfig } {
+  const tokenizer = loadTokenizer(config, { baseDir: root });
+  if (config.kind === 'tiktoken') return { tokenizer, assets: new Map(), stored: config };
+  const bytes = readBytes(resolve(root, config.path), 'tokenizer');
+  return { tokenizer, assets: new Map([[TOKENIZER_FILE, bytes]]), stored: { kind: 'bpe', path: TOKENIZER_FILE } };
+}
+
+/** An objective over text as the training loop sees it. */
+export function languageTask(
+  tree: ParameterTree,
+  language: LanguageConfig,
+  dataset: Pick<TextDataset, 'batchAt' | 'validationBatches'>,
+  {
+    training,
+    data,
+    objective: config,
+  }: Pick<LanguageExperiment, 'training' | 'objective'> & {
+    readonly data: Pick<LanguageExperiment['data'], 'maxValidationBatches'>;
+  },
+): TrainingTask {
+  const objective = createObjective(config);
+  const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
+  return {
+    parameters: tree,
+    unit: 'tokens',
+    loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
+    unitsIn: (index) => batchAt(index).numTokens,
+    describeBatch: (index) => `text batch ${index}`,
+    evaluate: async (check) => {
+      let total = 0;
+      let weights = 0;
+      for (const batch of dataset.validationBatches(training.batchSize, data.maxValidationBatches)) {
+        check();
+        let weight = 0;
+        const sum = tf.tidy(() => {
+          const loss = objective.loss({ tree, language, batch });
+          weight = loss.weight;
+          return loss.sum;
+        });
+        total += await readScalar(sum);
+        weights += weight;
+      }
+      return objective.metrics(total / weights);
+    },
+    selectBy: { metric: 'validation/loss', better: 'lower' },
+  };
+}

@@ -1,0 +1,184 @@
+import { resolve } from 'node:path';
+import { namePassedOver } from '#src/data';
+import { tf } from '#src/engine';
+import { UserError } from '#src/errors';
+import { ParameterTree, stackSizes } from '#src/tokenformer';
+import {
+  freeze,
+  type GrownModel,
+  type RunOptions,
+  runGrowth,
+  runTraining,
+  type TrainingResult,
+  type TrainingTask,
+} from '#src/training';
+import { checkLabels } from './checkLabels.js';
+import {
+  checkAugment,
+  type ImageBatch,
+  type ImageDataConfig,
+  type ImageDataset,
+  type LabelNames,
+  openImageDataset,
+} from './data/index.js';
+import type { VisionExperiment } from './experiment.js';
+import { VISION_GROUP, type VisionStates, visionForward } from './model/backbone.js';
+import type { VisionConfig } from './model/config.js';
+import { createObjective, type Objective, requiredLabels, type Tally } from './objectives/index.js';
+import type { VisionModelConfig } from './visionModelConfig.js';
+import { newVisionParameters } from './visionParameters.js';
+import { visionStart } from './visionStart.js';
+
+/** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
+export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
+  const { model, data, objectives: configs, seed } = experiment;
+  const order = ['none', 'class', 'attributes', 'grid'] as const;
+  const requirement = order[Math.max(...configs.map((config) => order.indexOf(requiredLabels(config))))];
+  const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
+    openImageDataset(config, {
+      // Both sides of a split are of one folder, which is described once.
+      note: split === 'train' ? (line) => options.output.line(line) : undefined,
+      baseDir: options.root,
+      cacheDir: options.cacheDir,
+      imageSize: model.imageSize,
+      requirement,
+      split,
+      like,
+    });
+  const train = await open(data.train, 'train');
+  const validation = data.validation
+    ? await open(data.validation, 'train', train)
+    : await open(data.train, 'validation', train);
+  for (const { broken } of data.validation ? [train, validation] : [train]) {
+    if (broken.length === 0) continue;
+    const named = namePassedOver(broken.map(({ path, reason }) => ({ name: path, reason })));
+    options.output.line(`${broken.length} broken image${broken.length === 1 ? '' : 's'} left out: ${named}`);
+  }
+  if (data.augment) checkAugment(data.augment, train);
+  for (const line of checkLabels(configs, train)) options.output.line(line);
+  options.output.line(`${train.size} training images, ${validation.size} for validation`);
+
+  const labels: VisionModelConfig['labels'] = JSON.parse(
+    JSON.stringify({ classNames: train.classNames, attributeNames: train.attributeNames, grid: train.grid }),
+  );
+  const { resize, background } = data.train;
+  const config: VisionModelConfig = {
+    backbone: model,
+    preprocessing: { resize, background },
+    objectives: configs,
+    labels,
+  };
+  const stacks = stackSizes(model.stack, experiment.training.stages);
+  const objectivesOf = (backbone: VisionConfig): Objective[] =>
+    configs.map((objective) => createObjective(objective, backbone, train, seed));
+  const names = objectivesOf(model).map(({ name }) => name);
+  const duplicate = names.find((name, i) => names.indexOf(name) !== i);
+  if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate}' twice`);
+  const tree = new ParameterTree();
+  const modelAt = (size: number): GrownModel => {
+    const backbone = { ...model, stack: stacks[size] };
+    const objectives = objectivesOf(backbone);
+    return {
+      task: () => visionTask(tree, { ...experiment, model: backbone }, objectives, train, validation),
+      model: { kind: 'vision', config: { ...config, backbone } },
+      fresh: (initSeed) => newVisionParameters(backbone, objectives, initSeed),
+    };
+  };
+  const initial = modelAt(0);
+  try {
+    const { tensors, ...start } = visionStart(experiment, config, initial.fresh, options);
+    tree.add(tensors);
+    freeze(tree, experiment.initFrom?.freeze);
+    return await runTraining({
+      task: initial.task(),
+      model: initial.model,
+      ...start,
+      growth: runGrowth(experiment.training.stages ?? [], VISION_GROUP, seed, modelAt),
+      config: experiment.training,
+      seed,
+      runDir: resolve(options.runDir),
+      label: experiment.name,
+      assets: new Map(),
+      resume: options.resume,
+      output: options.output,
+      signal: options.signal,
+    });
+  } finally {
+    tree.dispose();
+    train.close();
+    validation.close();
+  }
+}
+
+/** The weighted sum of objectives over images, as the training loop sees it. */
+export function visionTask(
+  tree: ParameterTree,
+  {
+    model,
+    data,
+    training,
+    seed,
+  }: Pick<VisionExperiment, 'model' | 'training' | 'seed'> & {
+    readonly data: Pick<VisionExperiment['data'], 'augment' | 'maxValidationImages'>;
+  },
+  objectives: readonly Objective[],
+  train: Pick<ImageDataset, 'batchAt' | 'paths'>,
+  validation: Pick<ImageDataset, 'validationBatches'>,
+): TrainingTask {
+  const inputOf = (batch: ImageBatch, streamId: string) => {
+    const { imageSize } = model;
+    const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, imageSize, imageSize, 3]);
+    let states: VisionStates | undefined;
+    const forward = (): VisionStates => {
+      states ??= visionForward(tree, model, pixelValues);
+      return states;
+    };
+    return { tree, batch, pixelValues, states: forward, streamId };
+  };
+  const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
+    tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
+  const options = { batchSize: training.batchSize, seed, augment: data.augment };
+  // One buffer for all batches: allocating megabytes for each made V8 collect garbage every few steps.
+  const into = new Float32Array(training.batchSize * model.imageSize ** 2 * 3);
+
+  return {
+    parameters: tree,
+    unit: 'images',
+    loss: (index) => ({
+      sum: weightedLoss(inputOf(train.batchAt(index, { ...options, into }), `train/${index}`)),
+      weight: training.batchSize,
+    }),
+    unitsIn: () => training.batchSize,
+    describeBatch: (index) => {
+      const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
+      return `images ${names.join(', ')}, …`;
+    },
+    evaluate: async (check) => {
+      const totals = new Map<string, { sum: number; count: number }>();
+      let index = 0;
+      for (const batch of validation.validationBatches(training.batchSize, data.maxValidationImages)) {
+        check();
+        const names: string[] = [];
+        const numbers = tf.tidy(() => {
+          const input = inputOf(batch, `validation/${index++}`);
+          const tallies: [string, Tally][] = [['loss', { sum: weightedLoss(input), count: batch.batch }]];
+          for (const objective of objectives) tallies.push(...Object.entries(objective.measure(input)));
+          names.push(...tallies.map(([name]) => name));
+          return tf.stack(
+            tallies.flatMap(([, { sum, count }]) => [sum, typeof count === 'number' ? tf.scalar(count) : count]),
+          );
+        });
+        const values = await numbers.data();
+        numbers.dispose();
+        for (const [i, name] of names.entries()) {
+          const before = totals.get(name) ?? { sum: 0, count: 0 };
+          totals.set(name, { sum: before.sum + values[2 * i], count: before.count + values[2 * i + 1] });
+        }
+      }
+      return Object.fromEntries(
+        [...totals].map(([name, { sum, count }]) => [`validation/${name}`, sum / Math.max(1, count)]),
+      );
+    },
+    selectBy: { metric: 'validation/loss', better: 'lower' },
+  };
+}

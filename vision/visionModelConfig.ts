@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { renamedKey } from '#src/config';
+import { Preprocessing } from './data/index.js';
+import { VisionConfig } from './model/config.js';
+import { ObjectiveConfig } from './objectives/index.js';
+
+/** Description of a vision checkpoint. */
+export const VisionModelConfig = renamedKey(
+  'vision',
+  'backbone',
+  z.strictObject({
+    backbone: VisionConfig,
+    /** How images were made square; images to caption are prepared the same way. */
+    preprocessing: Preprocessing.prefault({}),
+    objectives: z.array(ObjectiveConfig),
+    labels: z.strictObject({
+      classNames: z.array(z.string()).optional(),
+      attributeNames: z.array(z.string()).optional(),
+      grid: z
+        .strictObject({
+          rows: z.int(),
+          cols: z.int(),
+          attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+        })
+        .optional(),
+    }),
+  }),
+);
+export type VisionModelConfig = z.output<typeof VisionModelConfig>;
