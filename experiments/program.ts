@@ -9,6 +9,7 @@ import { convertCommand } from './commands/convert.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
+import { growCommand } from './commands/grow.js';
 import { initCommand } from './commands/init.js';
 import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
@@ -40,6 +41,7 @@ export const PROGRAM: Program = {
     scenesCommand,
     tokenizerTrainCommand,
     trainCommand,
+    growCommand,
     mergeCommand,
     unmergeCommand,
     alignCommand,

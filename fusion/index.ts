@@ -7,6 +7,7 @@ export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
 export * from './continueText.js';
+export * from './growJointModel.js';
 export * from './imageContexts.js';
 export * from './jointConfig.js';
 export * from './jointKind.js';

@@ -26,6 +26,17 @@ export interface MergeReport {
   readonly tensors: readonly TensorProvenance[];
   /** True when every backbone tensor has the same bytes before and after. */
   readonly kept: boolean;
+  /** What a backbone grew by since, in order; the hashes in `tensors` are those of the grown one. */
+  readonly growths?: readonly RecordedGrowth[] | undefined;
+}
+
+/** A growth of a backbone inside a merged model. */
+export interface RecordedGrowth {
+  readonly backbone: 'vision' | 'language';
+  readonly growth: unknown;
+  readonly seed: number;
+  /** The tensors that it changed, as they were: their rows and the SHA-256 of these. */
+  readonly before: readonly { readonly name: string; readonly rows: number; readonly sha256: string }[];
 }
 
 /** Name of the report file in a merged checkpoint, and in those aligned from it. */
@@ -44,6 +55,16 @@ const ReportFile = z.looseObject({
     }),
   ),
   kept: z.boolean(),
+  growths: z
+    .array(
+      z.strictObject({
+        backbone: z.enum(['vision', 'language']),
+        growth: z.unknown(),
+        seed: z.int(),
+        before: z.array(z.strictObject({ name: z.string(), rows: z.int(), sha256: z.string() })),
+      }),
+    )
+    .optional(),
 });
 
 /**

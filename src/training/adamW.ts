@@ -121,26 +121,10 @@ export class AdamW {
    * @throws UserError when a moment does not fit into its parameter
    */
   loadPadded(tensors: ReadonlyMap<string, HostTensor>, where: string): void {
-    const padded = new Map<string, HostTensor>();
-    for (const name of this.parameters.trainableNames()) {
-      const { shape, size } = this.parameters.variable(name);
-      const width = size / shape[0];
-      for (const suffix of [FIRST, SECOND]) {
-        const values = new Float32Array(size);
-        const old = tensors.get(`${name}${suffix}`);
-        if (old) {
-          if (old.values.length > size || String(old.shape.slice(1)) !== String(shape.slice(1))) {
-            throw new UserError(
-              `${where}: '${name}${suffix}': expected rows of [${shape.slice(1)}], at most ${shape[0] ?? 1}, got [${old.shape}]`,
-            );
-          }
-          values.set(old.values.subarray(0, (old.shape[0] ?? 1) * (shape.length > 0 ? width : 1)));
-        }
-        padded.set(`${name}${suffix}`, { shape, values });
-      }
-    }
+    const shapes = this.parameters.shapes();
+    const trainable = this.parameters.trainableNames().map((name) => [name, shapes.get(name)?.shape ?? []] as const);
     this.#clear();
-    this.load(padded, where);
+    this.load(padMoments(tensors, new Map(trainable), where), where);
   }
 
   /** Starts anew, without moments. */
@@ -158,6 +142,33 @@ export class AdamW {
     for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
     this.#moments.clear();
   }
+}
+
+/**
+ * Moments in the shapes of a larger model: zeros for every token and every parameter that had none.
+ *
+ * @param moments as `toHost` gives them
+ * @param shapes of the larger model's trainable parameters
+ * @param where the file that the moments come from, for error messages
+ */
+export function padMoments(
+  moments: ReadonlyMap<string, HostTensor>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  where: string,
+): Map<string, HostTensor> {
+  const padded = new Map<string, HostTensor>();
+  for (const [name, shape] of shapes) {
+    for (const suffix of [FIRST, SECOND]) {
+      const values = new Float32Array(shape.reduce((product, n) => product * n, 1));
+      const old = moments.get(`${name}${suffix}`);
+      if (old && (old.values.length > values.length || String(old.shape.slice(1)) !== String(shape.slice(1)))) {
+        throw new UserError(`${where}: '${name}${suffix}': expected at most [${shape}], got [${old.shape}]`);
+      }
+      values.set(old?.values ?? []);
+      padded.set(`${name}${suffix}`, { shape, values });
+    }
+  }
+  return padded;
 }
 
 /** What keeps saved moments from being those of the trainable parameters. */

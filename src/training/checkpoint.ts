@@ -54,8 +54,8 @@ export interface ModelKind<Config> {
   /** Such as `a language model`. */
   readonly noun: string;
   readonly schema: z.ZodType<Config>;
-  /** Everything that a file of such a model holds. @throws UserError when no model could have been trained with the configuration */
-  parameters(config: Config): ParameterShapes;
+  /** New parameters, everything that a file of such a model holds; drawn by `seed` when they are first read. @throws UserError when no model could have been trained with the configuration */
+  parameters(config: Config, seed?: number): ReadonlyMap<string, HostTensor>;
 }
 
 /** A model that was read and checked. */

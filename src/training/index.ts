@@ -3,6 +3,7 @@ export * from './checkpoint.js';
 export { type CheckpointFolder, openCheckpointFolder, skipVerification } from './checkpointFolder.js';
 export { checkpointDigests, findCheckpoint, pointAt } from './checkpointPointers.js';
 export * from './config.js';
+export * from './growModel.js';
 export * from './initFrom.js';
 export { MANIFEST } from './manifest.js';
 export * from './provenance.js';

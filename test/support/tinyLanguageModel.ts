@@ -35,13 +35,17 @@ export function tinyLanguageTree(config = tinyLanguageConfig, seed = 3, scale = 
 }
 
 /** Logits of whole sequences of equal length, [batch · seqLen, vocabSize], on the host. */
-export function tinyLogits(tree: ParameterTree, sequences: readonly (readonly number[])[]): Float32Array {
+export function tinyLogits(
+  tree: ParameterTree,
+  sequences: readonly (readonly number[])[],
+  config = tinyLanguageConfig,
+): Float32Array {
   return tf.tidy(() => {
     const ids = tf.tensor2d(
       sequences.map((ids) => [...ids]),
       undefined,
       'int32',
     );
-    return languageLogits(tree, languageHidden(tree, tinyLanguageConfig, ids).hidden).dataSync() as Float32Array;
+    return languageLogits(tree, languageHidden(tree, config, ids).hidden).dataSync() as Float32Array;
   });
 }

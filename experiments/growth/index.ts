@@ -1,0 +1,3 @@
+export * from './functionChange.js';
+export * from './grownCheckpoint.js';
+export * from './growthOptions.js';
