@@ -165,7 +165,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     tracker.log(state.step + 1, { 'growth/parameters': count, 'growth/before': before, 'growth/after': after });
     const [from, to] = [size, count].map((n) => n.toLocaleString('en-US'));
     progress.line(
-      `${run.label} step ${state.step}: grown from ${from} to ${to} parameters (${stage.policy}); ${metric} ${before.toFixed(4)} before, ${after.toFixed(4)} after`,
+      `${run.label} step ${state.step}: grown from ${from} to ${to} parameters (${stage.policy}); ${metric.replace('/', ' ')} ${before.toFixed(4)} before, ${after.toFixed(4)} after`,
     );
   };
   /** What is due after a step: an evaluation, a checkpoint. */

@@ -70,20 +70,20 @@ describeEachEngine('growth', () => {
       it(`by tokens with zero keys keeps the function: ${normActivation}`, () => {
         const { grown, tensors } = grow(config, { policy: 'preserve', factor: 2.5 });
         expect(grown.stack).toMatchObject({ qkvParamTokens: 15, outputParamTokens: 13, ffnParamTokens: 25 });
-        expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 4e-7 measured
+        expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 0 measured: at larger sizes sums are ordered otherwise
       });
     }
 
     it(`by a group of its own keeps the function: ${normActivation}`, () => {
       const { grown, tensors } = grow(config, { policy: 'group', tokens: { query: 4, ffn: 7 } });
       expect(grown.stack.appendedGroups).toEqual([{ name: 'grown1', query: 4, key: 0, value: 0, output: 0, ffn: 7 }]);
-      expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 2e-7 measured
+      expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 0 measured: at larger sizes sums are ordered otherwise
     });
 
     it(`by blocks keeps the function: ${normActivation}`, () => {
       const { grown, tensors } = grow(config, { policy: 'preserve', layers: 2 });
       expect(grown.stack.numLayers).toBe(4);
-      expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 0 measured
+      expect(change(before(), logitsOf(tensors, grown))).toBeLessThan(2e-6); // 0 measured: at larger sizes sums are ordered otherwise
     });
   }
 
@@ -101,7 +101,7 @@ describeEachEngine('growth', () => {
           growParameters(smaller, createLanguageParameters(size, i + 5), LANGUAGE_GROUP, 'preserve'),
         trained,
       );
-    expect(change(logitsOf(trained, config), logitsOf(tensors, sizes[2]))).toBeLessThan(2e-6); // 4e-7 measured
+    expect(change(logitsOf(trained, config), logitsOf(tensors, sizes[2]))).toBeLessThan(2e-6); // 0 measured: at larger sizes sums are ordered otherwise
   });
 
   it('by the official way changes the function, and so does τ of the new number of tokens alone', () => {
