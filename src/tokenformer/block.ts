@@ -48,8 +48,10 @@ export type AttentionMask =
 
 /**
  * Receives named intermediates; `compute` is only called by a listener that wants that name. A block offers
- * `attention/query`, `key`, `value`, `probabilities` ([batch, numHeads, queryLen, keyLen]), `output`, `ffn`, and the weights over the
- * parameter tokens of each group, `attention/query/<group>/weights` … ([batch · seqLen, numParamTokens]).
+ * `attention/query`, `key`, `value`, `probabilities` ([batch, numHeads, queryLen, keyLen]), `output`, `ffn`, the weights over the
+ * parameter tokens of each group, `attention/query/<group>/weights` … ([batch · seqLen, numParamTokens]), and what each layer
+ * reads, `attention/query/input` … ([batch · seqLen, dModel]); with a context also what its groups read, at the paths of
+ * `contextLayers`.
  */
 export type Capture = (name: string, compute: () => tf.Tensor) => void;
 
@@ -89,7 +91,8 @@ export function block(
   const flat = (t: tf.Tensor): tf.Tensor2D => tf.reshape(t, [-1, t.shape.at(-1) as number]); // [batch · len, width]
   const sequence = (t: tf.Tensor): tf.Tensor3D => tf.reshape(t, [batch, seqLen, dModel]);
 
-  const state = (read?.separate ? tf.add(flat(x), crossAttention(x, read, config)) : flat(x)) as tf.Tensor2D; // [batch · seqLen, dModel]
+  const crossed = read?.separate && crossAttention(x, read, config, capture);
+  const state = (crossed ? tf.add(flat(x), crossed) : flat(x)) as tf.Tensor2D; // [batch · seqLen, dModel]
   const h = layerNormalize(state);
   const rotary = { numHeads, rotaryDims, startPosition: past, base: rotaryBase };
   const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
@@ -100,6 +103,7 @@ export function block(
   capture?.('attention/query', () => q);
   capture?.('attention/key', () => keys);
   capture?.('attention/value', () => values);
+  for (const name of ['query', 'key', 'value'] as const) capture?.(`${LAYER_PATHS[name]}/input`, () => h);
   captureWeights(h, layers, ['query', 'key', 'value'], config, capture);
 
   const allKeys = context ? tf.concat([context.keys, keys], 1) : keys; // [batch, contextLen + past + seqLen, dModel]
@@ -113,9 +117,11 @@ export function block(
   );
   const [whole, fromContext] = context ? tf.unstack(attended).map(flat) : [flat(attended)];
   let projected = pattentionLayer(whole, layers.output, config);
+  capture?.('attention/output/input', () => whole);
   captureWeights(whole, layers, ['output'], config, capture);
   if (context && context.outputGroups.length > 0) {
     projected = tf.add(projected, pattentionLayer(fromContext, context.outputGroups, config));
+    capture?.('context/output/input', () => fromContext);
     captureWeights(fromContext, { ...layers, output: context.outputGroups }, ['output'], config, capture);
   }
   capture?.('attention/output', () => sequence(projected));
@@ -123,9 +129,15 @@ export function block(
   const middle = tf.add(state, projected) as tf.Tensor2D;
   const normedMiddle = layerNormalize(middle);
   const ffn = pattentionLayer(normedMiddle, layers.ffn, config);
+  capture?.('ffn/input', () => normedMiddle);
   captureWeights(normedMiddle, layers, ['ffn'], config, capture);
   capture?.('ffn', () => sequence(ffn));
   return { hidden: sequence(tf.add(middle, ffn)), cache: { keys, values, length: past + seqLen } };
+}
+
+/** The layers that a context brings, by the path at which a block offers what they read: `context/output/input` …. */
+export function contextLayers({ outputGroups, separate }: AttentionContext): Partial<Record<string, PattentionLayer>> {
+  return { 'context/output': outputGroups, ...(separate && { 'context/query': separate.query }) };
 }
 
 /** The filled part of a cache. */
@@ -142,14 +154,17 @@ function crossAttention(
   x: tf.Tensor3D,
   { keys, values, outputGroups, separate }: AttentionContext,
   config: TokenFormerConfig,
+  capture: Capture | undefined,
 ): tf.Tensor2D {
   const { query, gate } = separate as NonNullable<AttentionContext['separate']>;
   const [batch, seqLen, dModel] = x.shape;
   const h = layerNormalize(tf.reshape(x, [-1, dModel]) as tf.Tensor2D);
   const q = tf.reshape(pattentionLayer(h, query, config), [batch, seqLen, dModel]) as tf.Tensor3D;
   const settings = { numHeads: config.numHeads, prefixLen: keys.shape[1], contextLen: 0 };
-  const attended = tokenAttention(q, keys, values, settings);
-  const projected = pattentionLayer(tf.reshape(attended, [-1, dModel]) as tf.Tensor2D, outputGroups, config);
+  const attended = tf.reshape(tokenAttention(q, keys, values, settings), [-1, dModel]) as tf.Tensor2D;
+  capture?.('context/query/input', () => h);
+  capture?.('context/output/input', () => attended);
+  const projected = pattentionLayer(attended, outputGroups, config);
   return tf.mul(projected, tf.tanh(gate));
 }
 

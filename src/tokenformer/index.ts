@@ -5,6 +5,8 @@ export * from './growParameters.js';
 export * from './growth.js';
 export * from './parameterProblems.js';
 export * from './parameterTree.js';
+export * from './paramTokenActivity.js';
 export * from './paramTokens.js';
+export * from './paramTokenUsage.js';
 export * from './pattentionLayer.js';
 export * from './stack.js';

@@ -79,7 +79,8 @@ export function pattentionLayer(
   return outputs.reduce((sum, y) => tf.add(sum, y)) as tf.Tensor2D;
 }
 
-function unionTau(normActivation: string, groups: readonly ParamTokenGroup[]): number {
+/** τ of groups under one norm. @throws Error for a Θ that has none */
+export function unionTau(normActivation: string, groups: readonly ParamTokenGroup[]): number {
   const entry = findNormActivation(normActivation);
   if (entry.unionTau === undefined)
     throw new Error(

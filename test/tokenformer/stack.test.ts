@@ -173,6 +173,7 @@ describeEachEngine('a stack of blocks', () => {
     for (let l = 0; l < config.numLayers; l++) {
       for (const name of ['attention/query', 'attention/key', 'attention/value', 'attention/output', 'ffn']) {
         expected.set(`block${l}/${name}`, state);
+        expected.set(`block${l}/${name}/input`, [batch * seqLen, dModel]);
       }
       for (const name of ['query', 'key', 'value']) expected.set(`block${l}/attention/${name}/g/weights`, weights(7));
       expected.set(`block${l}/attention/output/g/weights`, weights(5));
