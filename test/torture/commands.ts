@@ -79,6 +79,12 @@ export function tortureCommands(engine: string): TortureCommand[] {
     },
     { name: 'unmerge', words: ['unmerge', 'align', 'parts'], inputs: ['align'], share: 6 },
     {
+      name: 'grow',
+      words: ['grow', 'align', 'grown', '--factor', '2', '--backbone', 'language', ...computing],
+      inputs: ['align'],
+      share: 4,
+    },
+    {
       name: 'convert',
       words: ['convert', OFFICIAL_WEIGHTS, 'converted'],
       inputs: [OFFICIAL_WEIGHTS],
