@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { type OutputOptions, openOutputFolder, readJson, writeFileAtomic } from '#src/storage';
+import { isTemporaryName, type OutputOptions, openOutputFolder, readJson, writeFileAtomic } from '#src/storage';
 import { hasSameInputs, inputsOf, PROVENANCE, type Provenance, RUN_CONFIG, writeProvenance } from './provenance.js';
 
 /** What may be done with a run that is there already. */
@@ -79,7 +79,7 @@ export async function inResultFolder<T>(
     if (!place.continues || !isOpened) writeProvenance(folder, provenance);
     return await work();
   } catch (error) {
-    if (!place.continues && readdirSync(folder).every((name) => OPENING_FILES.includes(name) || name.startsWith('.'))) {
+    if (!place.continues && finishedNames(folder).every((name) => OPENING_FILES.includes(name))) {
       for (const name of OPENING_FILES) rmSync(join(folder, name), { force: true });
       place.release();
       if (readdirSync(folder).length === 0) rmdirSync(folder);
@@ -92,7 +92,12 @@ export async function inResultFolder<T>(
 
 /** Whether a kill left the folder before its configuration was written. */
 function isBarelyOpened(folder: string): boolean {
-  return readdirSync(folder).every((name) => name === PROVENANCE || name.startsWith('.'));
+  return finishedNames(folder).every((name) => name === PROVENANCE);
+}
+
+/** What is in a folder, without locks, other hidden files, and what a kill left unfinished. */
+function finishedNames(folder: string): string[] {
+  return readdirSync(folder).filter((name) => !name.startsWith('.') && !isTemporaryName(name));
 }
 
 /**

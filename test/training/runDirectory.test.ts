@@ -124,7 +124,9 @@ describe('resuming', () => {
   it('goes on in a folder that a kill left before it was opened', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'provenance.json'), '{}');
+    writeFileSync(join(folder, 'config.json.0a1b2c3d-4711-0a1b2c3d.tmp'), '{');
     await open(folder, { steps: 3 });
+    expect(readdirSync(folder).sort()).toEqual(['config.json', 'provenance.json']);
     expect(readJson(join(folder, 'provenance.json'), 'provenance')).toMatchObject({ seed: 4 });
   });
 });
@@ -132,6 +134,7 @@ describe('resuming', () => {
 it('a result of another kind too goes on in a folder that a kill left before it was opened', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'provenance.json'), '{}');
+  writeFileSync(join(folder, 'config.json.0a1b2c3d-4711-0a1b2c3d.tmp'), '{');
   await inResultFolder(folder, provenance({ sets: 1 }), { isOwn: () => false }, async () => undefined);
   expect(readJson(join(folder, 'config.json'), 'config')).toEqual({ sets: 1 });
 });

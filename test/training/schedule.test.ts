@@ -73,3 +73,53 @@ describe('TrainingConfig', () => {
     expect(TrainingConfig.safeParse({ ...least, [key]: value }).success).toBe(false);
   });
 });
+
+describe('wsd', () => {
+  const wsd = { ...schedule, schedule: 'wsd', decayShare: 0.4 } as const;
+
+  it.each([
+    [5, 1],
+    [10, 2],
+    [66, 2],
+    [88, 1.1],
+    [110, 0.2],
+  ])('at step %i is %d', (step, expected) => {
+    expect(learningRateAt(step, wsd)).toBeCloseTo(expected, 12);
+  });
+
+  it('without a decay keeps the peak to the last step, and decays over a fifth unless told otherwise', () => {
+    expect(learningRateAt(110, { ...wsd, decayShare: 0 })).toBe(2);
+    expect(learningRateAt(88, { ...wsd, decayShare: undefined })).toBe(2);
+    expect(learningRateAt(99, { ...wsd, decayShare: undefined })).toBeCloseTo(1.1, 12);
+  });
+});
+
+it('after a growth the schedule is warmed up to again', () => {
+  const stage = { policy: 'preserve', factor: 2, optimizer: 'keep' } as const;
+  const stages = [
+    { ...stage, afterStep: 40, warmupSteps: 4 },
+    { ...stage, afterStep: 60, warmupSteps: 0 },
+  ];
+  const ratio = (step: number): number =>
+    learningRateAt(step, { ...schedule, stages }) / learningRateAt(step, schedule);
+  expect([40, 41, 42, 43, 44, 45, 61].map(ratio)).toEqual([1, 0.25, 0.5, 0.75, 1, 1, 1]);
+});
+
+it.each([
+  [{ decayShare: 0.5 }, 'decayShare', 'expected schedule wsd'],
+  [{ stages: [{ afterStep: 110, factor: 2 }] }, 'stages.0.afterStep', 'expected fewer than training.steps, 110'],
+  [
+    { stages: [20, 20].map((afterStep) => ({ afterStep, factor: 2 })) },
+    'stages.1.afterStep',
+    'expected more than the stage before, 20',
+  ],
+  [{ stages: [{ afterStep: 20 }] }, 'stages.0', 'expected factor, tokens or layers'],
+  [{ stages: [{ afterStep: 20, factor: 2, tokens: { ffn: 1 } }] }, 'stages.0.tokens', 'got both'],
+  [{ stages: [{ afterStep: 20, tokens: { ffn: 0 } }] }, 'stages.0.tokens', 'got none'],
+  [{ learningRates: [{ factor: 2 }] }, 'learningRates.0', 'expected names, tokens or both'],
+])('%j is refused', (given, path, message) => {
+  const parsed = TrainingConfig.safeParse({ steps: 110, batchSize: 1, learningRate: 1, ...given });
+  expect(parsed.error?.issues.map((issue) => [issue.path.join('.'), issue.message])).toEqual([
+    [path, expect.stringContaining(message)],
+  ]);
+});
