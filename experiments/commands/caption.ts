@@ -95,8 +95,13 @@ export const captionCommand: Command = {
 function openPlace(out: string, overwrite: boolean, { line }: Output): OutputPlace {
   const options = { overwrite, say: line, isOwn: () => !overwrite && existsSync(logOf(out)) };
   const place = openOutputEntry(resolve(out), options);
-  if (overwrite) openOutputEntry(logOf(out), options).release();
-  return place;
+  try {
+    if (overwrite) openOutputEntry(logOf(out), options).release();
+    return place;
+  } catch (error) {
+    place.release();
+    throw error;
+  }
 }
 
 /**

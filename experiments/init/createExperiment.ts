@@ -24,13 +24,16 @@ export interface CreatedExperiment {
 export function createExperiment(path: string, answers: InitAnswers, output: Output): CreatedExperiment {
   const folder = resolve(path);
   const place = openOutputEntry(folder);
-  const draft = draftFolder(folder);
   try {
-    const created = writeExperiment(folder, draft.path, answers, output);
-    draft.publish();
-    return created;
+    const draft = draftFolder(folder);
+    try {
+      const created = writeExperiment(folder, draft.path, answers, output);
+      draft.publish();
+      return created;
+    } finally {
+      draft.discard();
+    }
   } finally {
-    draft.discard();
     place.release();
   }
 }

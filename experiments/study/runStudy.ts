@@ -65,11 +65,11 @@ export async function runStudy(study: StudyExperiment, options: StudyOptions) {
     return { label, stages: [...stages, recordStage(cell, label, settings, stages, outDir)] };
   });
 
-  const lock = lockFolder(outDir);
   let ended = 0;
   const tell = (label: string): void => output.line(`${++ended}/${cells.length} ${label}`);
   for (const { label, done } of cells) if (done !== '') tell(`${label}: ${done}`);
   const dataLeft = new Set(data.map(({ name }) => name));
+  const lock = lockFolder(outDir);
   try {
     await runStages([...data, ...backbones, ...ofCells.flatMap(({ stages }) => stages)], {
       threads,
