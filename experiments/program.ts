@@ -16,6 +16,7 @@ import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
 import { scenesCommand } from './commands/scenes.js';
 import { scoreCommand } from './commands/score.js';
+import { shrinkCommand } from './commands/shrink.js';
 import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
@@ -42,6 +43,7 @@ export const PROGRAM: Program = {
     tokenizerTrainCommand,
     trainCommand,
     growCommand,
+    shrinkCommand,
     mergeCommand,
     unmergeCommand,
     alignCommand,

@@ -4,6 +4,7 @@ export * from './experiment.js';
 export * from './languageKind.js';
 export * from './languageModel.js';
 export * from './languageModelConfig.js';
+export * from './languageUsage.js';
 export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/loss.js';

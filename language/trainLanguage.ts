@@ -25,16 +25,7 @@ import { loadTokenizer, type Tokenizer, type TokenizerConfig } from './tokenizer
 export async function trainLanguage(experiment: LanguageExperiment, options: RunOptions): Promise<TrainingResult> {
   const { seed, training } = experiment;
   const { tokenizer, assets, stored } = packTokenizer(experiment.tokenizer, options.root);
-  const dataset = openTextDataset(experiment.data, tokenizer, {
-    cacheDir: options.cacheDir,
-    baseDir: options.root,
-    seed,
-  });
-  if (dataset.validation === undefined) {
-    throw new ConfigError(
-      'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
-    );
-  }
+  const dataset = openLanguageData(experiment, tokenizer, options);
   const { vocabSize } = tokenizer;
   options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
   options.output.line(`${dataset.validation.numTokens} tokens for validation`);
@@ -82,6 +73,20 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
     dataset.dispose();
     tokenizer.dispose();
   }
+}
+
+/** Opens the text of an experiment. @throws ConfigError when nothing of it is held out */
+export function openLanguageData(
+  { data, seed }: Pick<LanguageExperiment, 'data' | 'seed'>,
+  tokenizer: Tokenizer,
+  { cacheDir, root }: Pick<RunOptions, 'cacheDir' | 'root'>,
+): TextDataset & { readonly validation: NonNullable<TextDataset['validation']> } {
+  const dataset = openTextDataset(data, tokenizer, { cacheDir, baseDir: root, seed });
+  const { validation } = dataset;
+  if (validation !== undefined) return { ...dataset, validation };
+  throw new ConfigError(
+    'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
+  );
 }
 
 /** Loads a tokenizer together with the files and the configuration by which a checkpoint carries it. */

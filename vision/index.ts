@@ -8,3 +8,4 @@ export * from './trainVision.js';
 export * from './visionKind.js';
 export * from './visionModelConfig.js';
 export * from './visionParameters.js';
+export * from './visionUsage.js';

@@ -32,23 +32,7 @@ import { visionStart } from './visionStart.js';
 /** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
 export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
   const { model, data, objectives: configs, seed } = experiment;
-  const order = ['none', 'class', 'attributes', 'grid'] as const;
-  const requirement = order[Math.max(...configs.map((config) => order.indexOf(requiredLabels(config))))];
-  const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
-    openImageDataset(config, {
-      // Both sides of a split are of one folder, which is described once.
-      note: split === 'train' ? (line) => options.output.line(line) : undefined,
-      baseDir: options.root,
-      cacheDir: options.cacheDir,
-      imageSize: model.imageSize,
-      requirement,
-      split,
-      like,
-    });
-  const train = await open(data.train, 'train');
-  const validation = data.validation
-    ? await open(data.validation, 'train', train)
-    : await open(data.train, 'validation', train);
+  const { train, validation } = await openVisionData(experiment, options, (line) => options.output.line(line));
   for (const { broken } of data.validation ? [train, validation] : [train]) {
     if (broken.length === 0) continue;
     const named = namePassedOver(broken.map(({ path, reason }) => ({ name: path, reason })));
@@ -108,6 +92,36 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     train.close();
     validation.close();
   }
+}
+
+/**
+ * Opens the images of an experiment, with the labels that its objectives need.
+ *
+ * @param note receives what there is to say about the folders
+ */
+export async function openVisionData(
+  { model, data, objectives }: Pick<VisionExperiment, 'model' | 'data' | 'objectives'>,
+  { root, cacheDir }: Pick<RunOptions, 'root' | 'cacheDir'>,
+  note?: (line: string) => void,
+): Promise<{ readonly train: ImageDataset; readonly validation: ImageDataset }> {
+  const order = ['none', 'class', 'attributes', 'grid'] as const;
+  const requirement = order[Math.max(...objectives.map((objective) => order.indexOf(requiredLabels(objective))))];
+  const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
+    openImageDataset(config, {
+      // Both sides of a split are of one folder, which is described once.
+      note: split === 'train' ? note : undefined,
+      baseDir: root,
+      cacheDir,
+      imageSize: model.imageSize,
+      requirement,
+      split,
+      like,
+    });
+  const train = await open(data.train, 'train');
+  const validation = data.validation
+    ? await open(data.validation, 'train', train)
+    : await open(data.train, 'validation', train);
+  return { train, validation };
 }
 
 /** The weighted sum of objectives over images, as the training loop sees it. */

@@ -9,4 +9,5 @@ export * from './paramTokenActivity.js';
 export * from './paramTokens.js';
 export * from './paramTokenUsage.js';
 export * from './pattentionLayer.js';
+export * from './shrink.js';
 export * from './stack.js';

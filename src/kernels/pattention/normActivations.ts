@@ -40,6 +40,11 @@ export interface NormActivation {
   tau(numParamTokens: number): number;
   /** τ of several groups under one norm, from their own. Without it Θ cannot be used with the fusion method `union`. */
   unionTau?(taus: readonly number[]): number;
+  /**
+   * τ of a part of a group that writes what these tokens wrote in the whole, given the part's shares of Σ A² and of Σ |S| over typical
+   * tokens. Without it τ stays.
+   */
+  partTau?(tau: number, shares: { readonly squaredScores: number; readonly weights: number }): number;
   /** Whether tokens with zero keys, appended while τ stays, leave the output as it was: Θ([A 0]) = [Θ(A) 0]. */
   readonly exactZeroKeys: boolean;
 }
@@ -83,6 +88,8 @@ const l2NormGelu: NormActivation = {
     return gradient(tf.mul(dWeights, geluDerivative(tf.mul(scores, factor), settings.gelu)));
   },
   ...LENGTH_TAU,
+  // The norm of the part is smaller by the root of its share.
+  partTau: (tau, { squaredScores }) => tau * Math.sqrt(squaredScores),
   exactZeroKeys: true,
 };
 
@@ -116,6 +123,7 @@ const softmax: NormActivation = {
     return tf.mul(tf.mul(p, tf.sub(dWeights, rowSum(tf.mul(p, dWeights)))), tau);
   },
   tau: (numParamTokens) => numParamTokens,
+  partTau: (tau, { weights }) => tau * weights,
   exactZeroKeys: false,
 };
 

@@ -22,6 +22,7 @@ const FIELDS: Readonly<Record<keyof NormActivation, Field>> = {
   gradient: optional(code),
   tau: code,
   unionTau: optional(code),
+  partTau: optional(code),
   exactZeroKeys: { expected: 'true or false', test: (value) => typeof value === 'boolean' },
 };
 
