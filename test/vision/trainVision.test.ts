@@ -42,8 +42,8 @@ function experiment(given: Record<string, unknown> = {}): VisionExperiment {
   });
 }
 
-function run(root: string, given?: Record<string, unknown>) {
-  const runDir = join(root, 'run');
+function run(root: string, given?: Record<string, unknown>, name = 'run') {
+  const runDir = join(root, name);
   const options = { runDir, root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() };
   return { runDir, output: options.output, result: trainVision(experiment(given), options) };
 }
@@ -112,5 +112,72 @@ describe('trainVision', () => {
     expect(existsSync(runDir)).toBe(false);
     const line = 'images: 2 files passed over: stray.png (in no class folder), notes.txt';
     expect(output.lines).toEqual([line, line]);
+  });
+});
+
+describe('from a trained model', () => {
+  const larger = {
+    imageSize: 8,
+    patchSize: 4,
+    stack: { dModel: 12, numLayers: 2, numHeads: 2, qkvParamTokens: 20, outputParamTokens: 12, ffnParamTokens: 36 },
+  };
+  const training = { steps: 2, batchSize: 6, learningRate: 0.01, evaluateEvery: 1 };
+  const initFrom = { checkpoint: 'run', select: 'last' };
+  const lossAtStart = (runDir: string): number => readMetrics(runDir)[0].values['validation/loss'];
+
+  it('goes on where that ended, at a larger size too, heads included', async () => {
+    const root = await folderOfColours();
+    const { last } = await run(root).result;
+    const same = run(root, { initFrom, training }, 'same');
+    await same.result;
+    expect(lossAtStart(same.runDir)).toBe(Math.fround(last['validation/loss']));
+    const grown = run(root, { initFrom, training, model: larger }, 'grown');
+    await grown.result;
+    expect(lossAtStart(grown.runDir)).toBeCloseTo(last['validation/loss'], 5);
+    const { tensors } = readCheckpoint(findCheckpoint(grown.runDir));
+    expect(tensors.get('block1/ffn/vision/keyParamTokens')!.shape).toEqual([36, 12]);
+  });
+
+  it('keeps the backbone and starts the heads anew for other objectives, and says so', async () => {
+    const root = await folderOfColours();
+    await run(root).result;
+    const frozen = {
+      ...initFrom,
+      freeze: ['/vision/', 'vision/patchEmbedding', 'vision/positionEmbedding', 'finalNorm'],
+    };
+    const other = run(root, { initFrom: frozen, training, objectives: [{ kind: 'classify' }] }, 'other');
+    await other.result;
+    expect(other.output.lines).toContain(
+      'other objectives or labels than in initFrom: their parameters start at random',
+    );
+    const [before, after] = ['run', 'other'].map(
+      (name) => readCheckpoint(findCheckpoint(join(root, name), 'last')).tensors,
+    );
+    expect(
+      [...after.keys()].filter(
+        (name) => before.get(name)?.values.every((v, i) => v === after.get(name)!.values[i]) !== true,
+      ),
+    ).toEqual(['vision/head/classify/bias', 'vision/head/classify/kernel']);
+  });
+
+  it('grows in the middle of a run', async () => {
+    const root = await folderOfColours();
+    const before = tf.memory().numTensors;
+    const stages = [{ afterStep: 4, policy: 'preserve', factor: 2, layers: 1 }];
+    const { runDir, result } = run(root, { training: { ...training, steps: 8, stages } });
+    await result;
+    expect(tf.memory().numTensors).toBe(before);
+    const growth = readMetrics(runDir).find(({ values }) => 'growth/before' in values)!;
+    expect(growth.step).toBe(5);
+    expect(growth.values['growth/after']).toBeCloseTo(growth.values['growth/before'], 5);
+    const { model } = readCheckpoint(findCheckpoint(runDir, 'last'));
+    expect(VisionModelConfig.parse(model.config).backbone.stack).toMatchObject({ numLayers: 2, ffnParamTokens: 48 });
+  });
+
+  it('is refused with another patch grid', async () => {
+    const root = await folderOfColours();
+    await run(root, { training }).result;
+    const { result } = run(root, { initFrom, training, model: { ...larger, patchSize: 2 } }, 'other');
+    expect(await rejectedLine(result)).toContain('model.patchSize: expected 4');
   });
 });
