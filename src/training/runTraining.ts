@@ -135,10 +135,11 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     if (signal === undefined) throw run.signal?.reason;
     throw new Interrupted(signal, state.step === 0 ? ' before the first step' : ` after step ${state.step}`, true);
   };
+  const refuseStopped = (): void => {
+    if (isStopped(run)) throw new StoppedEvaluation();
+  };
   const evaluate = async (): Promise<boolean> => {
-    last = await task.evaluate(() => {
-      if (isStopped(run)) throw new StoppedEvaluation();
-    });
+    last = await task.evaluate(refuseStopped);
     tracker.log(state.step, last);
     const value = last[task.selectBy.metric];
     const improved = state.step > 0 && isBetter(task, value, state.bestValue);
@@ -150,8 +151,10 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   const growIfDue = async (): Promise<void> => {
     const stage = stages[grown];
     if (growth === undefined || stage?.afterStep !== state.step) return;
+    // Whatever ends the run while it grows, it goes on from here: a checkpoint of this step holds the smaller model.
+    if (savedStep !== state.step) await checkpoint(false);
     const { metric } = task.selectBy;
-    const measure = async (): Promise<number> => (await task.evaluate(() => undefined))[metric];
+    const measure = async (): Promise<number> => (await task.evaluate(refuseStopped))[metric];
     const [before, size] = [await measure(), parameters.countParameters()];
     const [trained, moments] = [await parameters.toHost(), await optimizer.toHost()];
     useSize(grown + 1, ({ grow }) => parameters.replace(grow(grown + 1, trained)));

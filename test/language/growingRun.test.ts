@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LanguageExperiment, loadLanguageModel, trainBpe, trainLanguage, writeBpeModel } from '#language';
@@ -112,8 +112,8 @@ describe('a run with stages', () => {
     expect(output.lines.join('\n')).toMatch(
       /step 6: grown from 5,888 to 7,424 parameters \(preserve\); validation loss/,
     );
-    const rates = new Map(readMetrics(runDir).map(({ step, values }) => [step, values['train/learningRate']]));
-    expect(rates.get(7)! / rates.get(8)!).toBeCloseTo(0.5, 1); // two steps of warm-up
+    const rates = readMetrics(runDir).flatMap(({ values }) => values['train/learningRate'] ?? []);
+    expect(rates[6] / rates[7]).toBeCloseTo(0.5, 1); // two steps of warm-up
 
     const model = loadLanguageModel(findCheckpoint(runDir, 'last'));
     expect(model.config.stack).toMatchObject({
@@ -139,6 +139,28 @@ describe('a run with stages', () => {
       const { runDir } = await run(root, name, given, { resume: true });
       expect(bytesOf(runDir), name).toEqual(unbroken);
     }
+  });
+
+  it('stopped in the evaluation after a growth goes on from the smaller model', async () => {
+    const root = folderWithText();
+    const given = { training: { stages: STAGES, evaluateEvery: 100, checkpointEvery: 100 } };
+    const unbroken = bytesOf((await run(root, 'unbroken', given)).runDir);
+    const runDir = join(root, 'stopped');
+    let asked = 0;
+    const stopped = trainLanguage(experiment(given), {
+      ...{ runDir, root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() },
+      signal: {
+        get aborted() {
+          // The checkpoint before the growth is the first one; the second question after it comes from the evaluation after it.
+          return existsSync(join(runDir, 'checkpoints', 'last.json')) && ++asked > 1;
+        },
+        reason: new Error('stopped'),
+      },
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    expect(readTrainingState(findCheckpoint(runDir, 'last')).state.step).toBe(6);
+    await run(root, 'stopped', given, { resume: true });
+    expect(bytesOf(runDir)).toEqual(unbroken);
   });
 
   it('refuses zero keys for a Θ that gives a score of 0 a weight, before any step', async () => {
