@@ -6,7 +6,7 @@ import {
   languageHidden,
   summedTokenLoss,
 } from '#language';
-import { tf } from '#src/engine';
+import { selectEngine, tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import {
   type GrowthConfig,
@@ -14,9 +14,12 @@ import {
   growParameters,
   growthProblems,
   ParameterTree,
+  stackBlocks,
   stackSizes,
   type TokenFormerConfig,
 } from '#src/tokenformer';
+import { native } from '../../src/engine/native/index.js';
+import { fusedBlock } from '../../src/tokenformer/fusedBlock.js';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { tinyLanguageConfig, tinyLogits } from '../support/tinyLanguageModel.js';
 
@@ -136,6 +139,31 @@ describeEachEngine('growth', () => {
     tree.dispose();
   });
 });
+
+it.skipIf(!(await native.probe()).available)(
+  'leaves a grown block one operation on native, with groups appended twice',
+  async () => {
+    await selectEngine('native');
+    const growths = [
+      { policy: 'group', factor: 2 },
+      { policy: 'group', tokens: { ffn: 4 }, layers: 1 },
+    ] as const;
+    const stack = stackSizes(tinyLanguageConfig.stack, growths)[2];
+    const tree = new ParameterTree(createLanguageParameters({ ...tinyLanguageConfig, stack }, 1));
+    const blocks = stackBlocks(tree, stack, LANGUAGE_GROUP);
+    expect(blocks.map(({ query, ffn }) => [query.length, ffn.length])).toEqual([
+      [2, 3],
+      [2, 3],
+      [2, 3],
+    ]);
+    tf.tidy(() => {
+      for (const block of blocks) {
+        expect(fusedBlock(tf.ones([2, 5, 8]), block, stack, { mask: { kind: 'causal' } })?.shape).toEqual([2, 5, 8]);
+      }
+    });
+    tree.dispose();
+  },
+);
 
 it('keeps the trained rows, byte for byte, and takes what is random from the seed', () => {
   const { trained, tensors } = grow(tinyLanguageConfig, { policy: 'preserve', factor: 2 });
