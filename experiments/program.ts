@@ -11,6 +11,7 @@ import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
 import { growCommand } from './commands/grow.js';
 import { initCommand } from './commands/init.js';
+import { inspectCommand } from './commands/inspect.js';
 import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
@@ -49,6 +50,7 @@ export const PROGRAM: Program = {
     alignCommand,
     captionCommand,
     evaluateCommand,
+    inspectCommand,
     scoreCommand,
     compareCommand,
     studyCommand,

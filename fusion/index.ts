@@ -20,6 +20,6 @@ export * from './methods/index.js';
 export * from './probeChoice.js';
 export * from './recipe.js';
 export * from './stateCache.js';
-export { textBlocks } from './streamBlocks.js';
+export { imageBlocks, textBlocks } from './streamBlocks.js';
 export * from './tokenWeights.js';
 export * from './unmerge.js';

@@ -3,7 +3,7 @@ import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readModel } from '#src/training';
 import type { JointModelConfig } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
-import { type FusionMethod, fusionMethod } from './methods/index.js';
+import { type FusionMethod, fusionMethod, type GroupReading } from './methods/index.js';
 
 /** A merged model: both backbones' groups in joint layers, and the routes by which each stream uses them. */
 export interface JointModel {
@@ -13,6 +13,8 @@ export interface JointModel {
   readonly tokenizer: Tokenizer;
   /** Files that travel with the model. */
   readonly assets: ReadonlyMap<string, Uint8Array>;
+  /** Receives what groups read of image tokens, while contexts are computed. */
+  readonly onReading?: (reading: GroupReading) => void;
   dispose(): void;
 }
 

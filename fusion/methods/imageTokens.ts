@@ -41,19 +41,23 @@ export function imageTokens(model: JointModel, states: tf.Tensor4D, statesNeedGr
   const layers = depth === 1 ? [states] : tf.unstack(states, 1);
   const perLayer = layers.map((state) => tf.reshape(state, [batch * tokens, visionWidth]) as tf.Tensor2D);
   let positions: tf.Tensor2D | undefined;
+  const offered = (reading: GroupReading): GroupReading => {
+    model.onReading?.(reading);
+    return reading;
+  };
   return {
     readStates: (l, groups, name = groups[0].group.name) => {
       // With stacks of different depth, the vision layers are spread evenly over the text layers.
       const index = depth === 1 ? 0 : Math.round((l * (depth - 1)) / Math.max(1, stack.numLayers - 1));
       const input = perLayer[index];
       const y = pattentionLayer(input, groups, stack, statesNeedGradient); // [batch · tokens, dModel]
-      return { group: name, input, active: groups, output: tf.reshape(y, [batch, tokens, stack.dModel]) };
+      return offered({ group: name, input, active: groups, output: tf.reshape(y, [batch, tokens, stack.dModel]) });
     },
     readPositions: (groups, name = groups[0].group.name) => {
       positions ??= layerNormalize(model.tree.variable(POSITION_EMBEDDING) as tf.Tensor as tf.Tensor2D); // [tokens, visionWidth]
       const y = pattentionLayer(positions, groups, stack, statesNeedGradient); // [tokens, dModel]
       const output: tf.Tensor3D = tf.add(tf.zeros([batch, tokens, stack.dModel]), y);
-      return { group: name, input: positions, active: groups, output };
+      return offered({ group: name, input: positions, active: groups, output });
     },
     sum: (readings) =>
       readings.length === 0

@@ -62,3 +62,17 @@ function layerWeights(scores: readonly tf.Tensor2D[], layer: PattentionLayer, ma
       : (parameterWeights(scores[g], groupSettings(active, math)) as tf.Tensor2D),
   );
 }
+
+/**
+ * Σ over tokens of use, |S| and A².
+ *
+ * @param counts of each token, [tokens]: 1, or 0 for padding; all 1 when absent
+ * @returns [3, numParamTokens]
+ */
+export function activitySums({ scores, weights, use }: GroupActivity, counts?: Float32Array): tf.Tensor2D {
+  const sumOf = (values: tf.Tensor2D): tf.Tensor1D => {
+    if (counts === undefined) return tf.sum(values, 0);
+    return tf.reshape(tf.matMul(tf.tensor2d(counts, [1, counts.length]), values), [-1]);
+  };
+  return tf.stack([sumOf(use), sumOf(tf.abs(weights)), sumOf(tf.square(scores))]) as tf.Tensor2D;
+}

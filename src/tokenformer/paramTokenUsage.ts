@@ -1,7 +1,7 @@
 import { tf } from '#src/engine';
 import { type BlockLayers, type Capture, LAYER_PATHS } from './block.js';
 import { LAYER_NAMES, type LayerName } from './config.js';
-import { type GroupActivity, layerActivity } from './paramTokenActivity.js';
+import { activitySums, layerActivity } from './paramTokenActivity.js';
 import type { PattentionMath } from './pattentionLayer.js';
 
 /** How the parameter tokens of one group were used, each list a mean over tokens, [numParamTokens]. */
@@ -58,7 +58,7 @@ export function createUsageMeter(blocks: readonly BlockLayers[], math: Pattentio
             rows = x.shape[0];
             if (counts !== undefined && counts.length !== rows)
               throw new Error(`createUsageMeter: expected counts of ${rows} tokens, got ${counts.length}`);
-            return layerActivity(x, ofLayer, math).map((activity) => sumsOf(activity, counts));
+            return layerActivity(x, ofLayer, math).map((activity) => activitySums(activity, counts));
           });
           found.set(`${block}/${LAYERS.get(layer)}`, kept);
         });
@@ -84,12 +84,3 @@ export function createUsageMeter(blocks: readonly BlockLayers[], math: Pattentio
 
 const INPUT = /^block(\d+)\/(.+)\/input$/;
 const LAYERS = new Map<string, LayerName>(LAYER_NAMES.map((layer) => [LAYER_PATHS[layer], layer]));
-
-/** Σ over tokens of use, |S| and A². [3, numParamTokens] */
-function sumsOf({ scores, weights, use }: GroupActivity, counts: Float32Array | undefined): tf.Tensor2D {
-  const of = (values: tf.Tensor2D): tf.Tensor1D => {
-    if (counts === undefined) return tf.sum(values, 0);
-    return tf.reshape(tf.matMul(tf.tensor2d(counts, [1, counts.length]), values), [-1]);
-  };
-  return tf.stack([of(use), of(tf.abs(weights)), of(tf.square(scores))]) as tf.Tensor2D;
-}

@@ -1,0 +1,2 @@
+export { inspectionPage } from './inspectionPage.js';
+export { INSPECTION_PAGE, writeInspection } from './writeInspection.js';

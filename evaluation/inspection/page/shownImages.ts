@@ -1,0 +1,37 @@
+import sharp from 'sharp';
+import { html, imageDataUri, type SafeHtml } from '#src/tracking';
+import type { ImageViews } from '../inspectModel.js';
+
+/** Bytes of all images on a page; later ones are not drawn. */
+const MOST_BYTES = 5_000_000;
+
+/** Larger images are embedded as JPEG. */
+const LARGEST_PNG = 96;
+
+/** Images on a page: each embedded once, as a class that crops refer to. */
+export interface ShownImages {
+  has(index: number): boolean;
+  readonly styles: SafeHtml;
+  /** Images left out for their bytes. */
+  readonly numLeftOut: number;
+}
+
+/** @param indices in the order of their importance */
+export async function shownImages(indices: readonly number[], views: ImageViews | undefined): Promise<ShownImages> {
+  const rules = new Map<number, SafeHtml>();
+  let bytes = 0;
+  let numLeftOut = 0;
+  for (const index of views === undefined ? [] : indices) {
+    if (rules.has(index)) continue;
+    const { imageSize, pixelsOf } = views as ImageViews;
+    const image = sharp(pixelsOf(index), { raw: { width: imageSize, height: imageSize, channels: 3 } });
+    const encoded = await (imageSize <= LARGEST_PNG ? image.png() : image.jpeg({ quality: 80 })).toBuffer();
+    if (bytes + encoded.length > MOST_BYTES) {
+      numLeftOut++;
+      continue;
+    }
+    bytes += encoded.length;
+    rules.set(index, html`.im${index}{background-image:url(${imageDataUri(encoded).uri})}\n`);
+  }
+  return { has: (index) => rules.has(index), styles: html`${[...rules.values()]}`, numLeftOut };
+}

@@ -1,0 +1,115 @@
+import { tf } from '#src/engine';
+import {
+  type AttentionContext,
+  activitySums,
+  type BlockLayers,
+  type Capture,
+  contextLayers,
+  LAYER_NAMES,
+  LAYER_PATHS,
+  layerActivity,
+  type ParamTokenGroup,
+  type PattentionLayer,
+  type PattentionMath,
+} from '#src/tokenformer';
+import { createGroupTally, type GroupTally, type RowPlaces } from './groupTally.js';
+import type { Stream } from './inspection.js';
+
+/** A group as a stream used it. */
+export interface RecordedGroup {
+  readonly stream: Stream;
+  /** `block0/attention/query`, or the path of a layer outside of the blocks. */
+  readonly layerPath: string;
+  readonly group: ParamTokenGroup;
+  readonly tally: GroupTally;
+}
+
+/** Takes what the layers of one pass read, inside of the pass. */
+export interface PassRecorder {
+  /** Counts a layer: what it reads, [rows, dIn], and where the rows come from. */
+  layer(stream: Stream, layerPath: string, x: tf.Tensor2D, layer: PattentionLayer, places: RowPlaces): void;
+  /** Listens to the blocks of a stream, each layer of which is counted. `placesOf` gives those of a block. */
+  listen(
+    stream: Stream,
+    blocks: readonly BlockLayers[],
+    contexts: readonly AttentionContext[],
+    placesOf: (block: number) => RowPlaces,
+  ): Capture;
+  /** Hands over a matrix that is computed in the pass, once the pass is over. */
+  read(values: tf.Tensor, take: (values: Float32Array) => void): void;
+}
+
+/** Every group that passes used, with its tally. */
+export interface GroupRecords {
+  /** Runs a pass in a tidy and then counts what it recorded. */
+  pass(run: (recorder: PassRecorder) => void): Promise<void>;
+  groups(): RecordedGroup[];
+}
+
+/** @param numContexts tokens kept of each parameter token, those that used it most */
+export function createGroupRecords(math: PattentionMath, numContexts: number): GroupRecords {
+  const records = new Map<string, RecordedGroup>();
+  const recordOf = (stream: Stream, layerPath: string, group: ParamTokenGroup): RecordedGroup => {
+    const key = `${stream} ${layerPath}/${group.name}`;
+    let record = records.get(key);
+    if (record === undefined) {
+      const tally = createGroupTally(group.keyParamTokens.shape[0], numContexts);
+      record = { stream, layerPath, group, tally };
+      records.set(key, record);
+    }
+    return record;
+  };
+  return {
+    pass: async (run) => {
+      const waiting: { readonly values: tf.Tensor; readonly take: (values: Float32Array) => void }[] = [];
+      tf.tidy(() => {
+        run(createRecorder(math, recordOf, (values, take) => waiting.push({ values: tf.keep(values), take })));
+      });
+      // One after the other: only one matrix of a layer is on the host at a time.
+      for (const { values, take } of waiting) {
+        take((await values.data()) as Float32Array);
+        values.dispose();
+      }
+    },
+    groups: () => [...records.values()],
+  };
+}
+
+function createRecorder(
+  math: PattentionMath,
+  recordOf: (stream: Stream, layerPath: string, group: ParamTokenGroup) => RecordedGroup,
+  read: PassRecorder['read'],
+): PassRecorder {
+  const recorder: PassRecorder = {
+    layer: (stream, layerPath, x, layer, places) => {
+      const counts = Float32Array.from(places.items, (item) => (item >= -1 ? 1 : 0));
+      for (const activity of layerActivity(x, layer, math)) {
+        const { tally } = recordOf(stream, layerPath, activity.group);
+        let sums: ArrayLike<number> = [];
+        read(activitySums(activity, counts), (values) => {
+          sums = values;
+        });
+        read(activity.use, (uses) => tally.add(uses, sums, places));
+      }
+    },
+    listen: (stream, blocks, contexts, placesOf) => (name, compute) => {
+      const [, index, layerName] = INPUT.exec(name) ?? [];
+      if (index === undefined) return;
+      const block = Number(index);
+      const layer = layersAt(blocks[block], contexts[block])[layerName];
+      if (layer === undefined || layer.length === 0) return;
+      const path = `block${block}/${layerName.replace(/^context\//, 'attention/')}`;
+      recorder.layer(stream, path, compute() as tf.Tensor2D, layer, placesOf(block));
+    },
+    read,
+  };
+  return recorder;
+}
+
+const INPUT = /^block(\d+)\/(.+)\/input$/;
+
+/** The layers of a block, and those that its context brings, by the path at which the block offers what they read. */
+function layersAt(layers: BlockLayers, context?: AttentionContext): Partial<Record<string, PattentionLayer>> {
+  const own = Object.fromEntries(LAYER_NAMES.map((name) => [LAYER_PATHS[name], layers[name]]));
+  return { ...own, ...(context && contextLayers(context)) };
+}
