@@ -6,6 +6,8 @@ export interface RowPlaces {
   readonly items: Int32Array;
   /** [rows] */
   readonly positions: Int32Array;
+  /** What each row has read, as a number; rows that have read the same are one context. All differ when absent. */
+  readonly contents?: Int32Array;
   /** The patch that each row attends to most, [rows]. */
   readonly patches?: Int32Array;
 }
@@ -29,7 +31,7 @@ export interface GroupTally {
    * @param sums over the rows that count, of use, |S| and A², [3, numParamTokens]
    */
   add(uses: Float32Array, sums: ArrayLike<number>, places: RowPlaces): void;
-  /** The rows that used a parameter token most, at most one of an item, the largest first. */
+  /** The rows that used a parameter token most, at most one of an item and one of a content, the largest first. */
   contextsOf(token: number): UseContext[];
 }
 
@@ -44,14 +46,16 @@ export function createGroupTally(numParamTokens: number, numContexts: number): G
     uses: new Float32Array(n * numContexts),
     items: new Int32Array(n * numContexts),
     positions: new Int32Array(n * numContexts),
+    contents: new Int32Array(n * numContexts),
     patches: new Int32Array(n * numContexts).fill(-1),
   };
   let hasPatches = false;
   /** A parameter token is not looked at closer for uses up to this. */
   const floors = new Float32Array(n);
-  const keep = (token: number, use: number, row: number, { items, positions, patches }: RowPlaces): void => {
+  const keep = (token: number, use: number, row: number, { items, positions, contents, patches }: RowPlaces): void => {
     const first = token * numContexts;
     let count = kept.counts[token];
+    if (contents && kept.contents.subarray(first, first + count).includes(contents[row])) return;
     // The item's former row, if it is among those kept, makes room; else the last one does.
     let place = first;
     while (place < first + count && (items[row] < 0 || kept.items[place] !== items[row])) place++;
@@ -64,11 +68,13 @@ export function createGroupTally(numParamTokens: number, numContexts: number): G
       kept.uses[place] = kept.uses[place - 1];
       kept.items[place] = kept.items[place - 1];
       kept.positions[place] = kept.positions[place - 1];
+      kept.contents[place] = kept.contents[place - 1];
       kept.patches[place] = kept.patches[place - 1];
     }
     kept.uses[place] = use;
     kept.items[place] = items[row];
     kept.positions[place] = positions[row];
+    kept.contents[place] = contents?.[row] ?? 0;
     kept.patches[place] = patches?.[row] ?? -1;
     if (count === numContexts) floors[token] = kept.uses[first + count - 1];
   };

@@ -32,7 +32,7 @@ export async function textPasses(
   const batchSize = batchSizeFor(config.seqLen + imageTokens, model);
   const report = startWork('texts', texts.count, 'texts');
   for (const { first, text, images: read } of texts.batches(batchSize)) {
-    const places = textPlaces(first, text);
+    const places = textPlaces(first, text, read);
     await records.pass((recorder) => {
       const ids = tf.tensor2d(text.tokenIds, [text.batch, text.seqLen], 'int32');
       if (withImages && read) {
@@ -47,12 +47,23 @@ export async function textPasses(
   return { groups: records.groups(), delivered: withImages?.delivered ?? new Map() };
 }
 
-/** Rows of a batch of texts; padding does not count. */
-function textPlaces(first: number, { tokenIds, seqLen, lengths }: TextBatch): RowPlaces {
+/** Rows of a batch of texts; padding does not count. Texts that begin alike have read the same up to there. */
+function textPlaces(
+  first: number,
+  { tokenIds, seqLen, lengths }: TextBatch,
+  images?: Int32Array,
+): RowPlaces & { readonly contents: Int32Array } {
   const isText = (row: number): boolean => row % seqLen < lengths[Math.floor(row / seqLen)];
+  const contents = new Int32Array(tokenIds.length);
+  for (const [row, id] of tokenIds.entries()) {
+    const before = row % seqLen === 0 ? (images?.[Math.floor(row / seqLen)] ?? -1) : contents[row - 1];
+    // FNV-1a by whole numbers.
+    contents[row] = Math.imul(before ^ (id + 1), 16_777_619);
+  }
   return {
     items: Int32Array.from(tokenIds, (_, row) => (isText(row) ? first + Math.floor(row / seqLen) : -2)),
     positions: Int32Array.from(tokenIds, (_, row) => row % seqLen),
+    contents,
   };
 }
 
@@ -78,6 +89,8 @@ function readWithImages(joint: JointModel, model: InspectedModel, numContexts: n
     const isJoint = !joint.method.contextsPrecedeText && contexts.every(({ separate }) => separate === undefined);
     const blocks = textBlocks(joint, true, { bridge: true });
     const looksAt = new Map<number, Int32Array>();
+    // The token that begins a text has nothing but the image to read.
+    const words = { ...places, items: places.items.map((item, row) => (places.positions[row] === 0 ? -2 : item)) };
     const listen = recorder.listen('text', blocks, joint.method.contextsPrecedeText ? [] : contexts, (block) => ({
       ...places,
       patches: looksAt.get(block),
@@ -98,7 +111,7 @@ function readWithImages(joint: JointModel, model: InspectedModel, numContexts: n
           const brought = broughtTo(attention, use);
           const tally = delivered.get(path) ?? createGroupTally(use.shape[1], numContexts);
           delivered.set(path, tally);
-          recorder.read(brought, (uses) => tally.add(uses, new Float32Array(3 * use.shape[1]), { ...places, patches }));
+          recorder.read(brought, (uses) => tally.add(uses, new Float32Array(3 * use.shape[1]), { ...words, patches }));
         }
       },
     });

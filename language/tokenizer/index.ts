@@ -4,5 +4,5 @@ export { splitWords } from './splitPattern.js';
 export { type DocumentSettings, isJsonlFile, readTextDocuments } from './textDocuments.js';
 export { textPieces } from './textPieces.js';
 export { hashTextSource, resolveTextSource, type TextSource, textSourceName } from './textSource.js';
-export { createTokenizer, type Tokenizer } from './tokenizer.js';
+export { createTokenizer, END_OF_TEXT, type Tokenizer } from './tokenizer.js';
 export { trainBpe } from './trainBpe.js';

@@ -1,3 +1,4 @@
+import { END_OF_TEXT } from '#language';
 import { html, type SafeHtml } from '#src/tracking';
 import type { Inspection, UseContext } from '../inspection.js';
 import { figure } from './figure.js';
@@ -6,7 +7,7 @@ import type { ShownImages } from './shownImages.js';
 /** Patches on a side of a crop; smaller images are shown whole. */
 const CROP = 5;
 
-/** Characters of a text before and after its token. */
+/** Characters of a text before and after its token, about; whole tokens are shown. */
 const BEFORE = 60;
 const AFTER = 40;
 
@@ -61,26 +62,32 @@ export function contextPainter(
 
 /** A token marked in its text; what comes after it, which the model has not read there, is greyed. */
 function snippet(tokens: readonly string[], position: number): SafeHtml {
-  const before = shortened(tokens.slice(0, position).join(''), -BEFORE);
-  const after = shortened(tokens.slice(position + 1).join(''), AFTER);
-  const token = tokens[position];
-  const [, lead, body] = /^( ?)([\s\S]*)$/.exec(token) ?? [];
-  const name = body.trim() === '' ? visible(token) : `${lead}${visible(body)}`;
-  return html`${visible(before)}<mark>${name}</mark><span class="after">${visible(after)}</span>`;
+  const before = visibleTokens(tokens.slice(0, position).reverse(), BEFORE);
+  const after = visibleTokens(tokens.slice(position + 1), AFTER);
+  const token = tokens[position] === '' ? '\uFFFD' : visible(tokens[position]);
+  const isBlank = token.trim() === '';
+  const [lead, name] = isBlank ? ['', token.replace(/ /g, '␣')] : [/^ */.exec(token)?.[0], token.trimStart()];
+  const [start, end] = [before.reverse().join(''), after.join('')];
+  return html`${start}${lead}<mark>${name}</mark><span class="after">${end}</span>`;
 }
 
-/** At most so many characters: of the start, or for a negative number of the end. */
-function shortened(text: string, characters: number): string {
-  const all = [...text];
-  if (all.length <= Math.abs(characters)) return text;
-  return characters < 0 ? `…${all.slice(characters).join('')}` : `${all.slice(0, characters).join('')}…`;
+/** The first tokens, of about so many characters; '…' stands for the rest. */
+function visibleTokens(tokens: readonly string[], characters: number): string[] {
+  const shown: string[] = [];
+  let length = 0;
+  for (const token of tokens) {
+    if (length >= characters) return [...shown, '…'];
+    const text = visible(token);
+    shown.push(text);
+    length += text.length;
+  }
+  return shown;
 }
 
-/** White space that would not be seen, as signs; part of a character as �. */
-function visible(text: string): string {
-  if (text === '') return '';
-  const lines = text.replace(/\r?\n/g, '⏎').replace(/\t/g, '⇥');
-  return lines.trim() === '' ? lines.replace(/ /g, '␣') : lines;
+/** A token with line breaks and tabs as signs. */
+function visible(token: string): string {
+  if (token === END_OF_TEXT) return '⟨eot⟩';
+  return token.replace(/\r?\n/g, '⏎').replace(/\t/g, '⇥');
 }
 
 function percent(share: number): string {
@@ -92,12 +99,13 @@ export const contextStyles = html`
 .crops figure { margin: 0; width: 76px; }
 .crops figcaption { font-size: 12px; line-height: 1.3; color: var(--muted); font-variant-numeric: tabular-nums; text-align: center; }
 .crop { position: relative; display: block; width: 76px; aspect-ratio: 1; border-radius: 4px; overflow: hidden; background-repeat: no-repeat; background-color: var(--line); image-rendering: pixelated; }
-.crop b { position: absolute; aspect-ratio: 1; box-shadow: 0 0 0 1.5px #fff, inset 0 0 0 1.5px #111; }
+.crop b { position: absolute; aspect-ratio: 1; box-shadow: inset 0 0 0 2px #fff, inset 0 0 0 3.5px #111; }
 .texts { margin: 0; padding: 0; list-style: none; display: grid; gap: 4px; }
 .texts li { display: flex; gap: 8px; align-items: center; font-size: 14px; line-height: 1.35; }
 .texts li > span { flex: 1; min-width: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
 .texts small { font-variant-numeric: tabular-nums; flex: none; }
 .texts .crop { flex: none; width: 44px; }
+.texts .crop b { box-shadow: inset 0 0 0 1px #fff, inset 0 0 0 2px #111; }
 .texts mark { background: var(--row); color: var(--accent); font-weight: 650; border-radius: 3px; padding: 0 2px; box-shadow: 0 0 0 1px var(--accent); }
 .texts .after { color: var(--muted); }
 `;

@@ -31,7 +31,8 @@ export async function layerStrips(inspection: Inspection): Promise<SafeHtml> {
     );
   }
   const isCoarse = inspection.groups.some(({ numParamTokens }) => numParamTokens > MOST_COLUMNS);
-  return html`<p>Each strip is a group, a parameter token a column in its order in the file; the colour is its mean use against the mean of the layer, all groups together.
+  return html`<p>Each strip is a group, a parameter token a column in its order in the file; the colour is its mean use against the mean of the layer, all groups together. Beside it how many parameter tokens have which mean
+use, as a multiple of that mean, and how long all single writes are, both by powers of two.
 ${isCoarse && `In a group of more than ${formatCount(MOST_COLUMNS)} tokens, neighbours share a column, which shows the most used of them.`}</p>${stripLegend()}${sections}`;
 }
 
@@ -44,8 +45,7 @@ async function layerRow({ group, use }: StreamGroup): Promise<SafeHtml> {
     `effective ${figure(use.effective)}, at once ${figure(use.effectiveAtOnce)}`,
     `τ ${figure(group.tau)}`,
   ];
-  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4>${await useStrip(use, label)}
-<div class="octave-pair">${octaveChart(use.tokensByUse, 'parameter tokens by mean use, × the layer’s mean', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses, length written', 'uses')}</div></div>
+  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4><div class="layer-figures">${await useStrip(use, label)}${octaveChart(use.tokensByUse, 'tokens by mean use', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses, by length written', 'uses')}</div></div>
 `;
 }
 
@@ -54,5 +54,6 @@ export const layerStripsStyles = html`
 .layer-row { min-width: 0; }
 .layer-row h4 { margin: 0 0 6px; font-size: 15px; font-weight: 600; overflow-wrap: anywhere; }
 .layer-row h4 small { font-weight: 400; margin-left: 6px; }
-.octave-pair { display: grid; gap: 8px 24px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 300px)); margin-top: 8px; }
+.layer-figures { display: grid; gap: 8px 24px; grid-template-columns: minmax(0, 1fr) 220px 220px; align-items: start; }
+@media (max-width: 900px) { .layer-figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } .layer-figures .strip { grid-column: 1 / -1; } }
 `;

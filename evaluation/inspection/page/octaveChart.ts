@@ -3,8 +3,8 @@ import type { OctaveHistogram } from '../inspection.js';
 import { figure } from './figure.js';
 
 const WIDTH = 220;
-const HEIGHT = 64;
-const FLOOR = 48;
+const HEIGHT = 56;
+const FLOOR = 42;
 /** Octaves drawn, the largest values; the rest are in the JSON. */
 const MOST_OCTAVES = 24;
 
@@ -38,7 +38,7 @@ export const octaveChartStyles = html`
 .octaves { margin: 0; min-width: 0; }
 .octaves figcaption { font-size: 13px; color: var(--muted); line-height: 1.3; }
 .octaves small { font-size: 12px; }
-.octaves svg { display: block; width: 100%; max-width: 300px; height: auto; }
+.octaves svg { display: block; width: 100%; height: auto; }
 .octaves rect { fill: var(--bar-fill); }
 .octaves path { stroke: var(--line); }
 .octaves text { font-size: 11px; fill: var(--muted); font-family: inherit; }

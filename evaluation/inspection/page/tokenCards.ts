@@ -17,7 +17,7 @@ export function tokenCards(shown: readonly ShownGroup[], numGroups: number, pain
   });
   const missing = numGroups - shown.length;
   return html`<p>Of each group the parameter tokens used most, by their mean use, and some of those used least; × is against the mean of the layer. Under a patch, and behind a text, the use
-there. A patch is marked in its surroundings; in a text the token is marked at which it is used, and what follows, which the model has not read there, is grey.
+there. A patch is marked in its surroundings; in a text the token is marked at which it is used, and what follows, which the model has not read there, is grey; ⟨eot⟩ is the end-of-text token, which begins a text too.
 At most one place of an image or a text is shown. Where text reads an image, the patch that the token attends to most stands in front.</p>${sections}${missing > 0 && html`<p class="muted">${formatCount(missing)} more groups are in inspection.json.</p>`}`;
 }
 
@@ -48,7 +48,7 @@ function tokenCard({ group, use }: ShownGroup, token: number, paint: ContextPain
       : use.stream === 'text'
         ? paint.texts(contexts)
         : paint.patches(contexts);
-  return html`<div class="token card" id="${cardId(use.stream, group.path, token)}"><p><b>${token}</b> <small>${facts.join(' · ')}</small></p>${body}</div>
+  return html`<div class="token card" id="${cardId(use.stream, group.path, token)}"><p><b>${token}</b> <small class="facts">${facts.map((fact) => html`<span>${fact}</span> `)}</small></p>${body}</div>
 `;
 }
 
@@ -61,9 +61,10 @@ export const tokenCardsStyles = html`
 #tokens summary small { font-weight: 400; }
 .group { margin: 8px 0 8px 16px; }
 .group h4 { margin: 12px 0 6px; font-size: 14px; font-weight: 600; color: var(--muted); }
-.tokens { display: grid; gap: 10px; margin-top: 8px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); }
+.tokens { display: grid; gap: 10px; margin-top: 8px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)); }
 .token { padding: 10px 12px; min-width: 0; }
 .token > p { margin: 0 0 6px; line-height: 1.35; }
+.facts span { white-space: nowrap; margin-right: 8px; }
 .token > p b { font-size: 15px; margin-right: 6px; }
 @media (max-width: 600px) { .group { margin-left: 4px; } }
 `;

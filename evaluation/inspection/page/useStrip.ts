@@ -51,7 +51,7 @@ export function stripLegend(): SafeHtml {
 }
 
 export const useStripStyles = html`
-.strip { display: block; width: 100%; height: 26px; image-rendering: pixelated; border-radius: 3px; background: var(--line); }
+.strip { display: block; width: 100%; height: 44px; image-rendering: pixelated; border-radius: 3px; background: var(--line); }
 .strip-legend { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 10px; font-size: 13px; color: var(--muted); }
 .strip-legend i { width: 160px; height: 12px; border-radius: 3px; }
 .strip-legend .dead-key { width: 12px; margin-left: 10px; }
