@@ -54,16 +54,17 @@ export function createGroupTally(numParamTokens: number, numContexts: number): G
   const floors = new Float32Array(n);
   const keep = (token: number, use: number, row: number, { items, positions, contents, patches }: RowPlaces): void => {
     const first = token * numContexts;
-    let count = kept.counts[token];
-    if (contents && kept.contents.subarray(first, first + count).includes(contents[row])) return;
+    const item = items[row];
+    const end = first + kept.counts[token];
     // The item's former row, if it is among those kept, makes room; else the last one does.
-    let place = first;
-    while (place < first + count && (items[row] < 0 || kept.items[place] !== items[row])) place++;
-    if (place < first + count && kept.uses[place] >= use) return;
-    if (place === first + count) {
-      if (count < numContexts) count = ++kept.counts[token];
-      place = first + count - 1;
+    let place = end;
+    for (let at = first; at < end; at++) {
+      if (contents !== undefined && kept.contents[at] === contents[row]) return;
+      if (item >= 0 && kept.items[at] === item) place = at;
     }
+    if (place < end && kept.uses[place] >= use) return;
+    if (place === end && end - first < numContexts) kept.counts[token]++;
+    else if (place === end) place--;
     for (; place > first && kept.uses[place - 1] < use; place--) {
       kept.uses[place] = kept.uses[place - 1];
       kept.items[place] = kept.items[place - 1];
@@ -72,11 +73,11 @@ export function createGroupTally(numParamTokens: number, numContexts: number): G
       kept.patches[place] = kept.patches[place - 1];
     }
     kept.uses[place] = use;
-    kept.items[place] = items[row];
+    kept.items[place] = item;
     kept.positions[place] = positions[row];
     kept.contents[place] = contents?.[row] ?? 0;
     kept.patches[place] = patches?.[row] ?? -1;
-    if (count === numContexts) floors[token] = kept.uses[first + count - 1];
+    if (kept.counts[token] === numContexts) floors[token] = kept.uses[first + numContexts - 1];
   };
   const tally: GroupTally = {
     numParamTokens,

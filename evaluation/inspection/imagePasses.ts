@@ -37,11 +37,12 @@ export async function imagePasses(
     });
     if (joint) {
       await inReadings.pass((recorder) => {
-        const onReading = listenerOf((path, { input, active }) => {
+        const onReading = listenerOf((layerPath, { input, active: groups }) => {
           const isPerImage = input.shape[0] === places.items.length;
           // The embeddings of positions are the same for every image: once is enough.
           if (!isPerImage && first > 0) return;
-          recorder.layer('reading', path, input, active, isPerImage ? places : gridPlaces([-1], tokens, classTokens));
+          const rows = isPerImage ? places : gridPlaces([-1], tokens, classTokens);
+          recorder.layer({ stream: 'reading', layerPath, groups }, input, rows);
         });
         imageContexts({ ...joint, onReading }, imageStates(joint, pixelTensor()), { bridge: true });
       });

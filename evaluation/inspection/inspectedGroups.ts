@@ -69,11 +69,11 @@ async function rowNorms(rows: tf.Tensor2D): Promise<number[]> {
 }
 
 function useOf(
-  { stream, layerPath, tally }: RecordedGroup,
+  { stream, sum: layerSum, tally }: RecordedGroup,
   recorded: readonly RecordedGroup[],
   deadShare: number,
 ): GroupUse {
-  const ofLayer = recorded.filter((other) => other.stream === stream && other.layerPath === layerPath);
+  const ofLayer = recorded.filter((other) => other.stream === stream && other.sum === layerSum);
   const layerUse = ofLayer.reduce((sum, other) => sum + meanUse(other.tally), 0);
   const layerTokens = ofLayer.reduce((sum, other) => sum + other.tally.numParamTokens, 0);
   const layerMean = layerUse / layerTokens;

@@ -20,14 +20,23 @@ export interface RecordedGroup {
   readonly stream: Stream;
   /** `block0/attention/query`, or the path of a layer outside of the blocks. */
   readonly layerPath: string;
+  /** The layer whose output it adds to: its own, but for that of a separate attention. */
+  readonly sum: string;
   readonly group: ParamTokenGroup;
   readonly tally: GroupTally;
+}
+
+/** A layer as a stream uses it. */
+export interface RecordedLayer extends Pick<RecordedGroup, 'stream' | 'layerPath'> {
+  readonly groups: PattentionLayer;
+  /** As `RecordedGroup.sum`; the layer's own path unless given. */
+  readonly sum?: string;
 }
 
 /** Takes what the layers of one pass read, inside of the pass. */
 export interface PassRecorder {
   /** Counts a layer: what it reads, [rows, dIn], and where the rows come from. */
-  layer(stream: Stream, layerPath: string, x: tf.Tensor2D, layer: PattentionLayer, places: RowPlaces): void;
+  layer(layer: RecordedLayer, x: tf.Tensor2D, places: RowPlaces): void;
   /** Listens to the blocks of a stream, each layer of which is counted. `placesOf` gives those of a block. */
   listen(
     stream: Stream,
@@ -49,12 +58,12 @@ export interface GroupRecords {
 /** @param numContexts tokens kept of each parameter token, those that used it most */
 export function createGroupRecords(math: PattentionMath, numContexts: number): GroupRecords {
   const records = new Map<string, RecordedGroup>();
-  const recordOf = (stream: Stream, layerPath: string, group: ParamTokenGroup): RecordedGroup => {
+  const recordOf: RecordOf = ({ stream, layerPath, sum = layerPath }, group) => {
     const key = `${stream} ${layerPath}/${group.name}`;
     let record = records.get(key);
     if (record === undefined) {
       const tally = createGroupTally(group.keyParamTokens.shape[0], numContexts);
-      record = { stream, layerPath, group, tally };
+      record = { stream, layerPath, sum, group, tally };
       records.set(key, record);
     }
     return record;
@@ -75,16 +84,14 @@ export function createGroupRecords(math: PattentionMath, numContexts: number): G
   };
 }
 
-function createRecorder(
-  math: PattentionMath,
-  recordOf: (stream: Stream, layerPath: string, group: ParamTokenGroup) => RecordedGroup,
-  read: PassRecorder['read'],
-): PassRecorder {
+type RecordOf = (layer: RecordedLayer, group: ParamTokenGroup) => RecordedGroup;
+
+function createRecorder(math: PattentionMath, recordOf: RecordOf, read: PassRecorder['read']): PassRecorder {
   const recorder: PassRecorder = {
-    layer: (stream, layerPath, x, layer, places) => {
+    layer: (layer, x, places) => {
       const counts = Float32Array.from(places.items, (item) => (item >= -1 ? 1 : 0));
-      for (const activity of layerActivity(x, layer, math)) {
-        const { tally } = recordOf(stream, layerPath, activity.group);
+      for (const activity of layerActivity(x, layer.groups, math)) {
+        const { tally } = recordOf(layer, activity.group);
         let sums: ArrayLike<number> = [];
         read(activitySums(activity, counts), (values) => {
           sums = values;
@@ -96,10 +103,12 @@ function createRecorder(
       const [, index, layerName] = INPUT.exec(name) ?? [];
       if (index === undefined) return;
       const block = Number(index);
-      const layer = layersAt(blocks[block], contexts[block])[layerName];
-      if (layer === undefined || layer.length === 0) return;
-      const path = `block${block}/${layerName.replace(/^context\//, 'attention/')}`;
-      recorder.layer(stream, path, compute() as tf.Tensor2D, layer, placesOf(block));
+      const groups = layersAt(blocks[block], contexts[block])[layerName];
+      if (groups === undefined || groups.length === 0) return;
+      const layerPath = `block${block}/${layerName.replace(/^context\//, 'attention/')}`;
+      // What a context's groups write adds to the block's own output, unless the context has an attention of its own.
+      const sum = contexts[block]?.separate ? name : layerPath;
+      recorder.layer({ stream, layerPath, groups, sum }, compute() as tf.Tensor2D, placesOf(block));
     },
     read,
   };

@@ -5,6 +5,7 @@ import { INSPECTION_PAGE, writeInspection } from '#evaluation/inspection/page';
 import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { inOutputEntry } from '#src/storage';
+import { findCheckpoint } from '#src/training';
 import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, OVERWRITE_OPTION, startEngine, wholeNumber } from '../options/index.js';
 
 const { 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
@@ -50,6 +51,7 @@ export const inspectCommand: Command = {
     const out = resolve(args.text('out') ?? `${modelName(resolve(path))}-inspection`);
     const options = { ...optionsOf(args), note: (line: string): void => output.line(line) };
     const show = wholeNumber(args, 'show', 1, 6);
+    findCheckpoint(path);
     return await inOutputEntry(out, { overwrite: args.flag('overwrite'), say: output.line }, async () => {
       const engine = await startEngine(args, output);
       const summary = await inspectModel(resolve(path), options, async (inspection, views) => {

@@ -137,7 +137,10 @@ export function block(
 
 /** The layers that a context brings, by the path at which a block offers what they read: `context/output/input` …. */
 export function contextLayers({ outputGroups, separate }: AttentionContext): Partial<Record<string, PattentionLayer>> {
-  return { 'context/output': outputGroups, ...(separate && { 'context/query': separate.query }) };
+  if (separate === undefined) return { 'context/output': outputGroups };
+  // Groups share no norm here, so that each has the gate of their sum.
+  const gated = outputGroups.map((active) => ({ ...active, gate: separate.gate }));
+  return { 'context/query': separate.query, 'context/output': gated };
 }
 
 /** The filled part of a cache. */

@@ -1,5 +1,5 @@
 import { formatCount, html, htmlPage, type PageSection } from '#src/tracking';
-import type { Inspection, UseContext } from '../inspection.js';
+import type { DataInfo, Inspection, UseContext } from '../inspection.js';
 import type { ImageViews } from '../inspectModel.js';
 import { bridgeSection, bridgeStyles } from './bridgeSection.js';
 import { contextPainter, contextStyles } from './contexts.js';
@@ -42,16 +42,27 @@ export async function inspectionPage(
     numUsed > 0 && { id: 'tokens', title: 'Parameter tokens', body: tokenCards(shown, numUsed, paint) },
   ];
   const kind = model.kind === 'fusion' ? `merged model, method ${model.method}` : `${model.kind} model`;
-  const sources = [
-    data?.images && `${formatCount(data.images.count)} images of ${data.images.source}`,
-    data?.texts && `${formatCount(data.texts.count)} texts of ${data.texts.source}`,
-  ].filter((source) => typeof source === 'string');
   return htmlPage({
     title: `Parameter tokens of ${model.name}`,
-    lead: html`<p class="muted">A ${kind}, inspected by tokenfuse${sources.length > 0 ? ` on ${sources.join(' and ')}` : ' without data'}.${images.numLeftOut > 0 && ` ${formatCount(images.numLeftOut)} images are left out to keep the page small.`}${model.manifest !== null && html`<br>Checkpoint <code>${model.manifest.slice(0, 12)}</code> (SHA-256 of its manifest). All numbers: <code>inspection.json</code>.`}</p>`,
+    lead: html`<p class="muted">A ${kind}, inspected by tokenfuse ${sourceText(data)}.${images.numLeftOut > 0 && ` ${formatCount(images.numLeftOut)} images are left out to keep the page small.`}${model.manifest !== null && html`<br>Checkpoint <code>${model.manifest.slice(0, 12)}</code> (SHA-256 of its manifest). All numbers: <code>inspection.json</code>.`}</p>`,
     sections: sections.filter((section) => section !== false),
     styles: html`${useStripStyles}${octaveChartStyles}${layerStripsStyles}${contextStyles}${tokenCardsStyles}${similarityStyles}${bridgeStyles}${images.styles}`,
   });
+}
+
+/** What was read, in words. */
+function sourceText(data: Inspection['data']): string {
+  const { images = null, texts = null } = data ?? {};
+  const of = (info: DataInfo, noun: string): string =>
+    `${formatCount(info.count)} ${noun}${info.count === 1 ? '' : 's'}`;
+  if (images && texts && images.source === texts.source) {
+    return `on ${of(images, 'image')} with ${of(texts, 'text')} of ${images.source}`;
+  }
+  const sources = [
+    images && `${of(images, 'image')} of ${images.source}`,
+    texts && `${of(texts, 'text')} of ${texts.source}`,
+  ].filter((source) => source !== null);
+  return sources.length > 0 ? `on ${sources.join(' and ')}` : 'without data';
 }
 
 /** Images that the page refers to, those of the most used parameter tokens first. */
@@ -73,7 +84,7 @@ function imagesOf({ texts, bridges, groups, similarity }: Inspection, shown: rea
   }
   for (const { block, layer, visionToken } of similarity?.pairs ?? []) {
     const group = groups.find((other) => other.block === block && other.layer === layer && other.group === 'vision');
-    for (const use of group?.uses ?? []) add(use.contexts[visionToken], false);
+    for (const use of group?.uses ?? []) add(use.contexts[visionToken], use.stream === 'text');
   }
   for (const { use, most } of shown) for (const token of most) add(use.contexts[token], use.stream === 'text');
   for (const { use, least } of shown) for (const token of least) add(use.contexts[token], use.stream === 'text');

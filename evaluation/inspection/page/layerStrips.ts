@@ -45,7 +45,7 @@ async function layerRow({ group, use }: StreamGroup): Promise<SafeHtml> {
     `effective ${figure(use.effective)}, at once ${figure(use.effectiveAtOnce)}`,
     `τ ${figure(group.tau)}`,
   ];
-  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4><div class="layer-figures">${await useStrip(use, label)}${octaveChart(use.tokensByUse, 'tokens by mean use', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses, by length written', 'uses')}</div></div>
+  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4><div class="layer-figures">${await useStrip(use, label)}${octaveChart(use.tokensByUse, 'tokens by mean use', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses by length', 'uses')}</div></div>
 `;
 }
 
