@@ -1,5 +1,14 @@
+import { LANGUAGE_GROUP } from '#language';
 import { tf } from '#src/engine';
-import { LAYER_NAMES, LAYER_PATHS, type ParameterTree, type ParamTokenGroup, readGroup } from '#src/tokenformer';
+import {
+  isGroupOf,
+  LAYER_NAMES,
+  LAYER_PATHS,
+  type ParameterTree,
+  type ParamTokenGroup,
+  readGroup,
+} from '#src/tokenformer';
+import { VISION_GROUP } from '#vision';
 import { octaveHistogram, octavesOf, rounded } from './groupTally.js';
 import type { GroupUse, InspectedGroup } from './inspection.js';
 import type { RecordedGroup } from './passRecorder.js';
@@ -53,12 +62,18 @@ function placeOf(path: string): Pick<InspectedGroup, 'block' | 'layer'> {
   return layer === undefined ? { block: null, layer: layerPath } : { block: Number(block), layer };
 }
 
-/** By block and layer; groups of one layer stay as they are. Layers outside of the blocks come first. */
+/** By block and layer, layers outside of the blocks first; in a layer the backbones' groups, each before those appended to it. */
 function sorted(groups: readonly InspectedGroup[]): InspectedGroup[] {
   const layers: readonly string[] = LAYER_NAMES;
-  const order = ({ block, layer }: InspectedGroup): number =>
-    block === null ? -1 : block * layers.length + layers.indexOf(layer);
-  return [...groups].sort((a, b) => order(a) - order(b));
+  const order = ({ block, layer, group }: InspectedGroup): number[] => {
+    const backbone = [VISION_GROUP, LANGUAGE_GROUP].findIndex((name) => isGroupOf(name, group));
+    return [block ?? -1, layers.indexOf(layer), backbone < 0 ? 2 : backbone];
+  };
+  return [...groups].sort((a, b) => {
+    const [one, other] = [order(a), order(b)];
+    const first = one.findIndex((value, i) => value !== other[i]);
+    return first < 0 ? Number(a.group > b.group) - Number(a.group < b.group) : one[first] - other[first];
+  });
 }
 
 async function rowNorms(rows: tf.Tensor2D): Promise<number[]> {

@@ -65,7 +65,7 @@ function snippet(tokens: readonly string[], position: number): SafeHtml {
   const before = visibleTokens(tokens.slice(0, position).reverse(), BEFORE);
   const after = visibleTokens(tokens.slice(position + 1), AFTER);
   const token = tokens[position] === '' ? '\uFFFD' : visible(tokens[position]);
-  const isBlank = token.trim() === '';
+  const isBlank = tokens[position].trim() === '';
   const [lead, name] = isBlank ? ['', token.replace(/ /g, '␣')] : [/^ */.exec(token)?.[0], token.trimStart()];
   const [start, end] = [before.reverse().join(''), after.join('')];
   return html`${start}${lead}<mark>${name}</mark><span class="after">${end}</span>`;

@@ -16,22 +16,25 @@ export interface ShownImages {
   readonly numLeftOut: number;
 }
 
-/** @param indices in the order of their importance */
+/** @param indices each once, in the order of their importance */
 export async function shownImages(indices: readonly number[], views: ImageViews | undefined): Promise<ShownImages> {
   const rules = new Map<number, SafeHtml>();
   let bytes = 0;
-  let numLeftOut = 0;
-  for (const index of views === undefined ? [] : indices) {
-    if (rules.has(index)) continue;
-    const { imageSize, pixelsOf } = views as ImageViews;
-    const image = sharp(pixelsOf(index), { raw: { width: imageSize, height: imageSize, channels: 3 } });
-    const encoded = await (imageSize <= LARGEST_PNG ? image.png() : image.jpeg({ quality: 80 })).toBuffer();
-    if (bytes + encoded.length > MOST_BYTES) {
-      numLeftOut++;
-      continue;
-    }
+  for (const index of indices) {
+    if (views === undefined) break;
+    const encoded = await encodedView(index, views);
     bytes += encoded.length;
+    if (bytes > MOST_BYTES) break;
     rules.set(index, html`.im${index}{background-image:url(${imageDataUri(encoded).uri})}\n`);
   }
-  return { has: (index) => rules.has(index), styles: html`${[...rules.values()]}`, numLeftOut };
+  return {
+    has: (index) => rules.has(index),
+    styles: html`${[...rules.values()]}`,
+    numLeftOut: views === undefined ? 0 : indices.length - rules.size,
+  };
+}
+
+async function encodedView(index: number, { imageSize, pixelsOf }: ImageViews): Promise<Buffer> {
+  const image = sharp(pixelsOf(index), { raw: { width: imageSize, height: imageSize, channels: 3 } });
+  return await (imageSize <= LARGEST_PNG ? image.png() : image.jpeg({ quality: 80 })).toBuffer();
 }
