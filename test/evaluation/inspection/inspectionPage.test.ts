@@ -137,7 +137,8 @@ describe('the page of an inspection', () => {
     const count = 5000;
     const noise = {
       imageSize: 224,
-      pixelsOf: (index: number) => Uint8Array.from({ length: 224 ** 2 * 3 }, (_, i) => (i * i * (index + 7)) % 251),
+      pixelsOf: (index: number) =>
+        Uint8Array.from({ length: 224 ** 2 * 3 }, (_, i) => Math.imul(i + index, 2_654_435_761) >>> 24),
     };
     const use = Array.from({ length: count }, (_, i) => 1 + (i % 17));
     const contexts = use.map((_, token) =>
@@ -152,7 +153,7 @@ describe('the page of an inspection', () => {
     const images = Array.from({ length: 120 }, (_, index) => ({ index, name: `${index}.png` }));
     const page = await inspectionPage(inspectionOf(groups, { images }), noise, 50);
     expect(Buffer.byteLength(page)).toBeLessThan(10_000_000);
-    expect(page).toMatch(/\d+ images are left out to keep the page small/);
-    expect(page).toContain('In a group of more than 1,024 tokens, neighbours share a column');
+    expect(/\d+ images are left out to keep the page small/.test(page)).toBe(true);
+    expect(page.includes('In a group of more than 1,024 tokens, neighbours share a column')).toBe(true);
   });
 });
