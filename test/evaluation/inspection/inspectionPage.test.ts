@@ -142,7 +142,7 @@ describe('the page of an inspection', () => {
     };
     const use = Array.from({ length: count }, (_, i) => 1 + (i % 17));
     const contexts = use.map((_, token) =>
-      Array.from({ length: 6 }, (__, k) => [(6 * token + k) % 120, 0, 1] as const),
+      Array.from({ length: 6 }, (__, k) => [(6 * token + k) % 300, 0, 1] as const),
     );
     const groups = ['query', 'key', 'value'].flatMap((layer) =>
       Array.from({ length: 8 }, (_, block) => {
@@ -150,7 +150,7 @@ describe('the page of an inspection', () => {
         return { ...group, block, uses: [{ ...group.uses[0], contexts }] };
       }),
     );
-    const images = Array.from({ length: 120 }, (_, index) => ({ index, name: `${index}.png` }));
+    const images = Array.from({ length: 300 }, (_, index) => ({ index, name: `${index}.png` }));
     const page = await inspectionPage(inspectionOf(groups, { images }), noise, 50);
     expect(Buffer.byteLength(page)).toBeLessThan(10_000_000);
     expect(/\d+ images are left out to keep the page small/.test(page)).toBe(true);
