@@ -77,6 +77,7 @@ export function tortureCommands(engine: string): TortureCommand[] {
       inputs: ['evaluate.yaml', 'data', 'align'],
       share: 2,
     },
+    { name: 'inspect', words: ['inspect', 'align', '--limit', '4', ...computing], inputs: ['data', 'align'], share: 4 },
     { name: 'unmerge', words: ['unmerge', 'align', 'parts'], inputs: ['align'], share: 6 },
     {
       name: 'grow',
