@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import { UserError } from '#src/errors';
 import { checkpointDigests } from '#src/training';
 import { numPatches } from '#vision';
 import { bridgeFlows } from './bridgeFlows.js';
@@ -37,6 +38,9 @@ export async function inspectModel<T>(
   const model = openInspectedModel(path);
   let data: InspectionData | undefined;
   try {
+    if (!model.tree.names().some((name) => name.endsWith('/keyParamTokens'))) {
+      throw new UserError(`${model.directory}: expected a model with parameter tokens, got one without any`);
+    }
     if (options.withData) data = await openInspectionData(model, path, options);
     const { limit, contexts, deadShare } = options;
     const { recorded, delivered } = await runData(model, data ?? {}, contexts);

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { captionSourceArgument } from '#captions/formats';
 import { INSPECTION, type Inspection, inspectModel, modelName } from '#evaluation/inspection';
-import { INSPECTION_PAGE, writeInspection } from '#evaluation/inspection/page';
+import { INSPECTION_PAGE, writeInspection } from '#evaluation/inspectionPage';
 import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { inOutputEntry } from '#src/storage';

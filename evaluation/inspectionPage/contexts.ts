@@ -1,6 +1,6 @@
 import { END_OF_TEXT } from '#language';
 import { html, type SafeHtml } from '#src/tracking';
-import type { Inspection, UseContext } from '../inspection.js';
+import type { Inspection, UseContext } from '../inspection/index.js';
 import { figure } from './figure.js';
 import type { ShownImages } from './shownImages.js';
 

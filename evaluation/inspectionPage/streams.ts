@@ -1,4 +1,4 @@
-import type { GroupUse, InspectedGroup, Inspection, Stream } from '../inspection.js';
+import type { GroupUse, InspectedGroup, Inspection, Stream } from '../inspection/index.js';
 
 /** Streams in the order of the page, with what they are. */
 export const STREAMS: readonly { readonly stream: Stream; readonly title: string; readonly note: string }[] = [

@@ -1,9 +1,9 @@
 import { formatCount, html, htmlPage, type PageSection } from '#src/tracking';
-import type { DataInfo, Inspection, UseContext } from '../inspection.js';
-import type { ImageViews } from '../inspectModel.js';
+import type { DataInfo, ImageViews, Inspection, UseContext } from '../inspection/index.js';
 import { bridgeSection, bridgeStyles } from './bridgeSection.js';
 import { contextPainter, contextStyles } from './contexts.js';
 import { layerStrips, layerStripsStyles } from './layerStrips.js';
+import { numberArraysStyles } from './numberArrays.js';
 import { octaveChartStyles } from './octaveChart.js';
 import { overview } from './overview.js';
 import { shownImages } from './shownImages.js';
@@ -46,7 +46,7 @@ export async function inspectionPage(
     title: `Parameter tokens of ${model.name}`,
     lead: html`<p class="muted">A ${kind}, inspected by tokenfuse ${sourceText(data)}.${images.numLeftOut > 0 && ` ${formatCount(images.numLeftOut)} images are left out to keep the page small.`}${model.manifest !== null && html`<br>Checkpoint <code>${model.manifest.slice(0, 12)}</code> (SHA-256 of its manifest). All numbers: <code>inspection.json</code>.`}</p>`,
     sections: sections.filter((section) => section !== false),
-    styles: html`${useStripStyles}${octaveChartStyles}${layerStripsStyles}${contextStyles}${tokenCardsStyles}${similarityStyles}${bridgeStyles}${images.styles}`,
+    styles: html`${useStripStyles}${octaveChartStyles}${numberArraysStyles}${layerStripsStyles}${contextStyles}${tokenCardsStyles}${similarityStyles}${bridgeStyles}${images.styles}`,
   });
 }
 

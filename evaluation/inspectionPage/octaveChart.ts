@@ -1,5 +1,5 @@
 import { formatCount, html, type SafeHtml } from '#src/tracking';
-import type { OctaveHistogram } from '../inspection.js';
+import type { OctaveHistogram } from '../inspection/index.js';
 import { figure } from './figure.js';
 
 const WIDTH = 220;

@@ -1,5 +1,5 @@
 import { formatShare, html, type SafeHtml } from '#src/tracking';
-import type { BridgeFlow, Inspection } from '../inspection.js';
+import type { BridgeFlow, Inspection } from '../inspection/index.js';
 import type { ContextPainter } from './contexts.js';
 import { figure } from './figure.js';
 import { blockLabel, layerLabel } from './streams.js';

@@ -1,4 +1,4 @@
-import type { Inspection } from '../inspection.js';
+import type { Inspection } from '../inspection/index.js';
 import { groupsOf, STREAMS, type StreamGroup } from './streams.js';
 
 /** Parameter tokens on the page, over all groups. */

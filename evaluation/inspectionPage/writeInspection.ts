@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { draftFolder, writeFileAtomic } from '#src/storage';
-import { INSPECTION, type Inspection } from '../inspection.js';
-import type { ImageViews } from '../inspectModel.js';
+
+import { type ImageViews, INSPECTION, type Inspection } from '../inspection/index.js';
 import { inspectionPage } from './inspectionPage.js';
 
 /** The name of the page, beside which `inspection.json` lies. */

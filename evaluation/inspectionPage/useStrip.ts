@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { html, imageDataUri, type SafeHtml } from '#src/tracking';
-import type { GroupUse } from '../inspection.js';
+import type { GroupUse } from '../inspection/index.js';
 
 /** Parameter tokens side by side; of more, neighbours share a column. */
 export const MOST_COLUMNS = 1024;

@@ -1,5 +1,5 @@
 import { formatCount, html, htmlTable, type SafeHtml } from '#src/tracking';
-import type { GroupUse, Inspection, KeySimilarity, SimilarPair } from '../inspection.js';
+import type { GroupUse, Inspection, KeySimilarity, SimilarPair } from '../inspection/index.js';
 import type { ContextPainter } from './contexts.js';
 
 /** Whether the keys of both backbones are more alike than chance, layer by layer. */

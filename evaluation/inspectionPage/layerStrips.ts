@@ -1,6 +1,7 @@
 import { formatCount, formatShare, html, type SafeHtml } from '#src/tracking';
-import type { Inspection } from '../inspection.js';
+import type { Inspection } from '../inspection/index.js';
 import { figure } from './figure.js';
+import { arrayLength, numberArrays } from './numberArrays.js';
 import { octaveChart } from './octaveChart.js';
 import { blockLabel, groupsOf, layerLabel, STREAMS, type StreamGroup } from './streams.js';
 import { MOST_COLUMNS, stripLegend, useStrip } from './useStrip.js';
@@ -8,9 +9,14 @@ import { MOST_COLUMNS, stripLegend, useStrip } from './useStrip.js';
 /** Groups drawn; more would make the page heavy, and are in the JSON. */
 const MOST_STRIPS = 400;
 
+/** Arrays of numbers of each. */
+const ARRAYS = 5;
+
 /** How each group of each layer is used, block by block. */
 export async function layerStrips(inspection: Inspection): Promise<SafeHtml> {
   let left = MOST_STRIPS;
+  const numUsed = inspection.groups.reduce((sum, { uses }) => sum + uses.length, 0);
+  const numbers = arrayLength(ARRAYS * Math.min(numUsed, MOST_STRIPS));
   const sections: SafeHtml[] = [];
   for (const { stream, title } of STREAMS) {
     const used = groupsOf(inspection, stream);
@@ -20,7 +26,7 @@ export async function layerStrips(inspection: Inspection): Promise<SafeHtml> {
     const blocks: SafeHtml[] = [];
     for (const [i, block] of [...new Set(shown.map(({ group }) => group.block))].entries()) {
       const rows: SafeHtml[] = [];
-      for (const entry of shown.filter(({ group }) => group.block === block)) rows.push(await layerRow(entry));
+      for (const entry of shown.filter(({ group }) => group.block === block)) rows.push(await layerRow(entry, numbers));
       blocks.push(
         html`<details${i === 0 && html` open`}><summary>${blockLabel(block)}</summary><div class="layer-rows">${rows}</div></details>\n`,
       );
@@ -36,7 +42,7 @@ use, as a multiple of that mean, and how long all single writes are, both by pow
 ${isCoarse && `In a group of more than ${formatCount(MOST_COLUMNS)} tokens, neighbours share a column, which shows the most used of them.`}</p>${stripLegend()}${sections}`;
 }
 
-async function layerRow({ group, use }: StreamGroup): Promise<SafeHtml> {
+async function layerRow({ group, use }: StreamGroup, numbers: number): Promise<SafeHtml> {
   const { numParamTokens } = group;
   const label = `${blockLabel(group.block)}, ${layerLabel(group)}: mean use of ${formatCount(numParamTokens)} parameter tokens`;
   const facts = [
@@ -45,7 +51,17 @@ async function layerRow({ group, use }: StreamGroup): Promise<SafeHtml> {
     `effective ${figure(use.effective)}, at once ${figure(use.effectiveAtOnce)}`,
     `τ ${figure(group.tau)}`,
   ];
-  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4><div class="layer-figures">${await useStrip(use, label)}${octaveChart(use.tokensByUse, 'tokens by mean use', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses by length', 'uses')}</div></div>
+  return html`<div class="layer-row"><h4>${layerLabel(group)} <small>${facts.join(' · ')}</small></h4><div class="layer-figures">${await useStrip(use, label)}${octaveChart(use.tokensByUse, 'tokens by mean use', 'parameter tokens')}${octaveChart(use.singleUses, 'single uses by length', 'uses')}</div>
+${numberArrays(
+  [
+    { label: 'mean use', values: use.use },
+    { label: 'largest use', values: use.largest },
+    { label: 'mean |S|', values: use.weight },
+    { label: '‖K‖', values: group.keyNorms },
+    { label: '‖V‖', values: group.valueNorms },
+  ],
+  numbers,
+)}</div>
 `;
 }
 

@@ -1,5 +1,5 @@
 import { ABSENT, formatCount, formatShare, html, htmlTable, type SafeHtml, type TableCell } from '#src/tracking';
-import type { InspectedGroup, Inspection } from '../inspection.js';
+import type { InspectedGroup, Inspection } from '../inspection/index.js';
 import { figure, meanOf, range } from './figure.js';
 import { groupsOf, layerLabel, STREAMS, type StreamGroup } from './streams.js';
 
@@ -67,7 +67,6 @@ const NORM_COLUMNS = [
 
 /** What is known without data. */
 function parameterTable(groups: readonly InspectedGroup[]): SafeHtml {
-  if (groups.length === 0) return html`<p>The model has no parameter tokens.</p>`;
   const rows = byLabel(groups, (group) => group).map(([label, same]) => ({
     cells: [
       ...head(label, same.length),

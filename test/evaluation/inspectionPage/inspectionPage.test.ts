@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { GroupUse, InspectedGroup, Inspection } from '#evaluation/inspection';
-import { inspectionPage } from '#evaluation/inspection/page';
+import { inspectionPage } from '#evaluation/inspectionPage';
 import { selectEngine } from '#src/engine';
 import { octaveHistogram } from '../../../evaluation/inspection/groupTally.js';
 
@@ -91,6 +91,7 @@ describe('the page of an inspection', () => {
       expect(card).toContain(`<figcaption>${figure(2 * use[token])}</figcaption>`);
     }
     expect(page).toContain('never used');
+    expect(page).toContain('<h5>mean use</h5><pre tabindex="0">    0:     0.5    4.13       0     1.5</pre>');
   });
 
   it('gives equal bytes for equal inspections', async () => {

@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import { html, imageDataUri, type SafeHtml } from '#src/tracking';
-import type { ImageViews } from '../inspectModel.js';
+import type { ImageViews } from '../inspection/index.js';
 
 /** Bytes of all images on a page; later ones are not drawn. */
-const MOST_BYTES = 5_000_000;
+const MOST_BYTES = 4_000_000;
 
 /** Larger images are embedded as JPEG. */
 const LARGEST_PNG = 96;
