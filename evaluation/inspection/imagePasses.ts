@@ -37,11 +37,10 @@ export async function imagePasses(
     });
     if (joint) {
       await inReadings.pass((recorder) => {
-        const onReading = listenerOf((layerPath, { input, active: groups }) => {
-          const isPerImage = input.shape[0] === places.items.length;
-          // The embeddings of positions are the same for every image: once is enough.
-          if (!isPerImage && first > 0) return;
-          const rows = isPerImage ? places : gridPlaces([-1], tokens, classTokens);
+        const onReading = listenerOf((layerPath, { input, ofPositions, active: groups }) => {
+          // What is the same for every image is counted once.
+          if (ofPositions && first > 0) return;
+          const rows = ofPositions ? gridPlaces([-1], tokens, classTokens) : places;
           recorder.layer({ stream: 'reading', layerPath, groups }, input, rows);
         });
         imageContexts({ ...joint, onReading }, imageStates(joint, pixelTensor()), { bridge: true });

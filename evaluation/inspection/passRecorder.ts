@@ -90,14 +90,17 @@ function createRecorder(math: PattentionMath, recordOf: RecordOf, read: PassReco
   const recorder: PassRecorder = {
     layer: (layer, x, places) => {
       const counts = Float32Array.from(places.items, (item) => (item >= -1 ? 1 : 0));
-      for (const activity of layerActivity(x, layer.groups, math)) {
-        const { tally } = recordOf(layer, activity.group);
-        let sums: ArrayLike<number> = [];
-        read(activitySums(activity, counts), (values) => {
-          sums = values;
-        });
-        read(activity.use, (uses) => tally.add(uses, sums, places));
-      }
+      // Scores and weights are freed at once; what is read is kept.
+      tf.tidy(() => {
+        for (const activity of layerActivity(x, layer.groups, math)) {
+          const { tally } = recordOf(layer, activity.group);
+          let sums: ArrayLike<number> = [];
+          read(activitySums(activity, counts), (values) => {
+            sums = values;
+          });
+          read(activity.use, (uses) => tally.add(uses, sums, places));
+        }
+      });
     },
     listen: (stream, blocks, contexts, placesOf) => (name, compute) => {
       const [, index, layerName] = INPUT.exec(name) ?? [];

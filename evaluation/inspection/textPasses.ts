@@ -78,15 +78,16 @@ function readWithImages(joint: JointModel, model: InspectedModel, numContexts: n
     const [batch, seqLen] = ids.shape;
     const readBridges: { readonly path: string; readonly use: tf.Tensor2D }[] = [];
     const onReading = listenerOf((layerPath, { input, active }) => {
-      for (const { group, use } of layerActivity(input, active, model.math)) {
-        const path = `${layerPath}/${group.name}`;
-        if (bridges.has(path)) readBridges.push({ path, use });
+      const ofBridges = active.filter(({ group }) => bridges.has(`${layerPath}/${group.name}`));
+      for (const { group, use } of layerActivity(input, ofBridges, model.math)) {
+        readBridges.push({ path: `${layerPath}/${group.name}`, use });
       }
     });
     const states = imageStates(joint, tf.tensor4d(pixels, [batch, imageSize, imageSize, 3]));
     const contexts = imageContexts({ ...joint, onReading }, states, { bridge: true });
     // There is one attention to follow only where image tokens stand in the softmax of every text layer.
-    const isJoint = !joint.method.contextsPrecedeText && contexts.every(({ separate }) => separate === undefined);
+    const hasJointAttention =
+      !joint.method.contextsPrecedeText && contexts.every(({ separate }) => separate === undefined);
     const blocks = textBlocks(joint, true, { bridge: true });
     const looksAt = new Map<number, Int32Array>();
     // The token that begins a text has nothing but the image to read.
@@ -101,7 +102,7 @@ function readWithImages(joint: JointModel, model: InspectedModel, numContexts: n
       capture: (name, compute) => {
         listen(name, compute);
         const block = /^block(\d+)\/attention\/probabilities$/.exec(name)?.[1];
-        if (block === undefined || !isJoint || contexts.length === 0) return;
+        if (block === undefined || !hasJointAttention || contexts.length === 0) return;
         const attention = tf.slice(tf.mean(compute(), 1), [0, 0, 0], [-1, -1, states.shape[2]]) as tf.Tensor3D; // [batch, seqLen, imageTokens]
         const patches = new Int32Array(batch * seqLen);
         looksAt.set(Number(block), patches);

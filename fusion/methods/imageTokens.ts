@@ -9,6 +9,8 @@ export interface GroupReading {
   readonly group: string;
   /** What the group reads: states, [batch · numImageTokens, visionWidth], or one position a row, [numImageTokens, visionWidth]. */
   readonly input: tf.Tensor2D;
+  /** Whether it reads positions, the same for every image. */
+  readonly ofPositions: boolean;
   readonly active: readonly ActiveGroup[];
   /** [batch, numImageTokens, dModel] */
   readonly output: tf.Tensor3D;
@@ -51,13 +53,14 @@ export function imageTokens(model: JointModel, states: tf.Tensor4D, statesNeedGr
       const index = depth === 1 ? 0 : Math.round((l * (depth - 1)) / Math.max(1, stack.numLayers - 1));
       const input = perLayer[index];
       const y = pattentionLayer(input, groups, stack, statesNeedGradient); // [batch · tokens, dModel]
-      return offered({ group: name, input, active: groups, output: tf.reshape(y, [batch, tokens, stack.dModel]) });
+      const output: tf.Tensor3D = tf.reshape(y, [batch, tokens, stack.dModel]);
+      return offered({ group: name, input, ofPositions: false, active: groups, output });
     },
     readPositions: (groups, name = groups[0].group.name) => {
       positions ??= layerNormalize(model.tree.variable(POSITION_EMBEDDING) as tf.Tensor as tf.Tensor2D); // [tokens, visionWidth]
       const y = pattentionLayer(positions, groups, stack, statesNeedGradient); // [tokens, dModel]
       const output: tf.Tensor3D = tf.add(tf.zeros([batch, tokens, stack.dModel]), y);
-      return offered({ group: name, input: positions, active: groups, output });
+      return offered({ group: name, input: positions, ofPositions: true, active: groups, output });
     },
     sum: (readings) =>
       readings.length === 0
