@@ -105,6 +105,16 @@ describe('tokenfuse inspect', () => {
     }
   });
 
+  it('reads no more of the validation text than the limit', async () => {
+    const folder = await prepared();
+    writeFileSync(join(folder, 'val.txt'), 'the square is blue\n'.repeat(40));
+    const words = ['inspect', 'reading', '--limit', '33', '--json', ...ENGINE];
+    expect(JSON.parse((await tokenfuse(words, folder)).stdout).data.texts).toEqual({ source: 'val.txt', count: 33 });
+    const [{ uses }] = resultIn(join(folder, 'reading-inspection')).groups;
+    const { tokens } = resultIn(join(folder, 'reading-inspection')).texts[0];
+    expect(uses[0].rows).toBe(33 * tokens.length);
+  });
+
   it('shows a merged model without data, and with captions that are named', async () => {
     const folder = await prepared();
     const bare = await tokenfuse(['inspect', 'merged', ...ENGINE], folder);

@@ -194,6 +194,19 @@ describeEachEngine('an inspection', () => {
     expect(use).toBeLessThanOrEqual(reading.largest[flow.tokens[0].token]);
   });
 
+  it('counts what reads positions once, of every image, however many there are', async () => {
+    const folder = await prepared();
+    const path = mergeStirred(folder, { positionValues: true });
+    for (const limit of [1, 4]) {
+      const { groups } = await inspected(path, { ...withImages(folder), limit });
+      const [use] = groups.find((group) => group.path === 'block0/attention/value/imageBridge')!.uses;
+      expect([use.stream, use.rows]).toEqual(['reading', 4]);
+      expect(new Set(use.contexts.flat().map(([item]) => item))).toEqual(new Set([-1]));
+      const [key] = groups.find((group) => group.path === 'block0/attention/key/imageBridge')!.uses;
+      expect([key.stream, key.rows]).toEqual(['reading', 4 * limit]);
+    }
+  });
+
   it('calls a group dead that writes nothing', async () => {
     const folder = await prepared();
     const { groups } = await inspected(mergeTiny(folder), withPairs(folder));
