@@ -1,3 +1,4 @@
+import { interruption } from '#src/cli';
 import { tf } from '#src/engine';
 import {
   type AttentionContext,
@@ -74,10 +75,15 @@ export function createGroupRecords(math: PattentionMath, numContexts: number): G
       tf.tidy(() => {
         run(createRecorder(math, recordOf, (values, take) => waiting.push({ values: tf.keep(values), take })));
       });
-      // One after the other: only one matrix of a layer is on the host at a time.
-      for (const { values, take } of waiting) {
-        take((await values.data()) as Float32Array);
-        values.dispose();
+      try {
+        // One after the other: only one matrix of a layer is on the host at a time.
+        for (const { values, take } of waiting) {
+          interruption.check();
+          take((await values.data()) as Float32Array);
+          values.dispose();
+        }
+      } finally {
+        tf.dispose(waiting.map(({ values }) => values));
       }
     },
     groups: () => [...records.values()],
