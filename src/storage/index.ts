@@ -12,6 +12,7 @@ export * from './makeFolder.js';
 export type { OpenFile } from './openFile.js';
 export * from './openToRead.js';
 export * from './outputPlace.js';
+export { HOST_ID } from './processIdentity.js';
 export * from './readFile.js';
 export * from './replaceSection.js';
 export * from './safetensors.js';

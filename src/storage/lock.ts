@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '#src/errors';
 import { makeFolder } from './makeFolder.js';
-import { clearLeftoversOf, HOST_ID, isAlive, temporaryName } from './temporaryName.js';
+import { bootId, HOST_ID, isAlive, processStart } from './processIdentity.js';
+import { clearLeftoversOf, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
 
 /** Who holds a lock. */
@@ -153,22 +154,4 @@ function inUse(what: string, { hostId, host, pid, since }: Owner): RunError {
   const process = host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
   const holder = hostId === '' ? 'another process' : `${process} since ${since}`;
   return new RunError(`${what}: in use by ${holder}; wait until it has ended, or stop it`);
-}
-
-function bootId(): string {
-  return readOr('/proc/sys/kernel/random/boot_id', '').trim();
-}
-
-/** The 22nd field of /proc/<pid>/stat; empty where there is no such file. The name in parentheses may hold blanks. */
-function processStart(pid: number): string {
-  const stat = readOr(`/proc/${pid}/stat`, '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-}
-
-function readOr(path: string, otherwise: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return otherwise;
-  }
 }

@@ -1,25 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { HOST_ID, isAlive, processMark } from './processIdentity.js';
 
 /** An unfinished folder may hold unfinished files: the name before the first mark is the final one. */
-const SUFFIX = /(?:\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp)+$/;
+const SUFFIX = /(?:\.([0-9a-f]{8})-(\d+)-([0-9a-f]{4})[0-9a-f]{4}\.tmp)+$/;
 
-/**
- * Identifies this machine, and in a container its processes' name space: process ids are only comparable where it is the same.
- */
-export const HOST_ID = createHash('sha256')
-  .update([hostname(), firstLine('/etc/machine-id'), processNamespace()].join('\n'))
-  .digest('hex')
-  .slice(0, 8);
+const OWN_MARK = processMark(process.pid);
 
 /**
  * A new name beside `path` for an unfinished file or folder. It names machine and process, so that others can tell whether it is
  * still being written.
  */
 export function temporaryName(path: string): string {
-  return `${path}.${HOST_ID}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  return `${path}.${HOST_ID}-${process.pid}-${OWN_MARK}${randomBytes(2).toString('hex')}.tmp`;
 }
 
 /** A path as it will be called when all of it is finished, for messages. */
@@ -40,10 +34,10 @@ export function clearLeftovers(
   for (const name of namesIn(folder)) {
     const match = SUFFIX.exec(name);
     if (match === null || (of !== undefined && name.slice(0, match.index) !== of)) continue;
-    const [, host, pid] = match;
-    const isGone = isLocked
-      ? Number(pid) !== process.pid || host !== HOST_ID
-      : host === HOST_ID && !isAlive(Number(pid));
+    const [, host, pid, mark] = match;
+    const isHere = host === HOST_ID;
+    const isOwn = isHere && Number(pid) === process.pid && mark === OWN_MARK;
+    const isGone = isLocked ? !isOwn : isHere && !isSameProcess(Number(pid), mark);
     if (isGone) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
@@ -58,14 +52,9 @@ export function isTemporaryName(name: string): boolean {
   return SUFFIX.test(name);
 }
 
-/** Whether a process of this machine runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Whether the process that chose a name still runs; one that has its id now may be another. */
+function isSameProcess(pid: number, mark: string): boolean {
+  return isAlive(pid) && processMark(pid) === mark;
 }
 
 function namesIn(folder: string): string[] {
@@ -73,21 +62,5 @@ function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch {
     return [];
-  }
-}
-
-function firstLine(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').split('\n')[0];
-  } catch {
-    return '';
-  }
-}
-
-function processNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return '';
   }
 }
