@@ -3,10 +3,14 @@ import { TokenFormerConfig } from '#src/tokenformer';
 import { TransformerConfig } from '#src/transformer';
 
 /** The blocks of a backbone: a TokenFormer's, or those of the standard Transformer that it is compared with. */
-export const StackConfig = z.discriminatedUnion('kind', [
-  TokenFormerConfig.safeExtend({ kind: z.literal('tokenformer').optional() }),
-  TransformerConfig,
-]);
+export const StackConfig = z
+  .discriminatedUnion('kind', [
+    TokenFormerConfig.safeExtend({
+      kind: z.literal('tokenformer').optional().describe('may be left out'),
+    }).describe('TokenFormer blocks: also what a stack without a kind has'),
+    TransformerConfig,
+  ])
+  .describe('the blocks');
 export type StackConfig = z.output<typeof StackConfig>;
 
 /** The blocks of a backbone that must be a TokenFormer's: one to merge, to grow by tokens, to tune by groups. */
