@@ -1,11 +1,12 @@
 import type { tf } from '#src/engine';
-import type { KeyValueCache, StackOptions } from '#src/tokenformer';
+import { expectFittingOptions, type KeyValueCache, type StackOptions } from '#src/tokenformer';
 import type { TransformerConfig } from './config.js';
+import { fusedTransformerBlock } from './fusedTransformerBlock.js';
 import { transformerBlock } from './transformerBlock.js';
 import type { TransformerLayers } from './transformerLayers.js';
 
 /**
- * Runs the blocks in order. `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * Runs the blocks in order, each as one operation where nobody needs intermediates (`fusedTransformerBlock`). `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm; caches where they are kept
@@ -15,16 +16,21 @@ export function runTransformer(
   x: tf.Tensor3D,
   blocks: readonly TransformerLayers[],
   config: TransformerConfig,
-  { mask, keyMask, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
+  { mask, keyMask, lengths, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
 ): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
   if (contexts && contexts.length > 0)
     throw new Error(`runTransformer: expected no contexts, got ${contexts.length}: only a TokenFormer reads them`);
-  if (caches && caches.length !== blocks.length)
-    throw new Error(`runTransformer: expected a cache for each of ${blocks.length} blocks, got ${caches.length}`);
+  expectFittingOptions('runTransformer', x, blocks.length, { mask, lengths, caches });
   let hidden = x;
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
+    const isOpaque = !keepCaches && !capture && !keyMask;
+    const fused = isOpaque ? fusedTransformerBlock(hidden, layers, config, { mask, lengths }) : undefined;
+    if (fused) {
+      hidden = fused;
+      continue;
+    }
     const result = transformerBlock(hidden, layers, config, {
       mask,
       keyMask,
