@@ -8,6 +8,7 @@ export * from './languageUsage.js';
 export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/loss.js';
+export * from './model/streamRole.js';
 export * from './officialNames.js';
 export * from './parity.js';
 export * from './tokenizer/index.js';
