@@ -1,3 +1,4 @@
+export * from './corpora/index.js';
 export * from './data/index.js';
 export * from './decoding/index.js';
 export * from './experiment.js';
