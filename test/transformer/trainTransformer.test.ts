@@ -20,11 +20,12 @@ import { findCheckpoint, type RunOptions, readCheckpoint, readModel, writeCheckp
 import { ANY_VISION_KIND, trainVision, VISION_KIND, VisionExperiment } from '#vision';
 import { recordedOutput } from '../support/streams.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
-import { userErrorLine } from '../support/thrown.js';
+import { rejectedLine, userErrorLine } from '../support/thrown.js';
 import { tinyRecipe } from '../support/tinyJointModel.js';
 
 const TEXT = 'the cat sat on the mat. the dog sat on the log. '.repeat(40);
 const STACK = { kind: 'transformer', dModel: 16, numLayers: 1, numHeads: 2, mlpHidden: 40 };
+const ROTARY_STACK = { ...STACK, rotaryShare: 0.5 };
 const TRAINING = { steps: 40, batchSize: 4, learningRate: 0.03, logEvery: 1, evaluateEvery: 20 };
 
 beforeAll(async () => {
@@ -53,11 +54,13 @@ async function trainText(
   name: string,
   training: object = {},
   given: Partial<RunOptions> = {},
+  keys: { stack?: object; initFrom?: object } = {},
 ): Promise<string> {
   const experiment = LanguageExperiment.parse({
     kind: 'language',
     name: 'tiny',
-    model: { stack: { ...STACK, rotaryShare: 0.5 } },
+    model: { stack: keys.stack ?? ROTARY_STACK },
+    ...(keys.initFrom ? { initFrom: keys.initFrom } : {}),
     tokenizer: { kind: 'bpe', path: 'bpe.json' },
     data: { files: ['text.txt'], seqLen: 16, validationShare: 0.1 },
     training: { ...TRAINING, ...training },
@@ -124,6 +127,25 @@ describe('a language Transformer', () => {
     const runDir = await trainText(root, 'stopped', training, { resume: true });
     const bits = (folder: string): unknown => [...readCheckpoint(findCheckpoint(folder)).tensors];
     expect(bits(runDir)).toEqual(bits(whole));
+  });
+
+  it('starts from a trained one of the same size, and grows neither there nor in stages', async () => {
+    const root = textRoot();
+    const first = await trainText(root, 'first', { steps: 6 });
+    const initFrom = { checkpoint: 'first', optimizer: 'keep' };
+    const second = await trainText(root, 'second', { steps: 0 }, {}, { initFrom });
+    const tensorsOf = (runDir: string): unknown => [...readCheckpoint(findCheckpoint(runDir, 'last')).tensors];
+    expect(tensorsOf(second)).toEqual(tensorsOf(first));
+    const larger = trainText(root, 'larger', {}, {}, { initFrom, stack: { ...ROTARY_STACK, mlpHidden: 48 } });
+    expect(await rejectedLine(larger)).toBe('model.stack.mlpHidden: expected 40, as in the trained model, got 48');
+    const tokens = { qkvParamTokens: 16, outputParamTokens: 16, ffnParamTokens: 16 };
+    const tokenFormer = { dModel: 16, numLayers: 1, numHeads: 2, ...tokens };
+    const other = trainText(root, 'other', {}, {}, { initFrom, stack: tokenFormer });
+    expect(await rejectedLine(other)).toContain('model.stack.kind: expected transformer, as in the trained model');
+    const stages = [{ afterStep: 2, policy: 'preserve', factor: 2 }];
+    expect(await rejectedLine(trainText(root, 'staged', { stages }))).toBe(
+      'training.stages: expected a TokenFormer for policy preserve, got a standard Transformer, which has no parameter tokens',
+    );
   });
 
   it('is read tensor by tensor: one that is missing or of another shape is named', async () => {
