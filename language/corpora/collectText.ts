@@ -8,10 +8,10 @@ import {
   inOutputEntry,
   type OutputOptions,
   readBytes,
-  readJson,
+  readSealedJson,
   sha256,
   writeFileAtomic,
-  writeJsonAtomic,
+  writeSealedJson,
 } from '#src/storage';
 import { startWork } from '#src/tracking';
 import type { Corpus, SourceFile } from './corpus.js';
@@ -84,7 +84,18 @@ export async function collectText(
     validationShare,
     seed,
   };
-  const isOwn = (): boolean => isDeepStrictEqual(recordIn(path)?.settings, settings);
+  const isOwn = (): boolean => {
+    const record = recordIn(path);
+    return (
+      record !== undefined &&
+      isDeepStrictEqual(record.settings, settings) &&
+      record.sources.every(({ files }) => files.every(isWhole))
+    );
+  };
+  const isWhole = (file: TextFile): boolean => {
+    const place = join(path, file.path);
+    return existsSync(place) && sha256(readBytes(place, 'text')) === file.sha256;
+  };
   return inOutputEntry(path, { overwrite, isOwn, say }, async ({ continues }) => {
     if (continues) return { path, written: false, sources: recordIn(path)?.sources ?? [] };
     const draft = draftFolder(path);
@@ -96,7 +107,7 @@ export async function collectText(
         report(sources.length);
       }
       writeFileAtomic(join(draft.path, 'SOURCES.md'), sourcesTable(sources));
-      writeJsonAtomic(join(draft.path, RECORD), { settings, sources });
+      writeSealedJson(join(draft.path, RECORD), { settings, sources });
       draft.publish();
       return { path, written: true, sources };
     } finally {
@@ -105,9 +116,15 @@ export async function collectText(
   });
 }
 
-function recordIn(path: string): { settings: unknown; sources: CollectedCorpus[] } | undefined {
+interface TextRecord {
+  readonly settings: unknown;
+  readonly sources: readonly CollectedCorpus[];
+}
+
+/** The record in a folder; its seal says that it is one. @throws UserError when it was edited */
+function recordIn(path: string): TextRecord | undefined {
   const file = join(path, RECORD);
-  return existsSync(file) ? (readJson(file, 'record of text') as ReturnType<typeof recordIn>) : undefined;
+  return existsSync(file) ? (readSealedJson(file, 'record of text') as TextRecord) : undefined;
 }
 
 async function writeCorpus(

@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
-import { type Corpus, textOf } from './corpus.js';
+import { UserError } from '#src/errors';
+import { type Corpus, type SourceFile, textOf } from './corpus.js';
 
 const FOLDER = '/usr/share/dictd';
 const CHANGES = '/usr/share/doc/dict-gcide/changelog.Debian.gz';
@@ -15,12 +16,12 @@ export const gcide: Corpus = {
     package: 'dict-gcide (Debian)',
     remedy: 'apt-get install dict-gcide',
     files: [`${FOLDER}/gcide.index`, `${FOLDER}/gcide.dict.dz`, CHANGES, COPYRIGHT],
-    versionOf: ([, , changes]) => /\(([^)]+)\)/.exec(textOf(gunzipSync(changes.bytes)))?.[1] ?? 'unknown',
+    versionOf: ([, , changes]) => /\(([^)]+)\)/.exec(textOf(unzipped(changes)))?.[1] ?? 'unknown',
   },
   licenceFiles: [COPYRIGHT],
   holdsText: (path) => path.startsWith(FOLDER),
   *documents([index, dictionary]) {
-    const text = gunzipSync(dictionary.bytes);
+    const text = unzipped(dictionary);
     const seen = new Set<number>();
     for (const line of textOf(index.bytes).split('\n')) {
       const [headword, offset, length] = line.split('\t');
@@ -33,6 +34,15 @@ export const gcide: Corpus = {
     }
   },
 };
+
+/** @throws UserError when the file is damaged */
+function unzipped({ path, bytes }: SourceFile): Buffer {
+  try {
+    return gunzipSync(bytes);
+  } catch (error) {
+    throw new UserError(`${path}: expected a gzip file: ${(error as Error).message}; install its package anew`);
+  }
+}
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 

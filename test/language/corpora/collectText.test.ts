@@ -101,6 +101,8 @@ describe('collectText', () => {
     const again = await collect();
     expect(again.written).toBe(false);
     expect(again.sources[0].files).toHaveLength(2);
+    writeFileSync(join(root, 'text', 'words', 'train.txt'), 'edited');
+    expect(await rejectedLine(collect())).toContain('expected a new or empty place, got a folder with');
     expect(await rejectedLine(collect({ seed: 2 }))).toContain('expected a new or empty place, got a folder with');
     expect((await collect({ seed: 2, overwrite: true })).written).toBe(true);
     expect(existsSync(join(root, 'text.old-1', 'SOURCES.json'))).toBe(true);

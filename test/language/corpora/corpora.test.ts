@@ -5,6 +5,7 @@ import { textOf } from '../../../language/corpora/corpus.js';
 import { dictNumber, gcide } from '../../../language/corpora/gcide.js';
 import { mobyDick, stateOfTheUnion } from '../../../language/corpora/stdlibBooks.js';
 import { synonymsOf, wordNet } from '../../../language/corpora/wordNet.js';
+import { userErrorLine } from '../../support/thrown.js';
 
 const file = (path: string, content: string | Buffer) => ({ path, bytes: Buffer.from(content as string) });
 
@@ -57,6 +58,8 @@ describe('gcide', () => {
     ].join('\n');
     const files = [file('gcide.index', index), file('gcide.dict.dz', gzipSync(text))];
     expect([...gcide.documents(files)]).toEqual([abacus, zero]);
+    const damaged = [files[0], file('gcide.dict.dz', 'no gzip')];
+    expect(userErrorLine(() => [...gcide.documents(damaged)])).toContain('gcide.dict.dz: expected a gzip file');
   });
 
   it('reads numbers of any size', () => {
