@@ -6,7 +6,8 @@ import { transformerBlock } from './transformerBlock.js';
 import type { TransformerLayers } from './transformerLayers.js';
 
 /**
- * Runs the blocks in order, each as one operation where nobody needs intermediates (`fusedTransformerBlock`). `capture` receives `hidden.0` (the input) … `hidden.L` (after each block).
+ * Runs the blocks in order, each as one operation where nobody needs intermediates (`fusedTransformerBlock`). `capture`
+ * receives `hidden.0` (the input) … `hidden.L` (after each block).
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel], before the final norm; caches where they are kept
