@@ -2,18 +2,18 @@ import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { Stack } from '#src/stacks';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, openCheckpointFolder, readModel } from '#src/training';
+import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
-import { ANY_LANGUAGE_KIND } from './languageKind.js';
+import { ANY_LANGUAGE_KIND, LANGUAGE_KIND } from './languageKind.js';
 import type { AnyLanguageModelConfig } from './languageModelConfig.js';
 import { languageHidden, languageLogits, languageStack, useVocabulary } from './model/backbone.js';
-import type { AnyLanguageConfig } from './model/config.js';
+import type { AnyLanguageConfig, LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
 /** A pretrained language backbone with its tokenizer. */
-export interface LanguageModel {
+export interface LanguageModel<Config extends AnyLanguageConfig = LanguageConfig> {
   readonly tree: ParameterTree;
-  readonly config: AnyLanguageConfig;
+  readonly config: Config;
   readonly tokenizer: Tokenizer;
   dispose(): void;
 }
@@ -49,10 +49,22 @@ export function vocabularyProblem({ name, vocabSize }: Tokenizer, rows: number):
   return `its tokenizer ${name} has ${vocabSize} tokens, its embedding only ${rows} rows; expected a row for each token`;
 }
 
-/** Loads a language backbone from a run directory or a checkpoint folder. */
+/** Loads a language TokenFormer from a run directory or a checkpoint folder. @throws UserError for a standard Transformer */
 export function loadLanguageModel(path: string): LanguageModel {
+  return loadOfKind(path, LANGUAGE_KIND);
+}
+
+/** Loads a language backbone of either kind. */
+export function loadAnyLanguageModel(path: string): LanguageModel<AnyLanguageConfig> {
+  return loadOfKind(path, ANY_LANGUAGE_KIND);
+}
+
+function loadOfKind<Config extends AnyLanguageModelConfig>(
+  path: string,
+  kind: ModelKind<Config>,
+): LanguageModel<Config['backbone']> {
   const directory = findCheckpoint(path);
-  const { config, tensors } = readModel(directory, ANY_LANGUAGE_KIND);
+  const { config, tensors } = readModel(directory, kind);
   const tokenizer = loadCheckpointTokenizer(directory, config);
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
@@ -98,7 +110,7 @@ export interface GeneratedText extends Pick<Hypothesis, 'logProb' | 'ended'> {
  * @param stack of a merged model's text stream; the backbone's own unless given
  */
 export async function generateText(
-  { tree, config, tokenizer }: Pick<LanguageModel, 'tree' | 'config' | 'tokenizer'>,
+  { tree, config, tokenizer }: Pick<LanguageModel<AnyLanguageConfig>, 'tree' | 'config' | 'tokenizer'>,
   prompt: string,
   decoding: Decoding,
   stack?: Stack,

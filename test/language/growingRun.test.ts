@@ -123,7 +123,7 @@ describe('a run with stages', () => {
       outputParamTokens: 16,
       ffnParamTokens: 32,
     });
-    expect(model.config.stack).toHaveProperty('appendedGroups', [
+    expect(model.config.stack.appendedGroups).toEqual([
       { name: 'grown1', query: 4, key: 0, value: 0, output: 0, ffn: 8 },
     ]);
     model.dispose();

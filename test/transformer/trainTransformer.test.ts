@@ -9,6 +9,7 @@ import {
   generateText,
   LANGUAGE_KIND,
   LanguageExperiment,
+  loadAnyLanguageModel,
   loadLanguageModel,
   trainBpe,
   trainLanguage,
@@ -101,7 +102,7 @@ describe('a language Transformer', () => {
     expect(metrics[0].values['validation/perplexity']).toBeGreaterThan(150);
     expect(metrics.at(-1)!.values['validation/perplexity']).toBeLessThan(30);
 
-    const model = loadLanguageModel(runDir);
+    const model = loadAnyLanguageModel(runDir);
     expect(model.config.stack).toMatchObject({ kind: 'transformer', mlpHidden: 40 });
     const [continued] = await generateText(model, 'the ', Decoding.parse({ method: 'beam', width: 3, maxTokens: 8 }));
     expect(continued.text.length).toBeGreaterThan(0);
@@ -184,6 +185,7 @@ it('a vision Transformer learns, and neither it nor a language Transformer can b
   for (const read of [
     () => readModel(findCheckpoint(vision), VISION_KIND),
     () => readModel(findCheckpoint(language), LANGUAGE_KIND),
+    () => loadLanguageModel(language),
   ])
     expect(userErrorLine(read)).toContain('expected the blocks of a TokenFormer');
 });
