@@ -18,7 +18,7 @@ const PUBLISHED_ROUNDS = 7;
 
 const threadsOption = { description: 'worker threads of every side; default 2', placeholder: 'n' };
 
-/** `npm run bench`: the six figures. */
+/** `npm run bench`: the seven figures. */
 export const runCommand: Command = {
   name: 'run',
   summary: 'time this project against its peers',

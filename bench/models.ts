@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { createLanguageParameters, type LanguageConfig } from '#language';
+import { type AnyLanguageConfig, createLanguageParameters, type LanguageConfig } from '#language';
 import type { MatmulPrecision } from '#src/engine';
 import { createRandom } from '#src/random';
 import { type HostTensor, writeJsonAtomic, writeSafetensors } from '#src/storage';
 import { TokenFormerConfig } from '#src/tokenformer';
 import { isDecayed, TrainingConfig } from '#src/training';
+import { matchedTransformer } from '#src/transformer';
 import { createObjective, createVisionParameters, type ObjectiveConfig, VisionConfig } from '#vision';
 
 /** Seed of weights and batches. */
@@ -28,6 +29,9 @@ interface VisionBenchModel {
 }
 /** A model whose training step is timed. */
 export type BenchModel = LanguageBenchModel | VisionBenchModel;
+
+/** The same, or one of a standard Transformer. */
+export type AnyBenchModel = BenchModel | (Omit<LanguageBenchModel, 'config'> & { readonly config: AnyLanguageConfig });
 
 /** ε 0 and rotary positions on a quarter of each head of 64, as the official GPU code has them. */
 function stack(numLayers: number, dModel: number, rotaryShare: number): TokenFormerConfig {
@@ -55,6 +59,17 @@ export const VISION_MODEL: VisionBenchModel = {
   batchSize: 32,
 };
 
+const thinStack = TokenFormerConfig.parse({
+  ...LANGUAGE_MODEL.config.stack,
+  ...{ qkvParamTokens: 192, outputParamTokens: 192, ffnParamTokens: 768 },
+});
+
+/** A language TokenFormer, and the standard Transformer of its width and depth with as many parameters: an MLP of 4 d units. */
+export const MATCHED_MODELS: readonly (readonly [name: string, model: AnyBenchModel])[] = [
+  ['TokenFormer', { ...LANGUAGE_MODEL, config: { ...LANGUAGE_MODEL.config, stack: thinStack } }],
+  ['Transformer', { ...LANGUAGE_MODEL, config: { ...LANGUAGE_MODEL.config, stack: matchedTransformer(thinStack) } }],
+];
+
 /** So small that a step is all overhead. */
 export const SMALL_MODEL: LanguageBenchModel = {
   kind: 'language',
@@ -63,24 +78,24 @@ export const SMALL_MODEL: LanguageBenchModel = {
 };
 
 /** A constant learning rate, so that a step is the same work for both sides; everything else as experiments have it. */
-export function trainingConfig({ batchSize }: BenchModel, matmulPrecision: MatmulPrecision): TrainingConfig {
+export function trainingConfig({ batchSize }: AnyBenchModel, matmulPrecision: MatmulPrecision): TrainingConfig {
   const constant = { learningRate: 3e-4, finalLearningRateShare: 1 };
   return TrainingConfig.parse({ steps: 1_000_000, batchSize, ...constant, matmulPrecision });
 }
 
 /** Tokens of a sequence, or patches of an image. */
-export function sequenceLength({ kind, config }: BenchModel): number {
+export function sequenceLength({ kind, config }: AnyBenchModel): number {
   return kind === 'language' ? config.seqLen : (config.imageSize / config.patchSize) ** 2;
 }
 
 /** Positions in one batch. */
-export function tokensPerStep(model: BenchModel): number {
+export function tokensPerStep(model: AnyBenchModel): number {
   return model.batchSize * sequenceLength(model);
 }
 
 /** What a folder of `writeBenchModel` says in model.json. */
 export interface BenchModelFile {
-  readonly model: BenchModel;
+  readonly model: AnyBenchModel;
   readonly training: TrainingConfig;
   /** Names of the parameters that weight decay applies to. */
   readonly decayed: readonly string[];
@@ -94,7 +109,7 @@ export interface BenchModelFile {
  */
 export function writeBenchModel(
   folder: string,
-  model: BenchModel,
+  model: AnyBenchModel,
   matmulPrecision: MatmulPrecision = 'highest',
 ): string {
   const weights = model.kind === 'language' ? createLanguageParameters(model.config, SEED) : visionWeights(model);
@@ -115,7 +130,7 @@ export function classNames(): string[] {
   return Array.from({ length: NUM_CLASSES }, (_, i) => `class ${i}`);
 }
 
-function createBatches(model: BenchModel): Map<string, HostTensor> {
+function createBatches(model: AnyBenchModel): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
   const { batchSize } = model;
   for (let i = 0; i < NUM_BATCHES; i++) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Output, renderTable } from '#src/cli';
+import { baselineFigure } from './figures/baseline.js';
 import { decodeFigure } from './figures/decode.js';
 import type { FigureContext } from './figures/figureContext.js';
 import { memoryFigure } from './figures/memory.js';
@@ -32,6 +33,7 @@ const FIGURES = {
   decode: decodeFigure,
   memory: memoryFigure,
   small: smallFigure,
+  baseline: baselineFigure,
 };
 
 type FigureName = keyof typeof FIGURES;

@@ -6,6 +6,7 @@ import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
 import { configCommand } from './commands/config.js';
 import { convertCommand } from './commands/convert.js';
+import { dataTextCommand } from './commands/dataText.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
@@ -41,6 +42,7 @@ export const PROGRAM: Program = {
     configCommand,
     runCommand,
     scenesCommand,
+    dataTextCommand,
     tokenizerTrainCommand,
     trainCommand,
     growCommand,

@@ -1,5 +1,6 @@
 import { languageHidden, languageLogits } from '#language';
 import type { tf } from '#src/engine';
+import { tokenFormerStack } from '#src/stacks';
 import type { AttentionContext, Capture, KeyValueCache } from '#src/tokenformer';
 import type { FusionOptions, JointModel } from './jointModel.js';
 import { textBlocks } from './streamBlocks.js';
@@ -42,8 +43,9 @@ export function captionHidden(
   const isPrefix = model.method.contextsPrecedeText && contexts !== undefined && contexts.length > 0;
   const prefix = (): KeyValueCache[] | undefined =>
     isPrefix ? contexts.map(({ keys, values }) => ({ keys, values, length: keys.shape[1] })) : undefined;
-  return languageHidden(model.tree, model.config.language.backbone, tokenIds, {
-    blocks,
+  const { backbone } = model.config.language;
+  return languageHidden(model.tree, backbone, tokenIds, {
+    stack: tokenFormerStack(blocks, backbone.stack),
     contexts: isPrefix ? undefined : contexts,
     caches: caches ?? prefix(),
     keepCaches,

@@ -1,4 +1,5 @@
 import { type Decoding, type GeneratedText, generateText } from '#language';
+import { tokenFormerStack } from '#src/stacks';
 import type { JointModel } from './jointModel.js';
 import { textBlocks } from './streamBlocks.js';
 
@@ -9,6 +10,7 @@ import { textBlocks } from './streamBlocks.js';
  */
 export async function continueText(model: JointModel, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
   const { tree, tokenizer, config } = model;
-  const blocks = textBlocks(model, false, { bridge: true });
-  return await generateText({ tree, tokenizer, config: config.language.backbone }, prompt, decoding, blocks);
+  const { backbone } = config.language;
+  const stack = tokenFormerStack(textBlocks(model, false, { bridge: true }), backbone.stack);
+  return await generateText({ tree, tokenizer, config: backbone }, prompt, decoding, stack);
 }

@@ -1,5 +1,6 @@
 import { tf } from '#src/engine';
 import { layerNormalize } from '#src/kernels';
+import { tokenFormerStack } from '#src/stacks';
 import type { AttentionContext } from '#src/tokenformer';
 import { numImageTokens, visionForward } from '#vision';
 import type { JointModelConfig } from './jointConfig.js';
@@ -16,9 +17,10 @@ import { imageBlocks } from './streamBlocks.js';
 export function imageStates(model: JointModel, pixelValues: tf.Tensor4D): tf.Tensor4D {
   const { vision, fusion } = model.config;
   const wanted: tf.Tensor[] = [];
-  const { numLayers } = vision.backbone.stack;
+  const { stack } = vision.backbone;
+  const { numLayers } = stack;
   visionForward(model.tree, vision.backbone, pixelValues, {
-    blocks: imageBlocks(model),
+    stack: tokenFormerStack(imageBlocks(model), stack),
     capture: (name, compute) => {
       const layer = /^hidden\.(\d+)$/.exec(name)?.[1];
       if (layer === undefined) return;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { formerKeys } from '#src/config';
+import { StackConfig } from '#src/stacks';
 import { TokenFormerConfig } from '#src/tokenformer';
 import { InitFromSmaller, TrainingConfig } from '#src/training';
 import { LanguageDataConfig } from './data/index.js';
@@ -8,7 +9,7 @@ import { TokenizerConfig } from './tokenizer/index.js';
 
 const LanguageModel = formerKeys(
   z.strictObject({
-    stack: TokenFormerConfig,
+    stack: StackConfig,
     embeddingStd: z
       .number()
       .positive()

@@ -1,3 +1,4 @@
+export * from './corpora/index.js';
 export * from './data/index.js';
 export * from './decoding/index.js';
 export * from './experiment.js';
@@ -8,6 +9,7 @@ export * from './languageUsage.js';
 export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/loss.js';
+export * from './model/streamRole.js';
 export * from './officialNames.js';
 export * from './parity.js';
 export * from './tokenizer/index.js';

@@ -1,18 +1,19 @@
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { type BlockLayers, ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, openCheckpointFolder, readModel } from '#src/training';
+import type { Stack } from '#src/stacks';
+import { ParameterTree } from '#src/tokenformer';
+import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
-import { LANGUAGE_KIND } from './languageKind.js';
-import type { LanguageModelConfig } from './languageModelConfig.js';
-import { languageBlocks, languageHidden, languageLogits, useVocabulary } from './model/backbone.js';
-import type { LanguageConfig } from './model/config.js';
+import { ANY_LANGUAGE_KIND, LANGUAGE_KIND } from './languageKind.js';
+import type { AnyLanguageModelConfig } from './languageModelConfig.js';
+import { languageHidden, languageLogits, languageStack, useVocabulary } from './model/backbone.js';
+import type { AnyLanguageConfig, LanguageConfig } from './model/config.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js';
 
 /** A pretrained language backbone with its tokenizer. */
-export interface LanguageModel {
+export interface LanguageModel<Config extends AnyLanguageConfig = LanguageConfig> {
   readonly tree: ParameterTree;
-  readonly config: LanguageConfig;
+  readonly config: Config;
   readonly tokenizer: Tokenizer;
   dispose(): void;
 }
@@ -29,7 +30,7 @@ export function loadCheckpointTokenizer(
     backbone,
     tokenizer: config,
     tokenizerFingerprint,
-  }: Pick<LanguageModelConfig, 'backbone' | 'tokenizer' | 'tokenizerFingerprint'>,
+  }: Pick<AnyLanguageModelConfig, 'backbone' | 'tokenizer' | 'tokenizerFingerprint'>,
 ): Tokenizer {
   if (config.kind === 'bpe') openCheckpointFolder(directory).pathOf(config.path, 'tokenizer');
   const tokenizer = loadTokenizer(config, { baseDir: directory });
@@ -48,10 +49,22 @@ export function vocabularyProblem({ name, vocabSize }: Tokenizer, rows: number):
   return `its tokenizer ${name} has ${vocabSize} tokens, its embedding only ${rows} rows; expected a row for each token`;
 }
 
-/** Loads a language backbone from a run directory or a checkpoint folder. */
+/** Loads a language TokenFormer from a run directory or a checkpoint folder. @throws UserError for a standard Transformer */
 export function loadLanguageModel(path: string): LanguageModel {
+  return loadOfKind(path, LANGUAGE_KIND);
+}
+
+/** Loads a language backbone of either kind. */
+export function loadAnyLanguageModel(path: string): LanguageModel<AnyLanguageConfig> {
+  return loadOfKind(path, ANY_LANGUAGE_KIND);
+}
+
+function loadOfKind<Config extends AnyLanguageModelConfig>(
+  path: string,
+  kind: ModelKind<Config>,
+): LanguageModel<Config['backbone']> {
   const directory = findCheckpoint(path);
-  const { config, tensors } = readModel(directory, LANGUAGE_KIND);
+  const { config, tensors } = readModel(directory, kind);
   const tokenizer = loadCheckpointTokenizer(directory, config);
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
@@ -66,14 +79,14 @@ export function loadLanguageModel(path: string): LanguageModel {
   };
 }
 
-/** The pass that `decode` repeats: logits of each row's last token. @param blocks the backbone's own unless given */
+/** The pass that `decode` repeats: logits of each row's last token. @param stack the backbone's own unless given */
 export function languageDecodeForward(
   tree: ParameterTree,
-  config: LanguageConfig,
-  blocks: readonly BlockLayers[] = languageBlocks(tree, config),
+  config: AnyLanguageConfig,
+  stack: Stack = languageStack(tree, config),
 ): DecodeForward {
   return (tokenIds, memory) => {
-    const { hidden, caches } = languageHidden(tree, config, tokenIds, { blocks, keepCaches: true, ...memory });
+    const { hidden, caches } = languageHidden(tree, config, tokenIds, { stack, keepCaches: true, ...memory });
     return { logits: languageLogits(tree, lastOfRows(hidden, tokenIds.shape)), caches };
   };
 }
@@ -94,16 +107,16 @@ export interface GeneratedText extends Pick<Hypothesis, 'logProb' | 'ended'> {
 /**
  * Continues `prompt` until a stop token or `maxTokens`; the best continuation, or the first drawn, comes first.
  *
- * @param blocks of a merged model's text stream; the backbone's own unless given
+ * @param stack of a merged model's text stream; the backbone's own unless given
  */
 export async function generateText(
-  { tree, config, tokenizer }: Pick<LanguageModel, 'tree' | 'config' | 'tokenizer'>,
+  { tree, config, tokenizer }: Pick<LanguageModel<AnyLanguageConfig>, 'tree' | 'config' | 'tokenizer'>,
   prompt: string,
   decoding: Decoding,
-  blocks?: readonly BlockLayers[],
+  stack?: Stack,
 ): Promise<GeneratedText[]> {
   const [results] = await decode(
-    languageDecodeForward(tree, config, blocks),
+    languageDecodeForward(tree, config, stack),
     {
       rowNames: ['text'],
       prompt: [tokenizer.endOfTextId, ...tokenizer.encode(prompt)],

@@ -1,6 +1,7 @@
 import { ConfigError } from '#src/errors';
+import { startProblems } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
-import { growParameters, growthProblems } from '#src/tokenformer';
+import { growParameters } from '#src/tokenformer';
 import {
   type GrownModel,
   growthSeed,
@@ -13,8 +14,8 @@ import {
   type TrainingRun,
 } from '#src/training';
 import type { LanguageExperiment } from './experiment.js';
-import { LANGUAGE_KIND } from './languageKind.js';
-import type { LanguageModelConfig } from './languageModelConfig.js';
+import { ANY_LANGUAGE_KIND } from './languageKind.js';
+import type { AnyLanguageModelConfig } from './languageModelConfig.js';
 import { LANGUAGE_GROUP } from './model/backbone.js';
 
 /**
@@ -25,14 +26,14 @@ import { LANGUAGE_GROUP } from './model/backbone.js';
  */
 export function languageStart(
   { seed, initFrom }: Pick<LanguageExperiment, 'seed' | 'initFrom'>,
-  { backbone, tokenizerFingerprint }: LanguageModelConfig,
+  { backbone, tokenizerFingerprint }: AnyLanguageModelConfig,
   fresh: GrownModel['fresh'],
   root: string,
 ): Pick<TrainingRun, 'oldRows' | 'optimizerStart'> & { readonly tensors: ReadonlyMap<string, HostTensor> } {
   if (initFrom === undefined) return { tensors: fresh(seed) };
   const directory = initCheckpoint(initFrom, root);
-  const trained = readModelConfig(openCheckpointFolder(directory), LANGUAGE_KIND);
-  const problems = growthProblems(trained.backbone.stack, backbone.stack, initFrom.policy);
+  const trained = readModelConfig(openCheckpointFolder(directory), ANY_LANGUAGE_KIND);
+  const problems = startProblems(trained.backbone.stack, backbone.stack, initFrom.policy);
   if (trained.tokenizerFingerprint !== tokenizerFingerprint) {
     problems.push(
       `tokenizer: expected that of ${directory}, which the model was trained with, got another (fingerprints differ)`,
@@ -43,7 +44,7 @@ export function languageStart(
     );
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  const { tensors } = readInitModel(initFrom, root, LANGUAGE_KIND);
+  const { tensors } = readInitModel(initFrom, root, ANY_LANGUAGE_KIND);
   return {
     tensors: growParameters(tensors, fresh(growthSeed(seed, 0)), LANGUAGE_GROUP, initFrom.policy),
     oldRows: rowCounts(tensors),

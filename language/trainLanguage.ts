@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
+import { stackSizesOf } from '#src/stacks';
 import { readBytes } from '#src/storage';
-import { ParameterTree, stackSizes } from '#src/tokenformer';
+import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
@@ -14,10 +15,10 @@ import {
 } from '#src/training';
 import { openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
 import type { LanguageExperiment } from './experiment.js';
-import { type LanguageModelConfig, TOKENIZER_FILE } from './languageModelConfig.js';
+import { type AnyLanguageModelConfig, TOKENIZER_FILE } from './languageModelConfig.js';
 import { languageStart } from './languageStart.js';
 import { createLanguageParameters, LANGUAGE_GROUP } from './model/backbone.js';
-import type { LanguageConfig } from './model/config.js';
+import type { AnyLanguageConfig } from './model/config.js';
 import { createObjective } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, type TokenizerConfig } from './tokenizer/index.js';
 
@@ -34,12 +35,12 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
       `warning: fewer tokens of text than the vocabulary has (${vocabSize}): most are never learned; train a smaller tokenizer or add text`,
     );
   }
-  const config: LanguageModelConfig = {
+  const config: AnyLanguageModelConfig = {
     backbone: { vocabSize, seqLen: dataset.seqLen, stack: experiment.model.stack },
     tokenizer: stored,
     tokenizerFingerprint: tokenizer.fingerprint,
   };
-  const stacks = stackSizes(config.backbone.stack, training.stages);
+  const stacks = stackSizesOf(config.backbone.stack, training.stages);
   const tree = new ParameterTree();
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...config.backbone, stack: stacks[size] };
@@ -103,7 +104,7 @@ function packTokenizer(
 /** An objective over text as the training loop sees it. */
 export function languageTask(
   tree: ParameterTree,
-  language: LanguageConfig,
+  language: AnyLanguageConfig,
   dataset: Pick<TextDataset, 'batchAt' | 'validationBatches'>,
   {
     training,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { formerKeys } from '#src/config';
 import { InitFromSmaller, TrainingConfig } from '#src/training';
 import { AugmentConfig, ImageDataConfig } from './data/index.js';
-import { VisionConfig } from './model/config.js';
+import { AnyVisionConfig } from './model/config.js';
 import { ObjectiveConfig } from './objectives/index.js';
 
 /** An experiment file that pretrains a vision backbone; paths start at the working root. */
@@ -10,7 +10,7 @@ export const VisionExperiment = z.strictObject({
   kind: z.literal('vision'),
   name: z.string().min(1).describe('name of the run, and of its folder under --root'),
   seed: z.int().default(0).describe('draws the parameters and the order of the images'),
-  model: VisionConfig.describe('the backbone'),
+  model: AnyVisionConfig.describe('the backbone'),
   objectives: z.array(ObjectiveConfig).min(1).describe('what the backbone learns to predict; their losses are added'),
   data: formerKeys(
     z.strictObject({

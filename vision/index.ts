@@ -3,6 +3,7 @@ export * from './experiment.js';
 export * from './model/backbone.js';
 export * from './model/config.js';
 export * from './model/patchEmbedding.js';
+export * from './model/streamRole.js';
 export * from './objectives/index.js';
 export * from './trainVision.js';
 export * from './visionKind.js';

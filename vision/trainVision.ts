@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { namePassedOver } from '#src/data';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { ParameterTree, stackSizes } from '#src/tokenformer';
+import { stackSizesOf } from '#src/stacks';
+import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
@@ -23,9 +24,9 @@ import {
 } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
 import { VISION_GROUP, type VisionStates, visionForward } from './model/backbone.js';
-import type { VisionConfig } from './model/config.js';
+import type { AnyVisionConfig } from './model/config.js';
 import { createObjective, type Objective, requiredLabels, type Tally } from './objectives/index.js';
-import type { VisionModelConfig } from './visionModelConfig.js';
+import type { AnyVisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 import { visionStart } from './visionStart.js';
 
@@ -42,18 +43,18 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
   for (const line of checkLabels(configs, train)) options.output.line(line);
   options.output.line(`${train.size} training images, ${validation.size} for validation`);
 
-  const labels: VisionModelConfig['labels'] = JSON.parse(
+  const labels: AnyVisionModelConfig['labels'] = JSON.parse(
     JSON.stringify({ classNames: train.classNames, attributeNames: train.attributeNames, grid: train.grid }),
   );
   const { resize, background } = data.train;
-  const config: VisionModelConfig = {
+  const config: AnyVisionModelConfig = {
     backbone: model,
     preprocessing: { resize, background },
     objectives: configs,
     labels,
   };
-  const stacks = stackSizes(model.stack, experiment.training.stages);
-  const objectivesOf = (backbone: VisionConfig): Objective[] =>
+  const stacks = stackSizesOf(model.stack, experiment.training.stages);
+  const objectivesOf = (backbone: AnyVisionConfig): Objective[] =>
     configs.map((objective) => createObjective(objective, backbone, train, seed));
   const names = objectivesOf(model).map(({ name }) => name);
   const duplicate = names.find((name, i) => names.indexOf(name) !== i);

@@ -1,14 +1,14 @@
 import type { ModelKind, StackOfKind } from '#src/training';
 import { VISION_GROUP } from './model/backbone.js';
 import { createObjective } from './objectives/index.js';
-import { VisionModelConfig } from './visionModelConfig.js';
+import { AnyVisionModelConfig, VisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 
-/** Vision models as checkpoints hold them. */
-export const VISION_KIND: ModelKind<VisionModelConfig> = {
+/** Any vision model as checkpoints hold it. */
+export const ANY_VISION_KIND: ModelKind<AnyVisionModelConfig> = {
   kind: 'vision',
   noun: 'a vision model',
-  schema: VisionModelConfig,
+  schema: AnyVisionModelConfig,
   parameters: ({ backbone, objectives, labels }, seed = 0) =>
     newVisionParameters(
       backbone,
@@ -17,7 +17,10 @@ export const VISION_KIND: ModelKind<VisionModelConfig> = {
     ),
 };
 
-/** The stack of a vision model. */
+/** Vision TokenFormers: what can be merged, and what grows by tokens. */
+export const VISION_KIND: ModelKind<VisionModelConfig> = { ...ANY_VISION_KIND, schema: VisionModelConfig };
+
+/** The stack of a vision TokenFormer. */
 export const VISION_STACK: StackOfKind<VisionModelConfig> = {
   groupName: VISION_GROUP,
   stackOf: ({ backbone }) => backbone.stack,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type BenchModel, tokensPerStep, writeBenchModel } from '../models.js';
+import { type AnyBenchModel, tokensPerStep, writeBenchModel } from '../models.js';
 import { type Row, timedRow, type Verdict } from '../results.js';
 import { type BenchCase, type CaseTimes, runRounds } from '../runRounds.js';
 import type { SideName } from '../side.js';
@@ -12,11 +12,11 @@ const COMPARED_STEPS = 5;
 /** Writes the model's files and describes the case that trains it. */
 export function stepCase(
   { folder }: FigureContext,
-  model: BenchModel,
+  model: AnyBenchModel,
   name: string,
   unit: 'tokens/s' | 'ms',
 ): BenchCase {
-  const workload = { kind: 'step', folder: writeBenchModel(join(folder, model.kind), model) } as const;
+  const workload = { kind: 'step', folder: writeBenchModel(join(folder, name.replaceAll(/\W+/g, '-')), model) } as const;
   return { name, workload, amount: tokensPerStep(model), unit };
 }
 
@@ -33,7 +33,8 @@ export async function timeSteps(
   return { row: timedRow(benchCase, times, peer), checks: compareLosses(benchCase.name, times, peer) };
 }
 
-function compareLosses(name: string, times: ReadonlyMap<SideName, CaseTimes>, peer: SideName | undefined): Verdict[] {
+/** Whether the first losses of both sides agree. */
+export function compareLosses(name: string, times: ReadonlyMap<SideName, CaseTimes>, peer: SideName | undefined): Verdict[] {
   const losses = ({ warmups, rounds }: CaseTimes): readonly number[] =>
     [...warmups, ...rounds].flatMap((measurement) => measurement.losses ?? []).slice(0, COMPARED_STEPS);
   const ours = times.get('native');

@@ -1,4 +1,4 @@
-"""PyTorch as a side of the comparison: TokenFormer, eager, with the operations of the official GPU code.
+"""PyTorch as a side of the comparison: TokenFormer, eager, with the operations of the official GPU code, and the standard Transformer.
 
 Requests on stdin and answers on stdout, one JSON object a line, as bench/workload.ts describes them. Source of the
 mathematics: megatron/model/tokenformer.py of Haiyang-W/TokenFormer at 4d56c73. Operations of that code that change no
@@ -89,6 +89,9 @@ class TokenFormer:
         path = f"{path}/{self.group}"
         return pattention(x, self.parameters[f"{path}/keyParamTokens"], self.parameters[f"{path}/valueParamTokens"])
 
+    def feed_forward(self, x, path):
+        return self.layer(x, f"{path}/ffn")
+
     def rotate(self, x, start):
         """x [batch, heads, length, headDim]"""
         dims = self.rotary_dims
@@ -153,9 +156,20 @@ class TokenFormer:
             )
             new_caches.append(cache)
             x = x + attended
-            x = x + self.layer(F.layer_norm(x, width), f"{path}/ffn")
+            x = x + self.feed_forward(F.layer_norm(x, width), path)
         norm = f"{self.group}/finalNorm"
         return F.layer_norm(x, width, self.parameters[f"{norm}/scale"], self.parameters[f"{norm}/bias"]), new_caches
+
+
+class Transformer(TokenFormer):
+    """The same around linear projections and an MLP with GELU."""
+
+    def layer(self, x, path):
+        return x @ self.parameters[f"{path}/{self.group}/weight"]
+
+    def feed_forward(self, x, path):
+        path = f"{path}/mlp/{self.group}"
+        return F.gelu(x @ self.parameters[f"{path}/up"].t()) @ self.parameters[f"{path}/down"]
 
 
 def language_logits(model, hidden):
@@ -191,7 +205,8 @@ def open_model(folder):
     stack = description["model"]["config"]["stack"]
     tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
     batches = read_safetensors(os.path.join(folder, "batches.safetensors"))
-    return description, TokenFormer(stack, description["model"]["kind"], tensors), batches
+    model = Transformer if stack.get("kind") == "transformer" else TokenFormer
+    return description, model(stack, description["model"]["kind"], tensors), batches
 
 
 def prepare_pattention(workload):

@@ -1,5 +1,6 @@
 import { imageBlocks, imageContexts, imageStates } from '#fusion';
 import { tf } from '#src/engine';
+import { tokenFormerStack } from '#src/stacks';
 import { startWork } from '#src/tracking';
 import { numImageTokens, numPatches, type VisionModelConfig, visionBlocks, visionForward } from '#vision';
 import type { RowPlaces } from './groupTally.js';
@@ -33,7 +34,7 @@ export async function imagePasses(
     const places = gridPlaces(indices, tokens, classTokens);
     await inBlocks.pass((recorder) => {
       const capture = recorder.listen('image', blocks, [], () => places);
-      visionForward(tree, backbone, pixelTensor(), { blocks, capture });
+      visionForward(tree, backbone, pixelTensor(), { stack: tokenFormerStack(blocks, backbone.stack), capture });
     });
     if (joint) {
       await inReadings.pass((recorder) => {

@@ -1,6 +1,7 @@
 import { addedParameters, captionHidden, imageContexts, imageStates, type JointModel, textBlocks } from '#fusion';
 import { languageBlocks, languageHidden, type TextBatch } from '#language';
 import { tf } from '#src/engine';
+import { tokenFormerStack } from '#src/stacks';
 import { layerActivity } from '#src/tokenformer';
 import { startWork } from '#src/tracking';
 import { numImageTokens, numPatches } from '#vision';
@@ -40,7 +41,8 @@ export async function textPasses(
         return;
       }
       const blocks = joint ? textBlocks(joint, false, { bridge: true }) : languageBlocks(tree, config);
-      languageHidden(tree, config, ids, { blocks, capture: recorder.listen('text', blocks, [], () => places) });
+      const capture = recorder.listen('text', blocks, [], () => places);
+      languageHidden(tree, config, ids, { stack: tokenFormerStack(blocks, config.stack), capture });
     });
     report(first + text.batch);
   }

@@ -1,5 +1,5 @@
 import { continueText, loadJointModel } from '#fusion';
-import { type Decoding, type GeneratedText, generateText, loadLanguageModel } from '#language';
+import { type Decoding, type GeneratedText, generateText, loadAnyLanguageModel } from '#language';
 import type { Command } from '#src/cli';
 import { printableLines, UserError } from '#src/errors';
 import { findCheckpoint, readModelDescription } from '#src/training';
@@ -30,7 +30,7 @@ export const generateCommand: Command = {
 };
 
 async function continueLanguage(path: string, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
-  const model = loadLanguageModel(path);
+  const model = loadAnyLanguageModel(path);
   try {
     return await generateText(model, prompt, decoding);
   } finally {

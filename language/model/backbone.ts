@@ -1,17 +1,16 @@
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
+import { createStackParameters, openStack, type Stack } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
 import {
   type BlockLayers,
-  createStack,
   finalNorm,
   normalTensor,
   type ParameterTree,
-  runStack,
   type StackOptions,
   stackBlocks,
 } from '#src/tokenformer';
-import type { LanguageConfig } from './config.js';
+import type { AnyLanguageConfig, LanguageConfig } from './config.js';
 
 /** Name of the language groups in every layer, and of the language parameters outside of layers. */
 export const LANGUAGE_GROUP = 'language';
@@ -19,32 +18,37 @@ export const LANGUAGE_GROUP = 'language';
 const EMBEDDING = `${LANGUAGE_GROUP}/tokenEmbedding`;
 
 /**
- * New parameters of a language backbone; the stack as `createStack`.
+ * New parameters of a language backbone; the stack as `createStack` or `createTransformer`.
  *
  * @param embeddingStd of the embedding's normal distribution; 0.02 in the official GPU code. The output is tied to it, so
  *   in a narrow model it bounds how far logits can be apart: words that text alone gives no reason to tell apart (one
  *   colour from another) stay this close, and no bridge can then make the frozen output confident of one of them.
  */
 export function createLanguageParameters(
-  config: LanguageConfig,
+  config: AnyLanguageConfig,
   seed: number,
   embeddingStd = 0.02,
 ): Map<string, HostTensor> {
   const random = createRandom(seed, 'init', EMBEDDING);
   return new Map([
     [EMBEDDING, normalTensor([config.vocabSize, config.stack.dModel], embeddingStd, random)],
-    ...createStack(LANGUAGE_GROUP, config.stack, seed),
+    ...createStackParameters(LANGUAGE_GROUP, config.stack, seed),
   ]);
 }
 
-/** The blocks of the backbone on its own: every layer holds the language group, and those appended to it. */
+/** The backbone's stack on its own. */
+export function languageStack(tree: ParameterTree, config: AnyLanguageConfig): Stack {
+  return openStack(tree, config.stack, LANGUAGE_GROUP);
+}
+
+/** The blocks of a TokenFormer on its own: every layer holds the language group, and those appended to it. */
 export function languageBlocks(tree: ParameterTree, config: LanguageConfig): BlockLayers[] {
   return stackBlocks(tree, config.stack, LANGUAGE_GROUP);
 }
 
-/** Options of a forward pass; `blocks` are the standalone ones unless a merged model brings its own. */
+/** Options of a forward pass; `stack` is the backbone's own unless a merged model brings another. */
 export interface LanguageForwardOptions extends Partial<Omit<StackOptions, 'mask'>> {
-  readonly blocks?: readonly BlockLayers[];
+  readonly stack?: Stack;
 }
 
 /**
@@ -55,12 +59,12 @@ export interface LanguageForwardOptions extends Partial<Omit<StackOptions, 'mask
  */
 export function languageHidden(
   tree: ParameterTree,
-  config: LanguageConfig,
+  config: AnyLanguageConfig,
   tokenIds: tf.Tensor2D,
-  { blocks = languageBlocks(tree, config), ...options }: LanguageForwardOptions = {},
-): { hidden: tf.Tensor2D; caches: ReturnType<typeof runStack>['caches'] } {
+  { stack = languageStack(tree, config), ...options }: LanguageForwardOptions = {},
+): { hidden: tf.Tensor2D; caches: ReturnType<Stack>['caches'] } {
   const embedded = tf.gather(tree.variable(EMBEDDING), tokenIds) as tf.Tensor3D; // [batch, seqLen, dModel]
-  const { hidden, caches } = runStack(embedded, blocks, config.stack, { mask: { kind: 'causal' }, ...options });
+  const { hidden, caches } = stack(embedded, { mask: { kind: 'causal' }, ...options });
   const flat = tf.reshape(hidden, [-1, config.stack.dModel]) as tf.Tensor2D; // [batch · seqLen, dModel]
   return { hidden: finalNorm(flat, tree, LANGUAGE_GROUP), caches };
 }

@@ -1,12 +1,12 @@
 import type { tf } from '#src/engine';
 import type { ParameterTree } from '#src/tokenformer';
 import type { TextBatch } from '../data/index.js';
-import type { LanguageConfig } from '../model/config.js';
+import type { AnyLanguageConfig } from '../model/config.js';
 
 /** One batch as an objective sees it. */
 export interface ObjectiveInput {
   readonly tree: ParameterTree;
-  readonly language: LanguageConfig;
+  readonly language: AnyLanguageConfig;
   readonly batch: TextBatch;
 }
 

@@ -104,7 +104,9 @@ function unknownKey(
 /** The values that an issue would have accepted, when they can be listed. */
 function choicesOf(issue: z.core.$ZodIssue): readonly unknown[] {
   if (issue.code === 'invalid_value') return issue.values;
-  return issue.code === 'invalid_union' && 'options' in issue ? (issue.options as readonly unknown[]) : [];
+  if (issue.code !== 'invalid_union' || !('options' in issue)) return [];
+  // A kind that may be left out is no word to write.
+  return (issue.options as readonly unknown[]).filter((option) => option !== undefined);
 }
 
 /** A value of a YAML file, short enough for one line. */

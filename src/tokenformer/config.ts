@@ -117,7 +117,11 @@ export function isGroupOf(groupName: string, name: string): boolean {
 }
 
 /** Dimensions of a head that rotary positions rotate: int(share · headDim), as the official code rounds it; even. */
-export function rotaryDims({ dModel, numHeads, rotaryShare }: TokenFormerConfig): number {
+export function rotaryDims({
+  dModel,
+  numHeads,
+  rotaryShare,
+}: Pick<TokenFormerConfig, 'dModel' | 'numHeads' | 'rotaryShare'>): number {
   const dims = Math.floor((dModel / numHeads) * rotaryShare);
   return dims - (dims % 2);
 }

@@ -1,6 +1,7 @@
 export * from './block.js';
 export * from './config.js';
 export * from './decodeStack.js';
+export type { FusedBlockOptions } from './fusedBlock.js';
 export * from './growParameters.js';
 export * from './growth.js';
 export * from './parameterProblems.js';

@@ -123,14 +123,7 @@ export function runStack(
   config: TokenFormerConfig,
   { mask, keyMask, lengths, contexts, caches, keepCaches = caches !== undefined, capture }: StackOptions,
 ): { hidden: tf.Tensor3D; caches: KeyValueCache[] } {
-  if (caches && caches.length !== blocks.length)
-    throw new Error(`runStack: expected a cache for each of ${blocks.length} blocks, got ${caches.length}`);
-  if (lengths && mask.kind !== 'causal')
-    throw new Error(
-      `runStack: expected a causal mask with lengths, got '${mask.kind}': other tokens would read padding`,
-    );
-  if (lengths && lengths.length !== x.shape[0])
-    throw new Error(`runStack: expected a length for each of ${x.shape[0]} sequences, got ${lengths.length}`);
+  expectFittingOptions('runStack', x, blocks.length, { mask, lengths, caches });
   if (caches && !capture && !keyMask && mask.kind === 'causal') {
     const decoded = decodeStack(x, blocks, config, { caches, contexts });
     if (decoded) return decoded;
@@ -157,6 +150,23 @@ export function runStack(
     capture?.(`hidden.${l + 1}`, () => hidden);
   }
   return { hidden, caches: newCaches };
+}
+
+/** Throws unless there is a cache for each block, and lengths are of every sequence and under a causal mask. */
+export function expectFittingOptions(
+  caller: string,
+  x: tf.Tensor3D,
+  numBlocks: number,
+  { mask, lengths, caches }: Pick<StackOptions, 'mask' | 'lengths' | 'caches'>,
+): void {
+  if (caches && caches.length !== numBlocks)
+    throw new Error(`${caller}: expected a cache for each of ${numBlocks} blocks, got ${caches.length}`);
+  if (lengths && mask.kind !== 'causal')
+    throw new Error(
+      `${caller}: expected a causal mask with lengths, got '${mask.kind}': other tokens would read padding`,
+    );
+  if (lengths && lengths.length !== x.shape[0])
+    throw new Error(`${caller}: expected a length for each of ${x.shape[0]} sequences, got ${lengths.length}`);
 }
 
 /**

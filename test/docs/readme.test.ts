@@ -65,7 +65,7 @@ describe.each([
 
   it('names commands that exist', () => {
     const known = PROGRAM.commands.map(({ name }) => name);
-    const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: train)?)/g)]
+    const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: (?:train|text))?)/g)]
       .map(([, command]) => command)
       .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
     expect(unknown).toEqual([]);

@@ -2,6 +2,7 @@ import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
 import {
+  type AnyVisionConfig,
   createObjective,
   createVisionParameters,
   type ImageBatch,
@@ -51,7 +52,7 @@ export function squares(batch: number, seed = 1): ImageBatch {
 }
 
 /** One objective on a new backbone, and the input that a batch is to it. */
-export function objectiveOn(config: VisionConfig, given: unknown, labels = tinyLabels) {
+export function objectiveOn(config: AnyVisionConfig, given: unknown, labels = tinyLabels) {
   const objective: Objective = createObjective(ObjectiveConfig.parse(given), config, labels, 4);
   const tree = new ParameterTree(new Map([...createVisionParameters(config, 4), ...objective.createParameters(4)]));
   const inputOf = (batch: ImageBatch, streamId = 'test'): ObjectiveInput => {

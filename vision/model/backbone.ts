@@ -1,18 +1,17 @@
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
+import { createStackParameters, openStack, type Stack } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
 import {
   type BlockLayers,
   type Capture,
   constantTensor,
-  createStack,
   finalNorm,
   normalTensor,
   type ParameterTree,
-  runStack,
   stackBlocks,
 } from '#src/tokenformer';
-import { numImageTokens, numPatches, type VisionConfig } from './config.js';
+import { type AnyVisionConfig, numImageTokens, numPatches, type VisionConfig } from './config.js';
 import { patchify } from './patchEmbedding.js';
 
 /** Name of the vision groups in every layer, and of the vision parameters outside of layers. */
@@ -27,9 +26,9 @@ export const POSITION_EMBEDDING = `${VISION_GROUP}/positionEmbedding`;
 
 /**
  * New parameters of a vision backbone: patch kernel N(0, 1/patch width), positions and class token N(0, 0.02²), the
- * stack as `createStack`. The paper does not state its vision initialisation.
+ * stack as `createStack` or `createTransformer`. The paper does not state its vision initialisation.
  */
-export function createVisionParameters(config: VisionConfig, seed: number): Map<string, HostTensor> {
+export function createVisionParameters(config: AnyVisionConfig, seed: number): Map<string, HostTensor> {
   const { dModel } = config.stack;
   const patchWidth = config.patchSize ** 2 * 3;
   const normal = (name: string, shape: number[], std: number): [string, HostTensor] => [
@@ -41,11 +40,16 @@ export function createVisionParameters(config: VisionConfig, seed: number): Map<
     [PATCH_BIAS, constantTensor([dModel], 0)],
     normal(POSITION_EMBEDDING, [numImageTokens(config), dModel], 0.02),
     ...(config.pooling === 'classToken' ? [normal(CLASS_TOKEN, [1, dModel], 0.02)] : []),
-    ...createStack(VISION_GROUP, config.stack, seed),
+    ...createStackParameters(VISION_GROUP, config.stack, seed),
   ]);
 }
 
-/** The blocks of the backbone on its own: every layer holds the vision group, and those appended to it. */
+/** The backbone's stack on its own. */
+export function visionStack(tree: ParameterTree, config: AnyVisionConfig): Stack {
+  return openStack(tree, config.stack, VISION_GROUP);
+}
+
+/** The blocks of a TokenFormer on its own: every layer holds the vision group, and those appended to it. */
 export function visionBlocks(tree: ParameterTree, config: VisionConfig): BlockLayers[] {
   return stackBlocks(tree, config.stack, VISION_GROUP);
 }
@@ -59,7 +63,7 @@ export function visionBlocks(tree: ParameterTree, config: VisionConfig): BlockLa
  */
 export function embedPatches(
   tree: ParameterTree,
-  config: VisionConfig,
+  config: AnyVisionConfig,
   patches: tf.Tensor3D,
   patchIndices?: tf.Tensor1D,
 ): tf.Tensor3D {
@@ -78,7 +82,7 @@ export function embedPatches(
 }
 
 /** Puts the class token, if the model has one, before the patch tokens. */
-export function withClassToken(tree: ParameterTree, config: VisionConfig, tokens: tf.Tensor3D): tf.Tensor3D {
+export function withClassToken(tree: ParameterTree, config: AnyVisionConfig, tokens: tf.Tensor3D): tf.Tensor3D {
   if (config.pooling !== 'classToken') return tokens;
   const position = tf.slice(tree.variable(POSITION_EMBEDDING), [0, 0], [1, -1]);
   const classToken = tf.add(tree.variable(CLASS_TOKEN), position); // [1, dModel]
@@ -98,41 +102,41 @@ export interface VisionStates {
  * The forward pass over whole images; attention is full.
  *
  * @param pixelValues [batch, imageSize, imageSize, 3], in [−1, 1]
- * @param blocks the standalone blocks unless a merged model brings its own
+ * @param stack the backbone's own unless a merged model brings another
  * @param capture receives `hidden.0` … `hidden.L`
  */
 export function visionForward(
   tree: ParameterTree,
-  config: VisionConfig,
+  config: AnyVisionConfig,
   pixelValues: tf.Tensor4D,
-  { blocks = visionBlocks(tree, config), capture }: { blocks?: readonly BlockLayers[]; capture?: Capture } = {},
+  { stack, capture }: { stack?: Stack; capture?: Capture } = {},
 ): VisionStates {
   const patches = embedPatches(tree, config, patchify(pixelValues, config.patchSize));
-  return encodeTokens(tree, config, withClassToken(tree, config, patches), blocks, capture);
+  return encodeTokens(tree, config, withClassToken(tree, config, patches), stack, capture);
 }
 
 /** The stack and the final norm over tokens that are already embedded. */
 export function encodeTokens(
   tree: ParameterTree,
-  config: VisionConfig,
+  config: AnyVisionConfig,
   tokens: tf.Tensor3D,
-  blocks: readonly BlockLayers[] = visionBlocks(tree, config),
+  stack: Stack = visionStack(tree, config),
   capture?: Capture,
 ): VisionStates {
-  const { hidden } = runStack(tokens, blocks, config.stack, { mask: { kind: 'full' }, capture });
+  const { hidden } = stack(tokens, { mask: { kind: 'full' }, capture });
   const flat = tf.reshape(hidden, [-1, config.stack.dModel]) as tf.Tensor2D;
   return { hidden, normed: tf.reshape(finalNorm(flat, tree, VISION_GROUP), hidden.shape) };
 }
 
 /** One vector per image: the class token, or the mean over patches. [batch, dModel] */
-export function pooled(config: VisionConfig, normed: tf.Tensor3D): tf.Tensor2D {
+export function pooled(config: AnyVisionConfig, normed: tf.Tensor3D): tf.Tensor2D {
   return config.pooling === 'classToken'
     ? tf.reshape(tf.slice(normed, [0, 0, 0], [-1, 1, -1]), [normed.shape[0], config.stack.dModel])
     : tf.mean(normed, 1);
 }
 
 /** The patch tokens alone. [batch, numPatches, dModel] */
-export function patchTokens(config: VisionConfig, normed: tf.Tensor3D): tf.Tensor3D {
+export function patchTokens(config: AnyVisionConfig, normed: tf.Tensor3D): tf.Tensor3D {
   const first = numImageTokens(config) - numPatches(config);
   return first === 0 ? normed : tf.slice(normed, [0, first, 0], [-1, -1, -1]);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LabelNames, LabelRequirement } from '../data/index.js';
-import type { VisionConfig } from '../model/config.js';
+import type { AnyVisionConfig } from '../model/config.js';
 import { AttributesConfig, createAttributes } from './attributes.js';
 import { ClassifyConfig, createClassify } from './classify.js';
 import { createMaskedPatches, MaskedPatchesConfig } from './maskedPatches.js';
@@ -21,7 +21,7 @@ export function requiredLabels(config: ObjectiveConfig): LabelRequirement {
 
 export function createObjective(
   config: ObjectiveConfig,
-  vision: VisionConfig,
+  vision: AnyVisionConfig,
   labels: LabelNames,
   seed: number,
 ): Objective {

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { createStack, finalNorm, normalTensor, runStack, stackBlocks, type TokenFormerConfig } from '#src/tokenformer';
+import { createStackParameters, openStack, type StackConfig } from '#src/stacks';
+import { finalNorm, normalTensor } from '#src/tokenformer';
 import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../model/backbone.js';
 import { numPatches } from '../model/config.js';
 import { patchify } from '../model/patchEmbedding.js';
@@ -53,16 +54,18 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   const visibleCount = patches - hiddenCount;
   const patchWidth = vision.patchSize ** 2 * 3;
   const width = config.decoderModel;
-  const decoder: TokenFormerConfig = {
-    ...vision.stack,
-    appendedGroups: undefined,
-    dModel: width,
-    numLayers: config.decoderLayers,
-    numHeads: config.decoderHeads,
-    qkvParamTokens: width,
-    outputParamTokens: width,
-    ffnParamTokens: 4 * width,
-  };
+  const size = { dModel: width, numLayers: config.decoderLayers, numHeads: config.decoderHeads };
+  const decoder: StackConfig =
+    vision.stack.kind === 'transformer'
+      ? { ...vision.stack, ...size, mlpHidden: undefined }
+      : {
+          ...vision.stack,
+          ...size,
+          appendedGroups: undefined,
+          qkvParamTokens: width,
+          outputParamTokens: width,
+          ffnParamTokens: 4 * width,
+        };
   // Attention does not mind the order of tokens, so visible and hidden ones need not be put back in place.
   const drawMask = (batch: number, streamId: string): { visible: Int32Array; hidden: Int32Array } => {
     const visible = new Int32Array(batch * visibleCount);
@@ -97,8 +100,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
       ] as tf.Tensor3D[],
       1,
     ); // [batch, patches, decoderModel]
-    const blocks = stackBlocks(tree, decoder, DECODER_GROUP);
-    const { hidden } = runStack(input, blocks, decoder, { mask: { kind: 'full' } });
+    const { hidden } = openStack(tree, decoder, DECODER_GROUP)(input, { mask: { kind: 'full' } });
     const decoded = tf.reshape(tf.slice(hidden, [0, visibleCount, 0], [-1, -1, -1]), [-1, width]) as tf.Tensor2D;
     const predicted = linearHead(tree, HEAD, finalNorm(decoded, tree, DECODER_GROUP)); // [batch · hidden, patchWidth]
     const pixels = tf.reshape(pick(mask.hidden, hiddenCount), [-1, patchWidth]);
@@ -111,7 +113,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
     weight: config.weight,
     createParameters: (initSeed) =>
       new Map([
-        ...createStack(DECODER_GROUP, decoder, initSeed),
+        ...createStackParameters(DECODER_GROUP, decoder, initSeed),
         ...createLinearHead(BRIDGE, vision.stack.dModel, width, initSeed),
         ...createLinearHead(HEAD, width, patchWidth, initSeed),
         [MASK_TOKEN, normalTensor([1, width], 0.02, createRandom(initSeed, 'init', MASK_TOKEN))],

@@ -3,7 +3,7 @@ import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
 import type { ImageBatch, LabelNames, LabelRequirement } from '../data/index.js';
 import type { VisionStates } from '../model/backbone.js';
-import type { VisionConfig } from '../model/config.js';
+import type { AnyVisionConfig } from '../model/config.js';
 
 /** One batch as an objective sees it. */
 export interface ObjectiveInput {
@@ -35,6 +35,6 @@ export interface Objective {
 }
 
 /** How an objective is built from its configuration once the labels of the data are known. */
-export type ObjectiveFactory<C> = (config: C, vision: VisionConfig, labels: LabelNames, seed: number) => Objective;
+export type ObjectiveFactory<C> = (config: C, vision: AnyVisionConfig, labels: LabelNames, seed: number) => Objective;
 
 export type { LabelRequirement };

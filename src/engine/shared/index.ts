@@ -29,6 +29,7 @@ export {
   type KernelOutputs,
   type KernelSupport,
   type NormActivationAttributes,
+  type TransformerBlockAttributes,
 } from './kernelContract.js';
 export { batchPlaces, matMulShapes } from './matMulShapes.js';
 export { forNormActivations } from './normActivations.js';

@@ -51,6 +51,20 @@ export interface FusedBlockAttributes extends BlockAttributes {
   readonly lengths?: Int32Array;
 }
 
+/** A standard Transformer's block. */
+export interface TransformerBlockAttributes {
+  readonly gelu: 'erf' | 'tanh';
+  readonly numHeads: number;
+  readonly rotaryDims: number;
+  readonly rotaryBase: number;
+  readonly layerNormEpsilon: number;
+  /** Of query, key, value, output, up and down, the last two alike. */
+  readonly trainable: readonly boolean[];
+  readonly prefixLen: number;
+  /** Tokens of each sequence that count; the states of the others are undefined. */
+  readonly lengths?: Int32Array;
+}
+
 type NoAttributes = Readonly<Record<string, never>>;
 
 interface Kernel<Inputs, Attributes, Outputs> {
@@ -167,6 +181,18 @@ interface FusedKernelMap<T> {
     AttentionAttributes,
     [dQ: T, dK: T, dV: T]
   >;
+  /** `saved` as TokenFormerBlock's; the weights are query, key, value, output, up and down. */
+  TransformerBlock: Kernel<
+    { x: T; weights: readonly T[] },
+    TransformerBlockAttributes & { readonly recording: boolean },
+    [hidden: T] | [hidden: T, saved: T]
+  >;
+  /** dX, then the gradients of the trainable weights. */
+  TransformerBlockGrad: Kernel<
+    { dHidden: T; weights: readonly T[]; saved: T },
+    TransformerBlockAttributes,
+    [dX: T, ...dWeights: T[]]
+  >;
 }
 
 export type FusedKernel = keyof FusedKernelMap<unknown>;
@@ -196,6 +222,8 @@ export const FUSED_KERNELS: Readonly<Record<FusedKernel, string>> = {
   TokenFormerBlockGrad: 'its gradient',
   TokenAttention: 'softmax attention between tokens',
   TokenAttentionGrad: 'its gradient',
+  TransformerBlock: 'a whole block of a standard Transformer',
+  TransformerBlockGrad: 'its gradient',
 };
 
 /** The names of all fused kernels. */

@@ -138,6 +138,20 @@ const linear: NormActivation = {
   exactZeroKeys: true,
 };
 
+/** No norm: with it a Pattention is an MLP of n hidden units, as standard Transformer blocks have it; not for whole models. */
+const plainGelu: NormActivation = {
+  name: 'gelu',
+  description: 'GELU alone',
+  equation: 'Θ(A) = GELU(A)',
+  weights: (scores, settings) => gelu(scores, settings.gelu),
+  gradient: (dWeights, scores, settings) => tf.mul(dWeights, geluDerivative(scores, settings.gelu)),
+  tau: () => 1,
+  exactZeroKeys: true,
+};
+
+/** Those without a norm, which no configuration names. */
+const WITHOUT_NORM = new Map([linear, plainGelu].map((entry) => [entry.name, entry]));
+
 /** Every Θ that a configuration may name; `registerNormActivation` adds to it. */
 export const NORM_ACTIVATIONS = new Map([l2NormGelu, geluL2Norm, softmax].map((entry) => [entry.name, entry]));
 
@@ -146,9 +160,9 @@ export function normActivationNames(): string[] {
   return [...NORM_ACTIVATIONS.keys()];
 }
 
-/** Whether a Θ of that name exists, `linear` included. */
+/** Whether a Θ of that name exists, those without a norm included. */
 export function isNormActivation(name: string): boolean {
-  return name === linear.name || NORM_ACTIVATIONS.has(name);
+  return WITHOUT_NORM.has(name) || NORM_ACTIVATIONS.has(name);
 }
 
 /**
@@ -157,7 +171,7 @@ export function isNormActivation(name: string): boolean {
  * @throws ConfigError with the known names
  */
 export function findNormActivation(name: string): NormActivation {
-  const entry = name === linear.name ? linear : NORM_ACTIVATIONS.get(name);
+  const entry = WITHOUT_NORM.get(name) ?? NORM_ACTIVATIONS.get(name);
   if (entry === undefined) {
     const names = normActivationNames();
     throw new ConfigError(

@@ -71,7 +71,7 @@ describeEachEngine('an inspection', () => {
       const row = Int32Array.of(end, ...tokenizer.encode(text), end);
       const { tokenIds, seqLen } = textBatch([row], row.length - 1, end);
       await meter.observe((capture) =>
-        languageHidden(tree, config, tf.tensor2d(tokenIds, [1, seqLen], 'int32'), { blocks, capture }),
+        languageHidden(tree, config, tf.tensor2d(tokenIds, [1, seqLen], 'int32'), { capture }),
       );
     }
     const usage = meter.usage();

@@ -8,14 +8,16 @@ namespace tokenfuse {
 struct Product {
   long batch, m, n, k;
   bool transposeA, transposeB;
+  /** Whether c holds a sum to which the product is added. */
+  bool add;
   /** Floats from one matrix of the batch to the next; 0 where all share one. */
   long strideA, strideB;
   const float *a, *b;
   float* c;
 };
 
-enum class WeightMode : int { l2NormGelu = 0, geluL2Norm = 1, softmax = 2 };
-constexpr long kLastWeightMode = static_cast<long>(WeightMode::softmax);
+enum class WeightMode : int { l2NormGelu = 0, geluL2Norm = 1, softmax = 2, gelu = 3 };
+constexpr long kLastWeightMode = static_cast<long>(WeightMode::gelu);
 
 struct Pattention {
   long tokens, dIn, n, dOut;

@@ -13,6 +13,7 @@ void matMul(Arguments& in, const Kernels& kernels) {
   f.transposeB = in.flag("transposeB");
   const bool sharedA = in.flag("sharedA");
   const bool sharedB = in.flag("sharedB");
+  f.add = in.flag("add");
   const long sizeA = product({f.m, f.k});
   const long sizeB = product({f.k, f.n});
   f.strideA = sharedA ? 0 : sizeA;

@@ -2,7 +2,7 @@ import type { FusedKernelDeclarations } from '../../shared/index.js';
 import { forNormActivations } from '../../shared/index.js';
 
 /** The Θ with compiled code, as cpp/kernels.h numbers them. */
-export const NORM_ACTIVATIONS = ['l2NormGelu', 'geluL2Norm', 'softmax'];
+export const NORM_ACTIVATIONS = ['l2NormGelu', 'geluL2Norm', 'softmax', 'gelu'];
 
 const compiledTheta = forNormActivations(NORM_ACTIVATIONS);
 
@@ -26,4 +26,6 @@ export const NATIVE_FUSED_KERNELS = {
   TokenFormerBlockGrad: compiledTheta,
   TokenAttention: {},
   TokenAttentionGrad: {},
+  TransformerBlock: {},
+  TransformerBlockGrad: {},
 } as const satisfies FusedKernelDeclarations;

@@ -16,6 +16,7 @@ import { pattentionKernels } from './pattentionKernels.js';
 import { rotaryKernel } from './rotaryKernel.js';
 import { rowKernels, stockRowKernels } from './rowKernels.js';
 import { sumKernels } from './sumKernels.js';
+import { transformerBlockKernels } from './transformerBlockKernels.js';
 
 const BACKEND = 'native';
 
@@ -28,6 +29,7 @@ export function installNativeKernels(addon: Addon, backend: NativeBackend): void
     ...pattentionKernels(context),
     ...attentionKernels(context),
     ...blockKernels(context),
+    ...transformerBlockKernels(context),
     ...rowKernels(context),
     ...linearCrossEntropyKernels(context),
     ...rotaryKernel(context),

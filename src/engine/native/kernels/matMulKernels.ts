@@ -46,16 +46,16 @@ export function matMulKernels(context: KernelContext): StockKernels<'BatchMatMul
       const sizes = { a: sizeOf(batchA), b: sizeOf(batchB) };
       if (sizes.b === 1 && !attributes.transposeA) {
         // One right operand for the whole batch: all rows of A are one tall matrix.
-        addon.matMul(1, m * sizes.a, n, depth, ...flags, false, false, left, right, to);
+        addon.matMul(1, m * sizes.a, n, depth, ...flags, false, false, false, left, right, to);
       } else if ([1, count].includes(sizes.a) && [1, count].includes(sizes.b)) {
-        addon.matMul(count, m, n, depth, ...flags, sizes.a === 1, sizes.b === 1, left, right, to);
+        addon.matMul(count, m, n, depth, ...flags, sizes.a === 1, sizes.b === 1, false, left, right, to);
       } else {
         const placeA = batchPlaces(batch, batchA);
         const placeB = batchPlaces(batch, batchB);
         for (let i = 0; i < count; i++) {
           const from = left.subarray(placeA(i) * m * depth);
           const by = right.subarray(placeB(i) * depth * n);
-          addon.matMul(1, m, n, depth, ...flags, false, false, from, by, to.subarray(i * m * n));
+          addon.matMul(1, m, n, depth, ...flags, false, false, false, from, by, to.subarray(i * m * n));
         }
       }
       return result;

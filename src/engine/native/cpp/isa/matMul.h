@@ -72,7 +72,7 @@ static void multiplyShared(const Product& f, const float* a, const float* b, flo
     packAll(&current, 1);
     for (long p0 = 0; p0 == 0 || p0 < f.k; p0 += depth) {
       const Left left{a + (f.transposeA ? p0 * lda : p0), lda, f.transposeA};
-      const PackedProduct product(left, current.packed, n, current.k, c + jc, f.n, f.m, p0 > 0);
+      const PackedProduct product(left, current.packed, n, current.k, c + jc, f.n, f.m, f.add || p0 > 0);
       const bool more = p0 + depth < f.k;
       const Packing next = more ? packing(p0 + depth) : current;
       const long tasks = product.tasks();
@@ -95,7 +95,7 @@ static void matMul(const Product& f) {
       const long i = task / blocks;
       const long j = task % blocks * columns;
       multiplyThin(f.a + i * f.strideA, f.k, f.b + i * f.strideB, f.transposeB ? f.k : f.n, f.transposeB, f.k,
-                   f.c + i * f.m * f.n, f.n, f.m, false, j, min(j + columns, f.n));
+                   f.c + i * f.m * f.n, f.n, f.m, f.add, j, min(j + columns, f.n));
     });
     return;
   }
@@ -115,7 +115,7 @@ static void matMul(const Product& f) {
     for (long i = task * each; i < min((task + 1) * each, f.batch); i++) {
       pack(f.b + i * f.strideB, f.transposeB ? f.k : f.n, f.transposeB, f.k, f.n, scratch + kLeftScratch);
       const Left left{f.a + i * f.strideA, f.transposeA ? f.m : f.k, f.transposeA};
-      multiply(left, scratch + kLeftScratch, f.n, f.k, f.c + i * f.m * f.n, f.n, f.m, false, scratch);
+      multiply(left, scratch + kLeftScratch, f.n, f.k, f.c + i * f.m * f.n, f.n, f.m, f.add, scratch);
     }
   });
 }

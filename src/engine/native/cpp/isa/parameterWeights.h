@@ -26,6 +26,8 @@ static void weightsRow(const float* a, float* s, const Pattention& f) {
   } else if (f.mode == WeightMode::geluL2Norm) {
     geluRow<tanhForm>(a, s, f.n, 1);
     rowScale(s, f.n, quotient(f.tau, __builtin_sqrtf(rowDot(s, s, f.n)) + f.epsilon));
+  } else if (f.mode == WeightMode::gelu) {
+    geluRow<tanhForm>(a, s, f.n, 1);
   } else {
     rowScale(s, f.n, f.tau / rowExponential(a, s, f.n, rowMax(a, f.n)));
   }
@@ -65,6 +67,13 @@ static void weightsGradientRow(const float* a, float* s, float* d, const Pattent
       const V dg = load(d + i, lanes) * scale - g * along;
       store(s + i, g * scale, lanes);
       store(d + i, dg * geluSlope<tanhForm>(z, distribution<tanhForm>(z)), lanes);
+    });
+  } else if (f.mode == WeightMode::gelu) {
+    eachVector(n, [&](long i, auto lanes) {
+      const V z = load(a + i, lanes);
+      const V phi = distribution<tanhForm>(z);
+      store(s + i, z * phi, lanes);
+      store(d + i, load(d + i, lanes) * geluSlope<tanhForm>(z, phi), lanes);
     });
   } else {
     rowScale(s, n, 1 / rowExponential(a, s, n, rowMax(a, n)));

@@ -1,0 +1,33 @@
+import { ConfigError } from '#src/errors';
+import { type GrowthConfig, growthProblems, stackSizes, type TokenPolicy } from '#src/tokenformer';
+import type { StackConfig } from './config.js';
+
+/**
+ * The stacks that a model grows through in a run: as it starts, then after each growth.
+ *
+ * @throws ConfigError when a policy cannot be had
+ */
+export function stackSizesOf(config: StackConfig, growths: readonly GrowthConfig[] = []): StackConfig[] {
+  if (config.kind !== 'transformer') return stackSizes(config, growths);
+  if (growths.length === 0) return [config];
+  throw new ConfigError(
+    `training.stages: expected a TokenFormer for policy ${growths[0].policy}, got a standard Transformer, which has no parameter tokens`,
+  );
+}
+
+/**
+ * Why training cannot start with the parameters of a trained stack: one line per key. A TokenFormer may be smaller; a Transformer
+ * must be of the same size.
+ *
+ * @param policy where tokens that are appended to a group come from
+ */
+export function startProblems(from: StackConfig, to: StackConfig, policy: TokenPolicy): string[] {
+  if (from.kind !== 'transformer' && to.kind !== 'transformer') return growthProblems(from, to, policy);
+  const keys = new Set([...Object.keys(from), ...Object.keys(to)]) as Set<keyof StackConfig>;
+  const kindOf = ({ kind = 'tokenformer' }: StackConfig): string => kind;
+  if (kindOf(from) !== kindOf(to))
+    return [`model.stack.kind: expected ${kindOf(from)}, as in the trained model, got ${kindOf(to)}`];
+  return [...keys]
+    .filter((key) => from[key] !== to[key])
+    .map((key) => `model.stack.${key}: expected ${from[key]}, as in the trained model, got ${to[key]}`);
+}

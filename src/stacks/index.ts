@@ -1,0 +1,3 @@
+export * from './config.js';
+export * from './growth.js';
+export * from './stack.js';

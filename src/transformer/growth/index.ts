@@ -1,0 +1,4 @@
+export * from './duplicate.js';
+export * from './placeTopLeft.js';
+export * from './stackLayers.js';
+export * from './transformerGrowth.js';

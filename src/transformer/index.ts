@@ -1,0 +1,5 @@
+export * from './config.js';
+export * from './growth/index.js';
+export * from './matchedTransformer.js';
+export * from './runTransformer.js';
+export * from './transformerLayers.js';
