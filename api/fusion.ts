@@ -5,7 +5,7 @@
  */
 export type { DecodingOptions } from './decodingOptions.js';
 export type { ImageInput } from './imageInput.js';
-export type { LoadedModel } from './loadedModel.js';
+export type { AttachedGroup, LoadedModel } from './loadedModel.js';
 export {
   type FusionSettings,
   type MergePlan,

@@ -12,8 +12,16 @@ export {
   loadLanguageModel,
   type TokenizerChoice,
 } from './languageModel.js';
-export type { LoadedModel } from './loadedModel.js';
-export type { StackConfig } from './stackConfig.js';
+export type { AttachedGroup, LoadedModel } from './loadedModel.js';
+export type { AppendedGroup, StackConfig } from './stackConfig.js';
 export type { TensorData } from './tensorData.js';
 export { type TokenizerTraining, trainTokenizer } from './tokenizer.js';
-export { type Experiment, type RunOptions, type StopSignal, type TrainingResult, trainLanguage } from './training.js';
+export {
+  type Experiment,
+  type RunOptions,
+  type StopSignal,
+  type TrainingResult,
+  type TuneResult,
+  trainLanguage,
+  tune,
+} from './training.js';

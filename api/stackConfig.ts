@@ -45,4 +45,6 @@ export interface AppendedGroup {
   readonly value?: number;
   readonly output?: number;
   readonly ffn?: number;
+  /** `linear`: Θ is the identity, the group a low-rank linear map; `pattention` by default. */
+  readonly kind?: 'pattention' | 'linear';
 }

@@ -1,4 +1,4 @@
-import { alignModel, evaluateModel, trainLanguageModel, trainVisionModel } from './internal/training.js';
+import { alignModel, evaluateModel, trainLanguageModel, trainVisionModel, tuneModel } from './internal/training.js';
 
 /** An experiment as its YAML file has it, `kind` may be left out: `parse(readFileSync('align.yaml', 'utf8'))` of npm `yaml`. */
 export type Experiment = Readonly<Record<string, unknown>>;
@@ -40,6 +40,14 @@ export interface TrainingResult {
   readonly bestValue: number;
   /** Metrics of the last evaluation, by name. */
   readonly last: Readonly<Record<string, number>>;
+}
+
+/** What a tuning ended with. */
+export interface TuneResult extends TrainingResult {
+  /** The file of the group, for `attachGroup`; null where all parameters were trained. */
+  readonly group: string | null;
+  /** Scalar parameters that were trained. */
+  readonly trainableParameters: number;
 }
 
 /** A score, in the interval that holds 95 % of its bootstrap distribution over images. */
@@ -104,6 +112,20 @@ export function trainVision(experiment: Experiment, options: RunOptions): Promis
  */
 export function trainLanguage(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
   return trainLanguageModel(experiment, options);
+}
+
+/**
+ * Trains a group of parameter tokens for a task beside a frozen backbone, as `tokenfuse tune`.
+ *
+ * @throws ConfigError with one line per problem of the experiment, or when `out` holds another run
+ * @throws UserError when data are missing or broken
+ * @example
+ * ```ts
+ * const { group } = await tune(parse(readFileSync('tune.yaml', 'utf8')), { out: 'runs/verse' });
+ * ```
+ */
+export function tune(experiment: Experiment, options: RunOptions): Promise<TuneResult> {
+  return tuneModel(experiment, options);
 }
 
 /**

@@ -2,10 +2,19 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { captionsById, loadCaptions } from '#captions/formats';
 import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
-import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, openProbe } from '#fusion';
+import {
+  attachJointGroup,
+  createTokenWeights,
+  type JointModel,
+  loadJointModel,
+  openCaptionPairs,
+  openProbe,
+} from '#fusion';
 import { Interrupted, type Output } from '#src/cli';
+import { readGroupFile } from '#src/groups';
 import { createRandom } from '#src/random';
 import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
+import { type CheckpointDigests, checkpointDigests } from '#src/training';
 import type { VisionModelConfig } from '#vision';
 import type { TrainingControls } from './captionRows.js';
 import { imageFeatures, randomVision } from './controls.js';
@@ -46,11 +55,12 @@ export interface EvaluationResult extends Evaluation {
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
   const { root } = options;
   const { model: modelPath, upperBound } = evaluatedModels(experiment, root);
-  const model = loadJointModel(modelPath);
+  let model = loadJointModel(modelPath);
   const bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
   let random: JointModel | undefined;
   const opened: TestSet[] = [];
   try {
+    for (const group of experiment.groups ?? []) model = await attachJointGroup(model, resolve(root, group));
     // All files of all sets are read before the first caption is written.
     for (const set of experiment.sets) opened.push(await openSet(model, set, options));
     const training = await trainingControls(model, experiment, options);
@@ -81,6 +91,12 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
 export function evaluatedModels({ model, upperBound }: EvaluateExperiment, root: string): Record<string, string> {
   const bound = upperBound === undefined ? undefined : resolve(root, upperBound);
   return { model: resolve(root, model), ...(bound !== undefined && existsSync(bound) && { upperBound: bound }) };
+}
+
+/** Digests of what an evaluation reads: the checkpoints of its models, and the groups to attach. @throws UserError when one is not there */
+export function evaluationInputs(experiment: EvaluateExperiment, root: string): CheckpointDigests {
+  const groups = (experiment.groups ?? []).map((path) => [`group ${path}`, readGroupFile(resolve(root, path)).sha256]);
+  return { ...checkpointDigests(evaluatedModels(experiment, root)), ...Object.fromEntries(groups) };
 }
 
 /** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */

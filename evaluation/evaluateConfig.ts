@@ -20,6 +20,11 @@ export const EvaluateExperiment = z.strictObject({
   name: z.string().min(1).describe('name of the run, and of its folder under --root'),
   seed: z.int().default(0).describe('draws the controls, such as the shuffling of images'),
   model: z.string().min(1).describe('a merged or aligned model: its run folder or checkpoint, from --root'),
+  groups: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('files of groups to attach to it, as tokenfuse tune wrote them, from --root; none unless given'),
   upperBound: z.string().min(1).optional().describe('a model aligned with train: all; its row is added when it exists'),
   sets: z
     .array(TestSet)

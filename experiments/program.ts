@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command, Program } from '#src/cli';
 import { showWork } from '#src/tracking';
 import { alignCommand } from './commands/align.js';
+import { attachBridgeCommand } from './commands/attachBridge.js';
 import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
 import { configCommand } from './commands/config.js';
@@ -9,7 +10,9 @@ import { convertCommand } from './commands/convert.js';
 import { dataTextCommand } from './commands/dataText.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
+import { extractBridgeCommand } from './commands/extractBridge.js';
 import { generateCommand } from './commands/generate.js';
+import { groupsCommand } from './commands/groups.js';
 import { growCommand } from './commands/grow.js';
 import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
@@ -22,6 +25,7 @@ import { shrinkCommand } from './commands/shrink.js';
 import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
+import { tuneCommand } from './commands/tune.js';
 import { unmergeCommand } from './commands/unmerge.js';
 import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageRoot, VERIFY_OPTIONS } from './stages/index.js';
 
@@ -47,9 +51,13 @@ export const PROGRAM: Program = {
     trainCommand,
     growCommand,
     shrinkCommand,
+    tuneCommand,
+    groupsCommand,
     mergeCommand,
     unmergeCommand,
     alignCommand,
+    extractBridgeCommand,
+    attachBridgeCommand,
     captionCommand,
     evaluateCommand,
     inspectCommand,

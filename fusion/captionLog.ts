@@ -19,6 +19,7 @@ import type { CaptionedFile } from './captionImageFiles.js';
 /** What determines the captions of a file besides its images; the first line. */
 const CaptionSettings = z.strictObject({
   model: z.string().describe('SHA-256 of model.safetensors'),
+  groups: z.array(z.string()).optional().describe('SHA-256 of the files of attached groups'),
   decoding: Decoding,
 });
 export type CaptionSettings = z.output<typeof CaptionSettings>;
@@ -128,6 +129,7 @@ function foreign(path: string, index: number): UserError {
 /** `decoding.width 5, now 3` of everything that is not the same. */
 function differences(before: CaptionSettings, now: CaptionSettings): string[] {
   if (before.model !== now.model) return ['another model'];
+  if (!isDeepStrictEqual(before.groups, now.groups)) return ['other groups attached'];
   const [a, b]: Record<string, unknown>[] = [before.decoding, now.decoding];
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   return keys

@@ -15,6 +15,8 @@ export interface JointModel {
   readonly assets: ReadonlyMap<string, Uint8Array>;
   /** Receives what groups read of image tokens, while contexts are computed. */
   readonly onReading?: (reading: GroupReading) => void;
+  /** Names of the groups that were attached to each backbone. */
+  readonly attachedGroups?: Readonly<Record<'vision' | 'language', readonly string[]>>;
   dispose(): void;
 }
 

@@ -15,6 +15,8 @@ export interface LanguageModel<Config extends AnyLanguageConfig = LanguageConfig
   readonly tree: ParameterTree;
   readonly config: Config;
   readonly tokenizer: Tokenizer;
+  /** Names of the groups that were attached to it. */
+  readonly attachedGroups?: readonly string[];
   dispose(): void;
 }
 

@@ -26,10 +26,8 @@ import { loadTokenizer, type Tokenizer, type TokenizerConfig } from './tokenizer
 export async function trainLanguage(experiment: LanguageExperiment, options: RunOptions): Promise<TrainingResult> {
   const { seed, training } = experiment;
   const { tokenizer, assets, stored } = packTokenizer(experiment.tokenizer, options.root);
-  const dataset = openLanguageData(experiment, tokenizer, options);
+  const dataset = openLanguageData(experiment, tokenizer, options, (line) => options.output.line(line));
   const { vocabSize } = tokenizer;
-  options.output.line(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${vocabSize}`);
-  options.output.line(`${dataset.validation.numTokens} tokens for validation`);
   if (vocabSize > dataset.numTokens) {
     options.output.line(
       `warning: fewer tokens of text than the vocabulary has (${vocabSize}): most are never learned; train a smaller tokenizer or add text`,
@@ -76,18 +74,28 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
   }
 }
 
-/** Opens the text of an experiment. @throws ConfigError when nothing of it is held out */
+/**
+ * Opens the text of an experiment.
+ *
+ * @param note receives how much there is
+ * @throws ConfigError when nothing of it is held out
+ */
 export function openLanguageData(
   { data, seed }: Pick<LanguageExperiment, 'data' | 'seed'>,
   tokenizer: Tokenizer,
   { cacheDir, root }: Pick<RunOptions, 'cacheDir' | 'root'>,
+  note?: (line: string) => void,
 ): TextDataset & { readonly validation: NonNullable<TextDataset['validation']> } {
   const dataset = openTextDataset(data, tokenizer, { cacheDir, baseDir: root, seed });
   const { validation } = dataset;
-  if (validation !== undefined) return { ...dataset, validation };
-  throw new ConfigError(
-    'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
-  );
+  if (validation === undefined) {
+    throw new ConfigError(
+      'data: expected validationFiles or validationShare, got neither; perplexity needs text of its own',
+    );
+  }
+  note?.(`${dataset.numTokens} tokens in ${dataset.numDocuments} documents, vocabulary ${tokenizer.vocabSize}`);
+  note?.(`${validation.numTokens} tokens for validation`);
+  return { ...dataset, validation };
 }
 
 /** Loads a tokenizer together with the files and the configuration by which a checkpoint carries it. */

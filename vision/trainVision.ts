@@ -1,7 +1,5 @@
 import { resolve } from 'node:path';
-import { namePassedOver } from '#src/data';
 import { tf } from '#src/engine';
-import { UserError } from '#src/errors';
 import { stackSizesOf } from '#src/stacks';
 import { ParameterTree } from '#src/tokenformer';
 import {
@@ -13,19 +11,12 @@ import {
   type TrainingResult,
   type TrainingTask,
 } from '#src/training';
-import { checkLabels } from './checkLabels.js';
-import {
-  checkAugment,
-  type ImageBatch,
-  type ImageDataConfig,
-  type ImageDataset,
-  type LabelNames,
-  openImageDataset,
-} from './data/index.js';
+import type { ImageBatch, ImageDataset } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
 import { VISION_GROUP, type VisionStates, visionForward } from './model/backbone.js';
 import type { AnyVisionConfig } from './model/config.js';
-import { createObjective, type Objective, requiredLabels, type Tally } from './objectives/index.js';
+import { createObjectives, type Objective, type Tally } from './objectives/index.js';
+import { openTrainingImages } from './visionData.js';
 import type { AnyVisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 import { visionStart } from './visionStart.js';
@@ -33,19 +24,7 @@ import { visionStart } from './visionStart.js';
 /** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
 export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
   const { model, data, objectives: configs, seed } = experiment;
-  const { train, validation } = await openVisionData(experiment, options, (line) => options.output.line(line));
-  for (const { broken } of data.validation ? [train, validation] : [train]) {
-    if (broken.length === 0) continue;
-    const named = namePassedOver(broken.map(({ path, reason }) => ({ name: path, reason })));
-    options.output.line(`${broken.length} broken image${broken.length === 1 ? '' : 's'} left out: ${named}`);
-  }
-  if (data.augment) checkAugment(data.augment, train);
-  for (const line of checkLabels(configs, train)) options.output.line(line);
-  options.output.line(`${train.size} training images, ${validation.size} for validation`);
-
-  const labels: AnyVisionModelConfig['labels'] = JSON.parse(
-    JSON.stringify({ classNames: train.classNames, attributeNames: train.attributeNames, grid: train.grid }),
-  );
+  const { train, validation, labels } = await openTrainingImages(experiment, options);
   const { resize, background } = data.train;
   const config: AnyVisionModelConfig = {
     backbone: model,
@@ -54,11 +33,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     labels,
   };
   const stacks = stackSizesOf(model.stack, experiment.training.stages);
-  const objectivesOf = (backbone: AnyVisionConfig): Objective[] =>
-    configs.map((objective) => createObjective(objective, backbone, train, seed));
-  const names = objectivesOf(model).map(({ name }) => name);
-  const duplicate = names.find((name, i) => names.indexOf(name) !== i);
-  if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate}' twice`);
+  const objectivesOf = (backbone: AnyVisionConfig): Objective[] => createObjectives(configs, backbone, train, seed);
   const tree = new ParameterTree();
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...model, stack: stacks[size] };
@@ -93,36 +68,6 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     train.close();
     validation.close();
   }
-}
-
-/**
- * Opens the images of an experiment, with the labels that its objectives need.
- *
- * @param note receives what there is to say about the folders
- */
-export async function openVisionData(
-  { model, data, objectives }: Pick<VisionExperiment, 'model' | 'data' | 'objectives'>,
-  { root, cacheDir }: Pick<RunOptions, 'root' | 'cacheDir'>,
-  note?: (line: string) => void,
-): Promise<{ readonly train: ImageDataset; readonly validation: ImageDataset }> {
-  const order = ['none', 'class', 'attributes', 'grid'] as const;
-  const requirement = order[Math.max(...objectives.map((objective) => order.indexOf(requiredLabels(objective))))];
-  const open = (config: ImageDataConfig, split: 'train' | 'validation', like?: LabelNames): Promise<ImageDataset> =>
-    openImageDataset(config, {
-      // Both sides of a split are of one folder, which is described once.
-      note: split === 'train' ? note : undefined,
-      baseDir: root,
-      cacheDir,
-      imageSize: model.imageSize,
-      requirement,
-      split,
-      like,
-    });
-  const train = await open(data.train, 'train');
-  const validation = data.validation
-    ? await open(data.validation, 'train', train)
-    : await open(data.train, 'validation', train);
-  return { train, validation };
 }
 
 /** The weighted sum of objectives over images, as the training loop sees it. */

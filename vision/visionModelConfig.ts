@@ -4,6 +4,20 @@ import { Preprocessing } from './data/index.js';
 import { AnyVisionConfig, VisionConfig } from './model/config.js';
 import { ObjectiveConfig } from './objectives/index.js';
 
+/** The labels that a vision model was trained on. */
+export const VisionLabels = z.strictObject({
+  classNames: z.array(z.string()).optional(),
+  attributeNames: z.array(z.string()).optional(),
+  grid: z
+    .strictObject({
+      rows: z.int(),
+      cols: z.int(),
+      attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
+    })
+    .optional(),
+});
+export type VisionLabels = z.output<typeof VisionLabels>;
+
 /** Description of a vision checkpoint. */
 const modelConfig = <Backbone extends z.ZodType>(backbone: Backbone) =>
   renamedKey(
@@ -14,17 +28,7 @@ const modelConfig = <Backbone extends z.ZodType>(backbone: Backbone) =>
       /** How images were made square; images to caption are prepared the same way. */
       preprocessing: Preprocessing.prefault({}),
       objectives: z.array(ObjectiveConfig),
-      labels: z.strictObject({
-        classNames: z.array(z.string()).optional(),
-        attributeNames: z.array(z.string()).optional(),
-        grid: z
-          .strictObject({
-            rows: z.int(),
-            cols: z.int(),
-            attributes: z.array(z.strictObject({ name: z.string(), values: z.array(z.string()) })),
-          })
-          .optional(),
-      }),
+      labels: VisionLabels,
     }),
   );
 

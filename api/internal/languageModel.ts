@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import {
+  attachLanguageGroup,
   createLanguageParameters,
+  detachLanguageGroup,
   generateText,
+  type LanguageModel as InternalModel,
   LANGUAGE_KIND,
   LanguageConfig,
   type LanguageModelConfig,
@@ -57,16 +60,26 @@ function languageModel(
   assets: ReadonlyMap<string, Uint8Array>,
   config: LanguageModelConfig,
 ): LanguageModel {
-  const { backbone } = config;
-  const { seqLen } = backbone;
+  const { seqLen } = config.backbone;
   const { vocabSize } = tokenizer;
   useVocabulary(tree, vocabSize);
   const release = (): void => {
     tree.dispose();
     tokenizer.dispose();
   };
+  let model: InternalModel = { tree, config: config.backbone, tokenizer, dispose: release };
   return {
-    ...storedModel({ tree, description: { kind: 'language', config }, assets, release }),
+    ...storedModel<InternalModel>({
+      current: () => model,
+      become: (next) => {
+        model = next;
+      },
+      attach: attachLanguageGroup,
+      detach: detachLanguageGroup,
+      describe: ({ config: backbone }) => ({ kind: 'language', config: { ...config, backbone } }),
+      assets: () => assets,
+      release,
+    }),
     vocabSize,
     seqLen,
     encode: tokenizer.encode,
@@ -75,7 +88,7 @@ function languageModel(
       const width = checkedWidth(rows, vocabSize);
       const ids = Int32Array.from(rows.flatMap((row) => Array.from(row))); // [batch · width]
       return hostData(() => {
-        const { hidden } = languageHidden(tree, backbone, tf.tensor2d(ids, [rows.length, width], 'int32'));
+        const { hidden } = languageHidden(tree, model.config, tf.tensor2d(ids, [rows.length, width], 'int32'));
         return tf.reshape(languageLogits(tree, hidden), [rows.length, width, vocabSize]);
       });
     },
@@ -83,13 +96,12 @@ function languageModel(
       const batch = captionRows(texts, tokenizer, seqLen);
       const { values } = await hostData(() => {
         const ids = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
-        const { hidden } = languageHidden(tree, backbone, ids, { lengths: batch.lengths });
+        const { hidden } = languageHidden(tree, model.config, ids, { lengths: batch.lengths });
         return summedTokenLoss(tree, hidden, batch.labels);
       });
       return values[0] / batch.numTokens;
     },
-    generate: async (prompt, decoding = {}) =>
-      generateText({ tree, config: backbone, tokenizer }, prompt, decodingOf(decoding)),
+    generate: async (prompt, decoding = {}) => generateText(model, prompt, decodingOf(decoding)),
   };
 }
 

@@ -1,8 +1,17 @@
 import { captionNlls } from '#evaluation/likelihood';
-import { captionCandidates, imageContexts, imageStates, loadJointModel } from '#fusion';
+import {
+  attachJointGroup,
+  captionCandidates,
+  detachJointGroup,
+  imageContexts,
+  imageStates,
+  type JointModel,
+  loadJointModel,
+  MERGE_REPORT,
+} from '#fusion';
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
-import { findCheckpoint, type ModelDescription } from '#src/training';
+import { findCheckpoint } from '#src/training';
 import type { ImageInput } from '../imageInput.js';
 import type { Caption, Model } from '../model.js';
 import { currentEngine } from './currentEngine.js';
@@ -18,9 +27,8 @@ const BATCH_SIZE = 32;
 export async function openModel(path: string): Promise<Model> {
   const directory = findCheckpoint(path);
   await currentEngine();
-  const joint = loadJointModel(directory);
-  const { tree, config, tokenizer, assets } = joint;
-  const description: ModelDescription = { kind: 'fusion', config };
+  let joint = loadJointModel(directory);
+  const { config, tokenizer, dispose } = joint;
   const statesOf = async (images: readonly ImageInput[]): Promise<tf.Tensor4D> => {
     const pixels = await pixelsOf(images, config.vision);
     return tf.tidy(() => imageStates(joint, tf.tensor4d(pixels.values, pixels.shape)));
@@ -41,7 +49,21 @@ export async function openModel(path: string): Promise<Model> {
     return found;
   };
   return {
-    ...storedModel({ tree, description, assets, release: joint.dispose }),
+    ...storedModel<JointModel>({
+      current: () => joint,
+      become: (next) => {
+        joint = next;
+      },
+      attach: attachJointGroup,
+      detach: detachJointGroup,
+      describe: (state) => ({ kind: 'fusion', config: state.config }),
+      // With a group, the backbones are others than the merge report is about.
+      assets: ({ assets, attachedGroups = { vision: [], language: [] } }) => {
+        const isGrouped = Object.values(attachedGroups).flat().length > 0;
+        return new Map([...assets].filter(([name]) => name !== MERGE_REPORT || !isGrouped));
+      },
+      release: dispose,
+    }),
     imageSize: config.vision.backbone.imageSize,
     method: config.fusion.method,
     candidates,

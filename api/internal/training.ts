@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { EVALUATION, EvaluateExperiment, evaluate, writeEvaluation } from '#evaluation';
-import { AlignExperiment, align } from '#fusion';
+import { AlignExperiment, align, TuneExperiment, tune } from '#fusion';
 import { LanguageExperiment, trainLanguage } from '#language';
 import { sceneProbe } from '#scenes';
 import type { Output } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { inResultFolder, inRunDirectory, isStartedWith } from '#src/training';
 import { trainVision, VisionExperiment } from '#vision';
-import type { EvaluationResult, Experiment, RunOptions, TrainingResult } from '../training.js';
+import type { EvaluationResult, Experiment, RunOptions, TrainingResult, TuneResult } from '../training.js';
 import { currentEngine } from './currentEngine.js';
 
 interface Places {
@@ -33,39 +33,44 @@ function placesOf({ out, root = '.', cacheDir, resume = false, extend = false, l
 }
 
 /** Parses an experiment and trains it in a run directory. */
-async function trained<S extends z.ZodType<{ readonly seed: number }>>(
+async function trained<S extends z.ZodType<{ readonly seed: number }>, Result>(
   kind: string,
   schema: S,
   experiment: Experiment,
   options: RunOptions,
-  train: (experiment: z.output<S>, places: Places) => Promise<TrainingResult>,
-): Promise<TrainingResult> {
+  train: (experiment: z.output<S>, places: Places) => Promise<Result>,
+): Promise<Result> {
   const config = parseConfig({ kind, name: kind, ...experiment }, schema, `${kind} experiment`);
   const places = placesOf(options);
   const engine = await currentEngine();
   const provenance = { command: `${kind} (API)`, config, seed: config.seed, engine };
   const { overwrite, extend, log } = options;
-  const { steps, bestStep, bestValue, last } = await inRunDirectory(
-    places.runDir,
-    provenance,
-    { resume: places.resume, overwrite, extend, schema, say: log },
-    () => train(config, places),
-  );
+  const directory = { resume: places.resume, overwrite, extend, schema, say: log };
+  return inRunDirectory(places.runDir, provenance, directory, () => train(config, places));
+}
+
+/** What the API tells of every run. */
+function resultOf({ steps, bestStep, bestValue, last }: TrainingResult): TrainingResult {
   return { steps, bestStep, bestValue, last };
 }
 
-export function trainVisionModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
-  return trained('vision', VisionExperiment, experiment, options, trainVision);
+export async function trainVisionModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  return resultOf(await trained('vision', VisionExperiment, experiment, options, trainVision));
 }
 
-export function trainLanguageModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
-  return trained('language', LanguageExperiment, experiment, options, trainLanguage);
+export async function trainLanguageModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  return resultOf(await trained('language', LanguageExperiment, experiment, options, trainLanguage));
 }
 
-export function alignModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
-  return trained('align', AlignExperiment, experiment, options, (config, places) =>
-    align(config, { ...places, probe: sceneProbe }),
-  );
+export async function tuneModel(experiment: Experiment, options: RunOptions): Promise<TuneResult> {
+  const result = await trained('tune', TuneExperiment, experiment, options, tune);
+  const { group, trainableParameters } = result;
+  return { ...resultOf(result), group, trainableParameters };
+}
+
+export async function alignModel(experiment: Experiment, options: RunOptions): Promise<TrainingResult> {
+  const aligned = (config: AlignExperiment, places: Places) => align(config, { ...places, probe: sceneProbe });
+  return resultOf(await trained('align', AlignExperiment, experiment, options, aligned));
 }
 
 export async function evaluateModel(experiment: Experiment, options: RunOptions): Promise<EvaluationResult> {

@@ -4,7 +4,10 @@ import { UserError } from '#src/errors';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, readModel } from '#src/training';
 import {
+  attachVisionGroup,
   createObjective,
+  detachVisionGroup,
+  type GroupedVision,
   type ImageBatch,
   newVisionParameters,
   numImageTokens,
@@ -59,28 +62,44 @@ function visionModel(
   config: VisionModelConfig,
   assets: ReadonlyMap<string, Uint8Array>,
 ): VisionModel {
-  const { backbone } = config;
+  const { imageSize } = config.backbone;
+  let model: GroupedVision = { tree, config };
   const states = (pixels: Awaited<ReturnType<typeof pixelsOf>>): VisionStates =>
-    visionForward(tree, backbone, tf.tensor4d(pixels.values, pixels.shape));
+    visionForward(tree, model.config.backbone, tf.tensor4d(pixels.values, pixels.shape));
   return {
-    ...storedModel({ tree, description: { kind: 'vision', config }, assets, release: () => tree.dispose() }),
-    imageSize: backbone.imageSize,
-    numImageTokens: numImageTokens(backbone),
+    ...storedModel<GroupedVision>({
+      current: () => model,
+      become: (next) => {
+        model = next;
+      },
+      attach: attachVisionGroup,
+      detach: detachVisionGroup,
+      describe: (state) => ({ kind: 'vision', config: state.config }),
+      assets: () => assets,
+      release: () => tree.dispose(),
+    }),
+    imageSize,
+    numImageTokens: numImageTokens(config.backbone),
     encode: async (images) => {
       const pixels = await pixelsOf(images, config);
       return hostData(() => states(pixels).normed);
     },
     embed: async (images) => {
       const pixels = await pixelsOf(images, config);
-      return hostData(() => pooled(backbone, states(pixels).normed));
+      return hostData(() => pooled(config.backbone, states(pixels).normed));
     },
     loss: async (images, classes) => {
-      const batch = await batchOf(images, classes, config);
+      const batch = await batchOf(images, classes, model.config);
       const { values } = await hostData(() => {
         const { pixelValues, batch: count } = batch;
-        const pixels = tf.tensor4d(pixelValues, [count, backbone.imageSize, backbone.imageSize, 3]);
-        const input = { tree, batch, pixelValues: pixels, states: () => visionForward(tree, backbone, pixels) };
-        const losses = objectivesOf(config).map((objective) =>
+        const pixels = tf.tensor4d(pixelValues, [count, imageSize, imageSize, 3]);
+        const input = {
+          tree,
+          batch,
+          pixelValues: pixels,
+          states: () => visionForward(tree, model.config.backbone, pixels),
+        };
+        const losses = objectivesOf(model.config).map((objective) =>
           tf.mul(objective.loss({ ...input, streamId: 'api' }), objective.weight),
         );
         return tf.addN(losses);

@@ -1,9 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type CaptionImage, listImageArguments, type UnusableImage, writePredictions } from '#captions/formats';
-import { type CaptionedFile, type CaptionLog, captionImageFiles, loadJointModel, openCaptionLog } from '#fusion';
+import {
+  attachJointGroup,
+  type CaptionedFile,
+  type CaptionLog,
+  captionImageFiles,
+  loadJointModel,
+  openCaptionLog,
+} from '#fusion';
 import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
 import { ConfigError, printable, RunError, UserError } from '#src/errors';
+import { readGroupFile } from '#src/groups';
 import { type OutputPlace, openOutputEntry, readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
@@ -11,6 +19,7 @@ import {
   DECODING_OPTIONS,
   decodingOf,
   ENGINE_OPTIONS,
+  GROUP_OPTION,
   OVERWRITE_OPTION,
   startEngine,
   wholeNumber,
@@ -40,6 +49,7 @@ export const captionCommand: Command = {
       placeholder: 'n',
     },
     ...OVERWRITE_OPTION,
+    ...GROUP_OPTION,
     'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
     ...DECODING_OPTIONS,
     ...ENGINE_OPTIONS,
@@ -61,12 +71,16 @@ export const captionCommand: Command = {
       note: (line) => output.line(line),
     });
     const model = readBytes(join(findCheckpoint(modelPath), 'model.safetensors'), 'model');
+    const groups = args.texts('group');
+    const attached = groups.map((path) => readGroupFile(path).sha256);
     const place = out === undefined ? undefined : openPlace(out, args.flag('overwrite'), output);
     let log: CaptionLog | undefined;
     try {
-      if (out !== undefined) log = openCaptionLog(logOf(out), { model: sha256(model), decoding }, images);
+      const settings = { model: sha256(model), ...(attached.length > 0 && { groups: attached }), decoding };
+      if (out !== undefined) log = openCaptionLog(logOf(out), settings, images);
       await startEngine(args, output);
-      const jointModel = loadJointModel(modelPath);
+      let jointModel = loadJointModel(modelPath);
+      for (const group of groups) jointModel = await attachJointGroup(jointModel, group);
       const open = openBatches(images, batchSize, (id) => log?.captions.has(id) ?? false);
       const broken: UnusableImage[] = [...unusable];
       const batches = captionImageFiles(jointModel, open, {

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { EVALUATION, EvaluateExperiment, evaluate, evaluatedModels, writeEvaluation } from '#evaluation';
+import { join, resolve } from 'node:path';
+import { EVALUATION, EvaluateExperiment, evaluate, evaluationInputs, writeEvaluation } from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
-import { checkpointDigests, inResultFolder, isStartedWith, provenanceOf } from '#src/training';
+import { inResultFolder, isStartedWith, provenanceOf } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
-import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
+import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, GROUP_OPTION, startEngine } from '../options/index.js';
 
 const { set, root, out, 'cache-dir': cacheDir, overwrite } = EXPERIMENT_OPTIONS;
 
@@ -15,18 +15,18 @@ export const evaluateCommand: Command = {
   name: 'evaluate',
   summary: 'Caption test sets and score the captions together with their controls',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
-  options: { set, root, out, 'cache-dir': cacheDir, overwrite, ...ENGINE_OPTIONS },
+  options: { set, root, out, 'cache-dir': cacheDir, overwrite, ...GROUP_OPTION, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const [path] = args.positionals;
-    const experiment = parseExperimentOf(path, ['evaluate'], args.texts('set'));
     const folders = foldersOf(args);
+    const experiment = withGroups(parseExperimentOf(path, ['evaluate'], args.texts('set')), args.texts('group'));
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
     const command = args.commandLine;
     const isUnfinished = (): boolean =>
       isStartedWith(outDir, experiment, EvaluateExperiment) && !existsSync(join(outDir, EVALUATION));
     const engine = await startEngine(args, output);
-    const inputs = checkpointDigests(evaluatedModels(experiment, folders.root));
+    const inputs = evaluationInputs(experiment, folders.root);
     const provenance = { command, config: experiment, seed: experiment.seed, engine, inputs };
     const options = { overwrite: args.flag('overwrite'), say: output.line, isOwn: isUnfinished };
     const result = await inResultFolder(outDir, provenance, options, async () => {
@@ -54,3 +54,9 @@ export const evaluateCommand: Command = {
     return { outDir, engine, report, sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
   },
 };
+
+/** An evaluation with the groups of `--group`, whose paths start here, after its own. */
+function withGroups(experiment: EvaluateExperiment, given: readonly string[]): EvaluateExperiment {
+  if (given.length === 0) return experiment;
+  return { ...experiment, groups: [...(experiment.groups ?? []), ...given.map((path) => resolve(path))] };
+}

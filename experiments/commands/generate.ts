@@ -1,9 +1,18 @@
-import { continueText, loadJointModel } from '#fusion';
-import { type Decoding, type GeneratedText, generateText, loadAnyLanguageModel } from '#language';
+import { attachJointGroup, continueText, loadJointModel } from '#fusion';
+import {
+  type AnyLanguageConfig,
+  attachLanguageGroup,
+  type Decoding,
+  type GeneratedText,
+  generateText,
+  type LanguageModel,
+  loadAnyLanguageModel,
+  loadLanguageModel,
+} from '#language';
 import type { Command } from '#src/cli';
 import { printableLines, UserError } from '#src/errors';
 import { findCheckpoint, readModelDescription } from '#src/training';
-import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, startEngine } from '../options/index.js';
+import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, GROUP_OPTION, startEngine } from '../options/index.js';
 
 /** `tokenfuse generate`: text from a language backbone, or from a merged model without an image. */
 export const generateCommand: Command = {
@@ -13,7 +22,7 @@ export const generateCommand: Command = {
     { name: 'model', description: 'a language, merged or aligned model: run directory or checkpoint' },
     { name: 'prompt', description: 'text to continue (default: none)', optional: true },
   ],
-  options: { ...DECODING_OPTIONS, ...ENGINE_OPTIONS },
+  options: { ...GROUP_OPTION, ...DECODING_OPTIONS, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const decoding = decodingOf(args);
     const [path, prompt = ''] = args.positionals;
@@ -23,14 +32,28 @@ export const generateCommand: Command = {
       throw new UserError(`${directory}: expected a language model or a merged one, got a ${kind} model`);
     }
     await startEngine(args, output);
-    const candidates = await (kind === 'fusion' ? continueJoint : continueLanguage)(path, prompt, decoding);
+    const groups = args.texts('group');
+    const candidates = await (kind === 'fusion' ? continueJoint : continueLanguage)(path, prompt, decoding, groups);
     for (const { text } of candidates) output.line(printableLines(`${prompt}${text}`));
     return { prompt, decoding, text: candidates[0].text, candidates };
   },
 };
 
-async function continueLanguage(path: string, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
-  const model = loadAnyLanguageModel(path);
+/** A language backbone with groups; without any it may also be a Transformer. */
+async function loadWith(path: string, groups: readonly string[]): Promise<LanguageModel<AnyLanguageConfig>> {
+  if (groups.length === 0) return loadAnyLanguageModel(path);
+  let model = loadLanguageModel(path);
+  for (const group of groups) model = await attachLanguageGroup(model, group);
+  return model;
+}
+
+async function continueLanguage(
+  path: string,
+  prompt: string,
+  decoding: Decoding,
+  groups: readonly string[],
+): Promise<GeneratedText[]> {
+  const model = await loadWith(path, groups);
   try {
     return await generateText(model, prompt, decoding);
   } finally {
@@ -38,9 +61,15 @@ async function continueLanguage(path: string, prompt: string, decoding: Decoding
   }
 }
 
-async function continueJoint(path: string, prompt: string, decoding: Decoding): Promise<GeneratedText[]> {
-  const model = loadJointModel(path);
+async function continueJoint(
+  path: string,
+  prompt: string,
+  decoding: Decoding,
+  groups: readonly string[],
+): Promise<GeneratedText[]> {
+  let model = loadJointModel(path);
   try {
+    for (const group of groups) model = await attachJointGroup(model, group);
     return await continueText(model, prompt, decoding);
   } finally {
     model.dispose();

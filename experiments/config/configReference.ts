@@ -9,6 +9,7 @@ const PURPOSES: Readonly<Record<ExperimentKind, string>> = {
   tokenizer: 'trains a byte-level BPE tokenizer on text (tokenfuse tokenizer train)',
   vision: 'pretrains a vision backbone (tokenfuse train)',
   language: 'pretrains a language backbone (tokenfuse train)',
+  tune: 'trains a group of parameter tokens for a task beside a frozen backbone (tokenfuse tune)',
   merge: 'merges a vision and a language backbone into one model (tokenfuse merge)',
   align: 'trains the bridges of a merged model on captioned images (tokenfuse align)',
   evaluate: 'captions test sets and scores the captions together with controls (tokenfuse evaluate)',

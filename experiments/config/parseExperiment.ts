@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EvaluateExperiment } from '#evaluation';
-import { AlignExperiment, MergeRecipe } from '#fusion';
+import { AlignExperiment, MergeRecipe, TuneExperiment } from '#fusion';
 import { LanguageExperiment } from '#language';
 import { ScenesConfig } from '#scenes';
 import { type LoadedConfig, loadConfig } from '#src/config';
@@ -24,6 +24,7 @@ export const Experiment = z
     TokenizerExperiment,
     VisionExperiment,
     LanguageExperiment,
+    TuneExperiment,
     MergeRecipe,
     AlignExperiment,
     EvaluateExperiment,
@@ -49,6 +50,7 @@ const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
   tokenizer: 'tokenizer train',
   vision: 'train',
   language: 'train',
+  tune: 'tune',
   merge: 'merge',
   align: 'align',
   evaluate: 'evaluate',

@@ -9,7 +9,7 @@ const SEARCHED: ReadonlySet<string> = new Set(['path', 'captions']);
 const INPUTS: ReadonlySet<string> = new Set([
   ...SEARCHED,
   ...['annotations', 'files', 'images', 'scenes', 'splitFile', 'validationFiles'],
-  ...['language', 'model', 'vision'],
+  ...['groups', 'language', 'model', 'vision'],
 ]);
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { EVALUATION, EvaluateExperiment, evaluatedModels } from '#evaluation';
+import { EVALUATION, EvaluateExperiment, evaluatedModels, evaluationInputs } from '#evaluation';
 import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport } from '#fusion';
 import type { LanguageExperiment } from '#language';
 import { storedConfig } from '#src/config';
@@ -135,7 +135,12 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     case 'evaluate': {
       if (!existsSync(join(outDir, EVALUATION))) return 'open';
       const isSame = isStartedWith(outDir, experiment, EvaluateExperiment);
-      return madeBy(isSame && isMadeOf(inputsOf(outDir), evaluatedModels(experiment, root)));
+      const groups = (experiment.groups ?? []).map((group) => resolve(root, group));
+      const isThere = [...Object.values(evaluatedModels(experiment, root)), ...groups].every((read) =>
+        existsSync(read),
+      );
+      const now = isThere ? evaluationInputs(experiment, root) : undefined;
+      return madeBy(isSame && hasSameInputs(inputsOf(outDir), now));
     }
   }
 }

@@ -3,6 +3,7 @@ import { tf } from '#src/engine';
 import { findNormActivation, normActivationNames } from '#src/kernels';
 import { type ActiveGroup, blocksOf, type LayerName } from '#src/tokenformer';
 import { VISION_GROUP } from '#vision';
+import type { JointModelConfig } from '../jointConfig.js';
 import type { JointModel } from '../jointModel.js';
 import type { FusionMethod } from './fusionMethod.js';
 import { JOINT_LAYERS, jointContexts, textBridge } from './jointLayers.js';
@@ -34,6 +35,14 @@ function unionTauProblems(name: string): string[] {
   ];
 }
 
+/** The problem of groups without a norm, such as those of `tokenfuse tune` with `method: lora`. */
+function linearProblems({ vision, language }: JointModelConfig): string[] {
+  const linear = [vision, language].flatMap(({ backbone }) =>
+    (backbone.stack.appendedGroups ?? []).filter(({ kind }) => kind === 'linear').map(({ name }) => name),
+  );
+  return linear.map((name) => `method 'union': expected groups with a norm, got the linear group '${name}'`);
+}
+
 /** One norm over all tokens of a layer, for both streams: the literal concatenation. It changes both backbones. */
 export const union: FusionMethod = {
   ...JOINT_LAYERS,
@@ -45,6 +54,7 @@ export const union: FusionMethod = {
   backboneProblems: (config) => [
     ...shapeProblems(config),
     ...unionTauProblems(config.vision.backbone.stack.normActivation),
+    ...linearProblems(config),
   ],
   imageBlocks: (model) =>
     blocksOf(model.config.vision.backbone.stack.numLayers, (layer, l) => unionLayer(model, l, layer)),

@@ -23,6 +23,7 @@ export {
   type TensorEntry,
 } from './safetensorsHeader.js';
 export * from './sealedJson.js';
+export * from './sealedSafetensors.js';
 export * from './systemError.js';
 export * from './tarIndex.js';
 export * from './temporaryName.js';

@@ -83,6 +83,20 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
   onBytes?: (bytes: Uint8Array) => void,
 ): void {
+  const watched = function* (): Generator<Uint8Array> {
+    for (const chunk of safetensorsChunks(tensors, metadata)) {
+      onBytes?.(chunk);
+      yield chunk;
+    }
+  };
+  writeFileAtomic(path, watched());
+}
+
+/** The bytes of a file as `writeSafetensors` writes it: length and header, then the tensors in name order. */
+export function* safetensorsChunks(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Generator<Uint8Array> {
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   const names = [...tensors.keys()].sort();
@@ -98,20 +112,11 @@ export function writeSafetensors(
   const head = Buffer.alloc(8 + paddedLength, ' ');
   head.writeBigUInt64LE(BigInt(paddedLength));
   json.copy(head, 8);
-  const chunks = function* (): Generator<Uint8Array> {
-    yield head;
-    for (const name of names) {
-      const { values } = tensors.get(name) as HostTensor;
-      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    }
-  };
-  const watched = function* (): Generator<Uint8Array> {
-    for (const chunk of chunks()) {
-      onBytes?.(chunk);
-      yield chunk;
-    }
-  };
-  writeFileAtomic(path, watched());
+  yield head;
+  for (const name of names) {
+    const { values } = tensors.get(name) as HostTensor;
+    yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
 }
 
 function decode(bytes: Uint8Array, dtype: SafetensorsDtype, what: string): HostTensor['values'] {

@@ -10,7 +10,7 @@ export type LayerName = (typeof LAYER_NAMES)[number];
 const added = z.int().min(0).default(0);
 
 /** A group that stands beside the backbone's own in every block: appended to a trained model, with a norm of its own. */
-const AppendedGroup = z
+export const AppendedGroup = z
   .strictObject({
     name: z
       .string()
@@ -21,9 +21,14 @@ const AppendedGroup = z
     value: added.describe('in each value layer'),
     output: added.describe('in each attention output'),
     ffn: added.describe('in each feed-forward Pattention'),
+    kind: z
+      .enum(['pattention', 'linear'])
+      .optional()
+      .describe('linear: Θ is the identity, so that the group is a low-rank linear map; pattention unless given'),
   })
   .refine((group) => LAYER_NAMES.some((layer) => group[layer] > 0), 'expected parameter tokens in a layer, got none')
   .describe('a group of parameter tokens beside the own one, normalised on its own');
+export type AppendedGroup = z.output<typeof AppendedGroup>;
 
 /** Far more than anybody trains; a file that asks for more must not take up all memory. */
 const MAX_LAYERS = 10_000;
@@ -95,6 +100,8 @@ export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
 export interface StackGroup {
   readonly name: string;
   readonly paramTokens: Readonly<Record<LayerName, number>>;
+  /** Present where Θ is the identity. */
+  readonly norm?: 'linear';
 }
 
 /**
@@ -107,7 +114,11 @@ export function stackGroups(config: TokenFormerConfig, groupName: string): Stack
   const own = typeof qkv === 'number' ? { query: qkv, key: qkv, value: qkv } : qkv;
   return [
     { name: groupName, paramTokens: { ...own, output, ffn } },
-    ...appendedGroups.map(({ name, ...paramTokens }) => ({ name: `${groupName}.${name}`, paramTokens })),
+    ...appendedGroups.map(({ name, kind, ...paramTokens }) => ({
+      name: `${groupName}.${name}`,
+      paramTokens,
+      ...(kind === 'linear' && { norm: kind }),
+    })),
   ];
 }
 

@@ -11,15 +11,20 @@ const MAX_LISTED = 10;
  * Everything in which the tensors of a file differ from the parameters that its model has, by the header alone: missing ones, other
  * shapes, other types than float32, and those left over.
  *
+ * @param by where the expected shapes come from, for the messages
  * @returns one line per problem, which names the file; at most `MAX_LISTED` and a count of the rest
  */
-export function parameterProblems({ path, tensors }: SafetensorsHeader, expected: ParameterShapes): string[] {
+export function parameterProblems(
+  { path, tensors }: SafetensorsHeader,
+  expected: ParameterShapes,
+  by = 'its model.json',
+): string[] {
   const problems: string[] = [];
   for (const [name, { shape }] of expected) {
     const entry = tensors.get(name);
     if (entry === undefined) problems.push(`${path}: has no tensor '${name}'`);
     else if (String(entry.shape) !== String(shape)) {
-      problems.push(`${path}: '${name}': expected [${shape}] by its model.json, got [${entry.shape}]`);
+      problems.push(`${path}: '${name}': expected [${shape}] by ${by}, got [${entry.shape}]`);
     }
   }
   for (const [name, { dtype }] of tensors) {

@@ -44,6 +44,16 @@ export class ParameterTree {
     }
   }
 
+  /** Takes parameters out and frees them; @throws Error for a name that does not exist. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      if (!this.has(name)) throw new Error(`ParameterTree: expected a parameter '${name}', it has none of that name`);
+      this.#variables.get(name)?.dispose();
+      this.#variables.delete(name);
+      this.#constants.delete(name);
+    }
+  }
+
   has(name: string): boolean {
     return this.#variables.has(name) || this.#constants.has(name);
   }
@@ -114,14 +124,17 @@ export class ParameterTree {
     return names.reduce((sum, name) => sum + this.variable(name).size, 0);
   }
 
-  /** Copies every parameter and constant to host memory. */
-  async toHost(): Promise<Map<string, HostTensor>> {
+  /** Copies every parameter and constant to host memory, or those that are wanted. */
+  async toHost(isWanted: (name: string) => boolean = () => true): Promise<Map<string, HostTensor>> {
     const tensors = new Map<string, HostTensor>();
     for (const [name, variable] of this.#variables) {
+      if (!isWanted(name)) continue;
       // The cpu engine hands out its own buffer: a snapshot must not change with the next step.
       tensors.set(name, { shape: variable.shape, values: Float32Array.from(await variable.data()) });
     }
-    for (const [name, value] of this.#constants) tensors.set(name, { shape: [], values: Float32Array.of(value) });
+    for (const [name, value] of this.#constants) {
+      if (isWanted(name)) tensors.set(name, { shape: [], values: Float32Array.of(value) });
+    }
     return tensors;
   }
 

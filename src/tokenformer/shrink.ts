@@ -38,9 +38,9 @@ export function shrunkStack(config: TokenFormerConfig, shrinkage: Shrinkage): To
     ffnParamTokens: ffn,
     ...(config.appendedGroups &&
       'share' in shrinkage && {
-        appendedGroups: config.appendedGroups.map(({ name }, i) => {
+        appendedGroups: config.appendedGroups.map(({ name, kind }, i) => {
           const counts = LAYER_NAMES.map((layer) => [layer, left(appended[i].paramTokens[layer], layer)] as const);
-          return { name, ...(Object.fromEntries(counts) as Record<LayerName, number>) };
+          return { name, ...(Object.fromEntries(counts) as Record<LayerName, number>), ...(kind && { kind }) };
         }),
       }),
   };

@@ -73,7 +73,7 @@ export function stackLayer(
 ): PattentionLayer {
   return stackGroups(config, groupName)
     .filter(({ paramTokens }) => paramTokens[layer] > 0)
-    .map(({ name }) => ({ group: readGroup(tree, layerPath(blockIndex, layer), name) }));
+    .map(({ name, norm }) => ({ group: readGroup(tree, layerPath(blockIndex, layer), name), norm }));
 }
 
 /** The blocks of a stack on its own. */

@@ -47,6 +47,7 @@ describe.each([
   'docs/evaluation.md',
   'docs/install.md',
   'docs/quickstart.md',
+  'docs/tuning.md',
 ])('%s', (file) => {
   const text = readFileSync(resolve(root, file), 'utf8');
 
@@ -65,7 +66,7 @@ describe.each([
 
   it('names commands that exist', () => {
     const known = PROGRAM.commands.map(({ name }) => name);
-    const unknown = [...text.matchAll(/`tokenfuse ([a-z]+(?: (?:train|text))?)/g)]
+    const unknown = [...text.matchAll(/`tokenfuse ([a-z-]+(?: (?:train|text))?)/g)]
       .map(([, command]) => command)
       .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
     expect(unknown).toEqual([]);

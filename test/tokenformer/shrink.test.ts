@@ -75,3 +75,9 @@ it('takes a share of every group, and leaves each layer a token of its own', () 
     'expected fewer than the 6 parameter tokens of query layers, got 6',
   );
 });
+
+it('a group without a norm stays one', () => {
+  const lora = { name: 'lora', query: 4, key: 4, value: 4, output: 4, ffn: 4, kind: 'linear' as const };
+  const { appendedGroups } = shrunkStack({ ...tinyLanguageConfig.stack, appendedGroups: [lora] }, { share: 0.5 });
+  expect(appendedGroups).toEqual([{ ...lora, query: 2, key: 2, value: 2, output: 2, ffn: 2 }]);
+});

@@ -55,12 +55,25 @@ export function tortureCommands(engine: string): TortureCommand[] {
       inputs: ['language.yaml', 'data', 'tokenizer'],
       share: 12,
     },
+    {
+      name: 'tune',
+      ...training('tune', ['tune', 'tune.yaml']),
+      inputs: ['tune.yaml', 'data', 'language'],
+      share: 12,
+    },
     { name: 'merge', words: ['merge', 'merge.yaml'], inputs: ['merge.yaml', 'vision', 'language'], share: 10 },
     {
       name: 'align',
       ...training('align', ['align', 'align.yaml']),
       inputs: ['align.yaml', 'data', 'merged'],
       share: 16,
+    },
+    { name: 'extract-bridge', words: ['extract-bridge', 'align', 'bridge.safetensors'], inputs: ['align'], share: 4 },
+    {
+      name: 'attach-bridge',
+      words: ['attach-bridge', 'merged', 'bridge.safetensors', 'joined'],
+      inputs: ['merged', 'bridge.safetensors'],
+      share: 4,
     },
     {
       name: 'caption',
@@ -140,6 +153,17 @@ export function writeExperiments(workshop: string): void {
       { name: 'zero trained', merge: [], align: false },
       { name: 'bridge', merge: [], align: [] },
     ],
+  });
+  const lines = { documents: 'line', layout: 'documents', seqLen: 16 };
+  writeExperiment(workshop, {
+    kind: 'tune',
+    name: 'tune',
+    model: 'language',
+    group: { name: 'captions', tokens: 2 },
+    language: {
+      data: { files: ['data/language/val.txt'], validationShare: 0.3, ...lines },
+    },
+    training: { steps: 6, batchSize: 4, learningRate: 0.01, evaluateEvery: 3, checkpointEvery: 2 },
   });
   writeOfficialWeights(join(workshop, OFFICIAL_WEIGHTS));
 }

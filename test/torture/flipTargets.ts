@@ -8,6 +8,7 @@ import { Decoding, loadTokenizer, openPackedText } from '#language';
 import { runCli } from '#src/cli';
 import { contentHashes } from '#src/data';
 import { UserError } from '#src/errors';
+import { readGroupFile } from '#src/groups';
 import { readJson, sha256 } from '#src/storage';
 import { type Checkpoint, findCheckpoint, readCheckpoint, readTrainingState } from '#src/training';
 import { packImages } from '#vision';
@@ -44,6 +45,7 @@ export async function flipTargets(folder: string, workshop: string): Promise<Fli
     await imageCacheTarget(join(folder, 'images-cache'), workshop),
     await textCacheTarget(join(folder, 'text-cache'), workshop),
     await memoTarget(join(folder, 'memo-cache'), workshop),
+    await groupTarget(copy('tune/captions.safetensors')),
     await captionLogTarget(copy('captions'), workshop),
     await evaluationTarget(copy('evaluation')),
     ...(await commandTargets(join(folder, 'commands'), workshop)),
@@ -195,6 +197,13 @@ function captionLogTarget(folder: string, workshop: string): Promise<FlipTarget>
     return hashOf(isContinued ? whole : captions);
   };
   return target('caption log', folder, load, (file) => file.endsWith('.jsonl'));
+}
+
+function groupTarget(path: string): Promise<FlipTarget> {
+  return target('group', dirname(path), () => {
+    const { description, tensors } = readGroupFile(path);
+    return hashOf(description, [...tensors]);
+  });
 }
 
 function evaluationTarget(folder: string): Promise<FlipTarget> {

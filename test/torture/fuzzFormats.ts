@@ -9,6 +9,7 @@ import { JointModelConfig, openCaptionLog } from '#fusion';
 import { Decoding, LanguageModelConfig, loadTokenizer, readTextDocuments } from '#language';
 import { sceneProbe } from '#scenes';
 import { parseConfig } from '#src/config';
+import { readGroupFile } from '#src/groups';
 import { readSafetensors } from '#src/storage';
 import { readMetrics } from '#src/tracking';
 import { findCheckpoint, readModelDescription, readProgress } from '#src/training';
@@ -108,10 +109,12 @@ function modelFormats(folder: string, workshop: string): FuzzFormat[] {
   const all = (name: string): Buffer[] => runs.map((run) => readFileSync(join(run, name)));
   const configs = { vision: VisionModelConfig, language: LanguageModelConfig, fusion: JointModelConfig };
   const tokenizer = [readFileSync(join(workshop, 'tokenizer/tokenizer.json'))];
+  const groups = ['tune/captions.safetensors', 'bridge.safetensors'].map((name) => readFileSync(join(workshop, name)));
   const pointer = join(folder, 'run', 'checkpoints', 'last.json');
   mkdirSync(join(pointer, '..'), { recursive: true });
   return [
     fileFormat('safetensors', join(folder, 'x.safetensors'), all('model.safetensors'), readSafetensors),
+    fileFormat('group', join(folder, 'group.safetensors'), groups, readGroupFile),
     fileFormat('model.json', join(checkpoint, 'model.json'), all('model.json'), (path) => {
       const { kind, config } = readModelDescription(checkpoint);
       return parseConfig(config, configs[kind], path);

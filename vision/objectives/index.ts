@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UserError } from '#src/errors';
 import type { LabelNames, LabelRequirement } from '../data/index.js';
 import type { AnyVisionConfig } from '../model/config.js';
 import { AttributesConfig, createAttributes } from './attributes.js';
@@ -33,4 +34,17 @@ export function createObjective(
     case 'maskedPatches':
       return createMaskedPatches(config, vision, labels, seed);
   }
+}
+
+/** The objectives of a model. @throws UserError when one is named twice */
+export function createObjectives(
+  configs: readonly ObjectiveConfig[],
+  vision: AnyVisionConfig,
+  labels: LabelNames,
+  seed: number,
+): Objective[] {
+  const objectives = configs.map((config) => createObjective(config, vision, labels, seed));
+  const duplicate = objectives.find(({ name }, i) => objectives.findIndex((other) => other.name === name) !== i);
+  if (duplicate) throw new UserError(`objectives: expected each once, got '${duplicate.name}' twice`);
+  return objectives;
 }

@@ -1,0 +1,5 @@
+export * from './attachGroup.js';
+export * from './backboneHash.js';
+export * from './groupFile.js';
+export * from './runTuning.js';
+export * from './taskGroups.js';
