@@ -40,6 +40,7 @@ export const KERNELS = [
   'rotary',
   'segmentSum',
   'softmax',
+  'sparsePattention',
   'squaredNorm',
   'sumColumns',
   'sumRows',

@@ -161,6 +161,13 @@ interface FusedKernelMap<T> {
     NoAttributes,
     [dLogits: T]
   >;
+  /** Forward only. */
+  SparsePattention: Kernel<
+    { x: T; keyParamTokens: T; valueParamTokens: T },
+    /** `strongest`: parameter tokens that each token uses. */
+    NormActivationAttributes & { readonly tau: number; readonly strongest: number },
+    [output: T]
+  >;
   SquaredNorm: Kernel<{ tensors: readonly T[] }, NoAttributes, [sum: T]>;
   /** `saved` is whatever the engine's TokenFormerBlockGrad wants of it, and only there when `recording`. */
   TokenFormerBlock: Kernel<
@@ -217,6 +224,7 @@ export const FUSED_KERNELS: Readonly<Record<FusedKernel, string>> = {
   RotaryPositions: 'rotary position embedding, forward and back',
   SoftmaxCrossEntropy: 'cross-entropy of logits',
   SoftmaxCrossEntropyGrad: 'its gradient',
+  SparsePattention: 'Θ(X Kᵀ) V with the largest weights of each row alone',
   SquaredNorm: 'squared global norm',
   TokenFormerBlock: 'a whole block',
   TokenFormerBlockGrad: 'its gradient',

@@ -34,6 +34,12 @@ struct Pattention {
   bool add;
 };
 
+/** Forward only; `scores` are not kept. */
+struct SparsePattention : Pattention {
+  /** Parameter tokens that each token uses, 1 to n. */
+  long strongest;
+};
+
 struct Attention {
   long batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen;
   const float *q, *k, *v;
@@ -161,6 +167,7 @@ struct Kernels {
   void (*matMul)(const Product&);
   void (*pattention)(const Pattention&);
   void (*pattentionGradient)(const Pattention&);
+  void (*sparsePattention)(const SparsePattention&);
   void (*attention)(const Attention&);
   void (*attentionGradient)(const Attention&);
   void (*decode)(const Decode&);

@@ -25,8 +25,9 @@ void matMul(Arguments& in, const Kernels& kernels) {
   if (f.batch > 0 && f.m > 0 && f.n > 0) kernels.matMul(f);
 }
 
-Pattention pattentionSettings(Arguments& in) {
-  Pattention f{};
+template <class Settings = Pattention>
+Settings pattentionSettings(Arguments& in) {
+  Settings f{};
   f.tokens = in.size("tokens");
   f.dIn = in.size("dIn");
   f.n = in.size("numParamTokens");
@@ -48,6 +49,20 @@ void pattention(Arguments& in, const Kernels& kernels) {
   f.scores = in.floats("scores", product({f.tokens, f.n}));
   in.end();
   if (product({f.tokens, f.n}) > 0 || product({f.tokens, f.dOut}) > 0) kernels.pattention(f);
+}
+
+void sparsePattention(Arguments& in, const Kernels& kernels) {
+  SparsePattention f = pattentionSettings<SparsePattention>(in);
+  f.strongest = in.size("strongest", f.n);
+  f.x = in.floats("x", product({f.tokens, f.dIn}));
+  f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
+  f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
+  f.output = in.floats("output", product({f.tokens, f.dOut}));
+  in.end();
+  if (f.strongest == 0) throw std::invalid_argument("native kernel, strongest: expected at least 1, got 0");
+  // Its place in a list of parameter tokens is an int32.
+  if (f.n > INT32_MAX) throw std::invalid_argument("native kernel, numParamTokens: expected fewer than 2^31");
+  kernels.sparsePattention(f);
 }
 
 void pattentionGradient(Arguments& in, const Kernels& kernels) {
@@ -207,6 +222,7 @@ const Binding modelBindings[] = {
     {"matMul", matMul},
     {"pattention", pattention},
     {"pattentionGradient", pattentionGradient},
+    {"sparsePattention", sparsePattention},
     {"attention", attention},
     {"attentionGradient", attentionGradient},
     {"layerNormalize", layerNormalize},

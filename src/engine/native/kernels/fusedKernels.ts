@@ -21,6 +21,7 @@ export const NATIVE_FUSED_KERNELS = {
   RotaryPositions: {},
   SoftmaxCrossEntropy: {},
   SoftmaxCrossEntropyGrad: {},
+  SparsePattention: compiledTheta,
   SquaredNorm: {},
   TokenFormerBlock: compiledTheta,
   TokenFormerBlockGrad: compiledTheta,

@@ -68,8 +68,10 @@ interface Group extends ParamTokens {
  */
 export function pattentionKernels(
   context: KernelContext,
-): FusedKernelFunctions<'Pattention' | 'PattentionGrad' | 'PattentionGroups' | 'PattentionGroupsGrad'> {
-  const { numbers, output } = context;
+): FusedKernelFunctions<
+  'Pattention' | 'PattentionGrad' | 'PattentionGroups' | 'PattentionGroupsGrad' | 'SparsePattention'
+> {
+  const { addon, numbers, output } = context;
   const readOf = (x: tf.TensorInfo, { scores }: Group): Read => ({
     tokens: x.shape[0],
     dIn: x.shape[1],
@@ -134,6 +136,17 @@ export function pattentionKernels(
         return { keys: keys[i], values: values[i], scores: scores[i], tau, trainable };
       });
       return backward(dOutput, x, groups, attributes);
+    },
+    SparsePattention: ({ x, keyParamTokens, valueParamTokens }, { normActivation, gelu, epsilon, tau, strongest }) => {
+      expectMatrices({ x, keyParamTokens, valueParamTokens });
+      const [tokens, dIn] = x.shape;
+      const [numParamTokens, dOut] = valueParamTokens.shape;
+      const result = output([tokens, dOut]);
+      const math = [NORM_ACTIVATIONS.indexOf(normActivation), gelu === 'tanh', epsilon];
+      const sizes = [tokens, dIn, numParamTokens, dOut];
+      const arrays = [x, keyParamTokens, valueParamTokens, result].map(numbers);
+      addon.sparsePattention(...sizes, ...math, tau, false, strongest, ...arrays);
+      return [result];
     },
   };
 }
