@@ -6,6 +6,7 @@ import { createTokenWeights, type JointModel, loadJointModel, openCaptionPairs, 
 import { Interrupted, type Output } from '#src/cli';
 import { createRandom } from '#src/random';
 import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
+import { parseSparsity } from '#src/tokenformer';
 import type { VisionModelConfig } from '#vision';
 import type { TrainingControls } from './captionRows.js';
 import { imageFeatures, randomVision } from './controls.js';
@@ -48,6 +49,8 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
   const { model: modelPath, upperBound } = evaluatedModels(experiment, root);
   const model = loadJointModel(modelPath);
   const bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
+  const sparsity = experiment.sparse === undefined ? undefined : parseSparsity(experiment.sparse);
+  for (const each of [model, bound]) each?.tree.useSparsity(sparsity);
   let random: JointModel | undefined;
   const opened: TestSet[] = [];
   try {

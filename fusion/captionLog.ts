@@ -20,6 +20,7 @@ import type { CaptionedFile } from './captionImageFiles.js';
 const CaptionSettings = z.strictObject({
   model: z.string().describe('SHA-256 of model.safetensors'),
   decoding: Decoding,
+  sparse: z.string().optional().describe('how many parameter tokens were used; all unless given'),
 });
 export type CaptionSettings = z.output<typeof CaptionSettings>;
 
@@ -128,7 +129,7 @@ function foreign(path: string, index: number): UserError {
 /** `decoding.width 5, now 3` of everything that is not the same. */
 function differences(before: CaptionSettings, now: CaptionSettings): string[] {
   if (before.model !== now.model) return ['another model'];
-  const [a, b]: Record<string, unknown>[] = [before.decoding, now.decoding];
+  const [a, b]: Record<string, unknown>[] = [before, now].map(({ decoding, sparse }) => ({ ...decoding, sparse }));
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   return keys
     .filter((key) => !isDeepStrictEqual(a[key], b[key]))

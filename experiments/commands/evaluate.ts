@@ -6,7 +6,14 @@ import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { checkpointDigests, inResultFolder, isStartedWith, provenanceOf } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
-import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, startEngine } from '../options/index.js';
+import {
+  ENGINE_OPTIONS,
+  EXPERIMENT_OPTIONS,
+  foldersOf,
+  SPARSE_OPTION,
+  sparsityOf,
+  startEngine,
+} from '../options/index.js';
 
 const { set, root, out, 'cache-dir': cacheDir, overwrite } = EXPERIMENT_OPTIONS;
 
@@ -15,10 +22,11 @@ export const evaluateCommand: Command = {
   name: 'evaluate',
   summary: 'Caption test sets and score the captions together with their controls',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
-  options: { set, root, out, 'cache-dir': cacheDir, overwrite, ...ENGINE_OPTIONS },
+  options: { set, root, out, 'cache-dir': cacheDir, overwrite, ...SPARSE_OPTION, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const [path] = args.positionals;
-    const experiment = parseExperimentOf(path, ['evaluate'], args.texts('set'));
+    const sparse = sparsityOf(args) && [`sparse=${args.text('sparse')}`];
+    const experiment = parseExperimentOf(path, ['evaluate'], [...args.texts('set'), ...(sparse ?? [])]);
     const folders = foldersOf(args);
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');

@@ -38,6 +38,7 @@ export const KERNELS = [
   'pattention',
   'pattentionGradient',
   'rotary',
+  'routedPattention',
   'segmentSum',
   'softmax',
   'sparsePattention',

@@ -98,8 +98,15 @@ interface FusedKernelMap<T> {
       cacheKeys: readonly T[];
       cacheValues: readonly T[];
     },
-    /** `linear`: groups whose Θ is the identity; `past`: tokens in the caches. */
-    BlockAttributes & { readonly linear: readonly boolean[]; readonly past: number },
+    /**
+     * `linear`: groups whose Θ is the identity; `strongest`: parameter tokens of each group that a row uses, 0 for all;
+     * `past`: tokens in the caches.
+     */
+    BlockAttributes & {
+      readonly linear: readonly boolean[];
+      readonly strongest: readonly number[];
+      readonly past: number;
+    },
     [hidden: T]
   >;
   LayerNormalize: Kernel<{ x: T }, { readonly epsilon: number }, [output: T, inverseDeviation: T]>;
@@ -153,6 +160,13 @@ interface FusedKernelMap<T> {
       /** −1 rotates back: the gradient. */
       readonly direction: 1 | -1;
     },
+    [output: T]
+  >;
+  /** Forward only; keys and values lie cluster by cluster. `guidance` is [tokens, clusters + dIn]: x · centroids, then x (KᵀK). */
+  RoutedPattention: Kernel<
+    { x: T; keyParamTokens: T; valueParamTokens: T; guidance: T },
+    /** `best`: clusters that each token uses; `starts`: where each begins, and where the last ends. */
+    NormActivationAttributes & { readonly tau: number; readonly best: number; readonly starts: Int32Array },
     [output: T]
   >;
   SoftmaxCrossEntropy: Kernel<{ logits: T; labels: T; weights: T }, NoAttributes, [losses: T, logSumExp: T]>;
@@ -222,6 +236,7 @@ export const FUSED_KERNELS: Readonly<Record<FusedKernel, string>> = {
   PattentionGroups: 'Σ Θ(X Kᵀ) V over the groups of a layer',
   PattentionGroupsGrad: 'its gradient',
   RotaryPositions: 'rotary position embedding, forward and back',
+  RoutedPattention: 'Θ(X Kᵀ) V over the best clusters of parameter tokens of each row',
   SoftmaxCrossEntropy: 'cross-entropy of logits',
   SoftmaxCrossEntropyGrad: 'its gradient',
   SparsePattention: 'Θ(X Kᵀ) V with the largest weights of each row alone',

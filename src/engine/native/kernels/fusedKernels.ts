@@ -19,6 +19,7 @@ export const NATIVE_FUSED_KERNELS = {
   PattentionGroups: compiledTheta,
   PattentionGroupsGrad: compiledTheta,
   RotaryPositions: {},
+  RoutedPattention: forNormActivations(['l2NormGelu']),
   SoftmaxCrossEntropy: {},
   SoftmaxCrossEntropyGrad: {},
   SparsePattention: compiledTheta,

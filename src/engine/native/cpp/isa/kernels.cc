@@ -6,6 +6,7 @@
 #include "matMul.h"
 #include "optimizer.h"
 #include "pattentionGradient.h"
+#include "routedPattention.h"
 #include "sparsePattention.h"
 
 namespace tokenfuse {
@@ -13,8 +14,8 @@ namespace TOKENFUSE_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   sparsePattention, attention, attentionGradient,
-    decode,
+    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   sparsePattention, routedPattention,
+    attention,          attentionGradient, decode,
     layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, linearCrossEntropy, rotary,    adamW,
     squaredNorms,
     unary,              binary,         softmax,      argMax,       sumRows,              sumColumns, segmentSum,
