@@ -22,8 +22,8 @@ export interface DecodeOptions {
  *
  * @param x [rows, 1, dModel]
  * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
- * more than one token or many rows, inside a gradient, for groups that share a norm or are in clusters, and for contexts with an attention of
- * their own
+ * more than one token or many rows, inside a gradient, for groups that share a norm or are in clusters, and for contexts
+ * with an attention of their own
  */
 export function decodeStack(
   x: tf.Tensor3D,

@@ -66,7 +66,10 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
   const long eachKey = std::max(1L, kTaskWeights / f.dModel);
   const long eachValue = eachKey * std::clamp(f.rows, 1L, kRowsPerRun);
   // A sparse group's runs are longer by as much as fewer of their values are read.
-  const auto strongestOf = [&](long n, size_t i) { return strongest[i] > 0 ? std::min<long>(strongest[i], n) : n; };
+  const auto strongestOf = [&](long n, size_t i) {
+    const bool whole = strongest[i] <= 0 || settings[3 * i + 2] != 0;
+    return whole ? n : std::min<long>(strongest[i], n);
+  };
   const auto valuesOf = [&](long n, size_t i) { return eachValue * std::max(1L, n / std::max(1L, strongestOf(n, i))); };
   long numKeyTasks = 0;
   long numValueTasks = 0;

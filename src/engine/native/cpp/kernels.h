@@ -70,7 +70,7 @@ struct DecodeGroup {
   float tau, scale;
   /** Θ is the identity. */
   bool linear;
-  /** Parameter tokens that each row uses: n, or those of the largest weights alone. */
+  /** Parameter tokens that each row uses: those of the largest weights; n for all, as in a linear group. */
   long strongest;
   /** What it reads: 0 the normalised state, 1 the attention's output, 2 the context's part of that. */
   int input;
