@@ -41,6 +41,7 @@ export async function randomVision(model: JointModel, seed: number): Promise<Joi
   for (const [name, tensor] of createVisionParameters(model.config.vision.backbone, seed)) tensors.set(name, tensor);
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, model.tokenizer.vocabSize);
+  tree.useSparsity(model.tree.sparsity);
   return { ...model, tree, dispose: () => tree.dispose() };
 }
 

@@ -14,6 +14,7 @@ import { Interrupted, type Output } from '#src/cli';
 import { readGroupFile } from '#src/groups';
 import { createRandom } from '#src/random';
 import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
+import { parseSparsity } from '#src/tokenformer';
 import { type CheckpointDigests, checkpointDigests } from '#src/training';
 import type { VisionModelConfig } from '#vision';
 import type { TrainingControls } from './captionRows.js';
@@ -57,6 +58,8 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
   const { model: modelPath, upperBound } = evaluatedModels(experiment, root);
   let model = loadJointModel(modelPath);
   const bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
+  const sparsity = experiment.sparse === undefined ? undefined : parseSparsity(experiment.sparse);
+  for (const each of [model, bound]) each?.tree.useSparsity(sparsity);
   let random: JointModel | undefined;
   const opened: TestSet[] = [];
   try {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
 import { Decoding } from '#language';
 import { formerKeys } from '#src/config';
+import { SparsityText } from '#src/tokenformer';
 
 const TestSet = z
   .strictObject({
@@ -46,6 +47,9 @@ export const EvaluateExperiment = z.strictObject({
     .optional()
     .describe('captions that alignment was trained on: gives the constant caption and nearest neighbours'),
   decoding: Decoding.prefault({ method: 'greedy' }).describe('how captions are made; kept with the scores'),
+  sparse: SparsityText.optional().describe(
+    'parameter tokens of each group that a token uses, in all models: 64, 25% or clusters:8/64; all unless given',
+  ),
   batchSize: z.int().positive().default(100).describe('images captioned at once'),
   controls: formerKeys(
     z.strictObject({

@@ -1,13 +1,12 @@
 import type { GroupReading, LayerReading } from '#fusion';
 import { tf } from '#src/engine';
-import { parameterWeights } from '#src/kernels';
 import {
   type ActiveGroup,
   type AttentionContext,
   type BlockLayers,
-  groupSettings,
   type LayerName,
   type PattentionMath,
+  tokenWeights,
 } from '#src/tokenformer';
 
 /** What a group of a layer writes at every position, and what each of its parameter tokens writes alone. */
@@ -50,7 +49,7 @@ export function writtenNorms(
     };
   };
   const ofImage = ({ input }: GroupReading, active: ActiveGroup): Written => {
-    const weights = weightsOn(input, active, math); // [batch · imageTokens or imageTokens, n]
+    const weights = tokenWeights(input, active, math); // [batch · imageTokens or imageTokens, n]
     const y = gated(tf.matMul(weights, active.group.valueParamTokens), active); // [batch · imageTokens or imageTokens, dModel]
     // The embedding of a position is the same for every image.
     const perImage = <T extends tf.Tensor>(t: tf.Tensor, shape: number[]): T => {
@@ -103,12 +102,6 @@ function withAppended(written: WrittenByGroup): WrittenByGroup {
       : group;
   }
   return together;
-}
-
-/** Θ(x Kᵀ), [tokens, numParamTokens] */
-function weightsOn(x: tf.Tensor2D, active: ActiveGroup, math: PattentionMath): tf.Tensor2D {
-  const scores = tf.matMul(x, active.group.keyParamTokens, false, true);
-  return parameterWeights(scores, groupSettings(active, math)) as tf.Tensor2D;
 }
 
 /** ‖s_i V_i‖ of every parameter token, the shape of `weights`. */

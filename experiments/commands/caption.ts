@@ -21,6 +21,8 @@ import {
   ENGINE_OPTIONS,
   GROUP_OPTION,
   OVERWRITE_OPTION,
+  SPARSE_OPTION,
+  sparsityOf,
   startEngine,
   wholeNumber,
 } from '../options/index.js';
@@ -52,11 +54,14 @@ export const captionCommand: Command = {
     ...GROUP_OPTION,
     'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
     ...DECODING_OPTIONS,
+    ...SPARSE_OPTION,
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
     const [modelPath, ...imagePaths] = args.positionals;
     const decoding = decodingOf(args);
+    const sparsity = sparsityOf(args);
+    const sparse = sparsity && { sparse: args.text('sparse') };
     const batchSize = Number(args.text('batch-size') ?? 32);
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new ConfigError(`--batch-size: expected a whole number above 0, got '${args.text('batch-size')}'`);
@@ -76,11 +81,15 @@ export const captionCommand: Command = {
     const place = out === undefined ? undefined : openPlace(out, args.flag('overwrite'), output);
     let log: CaptionLog | undefined;
     try {
-      const settings = { model: sha256(model), ...(attached.length > 0 && { groups: attached }), decoding };
+      const settings = {
+        ...{ model: sha256(model), ...(attached.length > 0 && { groups: attached }), decoding },
+        ...sparse,
+      };
       if (out !== undefined) log = openCaptionLog(logOf(out), settings, images);
       await startEngine(args, output);
       let jointModel = loadJointModel(modelPath);
       for (const group of groups) jointModel = await attachJointGroup(jointModel, group);
+      jointModel.tree.useSparsity(sparsity);
       const open = openBatches(images, batchSize, (id) => log?.captions.has(id) ?? false);
       const broken: UnusableImage[] = [...unusable];
       const batches = captionImageFiles(jointModel, open, {
@@ -97,7 +106,7 @@ export const captionCommand: Command = {
       // Under --json the good captions come as JSON, and so do the images without one.
       if (broken.length > 0 && !args.flag('json')) throw new RunError(lines.join('\n'));
       for (const line of lines) output.line(line);
-      return { decoding, ...result, ...(broken.length > 0 && { broken, passed: false }) };
+      return { decoding, ...sparse, ...result, ...(broken.length > 0 && { broken, passed: false }) };
     } finally {
       log?.close();
       place?.release();

@@ -6,7 +6,15 @@ import { sceneProbe } from '#scenes';
 import type { Command } from '#src/cli';
 import { inResultFolder, isStartedWith, provenanceOf } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
-import { ENGINE_OPTIONS, EXPERIMENT_OPTIONS, foldersOf, GROUP_OPTION, startEngine } from '../options/index.js';
+import {
+  ENGINE_OPTIONS,
+  EXPERIMENT_OPTIONS,
+  foldersOf,
+  GROUP_OPTION,
+  SPARSE_OPTION,
+  sparsityOf,
+  startEngine,
+} from '../options/index.js';
 
 const { set, root, out, 'cache-dir': cacheDir, overwrite } = EXPERIMENT_OPTIONS;
 
@@ -15,11 +23,18 @@ export const evaluateCommand: Command = {
   name: 'evaluate',
   summary: 'Caption test sets and score the captions together with their controls',
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
-  options: { set, root, out, 'cache-dir': cacheDir, overwrite, ...GROUP_OPTION, ...ENGINE_OPTIONS },
+  options: {
+    ...{ set, root, out, 'cache-dir': cacheDir, overwrite },
+    ...{ ...GROUP_OPTION, ...SPARSE_OPTION, ...ENGINE_OPTIONS },
+  },
   run: async (args, output) => {
     const [path] = args.positionals;
+    const sparse = sparsityOf(args) && [`sparse=${args.text('sparse')}`];
     const folders = foldersOf(args);
-    const experiment = withGroups(parseExperimentOf(path, ['evaluate'], args.texts('set')), args.texts('group'));
+    const experiment = withGroups(
+      parseExperimentOf(path, ['evaluate'], [...args.texts('set'), ...(sparse ?? [])]),
+      args.texts('group'),
+    );
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
     const command = args.commandLine;

@@ -11,8 +11,17 @@ import {
 } from '#language';
 import type { Command } from '#src/cli';
 import { printableLines, UserError } from '#src/errors';
+import type { Sparsity } from '#src/tokenformer';
 import { findCheckpoint, readModelDescription } from '#src/training';
-import { DECODING_OPTIONS, decodingOf, ENGINE_OPTIONS, GROUP_OPTION, startEngine } from '../options/index.js';
+import {
+  DECODING_OPTIONS,
+  decodingOf,
+  ENGINE_OPTIONS,
+  GROUP_OPTION,
+  SPARSE_OPTION,
+  sparsityOf,
+  startEngine,
+} from '../options/index.js';
 
 /** `tokenfuse generate`: text from a language backbone, or from a merged model without an image. */
 export const generateCommand: Command = {
@@ -22,9 +31,10 @@ export const generateCommand: Command = {
     { name: 'model', description: 'a language, merged or aligned model: run directory or checkpoint' },
     { name: 'prompt', description: 'text to continue (default: none)', optional: true },
   ],
-  options: { ...GROUP_OPTION, ...DECODING_OPTIONS, ...ENGINE_OPTIONS },
+  options: { ...GROUP_OPTION, ...DECODING_OPTIONS, ...SPARSE_OPTION, ...ENGINE_OPTIONS },
   run: async (args, output) => {
     const decoding = decodingOf(args);
+    const sparsity = sparsityOf(args);
     const [path, prompt = ''] = args.positionals;
     const directory = findCheckpoint(path);
     const { kind } = readModelDescription(directory);
@@ -32,18 +42,25 @@ export const generateCommand: Command = {
       throw new UserError(`${directory}: expected a language model or a merged one, got a ${kind} model`);
     }
     await startEngine(args, output);
-    const groups = args.texts('group');
-    const candidates = await (kind === 'fusion' ? continueJoint : continueLanguage)(path, prompt, decoding, groups);
+    const use: ModelUse = { groups: args.texts('group'), sparsity };
+    const candidates = await (kind === 'fusion' ? continueJoint : continueLanguage)(path, prompt, decoding, use);
     for (const { text } of candidates) output.line(printableLines(`${prompt}${text}`));
-    return { prompt, decoding, text: candidates[0].text, candidates };
+    return { prompt, decoding, ...(sparsity && { sparse: args.text('sparse') }), text: candidates[0].text, candidates };
   },
 };
 
-/** A language backbone with groups; without any it may also be a Transformer. */
-async function loadWith(path: string, groups: readonly string[]): Promise<LanguageModel<AnyLanguageConfig>> {
-  if (groups.length === 0) return loadAnyLanguageModel(path);
+/** Groups to attach, and how many parameter tokens to use. */
+interface ModelUse {
+  readonly groups: readonly string[];
+  readonly sparsity: Sparsity | undefined;
+}
+
+/** A language backbone; a Transformer too where nothing asks for parameter tokens. */
+async function loadFor(path: string, { groups, sparsity }: ModelUse): Promise<LanguageModel<AnyLanguageConfig>> {
+  if (groups.length === 0 && sparsity === undefined) return loadAnyLanguageModel(path);
   let model = loadLanguageModel(path);
   for (const group of groups) model = await attachLanguageGroup(model, group);
+  model.tree.useSparsity(sparsity);
   return model;
 }
 
@@ -51,9 +68,9 @@ async function continueLanguage(
   path: string,
   prompt: string,
   decoding: Decoding,
-  groups: readonly string[],
+  use: ModelUse,
 ): Promise<GeneratedText[]> {
-  const model = await loadWith(path, groups);
+  const model = await loadFor(path, use);
   try {
     return await generateText(model, prompt, decoding);
   } finally {
@@ -65,11 +82,12 @@ async function continueJoint(
   path: string,
   prompt: string,
   decoding: Decoding,
-  groups: readonly string[],
+  { groups, sparsity }: ModelUse,
 ): Promise<GeneratedText[]> {
   let model = loadJointModel(path);
   try {
     for (const group of groups) model = await attachJointGroup(model, group);
+    model.tree.useSparsity(sparsity);
     return await continueText(model, prompt, decoding);
   } finally {
     model.dispose();

@@ -2,4 +2,5 @@ export * from './decodingOptions.js';
 export * from './engineOptions.js';
 export * from './experimentOptions.js';
 export * from './groupOption.js';
+export * from './sparseOption.js';
 export * from './wholeNumber.js';

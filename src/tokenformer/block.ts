@@ -1,14 +1,8 @@
 import { tf } from '#src/engine';
-import {
-  layerNormalize,
-  parameterWeights,
-  rotaryPositions,
-  tokenAttention,
-  tokenAttentionReference,
-} from '#src/kernels';
+import { layerNormalize, rotaryPositions, tokenAttention, tokenAttentionReference } from '#src/kernels';
 import { blockMath } from './blockAttributes.js';
 import type { LayerName, TokenFormerConfig } from './config.js';
-import { groupSettings, type PattentionLayer, pattentionLayer } from './pattentionLayer.js';
+import { type PattentionLayer, pattentionLayer, tokenWeights } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
 export type BlockLayers = Readonly<Record<LayerName, PattentionLayer>>;
@@ -182,11 +176,8 @@ function captureWeights(
   if (capture === undefined) return;
   for (const name of names) {
     for (const active of layers[name]) {
-      const { group, norm } = active;
-      if (norm === 'union') continue;
-      capture(`${LAYER_PATHS[name]}/${group.name}/weights`, () =>
-        parameterWeights(tf.matMul(x, group.keyParamTokens, false, true), groupSettings(active, config)),
-      );
+      if (active.norm === 'union') continue;
+      capture(`${LAYER_PATHS[name]}/${active.group.name}/weights`, () => tokenWeights(x, active, config));
     }
   }
 }

@@ -3,6 +3,7 @@ import { hasFastKernel, requireResult, runFastKernel } from '#src/kernels';
 import type { AttentionContext, BlockLayers, KeyValueCache } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
+import { clustersIn, isSparse, strongestIn } from './pattentionLayer.js';
 
 /** Beyond so many rows, block by block is faster: products then pack the weights once for all rows. */
 const MAX_ROWS = 32;
@@ -21,8 +22,8 @@ export interface DecodeOptions {
  *
  * @param x [rows, 1, dModel]
  * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
- * more than one token or many rows, inside a gradient, for groups that share a norm, and for contexts with an attention of
- * their own
+ * more than one token or many rows, inside a gradient, for groups that share a norm or are in clusters, and for contexts
+ * with an attention of their own
  */
 export function decodeStack(
   x: tf.Tensor3D,
@@ -35,10 +36,16 @@ export function decodeStack(
   const layers = blocks.flatMap((block, b) => kernelLayers(block, contexts[b]));
   const groups = layers.flat();
   const isUnion = groups.some(({ norm }) => norm === 'union');
-  if (isUnion || contexts.some(({ separate }) => separate !== undefined)) return undefined;
+  if (
+    isUnion ||
+    groups.some((active) => clustersIn(active) !== undefined) ||
+    contexts.some(({ separate }) => separate !== undefined)
+  )
+    return undefined;
   const past = caches[0].length;
   const linear = groups.map(({ norm }) => norm === 'linear');
-  const attributes = { ...blockAttributes(layers, config), linear, past };
+  const strongest = groups.map((active) => (isSparse(active) ? strongestIn(active) : 0));
+  const attributes = { ...blockAttributes(layers, config), linear, strongest, past };
   if (!hasFastKernel('DecodeBlocks', attributes)) return undefined;
   const roomy = caches.map(withRoom);
   const inputs = {

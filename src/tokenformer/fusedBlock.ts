@@ -3,7 +3,7 @@ import { fusedOp, hasFastKernel, requireResult, runFastKernel } from '#src/kerne
 import { type AttentionContext, type AttentionMask, type BlockLayers, maskPrefix } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
-import type { ActiveGroup } from './pattentionLayer.js';
+import { isPlain } from './pattentionLayer.js';
 
 export interface FusedBlockOptions {
   readonly mask: AttentionMask;
@@ -17,8 +17,8 @@ export interface FusedBlockOptions {
  * models, and sums in place. Kernels: `TokenFormerBlock` and `TokenFormerBlockGrad`.
  *
  * @param x [batch, seqLen, dModel]
- * @returns [batch, seqLen, dModel]; undefined where the engine has no kernel for it, for groups with gates or a shared norm,
- * and for a context with an attention of its own
+ * @returns [batch, seqLen, dModel]; undefined where the engine has no kernel for it, for groups with gates, a shared norm or
+ * sparsity, and for a context with an attention of its own
  */
 export function fusedBlock(
   x: tf.Tensor3D,
@@ -50,8 +50,4 @@ export function fusedBlock(
     backward: (dHidden, [saved]) =>
       requireResult(runFastKernel('TokenFormerBlockGrad', { dHidden, keys, values, saved }, attributes)),
   }) as tf.Tensor3D;
-}
-
-function isPlain({ gate, norm }: ActiveGroup): boolean {
-  return gate === undefined && (norm ?? 'own') === 'own';
 }

@@ -1,7 +1,9 @@
 import type { tf } from '#src/engine';
-import type { Random } from '#src/random';
+import { createRandom, type Random } from '#src/random';
 import type { HostTensor } from '#src/storage';
+import { clusterKeys, type KeyClusters } from './keyClusters.js';
 import type { ParameterTree } from './parameterTree.js';
+import { isRouted, type Sparsity } from './sparsity.js';
 
 /**
  * A group of parameter tokens, the unit of TokenFormer: pretrained together, normalised together,
@@ -16,17 +18,29 @@ export interface ParamTokenGroup {
   /** Stored scale τ; set at creation by the rule of Θ, √n for a norm. */
   readonly tau: number;
   readonly trainable: boolean;
+  /** Parameter tokens that an input token uses; all unless given. */
+  readonly sparsity?: Sparsity;
+  /** Its clusters, where the sparsity asks for some and it is large enough; made when first read. */
+  readonly clusters?: { readonly best: number; read(): KeyClusters };
 }
 
 /** Reads the group `name` of the layer at `layerPath`, such as `block0/attention/query`. */
 export function readGroup(tree: ParameterTree, layerPath: string, name: string): ParamTokenGroup {
   const path = `${layerPath}/${name}`;
+  const keyParamTokens = tree.variable(`${path}/keyParamTokens`) as tf.Tensor as tf.Tensor2D;
+  const valueParamTokens = tree.variable(`${path}/valueParamTokens`) as tf.Tensor as tf.Tensor2D;
+  const { sparsity } = tree;
+  const routed = isRouted(sparsity, keyParamTokens.shape[0]) ? sparsity : undefined;
+  const make = (clusters: number) => () =>
+    clusterKeys(keyParamTokens, valueParamTokens, clusters, createRandom(1, 'clusters', path));
   return {
     name,
-    keyParamTokens: tree.variable(`${path}/keyParamTokens`) as tf.Tensor as tf.Tensor2D,
-    valueParamTokens: tree.variable(`${path}/valueParamTokens`) as tf.Tensor as tf.Tensor2D,
+    keyParamTokens,
+    valueParamTokens,
     tau: tree.constant(`${path}/tau`),
     trainable: tree.isTrainable(`${path}/keyParamTokens`),
+    sparsity,
+    clusters: routed && { best: routed.best, read: () => tree.clusters(path, make(routed.clusters)) },
   };
 }
 

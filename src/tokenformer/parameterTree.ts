@@ -1,5 +1,7 @@
 import { tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
+import type { KeyClusters } from './keyClusters.js';
+import type { Sparsity } from './sparsity.js';
 
 /** A group's stored scale: a constant of the checkpoint, not a variable. */
 const isConstant = (name: string): boolean => name.endsWith('/tau');
@@ -13,6 +15,8 @@ export class ParameterTree {
   readonly #constants = new Map<string, number>();
   #isTrainable: (name: string) => boolean = () => true;
   readonly #rowsInUse = new Map<string, number>();
+  readonly #clusters = new Map<string, KeyClusters>();
+  #sparsity: Sparsity | undefined;
 
   constructor(tensors: ReadonlyMap<string, HostTensor> = new Map()) {
     this.add(tensors);
@@ -94,6 +98,27 @@ export class ParameterTree {
     return this.#rowsInUse.get(name) ?? this.variable(name).shape[0];
   }
 
+  /** Says that input tokens use only so many parameter tokens of each group; undefined: all of them. For inference. */
+  useSparsity(sparsity: Sparsity | undefined): void {
+    this.#sparsity = sparsity;
+    this.#disposeClusters();
+  }
+
+  /** What `useSparsity` said. */
+  get sparsity(): Sparsity | undefined {
+    return this.#sparsity;
+  }
+
+  /** The clusters of a group, made when they are first asked for and kept until the tree is disposed or told of another sparsity. */
+  clusters(path: string, make: () => KeyClusters): KeyClusters {
+    const known = this.#clusters.get(path);
+    if (known !== undefined) return known;
+    const made = make();
+    for (const tensor of Object.values(made)) if (tensor instanceof tf.Tensor) tf.keep(tensor);
+    this.#clusters.set(path, made);
+    return made;
+  }
+
   /** Puts other parameters in the place of all there are, as of a larger model; what is trainable is decided as before. */
   replace(tensors: ReadonlyMap<string, HostTensor>): void {
     this.dispose();
@@ -139,8 +164,14 @@ export class ParameterTree {
   }
 
   dispose(): void {
+    this.#disposeClusters();
     for (const variable of this.#variables.values()) variable.dispose();
     this.#variables.clear();
     this.#constants.clear();
+  }
+
+  #disposeClusters(): void {
+    for (const clusters of this.#clusters.values()) tf.dispose({ ...clusters });
+    this.#clusters.clear();
   }
 }

@@ -98,8 +98,15 @@ interface FusedKernelMap<T> {
       cacheKeys: readonly T[];
       cacheValues: readonly T[];
     },
-    /** `linear`: groups whose Θ is the identity; `past`: tokens in the caches. */
-    BlockAttributes & { readonly linear: readonly boolean[]; readonly past: number },
+    /**
+     * `linear`: groups whose Θ is the identity; `strongest`: parameter tokens of each group that a row uses, 0 for all;
+     * `past`: tokens in the caches.
+     */
+    BlockAttributes & {
+      readonly linear: readonly boolean[];
+      readonly strongest: readonly number[];
+      readonly past: number;
+    },
     [hidden: T]
   >;
   LayerNormalize: Kernel<{ x: T }, { readonly epsilon: number }, [output: T, inverseDeviation: T]>;
@@ -155,11 +162,25 @@ interface FusedKernelMap<T> {
     },
     [output: T]
   >;
+  /** Forward only; keys and values lie cluster by cluster. `guidance` is [tokens, clusters + dIn]: x · centroids, then x (KᵀK). */
+  RoutedPattention: Kernel<
+    { x: T; keyParamTokens: T; valueParamTokens: T; guidance: T },
+    /** `best`: clusters that each token uses; `starts`: where each begins, and where the last ends. */
+    NormActivationAttributes & { readonly tau: number; readonly best: number; readonly starts: Int32Array },
+    [output: T]
+  >;
   SoftmaxCrossEntropy: Kernel<{ logits: T; labels: T; weights: T }, NoAttributes, [losses: T, logSumExp: T]>;
   SoftmaxCrossEntropyGrad: Kernel<
     { dLosses: T; logits: T; labels: T; weights: T; logSumExp: T },
     NoAttributes,
     [dLogits: T]
+  >;
+  /** Forward only. */
+  SparsePattention: Kernel<
+    { x: T; keyParamTokens: T; valueParamTokens: T },
+    /** `strongest`: parameter tokens that each token uses. */
+    NormActivationAttributes & { readonly tau: number; readonly strongest: number },
+    [output: T]
   >;
   SquaredNorm: Kernel<{ tensors: readonly T[] }, NoAttributes, [sum: T]>;
   /** `saved` is whatever the engine's TokenFormerBlockGrad wants of it, and only there when `recording`. */
@@ -215,8 +236,10 @@ export const FUSED_KERNELS: Readonly<Record<FusedKernel, string>> = {
   PattentionGroups: 'Σ Θ(X Kᵀ) V over the groups of a layer',
   PattentionGroupsGrad: 'its gradient',
   RotaryPositions: 'rotary position embedding, forward and back',
+  RoutedPattention: 'Θ(X Kᵀ) V over the best clusters of parameter tokens of each row',
   SoftmaxCrossEntropy: 'cross-entropy of logits',
   SoftmaxCrossEntropyGrad: 'its gradient',
+  SparsePattention: 'Θ(X Kᵀ) V with the largest weights of each row alone',
   SquaredNorm: 'squared global norm',
   TokenFormerBlock: 'a whole block',
   TokenFormerBlockGrad: 'its gradient',

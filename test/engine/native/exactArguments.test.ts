@@ -58,7 +58,8 @@ describeNative('arrays exactly as long as a kernel wants', () => {
   it.each(kernels)('%s takes them, or refuses', (name) => {
     const random = createRandom(1, name);
     let ran = 0;
-    for (let i = 0; i < 200; i++) ran += callExactly(name, random) ? 1 : 0;
+    // Kernels with many conditions refuse nearly all that is drawn.
+    for (let i = 0; i < 200 || (ran <= 10 && i < 3000); i++) ran += callExactly(name, random) ? 1 : 0;
     expect(ran).toBeGreaterThan(10);
   });
 });

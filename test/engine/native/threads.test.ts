@@ -5,11 +5,21 @@ import {
   layerNormalize,
   linearCrossEntropy,
   pattention,
+  routedPattention,
   softmaxCrossEntropy,
+  sparsePattention,
   squaredNorm,
   tokenAttention,
 } from '#src/kernels';
-import { createStack, type KeyValueCache, ParameterTree, runStack, TokenFormerConfig } from '#src/tokenformer';
+import { createRandom } from '#src/random';
+import {
+  clusterKeys,
+  createStack,
+  type KeyValueCache,
+  ParameterTree,
+  runStack,
+  TokenFormerConfig,
+} from '#src/tokenformer';
 import { findAddon } from '../../../src/engine/native/addon.js';
 import { addon, describeNative, normalNumbers, sameBits } from '../../support/kernelComparison.js';
 import { oneGroupBlock } from '../../support/oneGroupBlock.js';
@@ -43,9 +53,14 @@ function everything(): Float32Array[] {
     const sparse = tf.grads((...[a, b, c]: tf.Tensor[]) =>
       tf.sum(tf.mul(pattention(a as tf.Tensor2D, b as tf.Tensor2D, c as tf.Tensor2D, settings), some)),
     )([x, keys, values]);
+    const clusters = clusterKeys(keys, values, 20, createRandom(1, 'threads'));
+    const few = [x, tf.slice(x, [0, 0], [3, -1])].flatMap((rows) => [
+      sparsePattention(rows, keys, values, settings, 11),
+      routedPattention(rows, clusters, settings, 4),
+    ]);
     const deep = tf.tensor2d(normalNumbers(4, [1200, 160]), [1200, 160]);
     const product = tf.matMul(deep, deep, true, false);
-    return [loss(x, keys, values), ...gradients, ...sums, tf.argMax(x, 1), ...sparse, product];
+    return [loss(x, keys, values), ...gradients, ...sums, tf.argMax(x, 1), ...sparse, ...few, product];
   });
   const arrays = tensors.map((tensor) => tensor.dataSync() as Float32Array);
   tf.dispose(tensors);

@@ -47,6 +47,7 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
   const float* table = in.floats("table", product({2, f.half}));
   const float* settings = in.floats("settings", product({3, static_cast<long>(keys.size())}));
   const int32_t* counts = in.ints("groups", product({kLayers, static_cast<long>(numBlocks)}));
+  const int32_t* strongest = in.ints("strongest", static_cast<long>(keys.size()));
   in.end();
   f.cosines = table;
   f.sines = table + f.half;
@@ -64,12 +65,18 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
   plan.groups.resize(keys.size());
   const long eachKey = std::max(1L, kTaskWeights / f.dModel);
   const long eachValue = eachKey * std::clamp(f.rows, 1L, kRowsPerRun);
+  // A sparse group's runs are longer by as much as fewer of their values are read.
+  const auto strongestOf = [&](long n, size_t i) {
+    const bool whole = strongest[i] <= 0 || settings[3 * i + 2] != 0;
+    return whole ? n : std::min<long>(strongest[i], n);
+  };
+  const auto valuesOf = [&](long n, size_t i) { return eachValue * std::max(1L, n / std::max(1L, strongestOf(n, i))); };
   long numKeyTasks = 0;
   long numValueTasks = 0;
   for (size_t i = 0; i < keys.size(); i++) {
     const long n = keys.length(i) / f.dModel;
     numKeyTasks += runsOf(n, eachKey);
-    numValueTasks += runsOf(n, eachValue);
+    numValueTasks += runsOf(n, valuesOf(n, i));
   }
   plan.keyTasks.reserve(static_cast<size_t>(numKeyTasks));
   plan.valueTasks.reserve(static_cast<size_t>(numValueTasks));
@@ -97,18 +104,21 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
         g.tau = settings[3 * i];
         g.scale = settings[3 * i + 1];
         g.linear = settings[3 * i + 2] != 0;
+        g.strongest = strongestOf(g.n, i);
         g.input = input;
         g.output = output;
         g.scores = free;
-        g.partials = free + product({f.rows, g.n});
-        g.numPartials = runsOf(g.n, eachValue);
+        g.lists = free + product({f.rows, g.n});
+        g.partials = g.lists + (g.strongest < g.n ? product({f.rows, g.n + 1}) : 0);
+        const long each = valuesOf(g.n, i);
+        g.numPartials = runsOf(g.n, each);
         free = g.partials + product({g.numPartials, matrix});
         for (long from = 0; from < g.n; from += eachKey) {
           plan.keyTasks.push_back({&g, from, std::min(g.n, from + eachKey), 0});
         }
         for (long p = 0; p < g.numPartials; p++) {
-          const long from = p * eachValue;
-          plan.valueTasks.push_back({&g, from, std::min(g.n, from + eachValue), g.partials + p * matrix});
+          const long from = p * each;
+          plan.valueTasks.push_back({&g, from, std::min(g.n, from + each), g.partials + p * matrix});
         }
       }
     }

@@ -34,6 +34,23 @@ struct Pattention {
   bool add;
 };
 
+/** Forward only, without `scores` and `add`. */
+struct SparsePattention : Pattention {
+  /** Parameter tokens that each token uses, 1 to n. */
+  long strongest;
+};
+
+/** Forward only, without `scores` and `add`; Θ is l2NormGelu. Keys and values lie cluster by cluster. */
+struct RoutedPattention : Pattention {
+  long clusters;
+  /** Clusters that each token uses, 1 to `clusters`. */
+  long best;
+  /** Cluster c is [starts[c], starts[c + 1]); clusters + 1. */
+  const int32_t* starts;
+  /** [tokens, clusters + dIn]: x · centroids, then x (Kᵀ K). */
+  const float* guidance;
+};
+
 struct Attention {
   long batch, queryLen, keyLen, numHeads, headDim, prefixLen, contextLen;
   const float *q, *k, *v;
@@ -53,12 +70,16 @@ struct DecodeGroup {
   float tau, scale;
   /** Θ is the identity. */
   bool linear;
+  /** Parameter tokens that each row uses: those of the largest weights; n for all, as in a linear group. */
+  long strongest;
   /** What it reads: 0 the normalised state, 1 the attention's output, 2 the context's part of that. */
   int input;
   /** Which of the stage's outputs it adds to. */
   int output;
   /** [rows, n] */
   long scores;
+  /** Of a sparse group: [rows, n] lists of its strongest parameter tokens, then [rows] how many. */
+  long lists;
   /** [numPartials, rows, dModel], each the sum over a run of value parameter tokens. */
   long partials, numPartials;
 };
@@ -161,6 +182,8 @@ struct Kernels {
   void (*matMul)(const Product&);
   void (*pattention)(const Pattention&);
   void (*pattentionGradient)(const Pattention&);
+  void (*sparsePattention)(const SparsePattention&);
+  void (*routedPattention)(const RoutedPattention&);
   void (*attention)(const Attention&);
   void (*attentionGradient)(const Attention&);
   void (*decode)(const Decode&);

@@ -25,8 +25,9 @@ void matMul(Arguments& in, const Kernels& kernels) {
   if (f.batch > 0 && f.m > 0 && f.n > 0) kernels.matMul(f);
 }
 
-Pattention pattentionSettings(Arguments& in) {
-  Pattention f{};
+template <class Settings = Pattention>
+Settings pattentionSettings(Arguments& in) {
+  Settings f{};
   f.tokens = in.size("tokens");
   f.dIn = in.size("dIn");
   f.n = in.size("numParamTokens");
@@ -35,12 +36,12 @@ Pattention pattentionSettings(Arguments& in) {
   f.tanhForm = in.flag("gelu");
   f.epsilon = in.number("epsilon");
   f.tau = in.number("tau");
-  f.add = in.flag("add");
   return f;
 }
 
 void pattention(Arguments& in, const Kernels& kernels) {
   Pattention f = pattentionSettings(in);
+  f.add = in.flag("add");
   f.x = in.floats("x", product({f.tokens, f.dIn}));
   f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
   f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
@@ -50,8 +51,43 @@ void pattention(Arguments& in, const Kernels& kernels) {
   if (product({f.tokens, f.n}) > 0 || product({f.tokens, f.dOut}) > 0) kernels.pattention(f);
 }
 
+void sparsePattention(Arguments& in, const Kernels& kernels) {
+  SparsePattention f = pattentionSettings<SparsePattention>(in);
+  f.strongest = in.size("strongest", f.n);
+  f.x = in.floats("x", product({f.tokens, f.dIn}));
+  f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
+  f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
+  f.output = in.floats("output", product({f.tokens, f.dOut}));
+  in.end();
+  if (f.strongest == 0) throw std::invalid_argument("native kernel, strongest: expected at least 1, got 0");
+  // Its place in a list of parameter tokens is an int32.
+  if (f.n > INT32_MAX) throw std::invalid_argument("native kernel, numParamTokens: expected fewer than 2^31");
+  kernels.sparsePattention(f);
+}
+
+void routedPattention(Arguments& in, const Kernels& kernels) {
+  RoutedPattention f = pattentionSettings<RoutedPattention>(in);
+  f.clusters = in.size("clusters");
+  f.best = in.size("best", f.clusters);
+  f.x = in.floats("x", product({f.tokens, f.dIn}));
+  f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
+  f.values = in.floats("valueParamTokens", product({f.n, f.dOut}));
+  f.guidance = in.floats("guidance", product({f.tokens, f.clusters + f.dIn}));
+  f.starts = in.ints("starts", f.clusters + 1);
+  f.output = in.floats("output", product({f.tokens, f.dOut}));
+  in.end();
+  if (f.mode != WeightMode::l2NormGelu) throw std::invalid_argument("native kernel, normActivation: expected l2NormGelu");
+  if (f.best == 0) throw std::invalid_argument("native kernel, best: expected at least 1, got 0");
+  for (long c = 0; c < f.clusters; c++) {
+    if (f.starts[c] >= 0 && f.starts[c] <= f.starts[c + 1] && f.starts[c + 1] <= f.n) continue;
+    throw std::invalid_argument("native kernel, starts: expected ascending places among the parameter tokens");
+  }
+  kernels.routedPattention(f);
+}
+
 void pattentionGradient(Arguments& in, const Kernels& kernels) {
   Pattention f = pattentionSettings(in);
+  f.add = in.flag("add");
   f.dOutput = in.floats("dOutput", product({f.tokens, f.dOut}));
   f.x = in.floats("x", product({f.tokens, f.dIn}));
   f.keys = in.floats("keyParamTokens", product({f.n, f.dIn}));
@@ -207,6 +243,8 @@ const Binding modelBindings[] = {
     {"matMul", matMul},
     {"pattention", pattention},
     {"pattentionGradient", pattentionGradient},
+    {"sparsePattention", sparsePattention},
+    {"routedPattention", routedPattention},
     {"attention", attention},
     {"attentionGradient", attentionGradient},
     {"layerNormalize", layerNormalize},

@@ -12,7 +12,7 @@ export function decodeKernels({
 }: KernelContext): FusedKernelFunctions<'DecodeBlocks'> {
   return {
     DecodeBlocks: ({ x, keys, values, gates, contextKeys, contextValues, cacheKeys, cacheValues }, attributes) => {
-      const { numHeads, rotaryDims, rotaryBase, past, epsilon, layerNormEpsilon, taus, linear } = attributes;
+      const { numHeads, rotaryDims, rotaryBase, past, epsilon, layerNormEpsilon, taus, linear, strongest } = attributes;
       const [rows, , dModel] = x.shape;
       const result = output(x.shape);
       const half = rotaryDims / 2;
@@ -40,6 +40,7 @@ export function decodeKernels({
         rotaryTable(1, half, past, rotaryBase, 1),
         Float32Array.from(taus.flatMap((tau, i) => [tau, factors[i], linear[i] ? 1 : 0])),
         Int32Array.from(attributes.groupsOfLayers),
+        Int32Array.from(strongest),
       );
       return [result];
     },

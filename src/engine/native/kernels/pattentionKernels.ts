@@ -57,6 +57,16 @@ export function pattentionCalls(
   };
 }
 
+/** What every kernel that only goes forward takes first. */
+function settingsOf(
+  x: tf.TensorInfo,
+  values: tf.TensorInfo,
+  { normActivation, gelu, epsilon, tau }: NormActivationAttributes & { readonly tau: number },
+) {
+  const math = [NORM_ACTIVATIONS.indexOf(normActivation), gelu === 'tanh', epsilon, tau] as const;
+  return [...x.shape, ...values.shape, ...math];
+}
+
 /** A group with its scores, [tokens, n]. */
 interface Group extends ParamTokens {
   readonly scores: tf.TensorInfo;
@@ -68,8 +78,15 @@ interface Group extends ParamTokens {
  */
 export function pattentionKernels(
   context: KernelContext,
-): FusedKernelFunctions<'Pattention' | 'PattentionGrad' | 'PattentionGroups' | 'PattentionGroupsGrad'> {
-  const { numbers, output } = context;
+): FusedKernelFunctions<
+  | 'Pattention'
+  | 'PattentionGrad'
+  | 'PattentionGroups'
+  | 'PattentionGroupsGrad'
+  | 'SparsePattention'
+  | 'RoutedPattention'
+> {
+  const { addon, numbers, output } = context;
   const readOf = (x: tf.TensorInfo, { scores }: Group): Read => ({
     tokens: x.shape[0],
     dIn: x.shape[1],
@@ -134,6 +151,22 @@ export function pattentionKernels(
         return { keys: keys[i], values: values[i], scores: scores[i], tau, trainable };
       });
       return backward(dOutput, x, groups, attributes);
+    },
+    SparsePattention: ({ x, keyParamTokens, valueParamTokens }, attributes) => {
+      expectMatrices({ x, keyParamTokens, valueParamTokens });
+      const result = output([x.shape[0], valueParamTokens.shape[1]]);
+      const arrays = [x, keyParamTokens, valueParamTokens, result].map(numbers);
+      addon.sparsePattention(...settingsOf(x, valueParamTokens, attributes), attributes.strongest, ...arrays);
+      return [result];
+    },
+    RoutedPattention: ({ x, keyParamTokens, valueParamTokens, guidance }, attributes) => {
+      expectMatrices({ x, keyParamTokens, valueParamTokens, guidance });
+      const { best, starts } = attributes;
+      const result = output([x.shape[0], valueParamTokens.shape[1]]);
+      const arrays = [x, keyParamTokens, valueParamTokens, guidance].map(numbers);
+      const settings = settingsOf(x, valueParamTokens, attributes);
+      addon.routedPattention(...settings, starts.length - 1, best, ...arrays, starts, numbers(result));
+      return [result];
     },
   };
 }

@@ -10,6 +10,7 @@
 #include "../kernels.h"
 #include "parameterWeights.h"
 #include "phases.h"
+#include "strongest.h"
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
@@ -49,18 +50,39 @@ struct DecodeStep {
       settings.tanhForm = f.tanhForm;
       settings.epsilon = f.epsilon;
       settings.tau = g.tau;
-      float* scores = shared + g.scores + i % f.rows * g.n;
+      const long r = i % f.rows;
+      float* scores = shared + g.scores + r * g.n;
       weightsRows(scores, scores, 1, settings);
+      if (g.strongest < g.n) countsOf(g)[r] = static_cast<int32_t>(listStrongest(scores, g.n, g.strongest, listOf(g, r)));
     });
     phases.forEach(stage.numValueTasks, [&](long i) {
       const DecodeTask& task = stage.valueTasks[i];
       const DecodeGroup& g = *task.group;
       float* partial = shared + task.partial;
+      if (g.strongest < g.n) return addStrongest(task, partial);
       for (long r = 0; r < f.rows; r += kThinRows) {
         multiplyThin(shared + g.scores + r * g.n + task.from, g.n, g.values + task.from * d, d, false,
                      task.to - task.from, partial + r * d, d, min(kThinRows, f.rows - r), false, 0, d);
       }
     });
+  }
+
+  int32_t* listOf(const DecodeGroup& g, long r) const {
+    return reinterpret_cast<int32_t*>(shared + g.lists) + r * g.n;
+  }
+  int32_t* countsOf(const DecodeGroup& g) const { return listOf(g, f.rows); }
+
+  /** The partial sums of a task over the strongest parameter tokens of every row. */
+  void addStrongest(const DecodeTask& task, float* partial) const {
+    const long d = f.dModel;
+    const DecodeGroup& g = *task.group;
+    clear(partial, f.rows * d);
+    for (long r = 0; r < f.rows; r++) {
+      const int32_t* list = listOf(g, r);
+      const long from = firstFrom(list, countsOf(g)[r], task.from);
+      const long count = firstFrom(list + from, countsOf(g)[r] - from, task.to);
+      addListed(shared + g.scores + r * g.n, list + from, count, g.values, d, partial + r * d, d);
+    }
   }
 
   /** to = or += the sum of the groups of one output of a stage. */

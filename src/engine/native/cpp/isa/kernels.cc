@@ -6,13 +6,16 @@
 #include "matMul.h"
 #include "optimizer.h"
 #include "pattentionGradient.h"
+#include "routedPattention.h"
+#include "sparsePattention.h"
 
 namespace tokenfuse {
 namespace TOKENFUSE_ISA {
 
 extern const Kernels kernels;
 const Kernels kernels = {
-    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   attention, attentionGradient, decode,
+    TOKENFUSE_ISA_NAME, matMul,         pattention,   pattentionGradient,   sparsePattention, routedPattention,
+    attention,          attentionGradient, decode,
     layerNormalize,     layerNormalizeGradient, crossEntropy, crossEntropyGradient, linearCrossEntropy, rotary,    adamW,
     squaredNorms,
     unary,              binary,         softmax,      argMax,       sumRows,              sumColumns, segmentSum,

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+/**
+ * How much of each group an input token uses: the parameter tokens of the largest weights, a number of them or a share of
+ * the group's; or those in the best of so many clusters of keys.
+ */
+export type Sparsity =
+  | { readonly count: number }
+  | { readonly share: number }
+  | { readonly best: number; readonly clusters: number };
+
+/** The forms of `parseSparsity`, for messages. */
+export const SPARSITY_FORMS =
+  'a number of parameter tokens (64), a share of each group (25%) or the best of its clusters (clusters:8/64)';
+
+/** Reads `64`, `25%` or `clusters:8/64`; undefined for anything else, for 0 and for more than all. */
+export function parseSparsity(text: string): Sparsity | undefined {
+  const [, ...routed] = /^clusters:(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
+  if (routed.length > 0) {
+    const [best, clusters] = routed.map(Number);
+    return best >= 1 && best <= clusters ? { best, clusters } : undefined;
+  }
+  const [, digits, percent] = /^(\d{1,9}(?:\.\d{1,9})?)(%?)$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (!(value > 0)) return undefined;
+  if (percent === '%') return value > 100 ? undefined : { share: value / 100 };
+  return Number.isInteger(value) ? { count: value } : undefined;
+}
+
+/**
+ * Parameter tokens of a group of n that an input token uses, by their weights: the number, or the share rounded up; at most
+ * n. Clusters are not chosen by weights: n.
+ */
+export function strongestOf(sparsity: Sparsity | undefined, numParamTokens: number): number {
+  if (sparsity === undefined || 'clusters' in sparsity) return numParamTokens;
+  const wanted = 'count' in sparsity ? sparsity.count : Math.ceil(sparsity.share * numParamTokens);
+  return Math.min(wanted, numParamTokens);
+}
+
+/** Parameter tokens for each cluster that a group needs, so as not to be left whole. */
+const LEAST_PER_CLUSTER = 4;
+
+/** Whether a group of n is cut into clusters, of which fewer than all are used. */
+export function isRouted(
+  sparsity: Sparsity | undefined,
+  numParamTokens: number,
+): sparsity is { readonly best: number; readonly clusters: number } {
+  if (sparsity === undefined || !('clusters' in sparsity)) return false;
+  return sparsity.best < sparsity.clusters && numParamTokens >= LEAST_PER_CLUSTER * sparsity.clusters;
+}
+
+/** A sparsity as configurations keep it: its text. */
+export const SparsityText = z
+  .union([z.int().transform(String), z.string()])
+  .refine((text) => parseSparsity(text) !== undefined, `expected ${SPARSITY_FORMS}`);
