@@ -11,7 +11,14 @@ import {
   readTrainingState,
   writeCheckpoint,
 } from '#src/training';
-import { type Backbone, functionChange, GROWTH_OPTIONS, grownCheckpoint, growthOf } from '../growth/index.js';
+import {
+  type Backbone,
+  type FunctionChange,
+  functionChange,
+  GROWTH_OPTIONS,
+  grownCheckpoint,
+  growthOf,
+} from '../growth/index.js';
 import { ENGINE_OPTIONS, OVERWRITE_OPTION, startEngine, wholeNumber } from '../options/index.js';
 
 /** `tokenfuse grow`: a larger model out of a trained one. */
@@ -54,13 +61,17 @@ export const growCommand: Command = {
     output.line(sizeTable(before, after));
     const [from, to] = [before, after].map(countParameters);
     output.line(`parameters  ${from.toLocaleString('en-US')} before, ${to.toLocaleString('en-US')} after`);
-    output.line(
-      `function    ${change.of} differ by at most ${change.largest.toExponential(1)} on random input (largest ${change.scale.toFixed(2)})`,
-    );
+    output.line(`function    ${changeText(change)}`);
     output.line(`written     ${outDir}`);
     return { outDir, growth, seed, parameters: { before: from, after: to }, functionChange: change };
   },
 };
+
+/** What the growth did to the function, in words. */
+function changeText({ of, largest, scale }: FunctionChange): string {
+  if (largest === 0) return `${of} are equal on random input`;
+  return `${of} differ by at most ${largest.toExponential(1)} on random input (largest ${scale.toFixed(2)})`;
+}
 
 function choiceOf<T extends string>(text: string | undefined, name: string, choices: readonly T[]): T | undefined {
   if (text === undefined) return undefined;
