@@ -151,7 +151,7 @@ describe.skipIf(addon === undefined)('the thread pool', () => {
       let wrong = 0;
       for (let i = 0; i < 300; i++) {
         c.fill(0);
-        addon.matMul(1, 96, 96, 96, false, i % 2 === 0, false, false, a, b, c);
+        addon.matMul(1, 96, 96, 96, false, i % 2 === 0, false, false, false, a, b, c);
         wrong += c.filter((x) => x !== 96).length;
       }
       parentPort.postMessage(wrong);`;
