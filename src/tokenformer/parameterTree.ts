@@ -37,6 +37,7 @@ export class ParameterTree {
 
   /** Gives every parameter and constant the values of a file that holds exactly these. */
   assign(tensors: ReadonlyMap<string, HostTensor>): void {
+    this.#disposeClusters();
     for (const [name, { shape, values }] of tensors) {
       if (isConstant(name)) {
         this.#constants.set(name, values[0]);
@@ -50,6 +51,7 @@ export class ParameterTree {
 
   /** Takes parameters out and frees them; @throws Error for a name that does not exist. */
   remove(names: readonly string[]): void {
+    this.#disposeClusters();
     for (const name of names) {
       if (!this.has(name)) throw new Error(`ParameterTree: expected a parameter '${name}', it has none of that name`);
       this.#variables.get(name)?.dispose();
@@ -109,7 +111,7 @@ export class ParameterTree {
     return this.#sparsity;
   }
 
-  /** The clusters of a group, made when they are first asked for and kept until the tree is disposed or told of another sparsity. */
+  /** The clusters of a group, made when they are first asked for and kept until the tree changes or is told of another sparsity. */
   clusters(path: string, make: () => KeyClusters): KeyClusters {
     const known = this.#clusters.get(path);
     if (known !== undefined) return known;

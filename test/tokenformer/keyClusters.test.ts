@@ -80,6 +80,23 @@ describeEachEngine('clusters of keys', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('are made anew for a group that takes the place of another of its name', () => {
+    const x = input();
+    const outputOf = (tree: ParameterTree): number[] =>
+      tf.tidy(() => [...pattentionLayer(x, [{ group: readGroup(tree, 'layer', 'a') }], math).dataSync()]);
+    const init = { numParamTokens: n, dIn, dOut, keyStd: 0.5, valueStd: 0.5, tau: Math.sqrt(n) };
+    const other = createGroup('layer', 'a', init, createRandom(2, 'a'));
+    const [swapped, assigned, expected] = [treeOf(), treeOf(), new ParameterTree(other)];
+    for (const tree of [swapped, assigned]) outputOf(tree);
+    swapped.remove([...other.keys()]);
+    swapped.add(other);
+    assigned.assign(other);
+    expected.useSparsity(swapped.sparsity);
+    for (const tree of [swapped, assigned]) expect(outputOf(tree)).toEqual(outputOf(expected));
+    for (const tree of [swapped, assigned, expected]) tree.dispose();
+    x.dispose();
+  });
+
   it('of a group give its weights in its own order', () => {
     const group = readGroup(treeOf(), 'layer', 'a');
     const weights = tokenWeights(input(), { group }, math);
