@@ -93,6 +93,12 @@ export function tortureCommands(engine: string): TortureCommand[] {
     { name: 'inspect', words: ['inspect', 'align', '--limit', '4', ...computing], inputs: ['data', 'align'], share: 4 },
     { name: 'unmerge', words: ['unmerge', 'align', 'parts'], inputs: ['align'], share: 6 },
     {
+      name: 'shrink',
+      words: ['shrink', 'language', 'shrunk', '--share', '0.25', '--batches', '2', ...computing],
+      inputs: ['language', 'data', 'tokenizer'],
+      share: 2,
+    },
+    {
       name: 'grow',
       words: ['grow', 'align', 'grown', '--factor', '2', '--backbone', 'language', ...computing],
       inputs: ['align'],
