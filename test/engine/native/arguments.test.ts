@@ -90,7 +90,7 @@ describe.skipIf(addon === undefined)('wrong arguments are JavaScript errors', ()
     ['segmentSum', [4, 0, 2 ** 40, floats, new Int32Array(4), floats]],
     ['gatherRows', [2 ** 40, 1, 0, 0, 1, floats, new Int32Array(1), floats]],
     ['gatherRows', [2 ** 40, 2 ** 40, 1, 1, 0, floats, new Int32Array(1), floats]],
-    ['matMul', [2 ** 40, 1, 0, 1, false, false, true, true, floats, floats, floats]],
+    ['matMul', [2 ** 40, 1, 0, 1, false, false, true, true, false, floats, floats, floats]],
     ['pattention', [2 ** 40, 0, 0, 0, 0, false, 1e-5, 1, false, floats, floats, floats, floats, floats]],
     ['attention', [2 ** 40, 1, 1, 0, 1, 0, 0, true, floats, floats, floats, undefined, floats, floats]],
     ['rotary', [2 ** 40, 1, 1, 0, 0, floats, floats, floats]],

@@ -31,7 +31,7 @@ interface Factors {
 /** C = A B by the kernel. */
 function product(a: Float32Array, b: Float32Array, { m, n, depth, transposeA, transposeB }: Factors, batch = 1) {
   const c = new Float32Array(batch * m * n).fill(Number.NaN);
-  addon!.matMul(batch, m, n, depth, transposeA, transposeB, false, false, a, b, c);
+  addon!.matMul(batch, m, n, depth, transposeA, transposeB, false, false, false, a, b, c);
   return c;
 }
 
