@@ -1,7 +1,7 @@
 /**
  * @file `npm run test:endurance -- --minutes 60 --seconds 60`: language training for that long, stopped every so many
  * seconds by SIGTERM and SIGKILL in turn and resumed; at the end it must have the bytes of an unbroken run of the same
- * length, which runs beside it. `--minutes 5 --seconds 10` is a short one.
+ * length, which runs beside it. Where steps turn out to be faster than measured, both are extended. `--minutes 5 --seconds 10` is a short one.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,6 +18,8 @@ import { scratchFolder } from './scratchFolder.js';
 const MODEL = { dModel: 64, numLayers: 3, numHeads: 4, qkvParamTokens: 64, outputParamTokens: 64, ffnParamTokens: 256 };
 const CHECKPOINT_SECONDS = 3;
 const EVALUATION_SECONDS = 20;
+/** The runs are not extended for less. */
+const LEAST_MINUTES_LEFT = 0.5;
 /** A stopped run has so long to write its checkpoint. */
 const STOP_SECONDS = 10;
 
@@ -38,12 +40,22 @@ async function endurance(minutes: number, secondsBetween: number): Promise<numbe
   await finished(startProgram(['scenes', 'scenes.yaml'], folder));
   await finished(startProgram(['tokenizer', 'train', 'tokenizer.yaml'], folder));
   const stepSeconds = await measuredStep(folder);
-  const steps = Math.round((60 * minutes) / stepSeconds);
+  let steps = Math.round((60 * minutes) / stepSeconds);
   log(`${(1000 * stepSeconds).toFixed(1)} ms a step: ${steps} steps for ${minutes} minutes`);
-  const unbroken = finished(startProgram(trainingWords('unbroken', steps, stepSeconds), folder));
-  const problems = await brokenRun(trainingWords('broken', steps, stepSeconds), folder, secondsBetween);
-  log('waiting for the unbroken run');
-  await unbroken;
+  const problems: string[] = [];
+  const started = performance.now();
+  for (let goesOn = false; ; goesOn = true) {
+    const words = (run: string): string[] => trainingWords(run, steps, stepSeconds);
+    const unbroken = finished(startProgram([...words('unbroken'), ...(goesOn ? ['--extend'] : [])], folder));
+    problems.push(...(await brokenRun(words('broken'), goesOn, folder, secondsBetween)));
+    log('waiting for the unbroken run');
+    await unbroken;
+    const left = minutes - (performance.now() - started) / 60_000;
+    if (left < LEAST_MINUTES_LEFT) break;
+    // Steps became faster: other work on the machine has ended.
+    steps = Math.ceil((steps * minutes) / (minutes - left));
+    log(`${left.toFixed(1)} minutes left: both runs are extended to ${steps} steps`);
+  }
   const content = (run: string) => folderContent(join(folder, run));
   problems.push(...differences(content('unbroken'), content('broken')));
   for (const problem of problems) log(`lost: ${problem}`);
@@ -52,11 +64,20 @@ async function endurance(minutes: number, secondsBetween: number): Promise<numbe
   return problems.length === 0 ? 0 : 1;
 }
 
-/** Trains to the end, with stops in between; what went wrong at them. */
-async function brokenRun(words: readonly string[], folder: string, secondsBetween: number): Promise<string[]> {
+/**
+ * Trains to the end, with stops in between; what went wrong at them.
+ *
+ * @param goesOn whether a run that has ended is extended
+ */
+async function brokenRun(
+  words: readonly string[],
+  goesOn: boolean,
+  folder: string,
+  secondsBetween: number,
+): Promise<string[]> {
   const problems: string[] = [];
   for (let stops = 0; ; stops++) {
-    const child = startProgram(stops === 0 ? words : [...words, '--resume'], folder);
+    const child = startProgram([...words, ...(goesOn ? ['--extend'] : stops > 0 ? ['--resume'] : [])], folder);
     let failure: unknown;
     const ended = finished(child).catch((error: unknown) => {
       failure = error;
