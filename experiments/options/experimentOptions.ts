@@ -4,7 +4,9 @@ import { refuseInsideData } from './refuseInsideData.js';
 
 /** For every command that writes a result: without it, nothing that exists is overwritten. */
 export const OVERWRITE_OPTION: Readonly<Record<string, OptionSpec>> = {
-  overwrite: { description: 'move what is at --out aside, to a name that ends in .old-1, and start anew' },
+  overwrite: {
+    description: 'move what is in the place of the result aside, to a name that ends in .old-1, and start anew',
+  },
 };
 
 /** Options of every command that runs an experiment file. */

@@ -28,7 +28,7 @@ export function takeBridges(model: JointModel, initFrom: InitFrom, root: string)
   );
   if (other.length > 0) {
     throw new ConfigError(
-      `initFrom: ${directory}: expected an alignment of a model like ours, its ${other.map(([key]) => key).join(' and ')} differ: merge with the same recipe and backbones`,
+      `initFrom: ${directory}: expected an alignment of the same backbones, merged by the same recipe; it has another ${other.map(([key]) => key).join(' and another ')}`,
     );
   }
   const isBridge = fusionParameters(model.config);

@@ -56,7 +56,7 @@ describe('an alignment with initFrom', () => {
     await alignTiny(folder);
     mergeTiny(folder, { bridge: { tokens: 5 } }, 'other');
     const other = { ...startingFrom({}), model: 'other' };
-    expect(await rejectedLine(alignTiny(folder, other, 'second'))).toContain('its fusion differ');
+    expect(await rejectedLine(alignTiny(folder, other, 'second'))).toContain('it has another fusion');
     const stages = [{ afterStep: 4, policy: 'preserve', factor: 2, optimizer: 'keep', warmupSteps: 0 }] as const;
     const growing = tinyAlignment({ training: { stages: [...stages] } });
     expect(await rejectedLine(alignTiny(folder, growing, 'third'))).toContain(
