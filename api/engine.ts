@@ -1,10 +1,10 @@
 import { chooseEngine } from './internal/currentEngine.js';
 
 /**
- * Name of an engine: `tensorflow` (CUDA through TensorFlow's C library), `webgpu` (any GPU), `native` (this package's C++
- * kernels, CPU), `wasm`, `cpu` (plain JavaScript). `auto`: the first of them that works here.
+ * Name of an engine: `cuda` (this package's kernels on an NVIDIA card), `tensorflow` (CUDA through TensorFlow's C library),
+ * `webgpu` (any GPU), `native` (this package's C++ kernels, CPU), `wasm`, `cpu` (plain JavaScript). `auto`: the first of them that works here.
  */
-export type EngineChoice = 'auto' | 'tensorflow' | 'webgpu' | 'native' | 'wasm' | 'cpu';
+export type EngineChoice = 'auto' | 'cuda' | 'tensorflow' | 'webgpu' | 'native' | 'wasm' | 'cpu';
 
 /** Settings of an engine. */
 export interface EngineSettings {

@@ -6,6 +6,7 @@ import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { readJson, replaceSection, writeJsonAtomic } from '#src/storage';
 import { benchPath } from './benchFolder.js';
 import { benchMarkdown } from './benchMarkdown.js';
+import { type GpuResults, gpuMarkdown } from './gpu/markdown.js';
 import { PROFILE_HEADERS, profileCells } from './kernelProfile.js';
 import { resultsName } from './machine.js';
 import { PROFILE_NAMES, profileKernels } from './profileKernels.js';
@@ -74,24 +75,30 @@ export const profileCommand: Command = {
 /** `npm run readme:bench`: no number there is typed by hand. */
 export const readmeCommand: Command = {
   name: 'readme',
-  summary: 'put the results of a run into bench/README.md, between its markers',
+  summary: 'put the results of a run into bench/README.md, between its markers; and those of the newest run on a GPU',
   positionals: [{ name: 'results', description: 'a .json file; default the newest of bench/results/', optional: true }],
   options: {},
   run: async ({ positionals: [given] }, output) => {
-    const path = given ?? newestResults();
+    const path = given ?? newestResults(/^\d/, 'npm run bench');
     const results = readJson(path, 'bench results') as BenchResults;
     replaceSection(benchPath('README.md'), 'bench', benchMarkdown(results, basename(path)));
-    output.line(`bench/README.md has the results of ${path}`);
+    const ofGpu = newestResults(/^gpu-/, 'npm run bench:gpu');
+    const gpu = readJson(ofGpu, 'bench results') as GpuResults;
+    replaceSection(benchPath('README.md'), 'gpu', gpuMarkdown(gpu, basename(ofGpu)));
+    output.line(`bench/README.md has the results of ${path} and ${ofGpu}`);
     return { path };
   },
 };
 
-/** Their names begin with the date. */
-function newestResults(): string {
+/** Of results whose names begin like that: behind it comes the date. */
+function newestResults(names: RegExp, command: string): string {
   const folder = benchPath('results/');
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
-  const newest = names.sort().at(-1);
-  if (newest === undefined) throw new UserError(`${folder}: expected results of \`npm run bench\`, got none`);
+  const all = existsSync(folder) ? readdirSync(folder) : [];
+  const newest = all
+    .filter((name) => names.test(name) && name.endsWith('.json'))
+    .sort()
+    .at(-1);
+  if (newest === undefined) throw new UserError(`${folder}: expected results of \`${command}\`, got none`);
   return join(folder, newest);
 }
 

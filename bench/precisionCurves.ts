@@ -10,12 +10,15 @@ const STEPS = 200;
 /** Of which every so many are shown. */
 const SHOWN_EVERY = 20;
 
+/** What is held against each other; both are trained on the processor. */
+type ComparedPrecision = Exclude<MatmulPrecision, 'tf32'>;
+
 /** The same training, step by step, with products in float32 and in bf16. */
 export interface PrecisionCurves {
   /** What multiplied in bf16: an instruction set, or 'emulation' by float32 instructions, whose time says nothing. */
   readonly by: string;
   /** Loss of every step, in nats. */
-  readonly losses: Readonly<Record<MatmulPrecision, readonly number[]>>;
+  readonly losses: Readonly<Record<ComparedPrecision, readonly number[]>>;
   /** Speed of the larger model's steps in bf16 by that in float32; of the processor alone. */
   readonly speedup?: number;
 }
@@ -26,7 +29,8 @@ export async function precisionCurves(
   rounds: number,
   folder: string,
 ): Promise<PrecisionCurves | { readonly skipped: string }> {
-  const bf16Support = () => ENGINES.native.matmulPrecision?.support() ?? { missing: 'native has no products in bf16' };
+  const bf16Support = () =>
+    ENGINES.native.matmulPrecision?.support('bf16') ?? { missing: 'native has no products in bf16' };
   let support = bf16Support();
   if ('missing' in support) {
     // This process' other parts, and the sides', train in float32: it changes nothing for them.
@@ -54,8 +58,8 @@ async function trainInBoth(
   model: BenchModel,
   steps: number,
   folder: string,
-): Promise<Record<MatmulPrecision, Measurement[]>> {
-  const measured: Record<MatmulPrecision, Measurement[]> = { highest: [], bf16: [] };
+): Promise<Record<ComparedPrecision, Measurement[]>> {
+  const measured: Record<ComparedPrecision, Measurement[]> = { highest: [], bf16: [] };
   const precisions = ['highest', 'bf16'] as const;
   for (const precision of precisions) writeBenchModel(join(folder, precision), model, precision);
   for (let step = 0; step < steps; step++) {

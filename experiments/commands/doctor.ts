@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { type Command, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import {
-  type Bf16Support,
+  describeCuda,
   ENGINE_NAMES,
   ENGINES,
   type EngineName,
@@ -10,6 +10,7 @@ import {
   type FusedKernel,
   type KernelOrigins,
   measureMatmul,
+  type PrecisionSupport,
   tf,
 } from '#src/engine';
 
@@ -24,8 +25,9 @@ interface Working {
   readonly matmulGflops: number;
   /** Bytes, of an engine with a pool: in use, free but kept for the next step, and how many of those at most. */
   readonly pool?: { readonly used: number; readonly free: number; readonly limit: number };
-  /** Whether `training.matmulPrecision: bf16` can be asked for, and what computes it, of an engine that may have it. */
-  readonly bf16?: Bf16Support;
+  /** Whether these values of `training.matmulPrecision` can be asked for, and what computes them, of an engine that may have them. */
+  readonly tf32?: PrecisionSupport;
+  readonly bf16?: PrecisionSupport;
   /**
    * Fused operations with a kernel of their own, and the Θ that those of Pattention know; also which kernels are compiled, of
    * an engine that leaves others to JavaScript.
@@ -89,8 +91,9 @@ async function examine(name: EngineName, options: EngineOptions): Promise<Findin
     const fused = FUSED_KERNEL_NAMES.filter((kernel) => tf.getKernel(kernel, name) != null);
     const normActivations = fused.includes('Pattention') ? engine.normActivations : [];
     const kernels = { fused, normActivations, ...engine.kernelOrigins?.() };
-    const bf16 = engine.matmulPrecision?.support();
-    return { engine: name, available: true, ...activated, matmulGflops, pool, bf16, kernels };
+    const { precisions = [], support } = engine.matmulPrecision ?? {};
+    const precisionSupport = Object.fromEntries(precisions.map((precision) => [precision, support?.(precision)]));
+    return { engine: name, available: true, ...activated, matmulGflops, pool, ...precisionSupport, kernels };
   } catch (error) {
     const why = `fails: ${(error as Error).message.split('\n')[0]}`;
     return { engine: name, available: false, why, install: 'the message names the cause' };
@@ -116,9 +119,13 @@ function printFindings(engines: readonly Finding[], output: Output): void {
     output.line(`${finding.engine}: memory ${mib(used)} in use, ${mib(free)} kept for reuse (${mib(limit)} at most)`);
   }
   for (const finding of engines) {
-    if (!finding.available || finding.bf16 === undefined) continue;
-    output.line(`${finding.engine}: matmulPrecision bf16: ${describeBf16(finding.bf16)}`);
+    for (const precision of ['tf32', 'bf16'] as const) {
+      const support = finding.available ? finding[precision] : undefined;
+      if (support === undefined) continue;
+      output.line(`${finding.engine}: matmulPrecision ${precision}: ${describeSupport(support)}`);
+    }
   }
+  for (const line of describeCuda()) printWrapped(line, output);
   const chosen = engines.find(({ available }) => available);
   if (chosen !== undefined) output.line(`auto selects ${chosen.engine}`);
 }
@@ -127,7 +134,7 @@ function printWrapped(text: string, output: Output): void {
   for (const [i, line] of wrapText(text, COLUMNS - 2).entries()) output.line(i === 0 ? line : `  ${line}`);
 }
 
-function describeBf16(support: Bf16Support): string {
+function describeSupport(support: PrecisionSupport): string {
   if ('missing' in support) return `no, ${support.missing}`;
   return support.by === 'emulation' ? 'bf16 emulated (TOKENFUSE_EMULATE_BF16), slow' : `yes, by ${support.by}`;
 }

@@ -6,7 +6,7 @@ import {
   type EngineInfo,
   type EngineName,
   type MatmulPrecision,
-  requireBf16,
+  requirePrecisionSomewhere,
   selectEngine,
 } from '#src/engine';
 import { ConfigError, didYouMean } from '#src/errors';
@@ -57,12 +57,14 @@ export async function startEngine(
 }
 
 /**
- * Refuses a precision that this machine's native engine does not have, before the first of several stages starts.
+ * Refuses a precision that no engine of this machine has, before the first of several stages starts.
  *
  * @throws ConfigError
  */
 export async function requirePrecisions(precisions: readonly MatmulPrecision[]): Promise<void> {
-  if (precisions.includes('bf16')) await requireBf16('native');
+  for (const precision of new Set(precisions)) {
+    if (precision !== 'highest') requirePrecisionSomewhere(precision);
+  }
 }
 
 /** The same options for a process of its own. */

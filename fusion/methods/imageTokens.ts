@@ -59,12 +59,12 @@ export function imageTokens(model: JointModel, states: tf.Tensor4D, statesNeedGr
     readPositions: (groups, name = groups[0].group.name) => {
       positions ??= layerNormalize(model.tree.variable(POSITION_EMBEDDING) as tf.Tensor as tf.Tensor2D); // [tokens, visionWidth]
       const y = pattentionLayer(positions, groups, stack, statesNeedGradient); // [tokens, dModel]
-      const output: tf.Tensor3D = tf.add(tf.zeros([batch, tokens, stack.dModel]), y);
+      const output: tf.Tensor3D = tf.add(tf.fill([batch, tokens, stack.dModel], 0), y);
       return offered({ group: name, input: positions, ofPositions: true, active: groups, output });
     },
     sum: (readings) =>
       readings.length === 0
-        ? tf.zeros([batch, tokens, stack.dModel])
+        ? tf.fill([batch, tokens, stack.dModel], 0)
         : readings.map(({ output }) => output).reduce((a, b) => tf.add(a, b)),
   };
 }

@@ -1,4 +1,5 @@
 import { cpu } from './cpu/index.js';
+import { cuda } from './cuda/index.js';
 import { native } from './native/index.js';
 import type { Engine, EngineName } from './shared/index.js';
 import { tf } from './shared/index.js';
@@ -7,7 +8,7 @@ import { wasm } from './wasm/index.js';
 import { webgpu } from './webgpu/index.js';
 
 /** Every engine by name, in the order in which `auto` tries them. */
-export const ENGINES: Readonly<Record<EngineName, Engine>> = { tensorflow, webgpu, native, wasm, cpu };
+export const ENGINES: Readonly<Record<EngineName, Engine>> = { cuda, tensorflow, webgpu, native, wasm, cpu };
 
 /** The current engine; undefined for a TensorFlow.js backend that is not one of ours. */
 export function engineAtWork(): Engine | undefined {

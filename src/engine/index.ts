@@ -1,10 +1,10 @@
+export { describeCuda } from './cuda/index.js';
 export { changeThreads, ENGINES, engineAtWork } from './engines.js';
-export { atMatmulPrecision, requireBf16 } from './matmulPrecision.js';
+export { atMatmulPrecision, precisionSupport, requirePrecision, requirePrecisionSomewhere } from './matmulPrecision.js';
 export { measureMatmul } from './measureMatmul.js';
 export { readScalar } from './readScalar.js';
 export { describeEngine, selectEngine } from './selectEngine.js';
 export {
-  type Bf16Support,
   type BlockAttributes,
   ENGINE_NAMES,
   type EngineInfo,
@@ -20,5 +20,7 @@ export {
   type KernelSupport,
   MATMUL_PRECISIONS,
   type MatmulPrecision,
+  type PrecisionSupport,
+  type ReducedPrecision,
   tf,
 } from './shared/index.js';

@@ -1,6 +1,6 @@
 import { ConfigError, didYouMean } from '#src/errors';
 import { ENGINES } from './engines.js';
-import { requireBf16 } from './matmulPrecision.js';
+import { requirePrecision } from './matmulPrecision.js';
 import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type EngineOptions } from './shared/index.js';
 
 /**
@@ -12,7 +12,8 @@ import { ENGINE_NAMES, type Engine, type EngineInfo, type EngineName, type Engin
  */
 export async function selectEngine(request: 'auto' | EngineName, options: EngineOptions = {}): Promise<EngineInfo> {
   const info = request === 'auto' ? await firstThatWorks(options) : await named(request, options);
-  return options.matmulPrecision === 'bf16' ? { ...info, matmulPrecision: requireBf16(info.name) } : info;
+  const { matmulPrecision: precision = 'highest' } = options;
+  return precision === 'highest' ? info : { ...info, matmulPrecision: requirePrecision(precision, info.name) };
 }
 
 async function named(request: EngineName, options: EngineOptions): Promise<EngineInfo> {

@@ -76,7 +76,8 @@ export const TrainingConfig = z
       .enum(MATMUL_PRECISIONS)
       .default('highest')
       .describe(
-        'operands of large products in training steps: highest is float32; bf16 needs engine native and AVX512-BF16',
+        'operands of large products in training steps: highest is float32; tf32 needs engine cuda; bf16 needs engine cuda, or ' +
+          'native and AVX512-BF16',
       ),
     clipNorm: z.number().positive().default(1).describe('the gradient is scaled down to this global norm'),
     logEvery: count.default(10).describe('steps between lines of metrics.jsonl'),

@@ -112,6 +112,8 @@ describe('the packed package', () => {
       'experiments/quickstart/pipeline.yaml',
       'src/engine/native/build.mjs',
       'src/engine/native/cpp/addon.cc',
+      'src/engine/cuda/cpp/bindings.cc',
+      'src/engine/cuda/source/device.cuh',
       'dist/src/engine/wasm/kernels.wasm',
       'dist/src/engine/coreAdditions/additions.cjs',
       'dist/experiments/main.js',

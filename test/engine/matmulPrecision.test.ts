@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { atMatmulPrecision, describeEngine, ENGINES, requireBf16, selectEngine, tf } from '#src/engine';
+import { atMatmulPrecision, describeEngine, ENGINES, requirePrecision, selectEngine, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { doctorCommand } from '../../experiments/commands/doctor.js';
 import { addon } from '../support/kernelComparison.js';
@@ -22,7 +22,7 @@ function product(): number {
 }
 
 async function doctorLine(): Promise<string | undefined> {
-  for (const name of ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const) {
+  for (const name of ['cuda', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const) {
     vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: false, why: 'left out', install: '' });
   }
   const lines: string[] = [];
@@ -38,14 +38,26 @@ describe('bf16 is refused, never left out in silence,', () => {
   it('on another engine', async () => {
     await expect(selectEngine('wasm', { matmulPrecision: 'bf16' })).rejects.toThrow(ConfigError);
     await expect(selectEngine('wasm', { matmulPrecision: 'bf16' })).rejects.toThrow(
-      "matmulPrecision 'bf16': expected engine native on a processor with AVX512-BF16, got: engine wasm; " +
+      "matmulPrecision 'bf16': expected engine cuda on a card of compute capability 8.0 or engine native on a processor " +
+        'with AVX512-BF16, got: engine wasm; ' +
         "set training.matmulPrecision to 'highest', or train on a machine where `tokenfuse doctor` shows bf16",
     );
   });
 
+  it('as tf32 is', async () => {
+    for (const engine of ['wasm', 'native'] as const) {
+      if (!(await ENGINES[engine].probe()).available) continue;
+      await expect(selectEngine(engine, { matmulPrecision: 'tf32' })).rejects.toThrow(
+        `matmulPrecision 'tf32': expected engine cuda on a card of compute capability 8.0, got: engine ${engine}; ` +
+          "set training.matmulPrecision to 'highest', or train on a machine where `tokenfuse doctor` shows tf32",
+      );
+      expect(() => atMatmulPrecision('tf32', product)).toThrow(`got: engine ${engine}`);
+    }
+  });
+
   it('by a step that is taken without asking first', async () => {
     await selectEngine('cpu');
-    expect(() => atMatmulPrecision('bf16', product)).toThrow(/got: another engine/);
+    expect(() => atMatmulPrecision('bf16', product)).toThrow(/got: engine cpu/);
     expect(atMatmulPrecision('highest', product)).toBeGreaterThan(5);
   });
 
@@ -62,7 +74,7 @@ describe('bf16 is refused, never left out in silence,', () => {
 describe.skipIf(!canEmulate)('bf16 emulated', () => {
   it('says that it is', async () => {
     vi.stubEnv(EMULATE, '1');
-    expect(requireBf16('native')).toBe('bf16 emulated');
+    expect(requirePrecision('bf16', 'native')).toBe('bf16 emulated');
     const info = await selectEngine('native', { matmulPrecision: 'bf16' });
     expect(info.matmulPrecision).toBe('bf16 emulated');
     expect(describeEngine(info)).toBe(`engine native on ${info.device}, training in bf16 emulated (asked for)`);

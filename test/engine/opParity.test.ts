@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
 import { createRandom } from '#src/random';
+import { COMPILED_WITHIN, placed, startCard, wantsCard } from './cuda/card.js';
 
 /** A mask [4, 6] that no gradient flows through; comparisons have none in TensorFlow.js. */
 function triangle(): tf.Tensor {
@@ -93,15 +94,15 @@ const plain: Record<string, (x: tf.Tensor3D) => tf.Tensor> = {
 
 function inputs(): [tf.Tensor3D, tf.Tensor3D] {
   const random = createRandom(3, 'opParity');
-  return [
-    tf.tensor3d(Float32Array.from({ length: 48 }, random.normal), [2, 4, 6]),
-    tf.tensor3d(Float32Array.from({ length: 48 }, random.normal), [2, 4, 6]),
-  ];
+  const tensors = [0, 1].map(() => tf.tensor3d(Float32Array.from({ length: 48 }, random.normal), [2, 4, 6]));
+  // Small tensors on the host would stay there.
+  if (tf.getBackend() === 'cuda') tensors.forEach(placed);
+  return [tensors[0], tensors[1]];
 }
 
-async function bothEngines(compute: () => tf.Tensor[]): Promise<number[][][]> {
+async function bothEngines(other: 'wasm' | 'cuda', compute: () => tf.Tensor[]): Promise<number[][][]> {
   const results: number[][][] = [];
-  for (const engine of ['cpu', 'wasm'] as const) {
+  for (const engine of ['cpu', other] as const) {
     await selectEngine(engine);
     const tensors = tf.tidy(compute);
     results.push(tensors.map((tensor) => [...tensor.dataSync()]));
@@ -110,24 +111,28 @@ async function bothEngines(compute: () => tf.Tensor[]): Promise<number[][][]> {
   return results;
 }
 
-it.each(Object.keys(operations))('wasm computes %s and its gradient as cpu does', async (name) => {
-  const operation = operations[name];
-  const [cpu, wasm] = await bothEngines(() => {
-    const [x, y] = inputs();
-    // Weighted by position, so that a gradient in the wrong place is seen.
-    const loss = (a: tf.Tensor, b: tf.Tensor): tf.Scalar => {
-      const value = operation(a as tf.Tensor3D, b as tf.Tensor3D);
-      return tf.sum(tf.mul(value, tf.reshape(tf.linspace(1, 2, value.size), value.shape)));
-    };
-    return [operation(x, y), tf.grad((a) => loss(a, y))(x), tf.grad((b) => tf.add(loss(x, b), tf.sum(b)))(y)];
-  });
-  for (const [i, expected] of cpu.entries()) {
-    const scale = Math.max(...expected.map(Math.abs), 1);
-    for (const [j, value] of wasm[i].entries()) expect(Math.abs(value - expected[j]) / scale).toBeLessThan(5e-6);
-  }
-});
+describe.each(wantsCard ? (['wasm', 'cuda'] as const) : (['wasm'] as const))('%s computes as cpu does', (engine) => {
+  if (engine === 'cuda') beforeAll(startCard, COMPILED_WITHIN);
 
-it.each(Object.keys(plain))('wasm computes %s as cpu does', async (name) => {
-  const [cpu, wasm] = await bothEngines(() => [plain[name](inputs()[0])]);
-  expect(wasm).toEqual(cpu);
+  it.each(Object.keys(operations))('%s and its gradient', async (name) => {
+    const operation = operations[name];
+    const [cpu, own] = await bothEngines(engine, () => {
+      const [x, y] = inputs();
+      // Weighted by position, so that a gradient in the wrong place is seen.
+      const loss = (a: tf.Tensor, b: tf.Tensor): tf.Scalar => {
+        const value = operation(a as tf.Tensor3D, b as tf.Tensor3D);
+        return tf.sum(tf.mul(value, tf.reshape(tf.linspace(1, 2, value.size), value.shape)));
+      };
+      return [operation(x, y), tf.grad((a) => loss(a, y))(x), tf.grad((b) => tf.add(loss(x, b), tf.sum(b)))(y)];
+    });
+    for (const [i, expected] of cpu.entries()) {
+      const scale = Math.max(...expected.map(Math.abs), 1);
+      for (const [j, value] of own[i].entries()) expect(Math.abs(value - expected[j]) / scale).toBeLessThan(5e-6);
+    }
+  });
+
+  it.each(Object.keys(plain))('%s', async (name) => {
+    const [cpu, own] = await bothEngines(engine, () => [plain[name](inputs()[0])]);
+    expect(own).toEqual(cpu);
+  });
 });

@@ -49,21 +49,21 @@ describe('selectEngine', () => {
   });
 
   it("takes under 'auto' the first engine that works and names those passed over", async () => {
-    for (const name of ['tensorflow', 'webgpu', 'native'] as const) {
+    for (const name of ['cuda', 'tensorflow', 'webgpu', 'native'] as const) {
       vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: false, why: `no ${name}`, install: '' });
     }
     expect(await selectEngine('auto')).toMatchObject({
       name: 'wasm',
-      why: 'no tensorflow, webgpu, native',
+      why: 'no cuda, tensorflow, webgpu, native',
     });
   });
 
   it("goes on under 'auto' when an engine promises to work and then fails to start", async () => {
-    for (const name of ['tensorflow', 'webgpu', 'native'] as const) {
+    for (const name of ['cuda', 'tensorflow', 'webgpu', 'native'] as const) {
       vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: true, device: 'imaginary' });
       vi.spyOn(ENGINES[name], 'activate').mockRejectedValue(new Error(`${name} broke\nat line 2`));
     }
-    expect((await selectEngine('auto')).why).toBe('no tensorflow, webgpu, native');
+    expect((await selectEngine('auto')).why).toBe('no cuda, tensorflow, webgpu, native');
     await expect(selectEngine('native')).rejects.toThrow(/does not work here: native broke;/);
   });
 
@@ -75,7 +75,7 @@ describe('selectEngine', () => {
     ['TOKENFUSE_THREADS', '0x2', 'expected a whole number from 1 to 1024'],
     ['TOKENFUSE_EMULATE_BF16', 'yes', 'expected 1 or 0'],
   ])('says what is wrong with %s=%s, and takes no other engine for it', async (name, value, expected) => {
-    for (const other of ['tensorflow', 'webgpu'] as const) {
+    for (const other of ['cuda', 'tensorflow', 'webgpu'] as const) {
       vi.spyOn(ENGINES[other], 'probe').mockResolvedValue({ available: false, why: 'not here', install: '' });
     }
     vi.stubEnv(name, value);

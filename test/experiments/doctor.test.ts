@@ -23,6 +23,7 @@ async function runDoctor(
 }
 
 it('shows every engine, measured or with the reason why not, within 80 columns', async () => {
+  vi.spyOn(ENGINES.cuda, 'probe').mockResolvedValue({ available: false, why: 'no card', install: 'install one' });
   vi.spyOn(ENGINES.tensorflow, 'probe').mockResolvedValue({
     available: false,
     why: 'libtensorflow finds no CUDA device (its CPU: --allow-software-adapter)',
@@ -35,10 +36,10 @@ it('shows every engine, measured or with the reason why not, within 80 columns',
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   const engines = result.engines as Record<string, unknown>[];
   expect(engines.map(({ engine }) => engine)).toEqual([...ENGINE_NAMES]);
-  expect(engines[1]).toMatchObject({ available: false, why: 'fails: the driver gave up' });
-  for (const index of [3, 4]) expect(engines[index]).toMatchObject({ available: true });
+  expect(engines[2]).toMatchObject({ available: false, why: 'fails: the driver gave up' });
+  for (const index of [4, 5]) expect(engines[index]).toMatchObject({ available: true });
   expect(engines.every(({ kernels }) => kernels === undefined)).toBe(true);
-  expect(engines[3].matmulGflops).toBeGreaterThan(engines[4].matmulGflops as number);
+  expect(engines[4].matmulGflops).toBeGreaterThan(engines[5].matmulGflops as number);
   expect(lines.find((line) => line.startsWith('wasm'))).toMatch(/^wasm +yes +CPU, 1 thread, SIMD, .* +[\d.]+$/);
   expect(lines.find((line) => line.startsWith('native'))).toMatch(/^native +no +not built/);
   expect(lines.at(-1)).toBe('auto selects wasm');
@@ -59,7 +60,7 @@ it('says why an engine does not work in full, whatever the table has room for', 
 });
 
 it('lists the kernels of every engine within 80 columns under --kernels', async () => {
-  for (const name of ['tensorflow', 'webgpu'] as const) {
+  for (const name of ['cuda', 'tensorflow', 'webgpu'] as const) {
     vi.spyOn(ENGINES[name], 'probe').mockResolvedValue({ available: false, why: 'not here', install: 'buy one' });
   }
   const { lines, result } = await runDoctor('kernels');

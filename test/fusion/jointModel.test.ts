@@ -58,7 +58,7 @@ function gradients(model: JointModel): Map<string, Float32Array> {
   return found;
 }
 
-describeEachEngine('a joint model', () => {
+describeEachEngine('a joint model', (engine) => {
   for (const method of ['routed', 'grouped', 'union'] as const) {
     it(`starts as if it had no bridge and no gates, ${method}`, () => {
       const model = tinyJointModel(temporaryFolder(), { method });
@@ -204,7 +204,10 @@ describeEachEngine('a joint model', () => {
     for (const name of grouped.tree.names().filter((name) => name.endsWith('Gate'))) {
       grouped.tree.variable(name).assign(tf.scalar(0));
     }
-    expect(logitsOf(grouped, true)).toEqual(logitsOf(routed, true));
+    const [actual, expected] = [grouped, routed].map((model) => logitsOf(model, true));
+    // A card adds up all groups of a layer in one product, in another order with those that add nothing: 1.7e-7 measured.
+    if (engine === 'cuda') expect(relativeError(actual, expected)).toBeLessThan(1e-6);
+    else expect(actual).toEqual(expected);
     for (const model of [routed, grouped]) model.dispose();
   });
 

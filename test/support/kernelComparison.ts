@@ -2,10 +2,12 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
 import { createRandom } from '#src/random';
+import { cudaKernels } from '../../src/engine/cuda/kernels/index.js';
 import { type Addon, loadAddon } from '../../src/engine/native/addon.js';
 import { nativeKernels } from '../../src/engine/native/kernels/index.js';
 import { installWasmKernels } from '../../src/engine/wasm/kernels/index.js';
 import { prepareWasmMemory } from '../../src/engine/wasm/wasmMemory.js';
+import { COMPILED_WITHIN, startCard, wantsCard } from '../engine/cuda/card.js';
 
 const loaded = loadAddon();
 
@@ -15,7 +17,7 @@ export const addon: Addon | undefined = 'reason' in loaded ? undefined : loaded;
 /** Every build of the kernels that one binary holds; a processor that lacks one runs the next slower. */
 const INSTRUCTION_SETS = process.arch === 'x64' ? ['', 'avx2', 'sse2'] : [''];
 
-type Backend = 'native' | 'wasm' | 'cpu';
+type Backend = 'native' | 'wasm' | 'cuda' | 'cpu';
 
 /** The engine that the suite at work tests. */
 let engine: Backend = 'native';
@@ -51,15 +53,33 @@ export function describeWasm(name: string, kernels: readonly string[], suite: ()
   });
 }
 
-/** A suite on both engines with kernels of this project, which must have those named. */
-export function describeKernels(name: string, kernels: readonly string[], suite: () => void): void {
-  describeWasm(name, kernels, suite);
+/** A suite on the cuda engine, which must have these kernels; under TOKENFUSE_TEST_CUDA alone, where its absence is a failure. */
+export function describeCuda(name: string, kernels: readonly string[], suite: () => void): void {
+  describe.skipIf(!wantsCard)(`${name}, cuda`, () => {
+    beforeAll(async () => {
+      engine = 'cuda';
+      await startCard();
+      expect(cudaKernels().compiled).toEqual(expect.arrayContaining([...kernels]));
+    }, COMPILED_WITHIN);
+    suite();
+  });
+}
+
+/** A suite on the engines that compile kernels of their own, native and cuda, which must have those named. */
+export function describeCompiled(name: string, kernels: readonly string[], suite: () => void): void {
   describeNative(`${name}, native`, () => {
     beforeAll(() => {
       expect(nativeKernels().compiled).toEqual(expect.arrayContaining([...kernels]));
     });
     suite();
   });
+  describeCuda(name, kernels, suite);
+}
+
+/** A suite on every engine with kernels of this project, which must have those named. */
+export function describeKernels(name: string, kernels: readonly string[], suite: () => void): void {
+  describeWasm(name, kernels, suite);
+  describeCompiled(name, kernels, suite);
 }
 
 /** Starts the wasm backend with the kernels in place; the names of those installed. */

@@ -14,7 +14,7 @@ import {
   TokenFormerConfig,
 } from '#src/tokenformer';
 import { relativeError } from '../support/closeness.js';
-import { addon, describeNative } from '../support/kernelComparison.js';
+import { addon, describeCompiled, describeNative } from '../support/kernelComparison.js';
 import { oneGroupBlock } from '../support/oneGroupBlock.js';
 import { randomValues } from '../support/randomValues.js';
 
@@ -132,7 +132,22 @@ function decoded(...pass: Parameters<typeof decodeStack>): NonNullable<ReturnTyp
 /** A listener, even one that wants nothing, sends the pass through the blocks one after the other. */
 const blockByBlock = { mask: { kind: 'causal' }, capture: () => undefined } as const;
 
-describeNative('a decoding step in one call', () => {
+const one: Case = {
+  rows: 3,
+  headDim: 8,
+  numHeads: 4,
+  paramTokens: 300,
+  past: 5,
+  room: 4,
+  contextLen: 6,
+  normActivation: 'l2NormGelu',
+  gelu: 'erf',
+  rotaryShare: 0.5,
+  extra: ['own'],
+  strongest: 300,
+};
+
+describeCompiled('a decoding step in one call', ['DecodeBlocks'], () => {
   it('is what the blocks compute one after the other', () => {
     fc.assert(
       fc.property(anyCase, (of) => {
@@ -147,48 +162,6 @@ describeNative('a decoding step in one call', () => {
       }),
       { numRuns: 60 },
     );
-  });
-
-  const one: Case = {
-    rows: 3,
-    headDim: 8,
-    numHeads: 4,
-    paramTokens: 300,
-    past: 5,
-    room: 4,
-    contextLen: 6,
-    normActivation: 'l2NormGelu',
-    gelu: 'erf',
-    rotaryShare: 0.5,
-    extra: ['own'],
-    strongest: 300,
-  };
-
-  it.each([
-    [1, 1],
-    [3, 5],
-    [9, 30],
-    [2, 299],
-  ])('of %i rows with sparse groups is what the blocks compute one after the other, k %i', (rows, strongest) => {
-    tf.tidy(() => {
-      const { x, blocks, config, caches, ...context } = build({ ...one, rows, strongest, extra: ['linear', 'gated'] });
-      const expected = numbersOf(runStack(x, blocks, config, { ...blockByBlock, caches, ...context }));
-      const actual = numbersOf(decoded(x, blocks, config, { caches, ...context }));
-      // Measured 2e-6 at most.
-      for (const [i, numbers] of actual.entries()) expect(relativeError(numbers, expected[i])).toBeLessThan(3e-5);
-    });
-  });
-
-  it.each([300, 20])('is the same bits at any number of threads, k %i', (strongest) => {
-    const results = [1, 2, 3, 5].map((threads) => {
-      addon!.setThreads(threads);
-      return tf.tidy(() => {
-        const { x, blocks, config, ...rest } = build({ ...one, strongest });
-        return numbersOf(decoded(x, blocks, config, rest));
-      });
-    });
-    addon!.setThreads(2);
-    for (const result of results) expect(result).toEqual(results[0]);
   });
 
   it('writes into a cache that has room, and leaves a full one as it is', () => {
@@ -247,5 +220,34 @@ describeNative('a decoding step in one call', () => {
       return tf.grad(loss)(x).dataSync();
     });
     expect(Math.max(...gradient.map(Math.abs))).toBeGreaterThan(0.1);
+  });
+});
+
+describeNative('a decoding step in one call, native', () => {
+  it.each([
+    [1, 1],
+    [3, 5],
+    [9, 30],
+    [2, 299],
+  ])('of %i rows with sparse groups is what the blocks compute one after the other, k %i', (rows, strongest) => {
+    tf.tidy(() => {
+      const { x, blocks, config, caches, ...context } = build({ ...one, rows, strongest, extra: ['linear', 'gated'] });
+      const expected = numbersOf(runStack(x, blocks, config, { ...blockByBlock, caches, ...context }));
+      const actual = numbersOf(decoded(x, blocks, config, { caches, ...context }));
+      // Measured 2e-6 at most.
+      for (const [i, numbers] of actual.entries()) expect(relativeError(numbers, expected[i])).toBeLessThan(3e-5);
+    });
+  });
+
+  it.each([300, 20])('is the same bits at any number of threads, k %i', (strongest) => {
+    const results = [1, 2, 3, 5].map((threads) => {
+      addon!.setThreads(threads);
+      return tf.tidy(() => {
+        const { x, blocks, config, ...rest } = build({ ...one, strongest });
+        return numbersOf(decoded(x, blocks, config, rest));
+      });
+    });
+    addon!.setThreads(2);
+    for (const result of results) expect(result).toEqual(results[0]);
   });
 });

@@ -11,7 +11,7 @@ import {
   WEIGHT_NAMES,
   weightPath,
 } from '#src/transformer';
-import { addon, describeNative } from '../support/kernelComparison.js';
+import { addon, describeCompiled, describeNative } from '../support/kernelComparison.js';
 import { randomValues } from '../support/randomValues.js';
 
 interface Case {
@@ -108,7 +108,9 @@ function pass(of: Case, { x, blocks, config, variables }: ReturnType<typeof buil
 const highest = (numbers: ArrayLike<number>): number =>
   Array.from(numbers).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
-describeNative('a Transformer block in one call forward and one backward', () => {
+const KERNELS = ['TransformerBlock', 'TransformerBlockGrad'];
+
+describeCompiled('a Transformer block in one call forward and one backward', KERNELS, () => {
   it('has the states and the gradients of its operations one by one', () => {
     let worst = 0;
     fc.assert(
@@ -129,21 +131,23 @@ describeNative('a Transformer block in one call forward and one backward', () =>
     );
     if (process.env.TOKENFUSE_TEST_MEASURE === '1') process.stderr.write(`worst ${worst.toExponential(1)}\n`);
   });
+});
 
-  const one: Case = {
-    batch: 3,
-    seqLen: 9,
-    headDim: 8,
-    numHeads: 4,
-    mlpHidden: 60,
-    mask: { kind: 'causal' },
-    gelu: 'erf',
-    rotaryShare: 0.5,
-    trained: [false, true, true, true, true],
-    padding: [2, 0, 5, 0],
-    told: true,
-  };
+const one: Case = {
+  batch: 3,
+  seqLen: 9,
+  headDim: 8,
+  numHeads: 4,
+  mlpHidden: 60,
+  mask: { kind: 'causal' },
+  gelu: 'erf',
+  rotaryShare: 0.5,
+  trained: [false, true, true, true, true],
+  padding: [2, 0, 5, 0],
+  told: true,
+};
 
+describeNative('a Transformer block in one call', () => {
   it('is the same bits at any number of threads', () => {
     const model = build(one);
     const results = [1, 2, 3, 5].map((threads) => {

@@ -22,7 +22,7 @@ export interface NativeBackend extends tf.KernelBackend {
   readonly data: Storage;
   makeTensorInfo(shape: number[], dtype: tf.DataType, values?: tf.BackendValues | string[]): tf.TensorInfo;
   /** A new tensor with undefined contents. */
-  makeOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
+  newOutput(shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo;
   /** A tensor of another shape that shares the numbers of this one. */
   sameNumbers(tensor: tf.TensorInfo, shape: number[]): tf.TensorInfo;
   /** A tensor's numbers in place; neither keep the view nor hand it out. */
@@ -76,7 +76,7 @@ export function createNativeBackend(pool: MemoryPool): NativeBackend {
       const kept = borrowed ? store(encoded, dtype) : { values: encoded };
       return { dataId: add({ ...kept, dtype, refCount: 1 }), shape, dtype };
     },
-    makeOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo => {
+    newOutput: (shape: number[], dtype: 'float32' | 'int32' | 'bool'): tf.TensorInfo => {
       const count = shape.reduce((product, size) => product * size, 1);
       const block = pool.allocate(count * tf.util.bytesPerElement(dtype));
       return { dataId: add({ values: viewOf(block, count, dtype), block, dtype, refCount: 1 }), shape, dtype };

@@ -1,6 +1,6 @@
 /**
- * @file Compiles cpp/ to dist/src/engine/native/tokenfuse.node with the system's C++ compiler; when the package is installed, and
- * as a part of `npm run build`. What is up to date is not compiled again.
+ * @file Compiles cpp/, and on Linux ../cuda/cpp/, to dist/src/engine/native/tokenfuse.node with the system's C++ compiler; when the
+ * package is installed, and as a part of `npm run build`. What is up to date is not compiled again.
  *
  * Without a compiler, or where it fails, one line says so and the exit code is 0: the other engines serve.
  * Why it is absent is kept beside it in tokenfuse.node.log.
@@ -21,13 +21,15 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import { basename, dirname, join, resolve as resolvePath, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve as resolvePath, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({ options: { check: { type: 'boolean' }, out: { type: 'string' } } });
 const here = dirname(fileURLToPath(import.meta.url));
-const sources = join(here, 'cpp');
+/** The CUDA engine's part needs nothing to build: what it calls is found when it runs. */
+const hasCuda = process.platform === 'linux';
+const sources = [join(here, 'cpp'), ...(hasCuda ? [join(here, '../cuda/cpp')] : [])];
 const folder = resolvePath(options.out ?? join(here, '../../../dist/src/engine/native'));
 const target = join(folder, 'tokenfuse.node');
 const stamp = `${target}.sha256`;
@@ -176,11 +178,16 @@ async function compile(compiler, aside) {
   const includes = ['-isystem', join(dirname(createRequire(import.meta.url).resolve('node-api-headers')), 'include')];
   const known = knownBuilds(compiler, aside);
   const flags = [...FLAGS, ...knownHardening(compiler, aside), ...OWN_FLAGS];
-  const defines = ['-DNAPI_VERSION=8', ...known.map(([, { define }]) => define)];
-  const jobs = listFiles(sources)
+  const defines = [
+    '-DNAPI_VERSION=8',
+    ...(hasCuda ? ['-DTOKENFUSE_CUDA'] : []),
+    ...known.map(([, { define }]) => define),
+  ];
+  const jobs = sources
+    .flatMap(listFiles)
     .filter((file) => file.endsWith('.cc'))
     .flatMap((file) => {
-      const object = file.slice(sources.length + 1).replace(/\W/g, '_');
+      const object = relative(here, file).replace(/\W/g, '_');
       const sets = INSTRUCTION_SETS[basename(file)];
       if (sets === undefined) return [{ file, own: [], object: `${object}.o` }];
       return Object.entries(sets)
@@ -197,9 +204,10 @@ async function compile(compiler, aside) {
   };
   await Promise.all(Array.from({ length: Math.min(4, os.availableParallelism()) }, worker));
   const undefinedLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+  const libraries = hasCuda ? ['-ldl'] : [];
   const objects = jobs.map(({ object }) => join(aside, object));
   const library = join(aside, 'tokenfuse.node');
-  await run(compiler.command, [...flags, '-shared', ...undefinedLater, ...objects, '-o', library]);
+  await run(compiler.command, [...flags, '-shared', ...undefinedLater, ...objects, ...libraries, '-o', library]);
   return library;
 }
 
@@ -209,8 +217,8 @@ async function build(compiler) {
   const hash = createHash('sha256').update(
     JSON.stringify([FLAGS, OWN_FLAGS, INSTRUCTION_SETS, compiler, process.arch]),
   );
-  for (const file of [...listFiles(sources), fileURLToPath(import.meta.url)]) {
-    hash.update(file.slice(here.length)).update(readFileSync(file));
+  for (const file of [...sources.flatMap(listFiles), fileURLToPath(import.meta.url)]) {
+    hash.update(relative(here, file)).update(readFileSync(file));
   }
   const digest = hash.digest('hex');
   rmSync(failureLog, { force: true });

@@ -27,7 +27,12 @@ export const native: Engine = {
     const version = `tfjs ${tf.version_core}`;
     return { device: describeNative(), version, threads: nativeThreads() };
   },
-  matmulPrecision: { needs: 'a processor with AVX512-BF16', support: bf16Support, set: setNativeMatmulPrecision },
+  matmulPrecision: {
+    precisions: ['bf16'],
+    needs: 'a processor with AVX512-BF16',
+    support: bf16Support,
+    set: setNativeMatmulPrecision,
+  },
   changeThreads: setNativeThreads,
   kernelOrigins: nativeKernels,
 };
@@ -40,3 +45,5 @@ function threadsHandedOver(): number | undefined {
   if (/^\d+$/.test(text) && threads >= 1 && threads <= 1024) return threads;
   throw new ConfigError(`TOKENFUSE_THREADS: expected a whole number from 1 to 1024, got '${text}'`);
 }
+
+export { loadAddon } from './addon.js';

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { ConfigError } from '#src/errors';
-import type { EngineProbe, MatmulPrecision } from '../shared/index.js';
+import type { EngineProbe, MatmulPrecision, PrecisionSupport } from '../shared/index.js';
 import { tf } from '../shared/index.js';
 import { type Addon, type AddonFailure, type Bf16By, KERNELS, loadAddon } from './addon.js';
 import { createNativeBackend } from './backend.js';
@@ -93,9 +93,9 @@ export function setNativeMatmulPrecision(precision: MatmulPrecision): void {
     addon.setMatmulPrecision('highest');
     return;
   }
-  const support = bf16Support();
-  if ('missing' in support) throw new RangeError(`matmulPrecision bf16: ${support.missing}`);
-  addon.setMatmulPrecision(support.by);
+  const support: PrecisionSupport = precision === 'bf16' ? bf16Support() : { missing: 'engine native' };
+  if ('missing' in support) throw new RangeError(`matmulPrecision ${precision}: ${support.missing}`);
+  addon.setMatmulPrecision(support.by as Bf16By);
 }
 
 /**

@@ -2,17 +2,20 @@
 import type { FusedKernelDeclarations } from './kernelContract.js';
 
 /** Every engine, fastest first; `auto` tries them in this order. */
-export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const;
+export const ENGINE_NAMES = ['cuda', 'tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const;
 
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /**
- * What the operands of large products are rounded to in training steps: not at all, or to bf16, where the engine and the
- * machine have it. Sums, and everything that is stored, are float32 in both.
+ * What the operands of large products are rounded to in training steps: not at all, to tf32 (10 bits after the point) or to
+ * bf16 (7 bits), where the engine and the machine have it. Sums, parameters and what the optimizer stores are float32 in all.
  */
-export const MATMUL_PRECISIONS = ['highest', 'bf16'] as const;
+export const MATMUL_PRECISIONS = ['highest', 'tf32', 'bf16'] as const;
 
 export type MatmulPrecision = (typeof MATMUL_PRECISIONS)[number];
+
+/** A precision that not every engine and machine has. */
+export type ReducedPrecision = Exclude<MatmulPrecision, 'highest'>;
 
 export interface EngineOptions {
   /** Accept an accelerator that is emulated on the CPU: slow, for checks on machines without a GPU. Default false. */
@@ -37,19 +40,24 @@ export interface EngineInfo {
   /** Worker threads, if the engine can choose. */
   readonly threads?: number;
   /** Of products in training steps, where it is not 'highest'. */
-  readonly matmulPrecision?: 'bf16 emulated' | `bf16 by ${string}`;
+  readonly matmulPrecision?: 'bf16 emulated' | `${ReducedPrecision} by ${string}`;
 }
 
-/** What multiplies bf16 ('emulation': float32 instructions in its place, slow, for tests), or what is missing for it. */
-export type Bf16Support = { readonly by: string } | { readonly missing: string };
+/**
+ * What multiplies in a reduced precision ('emulation': float32 instructions in its place, slow, for tests), or what is missing
+ * for it.
+ */
+export type PrecisionSupport = { readonly by: string } | { readonly missing: string };
 
-/** An engine whose large products may take operands in bf16. */
+/** An engine whose large products may take operands in reduced precision. */
 export interface MatmulPrecisionControl {
-  /** What a machine needs for it, as 'a processor with AVX512-BF16'. */
+  /** Those that it has code for. */
+  readonly precisions: readonly ReducedPrecision[];
+  /** What a machine needs for them, as 'a processor with AVX512-BF16'. */
   readonly needs: string;
-  /** The fastest way on this machine; the engine need not be started. */
-  support(): Bf16Support;
-  /** Sets the precision of products from now on; throws where bf16 is not supported. */
+  /** The fastest way to compute in one of `precisions` on this machine; the engine need not be started. */
+  support(precision: ReducedPrecision): PrecisionSupport;
+  /** Sets the precision of products from now on; throws where it is not supported. */
   set(precision: MatmulPrecision): void;
 }
 

@@ -4,7 +4,6 @@ export { activateBackend } from './activateBackend.js';
 export { axisSwap } from './axisSwap.js';
 export { runInChild } from './childProbe.js';
 export {
-  type Bf16Support,
   ENGINE_NAMES,
   type Engine,
   type EngineInfo,
@@ -14,6 +13,8 @@ export {
   type KernelOrigins,
   MATMUL_PRECISIONS,
   type MatmulPrecision,
+  type PrecisionSupport,
+  type ReducedPrecision,
 } from './engine.js';
 export {
   type AttentionAttributes,

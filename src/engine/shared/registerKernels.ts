@@ -7,20 +7,32 @@ export type KernelResult = tf.TensorInfo | tf.TensorInfo[];
 
 /** Attributes of TensorFlow.js' own kernels that engines replace. */
 export interface StockAttributes {
+  All: tf.AllAttrs;
+  Any: tf.AnyAttrs;
   ArgMax: tf.ArgMaxAttrs;
+  ArgMin: tf.ArgMinAttrs;
   BatchMatMul: tf.BatchMatMulAttrs;
   Cast: tf.CastAttrs;
+  ClipByValue: tf.ClipByValueAttrs;
   Concat: tf.ConcatAttrs;
   Fill: tf.FillAttrs;
   GatherV2: tf.GatherV2Attrs;
+  LeakyRelu: tf.LeakyReluAttrs;
+  Max: tf.MaxAttrs;
   Mean: tf.MeanAttrs;
+  Min: tf.MinAttrs;
+  OneHot: tf.OneHotAttrs;
   Pack: tf.PackAttrs;
   PadV2: tf.PadV2Attrs;
+  Prod: tf.ProdAttrs;
+  Reverse: tf.ReverseAttrs;
   Slice: tf.SliceAttrs;
   Softmax: tf.SoftmaxAttrs;
   SplitV: tf.SplitVAttrs;
   Step: tf.StepAttrs;
+  StridedSlice: tf.StridedSliceAttrs;
   Sum: tf.SumAttrs;
+  Tile: tf.TileAttrs;
   Transpose: tf.TransposeAttrs;
   Unpack: tf.UnpackAttrs;
   UnsortedSegmentSum: tf.UnsortedSegmentSumAttrs;

@@ -3,7 +3,9 @@
 import tf = require('@tensorflow/tfjs-core');
 
 import { addToCore } from '../coreAdditions/index.js';
+import { registerSumGradients } from './sumGradients.js';
 
 addToCore();
+registerSumGradients(tf);
 
 export { tf };

@@ -66,6 +66,13 @@ describe.skipIf(addon === undefined)('the native backend', () => {
     });
   });
 
+  it('computes the absolute values of whole and of complex numbers', () => {
+    tf.tidy(() => {
+      expect([...tf.abs(tf.tensor1d([-3, 4], 'int32')).dataSync()]).toEqual([3, 4]);
+      expect([...tf.abs(tf.complex(tf.tensor1d([3]), tf.tensor1d([4]))).dataSync()]).toEqual([5]);
+    });
+  });
+
   it('uses the same memory step after step', () => {
     const step = (): void =>
       tf.tidy(() => {

@@ -1,4 +1,4 @@
-/** The Node-API module: kernels by name, the thread count, and what runs them. */
+/** The Node-API module: kernels by name, the thread count, and what runs them; what the CUDA engine calls beside them. */
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -8,6 +8,9 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#endif
+#if defined(TOKENFUSE_CUDA)
+#include "../../cuda/cpp/bindings.h"
 #endif
 
 namespace tokenfuse {
@@ -192,6 +195,9 @@ napi_value start(napi_env env, napi_value exports) {
   define(env, exports, "setMatmulPrecision", setMatmulPrecision, nullptr);
   define(env, exports, "whyNoBf16", missingForBf16, nullptr);
   define(env, exports, "alignment", alignment, nullptr);
+#if defined(TOKENFUSE_CUDA)
+  napi_set_named_property(env, exports, "cuda", cuda::createExports(env));
+#endif
   return exports;
 }
 

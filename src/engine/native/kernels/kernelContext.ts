@@ -34,7 +34,7 @@ export function createKernelContext(addon: Addon, backend: NativeBackend): Kerne
     backend,
     numbers: (tensor) => backend.numbers(tensor),
     output: (shape, dtype = 'float32') => {
-      const tensor = backend.makeOutput(shape, dtype);
+      const tensor = backend.newOutput(shape, dtype);
       made.push(tensor);
       return tensor;
     },

@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { selectEngine, tf } from '#src/engine';
+import { tf } from '#src/engine';
 import { linearCrossEntropy, softmaxCrossEntropyReference } from '#src/kernels';
 import { createRandom } from '#src/random';
-import { describeNative, differences, normalNumbers, resultsOn } from '../../support/kernelComparison.js';
+import {
+  describeCompiled,
+  differences,
+  normalNumbers,
+  resultsOf,
+  startEngine,
+} from '../../support/kernelComparison.js';
 
 // Of losses and gradients alike; the largest measured is 1.1e-6.
 const TOLERANCE = 3e-6;
@@ -42,7 +48,7 @@ async function expectAgreement(setting: Setting): Promise<void> {
   for (const difference of apart) expect(difference).toBeLessThan(TOLERANCE);
 }
 
-describeNative('LinearCrossEntropy', () => {
+describeCompiled('LinearCrossEntropy', ['LinearCrossEntropy', 'LinearCrossEntropyGrad'], () => {
   it('agrees with the definition and its automatic gradient, any size', async () => {
     const size = fc.oneof(fc.constantFrom(1, 7, 33), fc.integer({ min: 1, max: 120 }));
     const settings = fc.record({
@@ -73,23 +79,13 @@ describeNative('LinearCrossEntropy', () => {
       const loss = (): tf.Scalar => tf.sum(linearCrossEntropy(states, embedding, labels, tf.ones([30]), want));
       return Object.values(tf.variableGrads(loss).grads);
     };
-    const all = await resultsOn('native', compute({ states: true, embedding: true }));
-    expect(await resultsOn('native', compute({ states: true, embedding: false }))).toEqual(all.slice(0, 1));
-    expect(await resultsOn('native', compute({ states: false, embedding: true }))).toEqual(all.slice(1));
-  });
-
-  it('names a label that is not in the vocabulary, unless its row does not count', async () => {
-    await selectEngine('native');
-    const of = (weights: number[]): tf.Tensor =>
-      linearCrossEntropy(tf.ones([2, 3]), tf.ones([4, 3]), tf.tensor1d([0, 4], 'int32'), tf.tensor1d(weights));
-    expect(() => of([1, 1])).toThrow(
-      'LinearCrossEntropy: expected labels in [0, 4) where the weight is not 0, got 4 in row 1',
-    );
-    expect(of([1, 0]).dataSync()[0]).toBeCloseTo(Math.log(4), 5);
+    const all = await resultsOf(compute({ states: true, embedding: true }));
+    expect(await resultsOf(compute({ states: true, embedding: false }))).toEqual(all.slice(0, 1));
+    expect(await resultsOf(compute({ states: false, embedding: true }))).toEqual(all.slice(1));
   });
 
   it('keeps what is not a number', async () => {
-    await selectEngine('native');
+    await startEngine();
     const states = tf.tensor2d([[Number.NaN], [1]]);
     const losses = linearCrossEntropy(states, tf.ones([5, 1]), tf.tensor1d([0, 0], 'int32'), tf.ones([2]));
     expect(Number.isNaN(losses.dataSync()[0])).toBe(true);
@@ -97,12 +93,24 @@ describeNative('LinearCrossEntropy', () => {
   });
 
   it.each(['one', 'each'] as const)('leaves memory as it was, %s factor', async (factors) => {
-    await selectEngine('native');
+    await startEngine();
     const compute = lossesAndGradients({ rows: 20, dModel: 8, vocabSize: 30, left: 0.2, factors }, false);
     const step = (): void => tf.tidy(() => void compute());
     step();
     const before = tf.memory();
     for (let i = 0; i < 100; i++) step();
     expect(tf.memory()).toEqual(before);
+  });
+});
+
+describeCompiled('LinearCrossEntropy, labels', ['LinearCrossEntropy'], () => {
+  it('names a label that is not in the vocabulary, unless its row does not count', async () => {
+    await startEngine();
+    const of = (weights: number[]): tf.Tensor =>
+      linearCrossEntropy(tf.ones([2, 3]), tf.ones([4, 3]), tf.tensor1d([0, 4], 'int32'), tf.tensor1d(weights));
+    expect(() => of([1, 1])).toThrow(
+      'LinearCrossEntropy: expected labels in [0, 4) where the weight is not 0, got 4 in row 1',
+    );
+    expect(of([1, 0]).dataSync()[0]).toBeCloseTo(Math.log(4), 5);
   });
 });

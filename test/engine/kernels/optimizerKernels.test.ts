@@ -4,9 +4,11 @@ import { selectEngine, tf } from '#src/engine';
 import { adamWUpdate, squaredNorm } from '#src/kernels';
 import {
   addon,
+  describeCompiled,
   describeNative,
   differences,
   normalNumbers,
+  resultsOf,
   resultsOn,
   sameBits,
 } from '../../support/kernelComparison.js';
@@ -34,7 +36,7 @@ function updated(numbersOf: (which: number, i: number) => Float32Array, count: n
   return results;
 }
 
-describeNative('AdamWUpdate', () => {
+describeCompiled('AdamWUpdate', ['AdamWUpdate'], () => {
   it('agrees with the definition on parameters of any number and size', async () => {
     const check = fc.asyncProperty(counts, fc.integer({ min: 1, max: 1000 }), async (sizes, step) => {
       const numbersOf = (which: number, i: number): Float32Array => normalNumbers(10 * i + which, [sizes[i]]);
@@ -46,22 +48,11 @@ describeNative('AdamWUpdate', () => {
     await fc.assert(check, { numRuns: 20, seed: 10 });
   });
 
-  it('gives the same bits at any number of threads', async () => {
-    const numbersOf = (which: number, i: number): Float32Array => normalNumbers(10 * i + which, [[40000, 3, 17000][i]]);
-    addon!.setThreads(1);
-    const expected = await resultsOn('native', () => updated(numbersOf, 3, 2));
-    for (const threads of [2, 3, 7]) {
-      addon!.setThreads(threads);
-      expect(sameBits(await resultsOn('native', () => updated(numbersOf, 3, 2)), expected)).toBe(true);
-    }
-    addon!.setThreads(2);
-  });
-
   it('carries special numbers as the definition does', async () => {
     const numbersOf = (which: number, i: number): Float32Array =>
       Float32Array.from({ length: 49 }, (_, j) => (which === i ? SPECIAL[j % 7] : (j + 1) / 8));
     const [actual, expected] = [
-      await resultsOn('native', () => updated(numbersOf, 4, 3)),
+      await resultsOf(() => updated(numbersOf, 4, 3)),
       await resultsOn('cpu', () => updated(numbersOf, 4, 3)),
     ];
     const kind = (x: number): number => (Number.isFinite(x) ? 0 : x);
@@ -73,23 +64,36 @@ describeNative('AdamWUpdate', () => {
   });
 });
 
-describeNative('SquaredNorm', () => {
-  afterAll(() => {
-    addon?.setThreads(2);
-  });
-
+describeCompiled('SquaredNorm', ['SquaredNorm'], () => {
   it('agrees with a sum in double precision', async () => {
     const check = fc.asyncProperty(counts, async (sizes) => {
       const arrays = sizes.map((size, i) => normalNumbers(i, [size], 3));
       const exact = arrays.reduce((sum, array) => array.reduce((total, x) => total + x * x, sum), 0);
-      const [norm] = await resultsOn('native', () => [squaredNorm(arrays.map((array) => tf.tensor1d(array)))]);
+      const [norm] = await resultsOf(() => [squaredNorm(arrays.map((array) => tf.tensor1d(array)))]);
       // One rounding, to float32.
       expect(Math.abs(norm[0] - exact)).toBeLessThanOrEqual(6e-8 * exact);
     });
     await fc.assert(check, { numRuns: 20, seed: 11 });
   });
+});
 
-  it('is finite as long as float32 holds it, and the same bits at any number of threads', async () => {
+describeNative('optimizer kernels', () => {
+  afterAll(() => {
+    addon?.setThreads(2);
+  });
+
+  it('AdamWUpdate gives the same bits at any number of threads', async () => {
+    const numbersOf = (which: number, i: number): Float32Array => normalNumbers(10 * i + which, [[40000, 3, 17000][i]]);
+    addon!.setThreads(1);
+    const expected = await resultsOn('native', () => updated(numbersOf, 3, 2));
+    for (const threads of [2, 3, 7]) {
+      addon!.setThreads(threads);
+      expect(sameBits(await resultsOn('native', () => updated(numbersOf, 3, 2)), expected)).toBe(true);
+    }
+    addon!.setThreads(2);
+  });
+
+  it('SquaredNorm is finite as long as float32 holds it, and the same bits at any number of threads', async () => {
     await selectEngine('native');
     const tensors = [3e5, 17, 1].map((size, i) => tf.tensor1d(normalNumbers(i, [size], 1e16)));
     const norms = [1, 2, 3, 8].map((threads) => {
