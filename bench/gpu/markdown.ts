@@ -13,7 +13,7 @@ const WITHOUT_PEER = /\s–\s+–\s+–\s/;
 export function gpuMarkdown({ date, card, page }: GpuResults, fileName: string): string {
   const rows = page.filter((line) => !WITHOUT_PEER.test(line));
   return [
-    `${card}, ${date.slice(0, 10)}; [results/${fileName}](results/${fileName}) has all lines. Milliseconds a training step; ratio: the peer's time`,
+    `${card}, ${date.slice(0, 10)}; \`results/${fileName}\` has all lines. Milliseconds a training step; ratio: the peer's time`,
     'by ours, above 1 ours is faster; losses: the largest relative difference over the first ten steps; GiB: peak memory on the card.',
     '',
     '```text',

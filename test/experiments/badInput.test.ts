@@ -81,7 +81,7 @@ describe('bad input is one clear line, and nothing is left behind:', () => {
     const path = writeExperiment(folder, { ...visionExperiment, training: { ...training, matmulPrecision: 'bf16' } });
     const refused = await refusal(['train', path, '--engine', 'wasm'], folder, 2);
     expect(refused).toMatch(
-      /matmulPrecision 'bf16': expected engine native on a processor with .*, got: engine wasm; set/,
+      /matmulPrecision 'bf16': expected engine cuda on a card of .* or engine native on a processor with .*, got: engine wasm; set/,
     );
     expect(readdirSync(folder)).toEqual(['vision.yaml']);
   });

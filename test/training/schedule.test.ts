@@ -57,9 +57,10 @@ describe('TrainingConfig', () => {
 
   it('multiplies at the highest precision unless told otherwise, and knows the names of the others', () => {
     expect(TrainingConfig.parse(least).matmulPrecision).toBe('highest');
-    expect(TrainingConfig.parse({ ...least, matmulPrecision: 'bf16' }).matmulPrecision).toBe('bf16');
+    for (const matmulPrecision of ['tf32', 'bf16'] as const)
+      expect(TrainingConfig.parse({ ...least, matmulPrecision }).matmulPrecision).toBe(matmulPrecision);
     const [issue] = TrainingConfig.safeParse({ ...least, matmulPrecision: 'bfloat16' }).error!.issues;
-    expect(issue.message).toMatch(/"highest"\|"bf16"/);
+    expect(issue.message).toMatch(/"highest"\|"tf32"\|"bf16"/);
   });
 
   it.each([

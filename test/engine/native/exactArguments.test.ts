@@ -6,6 +6,8 @@ import { addon, describeNative } from '../../support/kernelComparison.js';
 const NO_KERNELS = [
   ...['setThreads', 'threads', 'physicalCores', 'scratchBytes', 'alignment'],
   ...['choose', 'setMatmulPrecision', 'whyNoBf16'],
+  // The CUDA engine's functions, which test/engine/cuda/addon.test.ts calls.
+  'cuda',
 ];
 const kernels = Object.keys(addon ?? {}).filter((name) => !NO_KERNELS.includes(name)) as (keyof Addon)[];
 

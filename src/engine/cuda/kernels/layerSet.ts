@@ -12,7 +12,6 @@ export interface LayerOutput extends Matrix {
  * encoded, not run; all places are addresses in device memory.
  */
 export interface LayerSet {
-  readonly numLayers: number;
   /** Bytes that the forward pass writes for the backward pass. */
   savedBytes(tokens: number): number;
   /** Bytes that either pass needs while it runs. */

@@ -20,7 +20,6 @@ export function linearSet(context: KernelContext, arithmetic: Arithmetic, layers
   const [width] = layers[0].weight.shape;
   const stride = layers.length * width;
   return {
-    numLayers: layers.length,
     savedBytes: () => carve(0, [width * stride * bytes]).bytes,
     scratchBytes: () => 0,
 

@@ -95,7 +95,6 @@ export function pattentionSet(
   const matrixBytes = (tokens: number): number => tokens * stride * bytes;
 
   return {
-    numLayers: layers.length,
     savedBytes: (tokens) =>
       carve(0, [matrixBytes(tokens), ...(isCopied ? [width * dIn * bytes, width * dOut * bytes] : [0, 0])]).bytes,
     scratchBytes: (tokens) => carve(0, [matrixBytes(tokens), matrixBytes(tokens)]).bytes,

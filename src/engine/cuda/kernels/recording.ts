@@ -51,7 +51,7 @@ function* tensorsOf(inputs: Inputs): Iterable<tf.TensorInfo> {
   }
 }
 
-/** What the commands of a kernel depend on besides addresses. Arrays of numbers in attributes count by their length alone: see `recorded`. */
+/** What the commands of a kernel depend on besides addresses. What typed arrays among the attributes hold does not count: see `recorded`. */
 function keyOf(name: string, precision: string, inputs: Inputs, attributes: object): string {
   let key = `${name} ${precision}`;
   for (const [input, given] of Object.entries(inputs)) {
