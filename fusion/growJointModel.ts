@@ -1,9 +1,9 @@
-import { LANGUAGE_KIND, LANGUAGE_STACK } from '#language';
+import { ANY_LANGUAGE_KIND, LANGUAGE_STACK } from '#language';
 import { ConfigError } from '#src/errors';
+import type { GrowthConfig } from '#src/stacks';
 import { type HostTensor, sha256 } from '#src/storage';
-import type { GrowthConfig } from '#src/tokenformer';
-import { growModel } from '#src/training';
-import { VISION_KIND, VISION_STACK } from '#vision';
+import { type GrownModelFile, growModel } from '#src/training';
+import { ANY_VISION_KIND, VISION_STACK } from '#vision';
 import { fusionParameters, type JointModelConfig } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
 import type { MergeReport, RecordedGrowth, TensorProvenance } from './mergeReport.js';
@@ -22,7 +22,7 @@ export function growJointModel(
   name: 'vision' | 'language',
   growth: GrowthConfig,
   seed: number,
-): { readonly config: JointModelConfig; readonly tensors: Map<string, HostTensor> } {
+): GrownModelFile<JointModelConfig> {
   const { method } = config.fusion;
   if (growth.layers !== undefined) {
     throw new ConfigError(
@@ -38,7 +38,7 @@ export function growJointModel(
   const grown: JointModelConfig = { ...config, [name]: part.config };
   const all = new Map([...tensors, ...part.tensors]);
   const ordered = [...JOINT_KIND.parameters(grown).keys()].map((key) => [key, all.get(key) as HostTensor] as const);
-  return { config: grown, tensors: new Map(ordered) };
+  return { config: grown, tensors: new Map(ordered), moments: part.moments };
 }
 
 function growBackbone(
@@ -46,10 +46,10 @@ function growBackbone(
   name: 'vision' | 'language',
   growth: GrowthConfig,
   seed: number,
-): { readonly config: unknown; readonly tensors: Map<string, HostTensor> } {
+): GrownModelFile<unknown> {
   return name === 'vision'
-    ? growModel(VISION_KIND, VISION_STACK, { config: config.vision, tensors }, growth, seed)
-    : growModel(LANGUAGE_KIND, LANGUAGE_STACK, { config: config.language, tensors }, growth, seed);
+    ? growModel(ANY_VISION_KIND, VISION_STACK, { config: config.vision, tensors }, growth, seed)
+    : growModel(ANY_LANGUAGE_KIND, LANGUAGE_STACK, { config: config.language, tensors }, growth, seed);
 }
 
 /**

@@ -3,6 +3,7 @@ import { startProblems } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
 import { growParameters } from '#src/tokenformer';
 import {
+  costBefore,
   type GrownModel,
   growthSeed,
   initCheckpoint,
@@ -29,7 +30,9 @@ export function languageStart(
   { backbone, tokenizerFingerprint }: AnyLanguageModelConfig,
   fresh: GrownModel['fresh'],
   root: string,
-): Pick<TrainingRun, 'oldRows' | 'optimizerStart'> & { readonly tensors: ReadonlyMap<string, HostTensor> } {
+): Pick<TrainingRun, 'oldRows' | 'optimizerStart' | 'costBefore'> & {
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+} {
   if (initFrom === undefined) return { tensors: fresh(seed) };
   const directory = initCheckpoint(initFrom, root);
   const trained = readModelConfig(openCheckpointFolder(directory), ANY_LANGUAGE_KIND);
@@ -48,6 +51,7 @@ export function languageStart(
   return {
     tensors: growParameters(tensors, fresh(growthSeed(seed, 0)), LANGUAGE_GROUP, initFrom.policy),
     oldRows: rowCounts(tensors),
+    costBefore: costBefore(initFrom, root),
     optimizerStart: optimizerStart(initFrom, root, tensors),
   };
 }

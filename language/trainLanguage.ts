@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
-import { stackSizesOf } from '#src/stacks';
+import { stackMultiplyAdds, stackSizes, trainingFlops } from '#src/stacks';
 import { readBytes } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import {
@@ -15,9 +15,10 @@ import {
 } from '#src/training';
 import { openTextDataset, type TextBatch, type TextDataset } from './data/index.js';
 import type { LanguageExperiment } from './experiment.js';
+import { LANGUAGE_STACK } from './languageKind.js';
 import { type AnyLanguageModelConfig, TOKENIZER_FILE } from './languageModelConfig.js';
 import { languageStart } from './languageStart.js';
-import { createLanguageParameters, LANGUAGE_GROUP } from './model/backbone.js';
+import { createLanguageParameters } from './model/backbone.js';
 import type { AnyLanguageConfig } from './model/config.js';
 import { createObjective } from './objectives/index.js';
 import { loadTokenizer, type Tokenizer, type TokenizerConfig } from './tokenizer/index.js';
@@ -38,11 +39,12 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
     tokenizer: stored,
     tokenizerFingerprint: tokenizer.fingerprint,
   };
-  const stacks = stackSizesOf(config.backbone.stack, training.stages);
+  const stacks = stackSizes(config.backbone.stack, training.stages);
   const tree = new ParameterTree();
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...config.backbone, stack: stacks[size] };
     return {
+      stack: backbone.stack,
       task: () => languageTask(tree, backbone, dataset, experiment),
       model: { kind: 'language', config: { ...config, backbone } },
       fresh: (initSeed) => createLanguageParameters(backbone, initSeed, experiment.model.embeddingStd),
@@ -57,7 +59,7 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
       task: initial.task(),
       model: initial.model,
       ...start,
-      growth: runGrowth(training.stages ?? [], LANGUAGE_GROUP, seed, modelAt),
+      growth: runGrowth(training.stages ?? [], LANGUAGE_STACK, seed, modelAt),
       config: training,
       seed,
       runDir: resolve(options.runDir),
@@ -129,6 +131,12 @@ export function languageTask(
     unit: 'tokens',
     loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
     unitsIn: (index) => batchAt(index).numTokens,
+    flopsIn: (index) => {
+      const { batch, seqLen } = batchAt(index);
+      const { stack, vocabSize } = language;
+      // Padding is computed like text. The output is tied to the embedding: a product with it for every position.
+      return trainingFlops(batch * (stackMultiplyAdds(stack, seqLen, 'causal') + seqLen * stack.dModel * vocabSize));
+    },
     describeBatch: (index) => `text batch ${index}`,
     evaluate: async (check) => {
       let total = 0;

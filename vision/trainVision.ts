@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { tf } from '#src/engine';
-import { stackSizesOf } from '#src/stacks';
+import { stackSizes, trainingFlops } from '#src/stacks';
 import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
@@ -13,10 +13,11 @@ import {
 } from '#src/training';
 import type { ImageBatch, ImageDataset } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
-import { VISION_GROUP, type VisionStates, visionForward } from './model/backbone.js';
-import type { AnyVisionConfig } from './model/config.js';
+import { type VisionStates, visionForward } from './model/backbone.js';
+import { type AnyVisionConfig, imageMultiplyAdds } from './model/config.js';
 import { createObjectives, type Objective, type Tally } from './objectives/index.js';
 import { openTrainingImages } from './visionData.js';
+import { VISION_STACK } from './visionKind.js';
 import type { AnyVisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 import { visionStart } from './visionStart.js';
@@ -32,13 +33,14 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     objectives: configs,
     labels,
   };
-  const stacks = stackSizesOf(model.stack, experiment.training.stages);
+  const stacks = stackSizes(model.stack, experiment.training.stages);
   const objectivesOf = (backbone: AnyVisionConfig): Objective[] => createObjectives(configs, backbone, train, seed);
   const tree = new ParameterTree();
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...model, stack: stacks[size] };
     const objectives = objectivesOf(backbone);
     return {
+      stack: backbone.stack,
       task: () => visionTask(tree, { ...experiment, model: backbone }, objectives, train, validation),
       model: { kind: 'vision', config: { ...config, backbone } },
       fresh: (initSeed) => newVisionParameters(backbone, objectives, initSeed),
@@ -53,7 +55,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       task: initial.task(),
       model: initial.model,
       ...start,
-      growth: runGrowth(experiment.training.stages ?? [], VISION_GROUP, seed, modelAt),
+      growth: runGrowth(experiment.training.stages ?? [], VISION_STACK, seed, modelAt),
       config: experiment.training,
       seed,
       runDir: resolve(options.runDir),
@@ -101,6 +103,9 @@ export function visionTask(
   // One buffer for all batches: allocating megabytes for each made V8 collect garbage every few steps.
   const into = new Float32Array(training.batchSize * model.imageSize ** 2 * 3);
 
+  const shared = objectives.some(({ seesWholeImages }) => seesWholeImages) ? imageMultiplyAdds(model) : 0;
+  const perImage = objectives.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, shared);
+
   return {
     parameters: tree,
     unit: 'images',
@@ -109,6 +114,7 @@ export function visionTask(
       weight: training.batchSize,
     }),
     unitsIn: () => training.batchSize,
+    flopsIn: () => trainingFlops(training.batchSize * perImage),
     describeBatch: (index) => {
       const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;

@@ -4,6 +4,7 @@ import { startProblems } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
 import { growParameters } from '#src/tokenformer';
 import {
+  costBefore,
   type GrownModel,
   growthSeed,
   initCheckpoint,
@@ -32,7 +33,9 @@ export function visionStart(
   { backbone, objectives, labels }: AnyVisionModelConfig,
   fresh: GrownModel['fresh'],
   { root, output }: Pick<RunOptions, 'root' | 'output'>,
-): Pick<TrainingRun, 'oldRows' | 'optimizerStart'> & { readonly tensors: ReadonlyMap<string, HostTensor> } {
+): Pick<TrainingRun, 'oldRows' | 'optimizerStart' | 'costBefore'> & {
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+} {
   if (initFrom === undefined) return { tensors: fresh(seed) };
   const directory = initCheckpoint(initFrom, root);
   const trained = readModelConfig(openCheckpointFolder(directory), ANY_VISION_KIND);
@@ -50,6 +53,7 @@ export function visionStart(
   return {
     tensors: growParameters(tensors, fresh(growthSeed(seed, 0)), VISION_GROUP, initFrom.policy),
     oldRows: rowCounts(tensors),
+    costBefore: costBefore(initFrom, root),
     optimizerStart: optimizerStart(initFrom, root, tensors),
   };
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, renderTable } from '#src/cli';
 import { ConfigError } from '#src/errors';
+import type { StackConfig } from '#src/stacks';
 import { inOutputEntry, takenProblem } from '#src/storage';
 import { LAYER_NAMES, stackGroups } from '#src/tokenformer';
 import {
@@ -9,13 +10,16 @@ import {
   padMoments,
   type ResumeData,
   readTrainingState,
+  trainingHistory,
   writeCheckpoint,
 } from '#src/training';
+import { mlpHidden } from '#src/transformer';
 import {
   type Backbone,
   type FunctionChange,
   functionChange,
   GROWTH_OPTIONS,
+  type GrownCheckpoint,
   grownCheckpoint,
   growthOf,
 } from '../growth/index.js';
@@ -53,8 +57,8 @@ export const growCommand: Command = {
     const taken = overwrite.overwrite ? undefined : takenProblem(outDir);
     if (taken !== undefined) throw new ConfigError(taken);
     const directory = findCheckpoint(model);
-    const { checkpoint, before, after } = grownCheckpoint(directory, growth, seed, backbone);
-    const resume = optimizer === 'keep' ? paddedOptimizer(directory, after) : undefined;
+    const { checkpoint, before, after, moments } = grownCheckpoint(directory, growth, seed, backbone);
+    const resume = optimizer === 'keep' ? grownOptimizer(directory, after, moments) : trainingHistory(directory);
     await startEngine(args, output);
     const change = await functionChange(before, after);
     await inOutputEntry(outDir, overwrite, () => writeCheckpoint(outDir, checkpoint, resume));
@@ -81,25 +85,36 @@ function choiceOf<T extends string>(text: string | undefined, name: string, choi
 }
 
 /** The state of training, its moments in the shapes of the larger model. */
-function paddedOptimizer(directory: string, { tensors }: Backbone): ResumeData {
+function grownOptimizer(directory: string, { tensors }: Backbone, moments: GrownCheckpoint['moments']): ResumeData {
   if (!openCheckpointFolder(directory).has('optimizer.safetensors')) {
     throw new ConfigError(`--optimizer keep: ${directory} has no optimizer.safetensors; leave the option out`);
   }
   const { optimizer, state } = readTrainingState(directory);
-  const trained = new Set([...optimizer.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))));
+  const grown = moments(optimizer);
+  const trained = new Set([...grown.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))));
   const shapes = new Map([...tensors].filter(([name]) => trained.has(name)).map(([name, { shape }]) => [name, shape]));
-  return { optimizer: padMoments(optimizer, shapes, directory), state };
+  return { optimizer: padMoments(grown, shapes, directory), state };
 }
 
 function countParameters({ tensors }: Backbone): number {
   return [...tensors].reduce((sum, [name, { values }]) => sum + (name.endsWith('/tau') ? 0 : values.length), 0);
 }
 
-/** Parameter tokens of every layer of a block, by group. */
+/** What has grown: parameter tokens of every layer of a block, by group; or the sizes of a Transformer. */
 function sizeTable(before: Backbone, after: Backbone): string {
-  const sizes = ({ config, kind }: Backbone) => stackGroups(config.stack, kind);
-  const old = new Map(sizes(before).map(({ name, paramTokens }) => [name, paramTokens]));
-  const rows = sizes(after).flatMap(({ name, paramTokens }) =>
+  const [from, to] = [before, after].map(({ config }) => config.stack);
+  const blocks = from.numLayers === to.numLayers ? [] : [['blocks', '', String(from.numLayers), String(to.numLayers)]];
+  if (from.kind === 'transformer' || to.kind === 'transformer') {
+    const sizes = (stack: StackConfig): Record<string, number> =>
+      stack.kind === 'transformer'
+        ? { features: stack.dModel, heads: stack.numHeads, 'hidden units': mlpHidden(stack), blocks: stack.numLayers }
+        : {};
+    const now = sizes(to);
+    const rows = Object.entries(sizes(from)).map(([name, size]) => [name, String(size), String(now[name])]);
+    return renderTable(['', 'before', 'after'], rows);
+  }
+  const old = new Map(stackGroups(from, before.kind).map(({ name, paramTokens }) => [name, paramTokens]));
+  const rows = stackGroups(to, after.kind).flatMap(({ name, paramTokens }) =>
     LAYER_NAMES.filter((layer) => paramTokens[layer] > 0).map((layer) => [
       layer,
       name,
@@ -107,9 +122,5 @@ function sizeTable(before: Backbone, after: Backbone): string {
       String(paramTokens[layer]),
     ]),
   );
-  const [from, to] = [before, after].map(({ config }) => config.stack.numLayers);
-  return renderTable(
-    ['layer', 'group', 'tokens before', 'after'],
-    [...rows, ...(from === to ? [] : [['blocks', '', String(from), String(to)]])],
-  );
+  return renderTable(['layer', 'group', 'tokens before', 'after'], [...rows, ...blocks]);
 }

@@ -3,7 +3,7 @@ import type { Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { inOutputEntry, takenProblem } from '#src/storage';
 import { LAYER_NAMES, type Shrinkage } from '#src/tokenformer';
-import { writeCheckpoint } from '#src/training';
+import { findCheckpoint, trainingHistory, writeCheckpoint } from '#src/training';
 import { tokensByLayer } from '../growth/index.js';
 import {
   ENGINE_OPTIONS,
@@ -53,7 +53,9 @@ export const shrinkCommand: Command = {
       ...folders,
       batches,
     });
-    await inOutputEntry(outDir, overwrite, () => writeCheckpoint(outDir, checkpoint));
+    await inOutputEntry(outDir, overwrite, () =>
+      writeCheckpoint(outDir, checkpoint, trainingHistory(findCheckpoint(resolve(run)))),
+    );
     const name = metric.replace('/', ' ');
     const { before, after } = parameters;
     output.line(`parameters  ${before.toLocaleString('en-US')} before, ${after.toLocaleString('en-US')} after`);

@@ -1,14 +1,14 @@
-import { type LanguageConfig, languageHidden, languageLogits } from '#language';
+import { type AnyLanguageConfig, languageHidden, languageLogits } from '#language';
 import { tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
-import { type VisionConfig, visionForward } from '#vision';
+import { type AnyVisionConfig, visionForward } from '#vision';
 
 /** A backbone as numbers: its configuration and at least its own tensors. */
 export type Backbone =
-  | { readonly kind: 'language'; readonly config: LanguageConfig; readonly tensors: ReadonlyMap<string, HostTensor> }
-  | { readonly kind: 'vision'; readonly config: VisionConfig; readonly tensors: ReadonlyMap<string, HostTensor> };
+  | { readonly kind: 'language'; readonly config: AnyLanguageConfig; readonly tensors: ReadonlyMap<string, HostTensor> }
+  | { readonly kind: 'vision'; readonly config: AnyVisionConfig; readonly tensors: ReadonlyMap<string, HostTensor> };
 
 /** How far two models' outputs are apart on the same random input. */
 export interface FunctionChange {

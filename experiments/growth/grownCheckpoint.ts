@@ -1,10 +1,11 @@
 import { growJointModel, grownReport, JOINT_KIND, MERGE_REPORT, readMergeReport } from '#fusion';
-import { LANGUAGE_KIND, LANGUAGE_STACK } from '#language';
+import { ANY_LANGUAGE_KIND, LANGUAGE_STACK } from '#language';
 import { ConfigError } from '#src/errors';
+import type { GrowthConfig } from '#src/stacks';
 import { jsonText } from '#src/storage';
-import type { GrowthConfig } from '#src/tokenformer';
-import { type Checkpoint, growModel, readModel, readModelDescription } from '#src/training';
-import { VISION_KIND, VISION_STACK } from '#vision';
+
+import { type Checkpoint, type GrownModelFile, growModel, readModel, readModelDescription } from '#src/training';
+import { ANY_VISION_KIND, VISION_STACK } from '#vision';
 import type { Backbone } from './functionChange.js';
 
 /** A grown model, and the backbone that grew, before and after. */
@@ -12,6 +13,8 @@ export interface GrownCheckpoint {
   readonly checkpoint: Checkpoint;
   readonly before: Backbone;
   readonly after: Backbone;
+  /** AdamW's moments for the grown model; a TokenFormer's are still to be padded with zeros. */
+  moments: GrownModelFile<unknown>['moments'];
 }
 
 /**
@@ -37,20 +40,22 @@ export function grownCheckpoint(
     throw new ConfigError(`--backbone: ${directory} is a ${kind} model; leave it out`);
   }
   if (kind === 'vision') {
-    const { config, tensors, assets } = readModel(directory, VISION_KIND);
-    const grown = growModel(VISION_KIND, VISION_STACK, { config, tensors }, growth, seed);
+    const { config, tensors, assets } = readModel(directory, ANY_VISION_KIND);
+    const grown = growModel(ANY_VISION_KIND, VISION_STACK, { config, tensors }, growth, seed);
     return {
       checkpoint: { model: { kind, config: grown.config }, tensors: grown.tensors, assets },
       before: { kind, config: config.backbone, tensors },
       after: { kind, config: grown.config.backbone, tensors: grown.tensors },
+      moments: grown.moments,
     };
   }
-  const { config, tensors, assets } = readModel(directory, LANGUAGE_KIND);
-  const grown = growModel(LANGUAGE_KIND, LANGUAGE_STACK, { config, tensors }, growth, seed);
+  const { config, tensors, assets } = readModel(directory, ANY_LANGUAGE_KIND);
+  const grown = growModel(ANY_LANGUAGE_KIND, LANGUAGE_STACK, { config, tensors }, growth, seed);
   return {
     checkpoint: { model: { kind, config: grown.config }, tensors: grown.tensors, assets },
     before: { kind, config: config.backbone, tensors },
     after: { kind, config: grown.config.backbone, tensors: grown.tensors },
+    moments: grown.moments,
   };
 }
 
@@ -74,5 +79,6 @@ function grownJointCheckpoint(
     checkpoint: { model: { kind: 'fusion', config: grown.config }, tensors: grown.tensors, assets: withReport },
     before: ofModel({ config, tensors }),
     after: ofModel(grown),
+    moments: grown.moments,
   };
 }

@@ -1,20 +1,30 @@
 import type { Arguments, OptionSpec } from '#src/cli';
 import { parseConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
-import { GROWTH_POLICIES, GrowthConfig, LAYER_NAMES } from '#src/tokenformer';
+import { GrowthConfig } from '#src/stacks';
+import { LAYER_NAMES } from '#src/tokenformer';
 
 /** What a model grows by. */
 export const GROWTH_OPTIONS: Readonly<Record<string, OptionSpec>> = {
-  factor: { description: 'every layer has x times its parameter tokens afterwards', placeholder: 'x' },
+  factor: {
+    description:
+      'every layer has x times its parameter tokens afterwards; of a Transformer, x times its width or depth',
+    placeholder: 'x',
+  },
   tokens: {
     description: `parameter tokens to append, by layer (${LAYER_NAMES.join(', ')}): query=64,ffn=256`,
     placeholder: 'layer=n,…',
   },
   layers: { description: 'blocks to append; each starts as the identity', placeholder: 'n' },
+  hidden: { description: 'net2net, eq13: hidden units of each MLP afterwards, the width kept', placeholder: 'n' },
+  noise: {
+    description: 'net2net: what tells copies apart, as a share of the weights (default: 0.01)',
+    placeholder: 'x',
+  },
   policy: {
     description:
-      'preserve (default): zero keys, the function stays; official: random tokens, τ anew; group: a new group with zero values, the function stays',
-    placeholder: GROWTH_POLICIES.join('|'),
+      'preserve (default): zero keys, the function stays; official: random tokens, τ anew; group: a new group with zero values, the function stays; of a Transformer: net2net: copies in width, the function stays; eq13: new weights beside the old ones; stack: the blocks once more on top',
+    placeholder: 'name',
   },
 };
 
@@ -31,9 +41,12 @@ export function growthOf(args: Arguments): GrowthConfig {
     factor: number('factor'),
     tokens: tokensByLayer(args.text('tokens')),
     layers: number('layers'),
+    hidden: number('hidden'),
+    noise: number('noise'),
   };
-  if (given.factor === undefined && given.tokens === undefined && given.layers === undefined) {
-    throw new ConfigError('expected --factor, --tokens or --layers: what the model is to grow by');
+  const { factor, tokens, layers, hidden } = given;
+  if ([factor, tokens, layers, hidden].every((size) => size === undefined)) {
+    throw new ConfigError('expected --factor, --tokens, --layers or --hidden: what the model is to grow by');
   }
   const growth = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return parseConfig(growth, GrowthConfig, 'growth');

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import {
   LANGUAGE_GROUP,
   LANGUAGE_KIND,
-  LANGUAGE_STACK,
   LanguageExperiment,
   languageTask,
   languageUsage,
@@ -28,7 +27,6 @@ import {
   openVisionData,
   VISION_GROUP,
   VISION_KIND,
-  VISION_STACK,
   VisionExperiment,
   visionTask,
   visionUsage,
@@ -80,7 +78,7 @@ async function shrinkLanguage(
 ): Promise<ShrunkRun> {
   const { config, tensors, assets } = readModel(directory, LANGUAGE_KIND);
   const { backbone } = config;
-  const smaller = LANGUAGE_STACK.withStack(config, shrunkStack(backbone.stack, shrinkage));
+  const smaller = { ...config, backbone: { ...backbone, stack: shrunkStack(backbone.stack, shrinkage) } };
   const tokenizer = loadCheckpointTokenizer(directory, config);
   const dataset = openLanguageData(experiment, tokenizer, options);
   try {
@@ -111,7 +109,7 @@ async function shrinkVision(
 ): Promise<ShrunkRun> {
   const { config, tensors, assets } = readModel(directory, VISION_KIND);
   const { backbone } = config;
-  const smaller = VISION_STACK.withStack(config, shrunkStack(backbone.stack, shrinkage));
+  const smaller = { ...config, backbone: { ...backbone, stack: shrunkStack(backbone.stack, shrinkage) } };
   const { train, validation } = await openVisionData(experiment, options);
   const { seed, data, training } = experiment;
   const task = (tree: ParameterTree, model: typeof backbone): TrainingTask => {

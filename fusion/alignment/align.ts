@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
 import { ConfigError, RunError } from '#src/errors';
-import { findCheckpoint, type RunOptions, runTraining, type TrainingResult } from '#src/training';
+import { costBefore, findCheckpoint, type RunOptions, runTraining, type TrainingResult } from '#src/training';
 import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
 import { type JointModel, loadJointModel } from '../jointModel.js';
 import { backboneHashes, MERGE_REPORT, mergedHashes, refuseChanged } from '../mergeReport.js';
@@ -72,6 +72,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       output,
       signal: options.signal,
       optimizerStart: start,
+      costBefore: experiment.initFrom && costBefore(experiment.initFrom, root),
     });
     return {
       ...result,

@@ -1,18 +1,17 @@
-import { ConfigError } from '#src/errors';
-import { type GrowthConfig, growthProblems, stackSizes, type TokenPolicy } from '#src/tokenformer';
+import { growthProblems, type TokenPolicy } from '#src/tokenformer';
 import type { StackConfig } from './config.js';
+import type { GrowthConfig } from './growthConfig.js';
+import { grownStackOf } from './stackGrowth.js';
 
 /**
  * The stacks that a model grows through in a run: as it starts, then after each growth.
  *
  * @throws ConfigError when a policy cannot be had
  */
-export function stackSizesOf(config: StackConfig, growths: readonly GrowthConfig[] = []): StackConfig[] {
-  if (config.kind !== 'transformer') return stackSizes(config, growths);
-  if (growths.length === 0) return [config];
-  throw new ConfigError(
-    `training.stages: expected a TokenFormer for policy ${growths[0].policy}, got a standard Transformer, which has no parameter tokens`,
-  );
+export function stackSizes(config: StackConfig, growths: readonly GrowthConfig[] = []): StackConfig[] {
+  const sizes = [config];
+  for (const [i, growth] of growths.entries()) sizes.push(grownStackOf(sizes[i], growth, `training.stages[${i}]`));
+  return sizes;
 }
 
 /**

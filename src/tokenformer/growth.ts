@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { ConfigError } from '#src/errors';
 import { findNormActivation } from '#src/kernels';
 import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from './config.js';
 
@@ -15,7 +14,7 @@ import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from
 export const TOKEN_POLICIES = ['preserve', 'official'] as const;
 export type TokenPolicy = (typeof TOKEN_POLICIES)[number];
 
-/** `group`: a new group beside the others, random keys and zero values: the function stays whatever Θ is. */
+/** Where a TokenFormer's new tokens come from. `group`: a new group beside the others, random keys and zero values: the function stays whatever Θ is. */
 export const GROWTH_POLICIES = [...TOKEN_POLICIES, 'group'] as const;
 export type GrowthPolicy = (typeof GROWTH_POLICIES)[number];
 
@@ -36,42 +35,18 @@ export const TokensByLayer = z
   );
 export type TokensByLayer = z.output<typeof TokensByLayer>;
 
-/** The keys of a growth; a schema that spreads them refines itself with `refuseNoGrowth`. */
-export const growthKeys = {
-  policy: z
-    .enum(GROWTH_POLICIES)
-    .default('preserve')
-    .describe(
-      'preserve: zero keys and random values, τ kept, the function stays; official: random, τ anew; group: a new group with zero values',
-    ),
-  factor: z.number().gt(1).optional().describe('every layer has so many times its parameter tokens afterwards'),
-  tokens: TokensByLayer.optional().describe('parameter tokens to append, by layer; instead of factor'),
-  layers: z
-    .int()
-    .positive()
-    .optional()
-    .describe('blocks to append; each starts as the identity: the values of its output and feed-forward are 0'),
-};
-
-/** What a model is to grow by. */
-export const GrowthConfig = z.strictObject(growthKeys).superRefine(refuseNoGrowth);
-export type GrowthConfig = z.output<typeof GrowthConfig>;
-
-/** Refuses a growth that appends nothing, or says twice how many tokens. */
-export function refuseNoGrowth(
-  { factor, tokens, layers }: Pick<GrowthConfig, 'factor' | 'tokens' | 'layers'>,
-  context: z.RefinementCtx,
-): void {
-  if (factor !== undefined && tokens !== undefined) {
-    context.addIssue({ code: 'custom', path: ['tokens'], message: 'expected factor or tokens, got both' });
-  }
-  if (factor === undefined && tokens === undefined && layers === undefined) {
-    context.addIssue({ code: 'custom', message: 'expected factor, tokens or layers, got none of them' });
-  }
+/** What a TokenFormer grows by. */
+export interface TokenFormerGrowth {
+  readonly policy: GrowthPolicy;
+  /** Every layer has so many times its parameter tokens afterwards; or `tokens`. */
+  readonly factor?: number | undefined;
+  readonly tokens?: TokensByLayer | undefined;
+  /** Blocks that are appended. */
+  readonly layers?: number | undefined;
 }
 
 /** The stack that a growth leads to. The new group of the policy `group` is called `grown1`, the next one `grown2`. */
-export function grownStack(config: TokenFormerConfig, growth: GrowthConfig): TokenFormerConfig {
+export function grownStack(config: TokenFormerConfig, growth: TokenFormerGrowth): TokenFormerConfig {
   const groups = stackGroups(config, '').map(({ paramTokens }) => paramTokens);
   const added = (layer: LayerName): number => {
     if (growth.tokens) return growth.tokens[layer] ?? 0;
@@ -99,28 +74,6 @@ export function grownStack(config: TokenFormerConfig, growth: GrowthConfig): Tok
     outputParamTokens: output,
     ffnParamTokens: ffn,
   };
-}
-
-/**
- * The stacks that a model grows through: as it starts, then after each growth.
- *
- * @param place of the growths in the experiment file
- * @throws ConfigError when a policy cannot be had
- */
-export function stackSizes(
-  config: TokenFormerConfig,
-  growths: readonly GrowthConfig[] = [],
-  place = 'training.stages',
-): TokenFormerConfig[] {
-  const sizes = [config];
-  for (const [i, growth] of growths.entries()) {
-    const next = grownStack(sizes[i], growth);
-    const policy = growth.policy === 'official' ? 'official' : 'preserve';
-    const problems = growthProblems(sizes[i], next, policy).map((problem) => `${place}[${i}]: ${problem}`);
-    if (problems.length > 0) throw new ConfigError(problems);
-    sizes.push(next);
-  }
-  return sizes;
 }
 
 /**

@@ -42,9 +42,9 @@ export interface Checkpoint {
   readonly assets: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What resuming from a checkpoint needs besides the model. */
+/** What resuming from a checkpoint needs besides the model; without moments it only says what training went before. */
 export interface ResumeData {
-  readonly optimizer: ReadonlyMap<string, HostTensor>;
+  readonly optimizer?: ReadonlyMap<string, HostTensor>;
   readonly state: TrainingState;
 }
 
@@ -94,7 +94,7 @@ export function writeCheckpoint(
     writeBytes('model.json', Buffer.from(jsonText({ format: CHECKPOINT_FORMAT, ...model })));
     for (const [name, bytes] of assets) writeBytes(name, bytes);
     if (resumeData) {
-      writeTensors('optimizer.safetensors', resumeData.optimizer);
+      if (resumeData.optimizer) writeTensors('optimizer.safetensors', resumeData.optimizer);
       writeBytes('state.json', Buffer.from(jsonText(resumeData.state)));
     }
     writeFileAtomic(join(draft.path, MANIFEST), manifestOf(digests).text);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MATMUL_PRECISIONS } from '#src/engine';
-import { growthKeys, refuseNoGrowth } from '#src/tokenformer';
+import { growthKeys, refuseNoGrowth } from '#src/stacks';
 
 const count = z.int().positive();
 

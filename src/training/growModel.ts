@@ -1,21 +1,20 @@
-import { ConfigError } from '#src/errors';
+import { type GrowthConfig, type GrowthSite, type StackConfig, type StackGrowth, stackGrowth } from '#src/stacks';
 import type { HostTensor } from '#src/storage';
-import {
-  type GrowthConfig,
-  grownStack,
-  growParameters,
-  growthProblems,
-  type TokenFormerConfig,
-} from '#src/tokenformer';
 import type { ModelKind, StoredModel } from './checkpoint.js';
 import { growthSeed } from './runGrowth.js';
 
 /** Where the configuration of a kind of model has the stack that grows. */
-export interface StackOfKind<Config> {
-  /** Of the stack's own group. */
-  readonly groupName: string;
-  stackOf(config: Config): TokenFormerConfig;
-  withStack(config: Config, stack: TokenFormerConfig): Config;
+export interface StackOfKind<Config> extends GrowthSite {
+  stackOf(config: Config): StackConfig;
+  withStack(config: Config, stack: StackConfig): Config;
+}
+
+/** A model that has grown outside of a run. */
+export interface GrownModelFile<Config> {
+  readonly config: Config;
+  readonly tensors: Map<string, HostTensor>;
+  /** AdamW's moments for it. */
+  moments(moments: ReadonlyMap<string, HostTensor>): ReturnType<StackGrowth['moments']>;
 }
 
 /**
@@ -26,16 +25,18 @@ export interface StackOfKind<Config> {
  */
 export function growModel<Config>(
   kind: ModelKind<Config>,
-  { groupName, stackOf, withStack }: StackOfKind<Config>,
+  site: StackOfKind<Config>,
   { config, tensors }: Pick<StoredModel<Config>, 'config' | 'tensors'>,
   growth: GrowthConfig,
   seed: number,
-): { readonly config: Config; readonly tensors: Map<string, HostTensor> } {
-  const policy = growth.policy === 'official' ? 'official' : 'preserve';
-  const stack = grownStack(stackOf(config), growth);
-  const problems = growthProblems(stackOf(config), stack, policy);
-  if (problems.length > 0) throw new ConfigError(problems);
-  const grown = withStack(config, stack);
-  const fresh = kind.parameters(grown, growthSeed(seed, 0));
-  return { config: grown, tensors: growParameters(tensors, fresh, groupName, policy) };
+): GrownModelFile<Config> {
+  const own = growthSeed(seed, 0);
+  const grown = stackGrowth(site.stackOf(config), growth, site, own);
+  const larger = site.withStack(config, grown.config);
+  const fresh = kind.parameters(larger, own);
+  return {
+    config: larger,
+    tensors: grown.parameters(tensors, fresh),
+    moments: (moments) => grown.moments(moments, fresh),
+  };
 }

@@ -11,6 +11,6 @@ export * from './runDirectory.js';
 export * from './runGrowth.js';
 export * from './runTraining.js';
 export * from './schedule.js';
-export { readProgress, readTrainingState, type TrainingState } from './trainingState.js';
+export { readProgress, readTrainingState, type TrainingState, trainingHistory } from './trainingState.js';
 export * from './trainingTask.js';
 export * from './trainStep.js';

@@ -7,7 +7,7 @@ import { type ModelKind, readModel, type StoredModel } from './checkpoint.js';
 import { openCheckpointFolder } from './checkpointFolder.js';
 import { checkpointDigests, findCheckpoint } from './checkpointPointers.js';
 import type { CheckpointDigests } from './provenance.js';
-import { progressIn } from './trainingState.js';
+import { progressIn, type TrainingState, trainingHistory } from './trainingState.js';
 
 const initFromKeys = {
   checkpoint: z.string().min(1).describe('the trained model: run directory or checkpoint, from --root'),
@@ -51,6 +51,15 @@ export interface OptimizerStart {
   readonly steps: number;
   /** The file that they come from. */
   readonly path: string;
+}
+
+/** What training has taken so far; a member is absent where it is not known. */
+export type TrainingCost = Pick<TrainingState, 'units' | 'flops'>;
+
+/** What the model that training starts from has cost. */
+export function costBefore(initFrom: InitFrom, root: string): TrainingCost {
+  const { units, flops } = trainingHistory(initCheckpoint(initFrom, root))?.state ?? {};
+  return { ...(units !== undefined && { units }), ...(flops !== undefined && { flops }) };
 }
 
 /** The checkpoint that training starts from. */

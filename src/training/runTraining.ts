@@ -9,11 +9,11 @@ import { type Checkpoint, type ModelDescription, writeCheckpoint } from './check
 import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
-import type { OptimizerStart } from './initFrom.js';
+import type { OptimizerStart, TrainingCost } from './initFrom.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
 import { learningRateAt } from './schedule.js';
-import { readProgress, type TrainingState } from './trainingState.js';
+import { orderedState, readProgress, type TrainingState } from './trainingState.js';
 import type { TrainingTask } from './trainingTask.js';
 import { trainStep } from './trainStep.js';
 
@@ -43,6 +43,8 @@ export interface TrainingRun {
   readonly signal?: RunOptions['signal'];
   /** What the optimizer starts with; nothing unless given. */
   readonly optimizerStart?: OptimizerStart | undefined;
+  /** What the model that this one starts from has cost; nothing without one. Empty where its checkpoint does not say. */
+  readonly costBefore?: TrainingCost | undefined;
   /** Rows of each parameter that a smaller model had that this one starts from. */
   readonly oldRows?: ReadonlyMap<string, number> | undefined;
   /** How the model grows by `config.stages`. */
@@ -72,10 +74,17 @@ export function runTraining(run: TrainingRun): Promise<TrainingResult> {
       'training.stages: expected none: only vision and language backbones grow while they are trained',
     );
   }
-  if (learningRates?.some(({ tokens }) => tokens !== undefined) && !stages && !run.oldRows) {
-    throw new ConfigError(
-      "training.learningRates: 'tokens' tells those before a growth from those since; expected training.stages or initFrom with it",
-    );
+  if (learningRates?.some(({ tokens }) => tokens !== undefined)) {
+    if (!stages && !run.oldRows) {
+      throw new ConfigError(
+        "training.learningRates: 'tokens' tells those before a growth from those since; expected training.stages or initFrom with it",
+      );
+    }
+    if (run.growth?.byTokens === false) {
+      throw new ConfigError(
+        "training.learningRates: 'tokens' is of parameter tokens, which a standard Transformer does not have; expected names",
+      );
+    }
   }
   return interruption.waitFor(() => train(run));
 }
@@ -105,7 +114,11 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   };
   const restored = run.resume ? restoreRun({ ...run, parameters, prepare }, optimizer) : undefined;
   if (restored !== undefined) removeUnpointed(runDir);
-  let state: TrainingState = restored ?? { step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null };
+  let state: TrainingState = restored ?? {
+    ...{ step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null },
+    ...(run.costBefore ?? { units: 0, flops: 0 }),
+  };
+  if (task.flopsIn === undefined) state = { ...state, flops: undefined };
   if (restored === undefined && run.optimizerStart) {
     const { moments, path, steps } = run.optimizerStart;
     optimizer.loadPadded(moments, path);
@@ -140,7 +153,12 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   };
   const evaluate = async (): Promise<boolean> => {
     last = await task.evaluate(refuseStopped);
-    tracker.log(state.step, last);
+    const { units, flops } = state;
+    const cost = {
+      ...(units !== undefined && { [`train/${task.unit}`]: units }),
+      ...(flops !== undefined && { 'train/flops': flops }),
+    };
+    tracker.log(state.step, { ...last, ...cost });
     const value = last[task.selectBy.metric];
     const improved = state.step > 0 && isBetter(task, value, state.bestValue);
     if (improved) state = { ...state, bestValue: value, bestStep: state.step };
@@ -158,7 +176,8 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     const [before, size] = [await measure(), parameters.countParameters()];
     const [trained, moments] = [await parameters.toHost(), await optimizer.toHost()];
     useSize(grown + 1, ({ grow }) => parameters.replace(grow(grown + 1, trained)));
-    if (stage.optimizer === 'keep') optimizer.loadPadded(moments, 'the moments before the growth');
+    if (stage.optimizer === 'keep')
+      optimizer.loadPadded(growth.growMoments(grown, moments), 'the moments before the growth');
     else {
       optimizer.reset();
       state = { ...state, optimizerStep: 0 };
@@ -199,7 +218,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
       await growIfDue();
       const started = performance.now();
       const optimizerStep = state.optimizerStep === undefined ? undefined : state.optimizerStep + 1;
-      const { loss, gradientNorm, units } = await trainStep(task, config, optimizer, {
+      const { loss, gradientNorm, units, flops } = await trainStep(task, config, optimizer, {
         step,
         optimizerStep,
         savedStep,
@@ -220,6 +239,8 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
         step,
         dataPosition: step * config.gradientAccumulation,
         ...(optimizerStep && { optimizerStep }),
+        ...(state.units !== undefined && { units: state.units + units }),
+        ...(state.flops !== undefined && { flops: state.flops + flops }),
       };
       await concludeStep();
     }
@@ -284,7 +305,7 @@ async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, is
   writeCheckpoint(
     join(run.runDir, 'checkpoints', name),
     { model: run.model, tensors: await run.task.parameters.toHost(), assets: run.assets },
-    { optimizer: await optimizer.toHost(), state },
+    { optimizer: await optimizer.toHost(), state: orderedState(state) },
   );
   pointAt(run.runDir, isBest ? ['best', 'last'] : ['last'], name);
 }

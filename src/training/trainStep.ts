@@ -27,13 +27,14 @@ export async function trainStep(
   config: TrainingConfig,
   optimizer: AdamW,
   { step, optimizerStep = step, savedStep }: StepCounts,
-): Promise<{ loss: number; gradientNorm: number; units: number }> {
+): Promise<{ loss: number; gradientNorm: number; units: number; flops: number }> {
   const names = task.parameters.trainableNames();
   const variables = names.map((name) => task.parameters.variable(name));
   const gradients = new Map<string, tf.Tensor>();
   const sums: tf.Scalar[] = [];
   let weight = 0;
   let units = 0;
+  let flops = 0;
   const firstBatch = (step - 1) * config.gradientAccumulation;
   for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
     const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
@@ -44,6 +45,7 @@ export async function trainStep(
       }, variables),
     );
     units += task.unitsIn(index);
+    flops += task.flopsIn?.(index) ?? 0;
     sums.push(value);
     for (const name of names) {
       const gradient = grads[task.parameters.variable(name).name];
@@ -70,5 +72,5 @@ export async function trainStep(
   const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
   optimizer.apply(gradients, learningRateAt(step, config), clip / weight, optimizerStep);
   tf.dispose([...gradients.values()]);
-  return { loss, gradientNorm, units };
+  return { loss, gradientNorm, units, flops };
 }

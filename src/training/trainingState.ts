@@ -16,8 +16,17 @@ const TrainingState = z.strictObject({
   bestStep: z.int().min(0).nullable(),
   /** Steps that the optimizer's moments have behind them, where that is not `step`: after a warm start or a growth. */
   optimizerStep: z.int().min(0).optional(),
+  /** Units (tokens, images) that training has taken, those of the model it started from included; absent where they are not known. */
+  units: z.number().min(0).optional(),
+  /** Floating-point operations of the training steps, counted likewise; see `TrainingTask.flopsIn`. */
+  flops: z.number().min(0).optional(),
 });
 export type TrainingState = z.output<typeof TrainingState>;
+
+/** The state with its keys in the order of files: a resumed run writes the bytes of an unbroken one. */
+export function orderedState(state: TrainingState): TrainingState {
+  return TrainingState.parse(state);
+}
 
 /** The run that a state must belong to. */
 export interface StateOwner {
@@ -34,6 +43,16 @@ export function readTrainingState(directory: string): { optimizer: Map<string, H
 /** Reads a checkpoint's training state without its optimizer. */
 export function readProgress(directory: string, owner?: StateOwner): TrainingState {
   return progressIn(openCheckpointFolder(directory), owner);
+}
+
+/**
+ * What a model made of a checkpoint, without its optimizer, takes over of its training: how far it went and what it cost.
+ *
+ * @returns undefined for a checkpoint that does not say
+ */
+export function trainingHistory(directory: string): { readonly state: TrainingState } | undefined {
+  const folder = openCheckpointFolder(directory);
+  return folder.has('state.json') ? { state: progressIn(folder) } : undefined;
 }
 
 /** @throws UserError when the run could not have reached the state */

@@ -16,6 +16,12 @@ export interface TrainingTask {
   loss(index: number): BatchLoss;
   /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
   unitsIn(index: number): number;
+  /**
+   * Floating-point operations of the training step on micro-batch `index`: 3 × those of the products of its forward pass (2 for a
+   * multiplication and an addition; the gradient costs twice the forward pass), frozen parameters counted as if they were trained.
+   * Absent: not counted.
+   */
+  flopsIn?(index: number): number;
   /** What micro-batch `index` holds, for the message of a failed step. */
   describeBatch(index: number): string;
   /**

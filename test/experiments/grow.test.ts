@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadJointModel, mergedHashes } from '#fusion';
 import { loadLanguageModel } from '#language';
-import { readTrainingState } from '#src/training';
+import { findCheckpoint, readTrainingState, trainingHistory, writeCheckpoint } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { writeTinyBackbones } from '../support/tinyBackbones.js';
 import { tinyBackbonesWithState } from '../support/tinyBackbonesWithState.js';
 import { mergeTiny } from '../support/tinyJointModel.js';
+import { tinyTransformerConfig, tinyTransformerTensors } from '../support/tinyTransformer.js';
 import { refusal, tokenfuse } from '../support/tokenfuse.js';
 
 const ENGINE = ['--engine', 'cpu'];
@@ -63,13 +64,42 @@ describe('grow', () => {
     expect(values.slice(80).every((value) => value === 0)).toBe(true);
   });
 
+  it('takes over what training cost, with the optimizer or without', async () => {
+    const folder = temporaryFolder();
+    tinyBackbonesWithState(folder);
+    const words = ['grow', 'language', 'larger', '--factor', '2', ...ENGINE];
+    expect((await tokenfuse(words, folder)).code).toBe(0);
+    expect(readdirSync(join(folder, 'larger'))).not.toContain('optimizer.safetensors');
+    expect(trainingHistory(join(folder, 'larger'))).toEqual(trainingHistory(findCheckpoint(join(folder, 'language'))));
+  });
+
+  it('of a Transformer says its sizes before and after', async () => {
+    const folder = temporaryFolder();
+    const config = tinyTransformerConfig();
+    writeCheckpoint(join(folder, 'transformer'), {
+      model: {
+        kind: 'language',
+        config: { backbone: config, tokenizer: { kind: 'tiktoken', encoding: 'gpt2' }, tokenizerFingerprint: 'none' },
+      },
+      tensors: tinyTransformerTensors(config),
+      assets: new Map(),
+    });
+    const words = ['grow', 'transformer', 'larger', '--policy', 'net2net', '--factor', '2', ...ENGINE];
+    const { code, stdout } = await tokenfuse(words, folder);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/features +8 +16\n *heads +2 +4\n *hidden units +12 +24\n *blocks +2 +2\n/);
+    expect(await refusal([...words.slice(0, 2), 'other', '--factor', '2', ...ENGINE], folder, 2)).toContain(
+      'policy: expected net2net, eq13, stack',
+    );
+  });
+
   it('refuses what it cannot do in one line, and writes nothing then', async () => {
     const folder = folderWithBackbones();
     mergeTiny(folder);
     const before = readdirSync(folder).sort();
     const refused = (words: string[], out = 'out'): Promise<string> =>
       refusal(['grow', words[0], out, ...words.slice(1), ...ENGINE], folder, 2);
-    expect(await refused(['language'])).toContain('expected --factor, --tokens or --layers');
+    expect(await refused(['language'])).toContain('expected --factor, --tokens, --layers or --hidden');
     expect(await refused(['language', '--factor', '1'])).toContain('factor');
     expect(await refused(['language', '--factor', 'two'])).toContain("--factor: expected a number, got 'two'");
     expect(await refused(['language', '--tokens', 'mlp=3'])).toContain("got 'mlp=3'");

@@ -16,8 +16,8 @@ import {
 } from '#fusion';
 import { languageHidden, languageLogits, loadLanguageModel } from '#language';
 import { tf } from '#src/engine';
+import type { GrowthConfig } from '#src/stacks';
 import { jsonText, sha256 } from '#src/storage';
-import type { GrowthConfig } from '#src/tokenformer';
 import { readCheckpoint, readModel, writeCheckpoint } from '#src/training';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';

@@ -30,16 +30,18 @@ function folderWithText(): string {
 interface Given {
   readonly training?: Record<string, unknown>;
   readonly stack?: Record<string, unknown>;
+  /** A standard Transformer instead. */
+  readonly transformer?: Record<string, unknown>;
   readonly initFrom?: Record<string, unknown>;
 }
 
-function experiment({ training, stack, initFrom }: Given): LanguageExperiment {
+function experiment({ training, stack, transformer, initFrom }: Given): LanguageExperiment {
   return LanguageExperiment.parse({
     kind: 'language',
     name: 'tiny',
     seed: 2,
     model: {
-      stack: {
+      stack: transformer ?? {
         ...{ dModel: 16, numLayers: 1, numHeads: 2, rotaryShare: 0.25 },
         ...{ qkvParamTokens: 8, outputParamTokens: 8, ffnParamTokens: 16 },
         ...stack,
@@ -171,6 +173,86 @@ describe('a run with stages', () => {
       ...{ runDir: join(root, 'run'), root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() },
     });
     expect(await rejectedLine(refused)).toContain('training.stages[0]: policy: preserve');
+  });
+});
+
+describe('a run of a standard Transformer with stages', () => {
+  const given = {
+    transformer: { kind: 'transformer', dModel: 16, numLayers: 1, numHeads: 2, mlpHidden: 24, rotaryShare: 0.25 },
+    training: {
+      stages: [
+        { afterStep: 5, policy: 'net2net', factor: 2 },
+        { afterStep: 9, policy: 'stack', factor: 2, optimizer: 'reset' },
+      ],
+    },
+  };
+
+  it('keeps its loss where copies keep the function, and its moments', async () => {
+    const { runDir } = await run(folderWithText(), 'run', given);
+    const growths = readMetrics(runDir).filter(({ values }) => 'growth/parameters' in values);
+    expect(growths.map(({ step }) => step)).toEqual([6, 10]);
+    const [copied] = growths.map(({ values }) => values);
+    expect(copied['growth/after']).toBeCloseTo(copied['growth/before'], 5);
+    expect(readCheckpoint(findCheckpoint(runDir, 'last')).model.config).toMatchObject({
+      backbone: { stack: { dModel: 32, numLayers: 2, numHeads: 4, mlpHidden: 48 } },
+    });
+  });
+
+  it('is resumed bit for bit before, at and after each growth', { timeout: 60_000 }, async () => {
+    const root = folderWithText();
+    const unbroken = bytesOf((await run(root, 'unbroken', given)).runDir);
+    for (const stopAfter of [4, 5, 6, 9, 10]) {
+      const name = `stopped-${stopAfter}`;
+      await run(root, name, given, { stopAfter });
+      expect(bytesOf((await run(root, name, given, { resume: true })).runDir), name).toEqual(unbroken);
+    }
+  });
+
+  it('has no learning rate of old and new tokens', async () => {
+    const training = { ...given.training, learningRates: [{ tokens: 'old', factor: 0.5 }] };
+    const root = folderWithText();
+    const refused = trainLanguage(experiment({ ...given, training }), {
+      ...{ runDir: join(root, 'run'), root, cacheDir: join(root, 'cache'), resume: false, output: recordedOutput() },
+    });
+    expect(await rejectedLine(refused)).toContain('a standard Transformer does not have');
+  });
+});
+
+describe('what training costs', () => {
+  /** Tokens and operations at each evaluation. */
+  const costs = (runDir: string) =>
+    readMetrics(runDir)
+      .filter(({ values }) => 'train/flops' in values)
+      .map(({ step, values }) => [step, values['train/tokens'], values['train/flops']]);
+
+  it('is counted at each evaluation, for every size that the model has had', async () => {
+    const { runDir } = await run(folderWithText(), 'run', {
+      training: { steps: 8, stages: [{ afterStep: 4, factor: 2 }] },
+    });
+    const { stack } = experiment({}).model;
+    const perStep = (factor: number): number => {
+      // 2 sequences of 16 tokens; 3 passes of 2 operations; 5 layers of 8, 8, 8, 8 and 16 tokens; attention; 270 outputs.
+      const multiplyAdds =
+        16 * 2 * stack.dModel * 48 * factor + 2 * stack.dModel * ((16 * 17) / 2) + 16 * stack.dModel * 270;
+      return 3 * 2 * 2 * multiplyAdds;
+    };
+    expect(costs(runDir)).toEqual([
+      [0, 0, 0],
+      [4, 128, Math.fround(4 * perStep(1))],
+      [8, 256, Math.fround(4 * perStep(1) + 4 * perStep(2))],
+    ]);
+  });
+
+  it('goes on from that of the model it starts from', async () => {
+    const root = folderWithText();
+    const small = await run(root, 'small', { training: { steps: 4 } });
+    const [, [, tokens, flops]] = costs(small.runDir);
+    const initFrom = { checkpoint: 'small', select: 'last' };
+    const { runDir } = await run(root, 'on', { initFrom, training: { steps: 4 } });
+    expect(costs(runDir)).toEqual([
+      [0, tokens, flops],
+      [4, 2 * tokens, 2 * flops],
+    ]);
   });
 });
 

@@ -18,7 +18,7 @@ export function tinyBackbonesWithState(folder: string): void {
         { shape, values: randomValues(values.length, name, kind).map((value) => Math.abs(value) + 0.1) },
       ]),
     );
-  const state = { step: 7, seed: 1, dataPosition: 7, bestValue: null, bestStep: null };
+  const state = { step: 7, seed: 1, dataPosition: 7, bestValue: null, bestStep: null, units: 700, flops: 9e6 };
   writeCheckpoint(join(folder, 'with state'), checkpoint, { optimizer: new Map(moments), state });
   rmSync(language, { recursive: true });
   cpSync(join(folder, 'with state'), language, { recursive: true });

@@ -9,14 +9,13 @@ import {
 import { selectEngine, tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import {
-  type GrowthConfig,
   grownStack,
   growParameters,
   growthProblems,
   ParameterTree,
   stackBlocks,
-  stackSizes,
   type TokenFormerConfig,
+  type TokenFormerGrowth,
 } from '#src/tokenformer';
 import { native } from '../../src/engine/native/index.js';
 import { fusedBlock } from '../../src/tokenformer/fusedBlock.js';
@@ -27,6 +26,13 @@ const SEQUENCES = [
   [1, 4, 2, 9, 3, 3, 0, 7],
   [5, 5, 1, 0, 2, 8, 10, 6],
 ];
+
+/** The stacks that a model grows through: as it starts, then after each growth. */
+function sizesOf(config: TokenFormerConfig, growths: readonly TokenFormerGrowth[]): TokenFormerConfig[] {
+  const sizes = [config];
+  for (const growth of growths) sizes.push(grownStack(sizes[sizes.length - 1], growth));
+  return sizes;
+}
 
 /** Parameters as after training: larger than at the start, and τ that no rule gives. */
 function trainedTensors(config: LanguageConfig): Map<string, HostTensor> {
@@ -42,7 +48,7 @@ function withStack(stack: Partial<TokenFormerConfig>): LanguageConfig {
   return { ...tinyLanguageConfig, stack: { ...tinyLanguageConfig.stack, ...stack } };
 }
 
-function grow(config: LanguageConfig, growth: GrowthConfig) {
+function grow(config: LanguageConfig, growth: TokenFormerGrowth) {
   const trained = trainedTensors(config);
   const stack = grownStack(config.stack, growth);
   const grown = { ...config, stack };
@@ -93,7 +99,7 @@ describeEachEngine('growth', () => {
   it('of tokens and blocks at once, twice over, keeps the function', () => {
     const config = tinyLanguageConfig;
     const trained = trainedTensors(config);
-    const sizes = stackSizes(config.stack, [
+    const sizes = sizesOf(config.stack, [
       { policy: 'group', factor: 2, layers: 1 },
       { policy: 'preserve', tokens: { ffn: 3 } },
     ]).map((stack) => ({ ...config, stack }));
@@ -148,7 +154,7 @@ it.skipIf(!(await native.probe()).available)(
       { policy: 'group', factor: 2 },
       { policy: 'group', tokens: { ffn: 4 }, layers: 1 },
     ] as const;
-    const stack = stackSizes(tinyLanguageConfig.stack, growths)[2];
+    const stack = sizesOf(tinyLanguageConfig.stack, growths)[2];
     const tree = new ParameterTree(createLanguageParameters({ ...tinyLanguageConfig, stack }, 1));
     const blocks = stackBlocks(tree, stack, LANGUAGE_GROUP);
     expect(blocks.map(({ query, ffn }) => [query.length, ffn.length])).toEqual([

@@ -130,7 +130,7 @@ describe('a language Transformer', () => {
     expect(bits(runDir)).toEqual(bits(whole));
   });
 
-  it('starts from a trained one of the same size, and grows neither there nor in stages', async () => {
+  it('starts from a trained one of the same size, and does not grow by tokens', async () => {
     const root = textRoot();
     const first = await trainText(root, 'first', { steps: 6 });
     const initFrom = { checkpoint: 'first', optimizer: 'keep' };
@@ -145,7 +145,7 @@ describe('a language Transformer', () => {
     expect(await rejectedLine(other)).toContain('model.stack.kind: expected transformer, as in the trained model');
     const stages = [{ afterStep: 2, policy: 'preserve', factor: 2 }];
     expect(await rejectedLine(trainText(root, 'staged', { stages }))).toBe(
-      'training.stages: expected a TokenFormer for policy preserve, got a standard Transformer, which has no parameter tokens',
+      'training.stages[0]: policy: expected net2net, eq13, stack for a standard Transformer, which has no parameter tokens, got preserve',
     );
   });
 

@@ -174,6 +174,37 @@ describe('from a trained model', () => {
     expect(VisionModelConfig.parse(model.config).backbone.stack).toMatchObject({ numLayers: 2, ffnParamTokens: 48 });
   });
 
+  it('grows a standard Transformer by copies, its heads and decoder with it', async () => {
+    const root = await folderOfColours();
+    const stack = { kind: 'transformer', dModel: 12, numLayers: 1, numHeads: 2, mlpHidden: 16 };
+    const given = {
+      model: { imageSize: 8, patchSize: 4, pooling: 'classToken', stack },
+      training: { ...training, steps: 8, stages: [{ afterStep: 4, policy: 'net2net', factor: 2 }] },
+    };
+    const { runDir, result } = run(root, given);
+    await result;
+    const { values } = readMetrics(runDir).find((entry) => 'growth/before' in entry.values)!;
+    expect(values['growth/after']).toBeCloseTo(values['growth/before'], 5);
+  });
+
+  it('counts what a step costs by the patches that it sees', async () => {
+    const root = await folderOfColours();
+    const cost = async (objectives: object[], name: string): Promise<number> => {
+      const { runDir, result } = run(root, { objectives, training: { ...training, steps: 1 } }, name);
+      await result;
+      return readMetrics(runDir).findLast((entry) => 'train/flops' in entry.values)!.values['train/flops'];
+    };
+    // 4 patches of 48 numbers, width 12, layers of 12, 12, 12, 12 and 24 tokens, 3 classes; a batch, 3 passes of 2 operations.
+    const stackOf = (tokens: number): number => tokens * 2 * 12 * 72 + 2 * 12 * tokens ** 2;
+    const image = 4 * 48 * 12 + stackOf(4);
+    const batch = training.batchSize * 6;
+    expect(await cost([{ kind: 'classify' }], 'classify')).toBe(Math.fround(batch * (image + 12 * 3)));
+    // One visible patch; a decoder of width 8 over all four, with layers of 8, 8, 8, 8 and 32 tokens.
+    const decoder = 12 * 8 + 4 * 2 * 8 * 64 + 2 * 8 * 16 + 3 * 8 * 48;
+    const masked = { kind: 'maskedPatches', decoderModel: 8, decoderHeads: 2 };
+    expect(await cost([masked], 'masked')).toBe(Math.fround(batch * (48 * 12 + stackOf(1) + decoder)));
+  });
+
   it('is refused with another patch grid', async () => {
     const root = await folderOfColours();
     await run(root, { training }).result;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StackConfig, TokenFormerStack } from '#src/stacks';
+import { StackConfig, stackMultiplyAdds, TokenFormerStack } from '#src/stacks';
 
 const shape = {
   imageSize: z.int().positive().describe('height and width in pixels; every image is resized to it'),
@@ -36,4 +36,15 @@ export function numPatches({ imageSize, patchSize }: AnyVisionConfig): number {
 /** Tokens of an image: its patches and, with class-token pooling, the class token before them. */
 export function numImageTokens(config: AnyVisionConfig): number {
   return numPatches(config) + (config.pooling === 'classToken' ? 1 : 0);
+}
+
+/**
+ * Multiplications with an addition in the products of a backbone's forward pass over one image.
+ *
+ * @param patches that it sees; all unless given
+ */
+export function imageMultiplyAdds(config: AnyVisionConfig, patches = numPatches(config)): number {
+  const tokens = patches + numImageTokens(config) - numPatches(config);
+  const embedding = patches * config.patchSize ** 2 * 3 * config.stack.dModel;
+  return embedding + stackMultiplyAdds(config.stack, tokens, 'full');
 }

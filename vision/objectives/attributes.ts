@@ -40,6 +40,8 @@ const createImageAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, v
   return {
     name: 'imageAttributes',
     weight,
+    seesWholeImages: true,
+    multiplyAdds: vision.stack.dModel * numAttributes,
     createParameters: (seed) => createLinearHead(head, vision.stack.dModel, numAttributes, seed),
     loss: (input) => {
       const z = logits(input);
@@ -89,6 +91,8 @@ const createGridAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, vi
   return {
     name: 'gridAttributes',
     weight,
+    seesWholeImages: true,
+    multiplyAdds: cells * vision.stack.dModel * width,
     createParameters: (seed) => createLinearHead(head, vision.stack.dModel, width, seed),
     loss: (input) => {
       const everyRow = tf.ones([input.batch.batch * cells]) as tf.Tensor1D;

@@ -26,6 +26,8 @@ export const createClassify: ObjectiveFactory<z.output<typeof ClassifyConfig>> =
   return {
     name: 'classify',
     weight,
+    seesWholeImages: true,
+    multiplyAdds: vision.stack.dModel * numClasses,
     createParameters: (seed) => createLinearHead(HEAD, vision.stack.dModel, numClasses, seed),
     loss: (input) => tf.sum(softmaxCrossEntropy(logits(input), classes(input), tf.ones([input.batch.batch]))),
     measure: (input) => {

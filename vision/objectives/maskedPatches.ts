@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { createStackParameters, openStack, type StackConfig } from '#src/stacks';
+import { createStackParameters, openStack, type StackConfig, stackMultiplyAdds } from '#src/stacks';
 import { finalNorm, normalTensor } from '#src/tokenformer';
 import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../model/backbone.js';
-import { numPatches } from '../model/config.js';
+import { imageMultiplyAdds, numPatches } from '../model/config.js';
 import { patchify } from '../model/patchEmbedding.js';
 import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
@@ -111,6 +111,12 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   return {
     name: 'maskedPatches',
     weight: config.weight,
+    seesWholeImages: false,
+    multiplyAdds:
+      imageMultiplyAdds(vision, visibleCount) +
+      visibleCount * vision.stack.dModel * width +
+      stackMultiplyAdds(decoder, patches, 'full') +
+      hiddenCount * width * patchWidth,
     createParameters: (initSeed) =>
       new Map([
         ...createStackParameters(DECODER_GROUP, decoder, initSeed),

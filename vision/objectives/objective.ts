@@ -28,6 +28,10 @@ export interface Objective {
   readonly name: string;
   readonly weight: number;
   createParameters(seed: number): Map<string, HostTensor>;
+  /** Whether the loss asks for the forward pass over whole images, which all objectives share. */
+  readonly seesWholeImages: boolean;
+  /** Multiplications with an addition in the products of one image's loss, that forward pass not among them. */
+  readonly multiplyAdds: number;
   /** Σ over the images of the batch. */
   loss(input: ObjectiveInput): tf.Scalar;
   /** Metrics of a held-out batch by name, to be summed over batches. */
