@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: { conditions: ['tokenfuse-source'] },
   ssr: { resolve: { conditions: ['tokenfuse-source'] } },
   test: {
+    globalSetup: './test/support/temporaryRoot.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

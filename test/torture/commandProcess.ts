@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { bundlePath } from './bundledChild.js';
 import { FaultControl } from './faultControl.js';
 
 /** What a command said; without an exit code when its process was killed. */
@@ -10,7 +11,6 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-const CHILD = join(import.meta.dirname, 'commandChild.js');
 /** A command that takes longer hangs: the slowest takes some ten seconds. */
 const LIMIT_MS = 180_000;
 
@@ -28,11 +28,14 @@ export class CommandProcess {
     this.#closed = once(child, 'close');
   }
 
-  /** @param library of faults.c; without it no call can be broken */
+  /**
+   * @param scratch the folder with the bundled child
+   * @param library of faults.c; without it no call can be broken
+   */
   static async start(scratch: string, library: string | undefined): Promise<CommandProcess> {
     const control = join(scratch, `control-${++serial}`);
     const faults = library === undefined ? undefined : new FaultControl(control, library);
-    const child = fork(CHILD, {
+    const child = fork(bundlePath(scratch), {
       env: { ...process.env, ...faults?.environment() },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,

@@ -21,6 +21,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderTable } from '#src/cli';
 import { bitFlips } from './bitFlips.js';
+import { bundleChild } from './bundledChild.js';
 import { tortureCommands } from './commands.js';
 import { compileFaults } from './faultControl.js';
 import { fullDisk } from './fullDisk.js';
@@ -62,6 +63,7 @@ async function torture({ seed, only, commands, keep, jobs, size, engine }: NonNu
     engine,
     log,
   };
+  await bundleChild(scratch);
   mkdirSync(setting.workshop);
   await makeWorkshop(all, setting);
   const rows: string[][] = [];

@@ -16,6 +16,8 @@ const POINTS_OF_SEVERAL_PROCESSES = 3;
 const AFTER_END_SHARE = 0.2;
 /** No machine is back sooner; a lock that was cut short counts as left over after two seconds. */
 const REBOOT_MS = 2500;
+/** Cuts at a time, as a multiple of the jobs: for half of its time each waits for the machine to be back. */
+const LANES_PER_JOB = 2;
 /** The folder in the image in which the command runs. */
 const WORK = 'work';
 
@@ -58,7 +60,7 @@ export const powerLoss: Part = {
         const at = random.uniform() < AFTER_END_SHARE ? reference.calls + 1 : 1 + random.integer(reference.calls);
         return { command, reference, base, at, journal: random.uniform() < 0.5 };
       });
-      await inLanes(setting.jobs, cuts, async (cut, index) => {
+      await inLanes(LANES_PER_JOB * setting.jobs, cuts, async (cut, index) => {
         const path = join(images, `${command.name.replaceAll(' ', '-')}-${index}`);
         const afterwards = await diskAfter(cut, path, await pool.take());
         const next = await pool.take();
