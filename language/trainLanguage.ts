@@ -7,6 +7,7 @@ import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
+  preparedBatches,
   type RunOptions,
   runGrowth,
   runTraining,
@@ -125,14 +126,15 @@ export function languageTask(
   },
 ): TrainingTask {
   const objective = createObjective(config);
-  const batchAt = (index: number): TextBatch => dataset.batchAt(index, training.batchSize);
+  const batches = preparedBatches((index): TextBatch => dataset.batchAt(index, training.batchSize));
   return {
     parameters: tree,
     unit: 'tokens',
-    loss: (index) => objective.loss({ tree, language, batch: batchAt(index) }),
-    unitsIn: (index) => batchAt(index).numTokens,
+    prepare: batches.prepare,
+    loss: (index) => objective.loss({ tree, language, batch: batches.at(index) }),
+    unitsIn: (index) => batches.at(index).numTokens,
     flopsIn: (index) => {
-      const { batch, seqLen } = batchAt(index);
+      const { batch, seqLen } = batches.at(index);
       const { stack, vocabSize } = language;
       // Padding is computed like text. The output is tied to the embedding: a product with it for every position.
       return trainingFlops(batch * (stackMultiplyAdds(stack, seqLen, 'causal') + seqLen * stack.dModel * vocabSize));

@@ -5,6 +5,7 @@ import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
+  preparedBatches,
   type RunOptions,
   runGrowth,
   runTraining,
@@ -100,8 +101,9 @@ export function visionTask(
   const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
     tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
   const options = { batchSize: training.batchSize, seed, augment: data.augment };
-  // One buffer for all batches: allocating megabytes for each made V8 collect garbage every few steps.
-  const into = new Float32Array(training.batchSize * model.imageSize ** 2 * 3);
+  // Two buffers for all batches: allocating megabytes for each made V8 collect garbage every few steps.
+  const buffers = [0, 1].map(() => new Float32Array(training.batchSize * model.imageSize ** 2 * 3));
+  const batches = preparedBatches((index, slot) => train.batchAt(index, { ...options, into: buffers[slot] }));
 
   const shared = objectives.some(({ seesWholeImages }) => seesWholeImages) ? imageMultiplyAdds(model) : 0;
   const perImage = objectives.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, shared);
@@ -109,8 +111,9 @@ export function visionTask(
   return {
     parameters: tree,
     unit: 'images',
+    prepare: batches.prepare,
     loss: (index) => ({
-      sum: weightedLoss(inputOf(train.batchAt(index, { ...options, into }), `train/${index}`)),
+      sum: weightedLoss(inputOf(batches.at(index), `train/${index}`)),
       weight: training.batchSize,
     }),
     unitsIn: () => training.batchSize,

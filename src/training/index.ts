@@ -6,6 +6,7 @@ export * from './config.js';
 export * from './growModel.js';
 export * from './initFrom.js';
 export { MANIFEST } from './manifest.js';
+export * from './preparedBatches.js';
 export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runGrowth.js';

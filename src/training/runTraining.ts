@@ -218,7 +218,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
       await growIfDue();
       const started = performance.now();
       const optimizerStep = state.optimizerStep === undefined ? undefined : state.optimizerStep + 1;
-      const { loss, gradientNorm, units, flops } = await trainStep(task, config, optimizer, {
+      const { loss, gradientNorm, units, flops, dataSeconds } = await trainStep(task, config, optimizer, {
         step,
         optimizerStep,
         savedStep,
@@ -231,7 +231,11 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
           'train/gradientNorm': gradientNorm,
           'train/learningRate': learningRate,
         });
-        tracker.timing(step, { stepSeconds: seconds, [`${task.unit}PerSecond`]: units / seconds });
+        tracker.timing(step, {
+          stepSeconds: seconds,
+          [`${task.unit}PerSecond`]: units / seconds,
+          dataShare: dataSeconds / seconds,
+        });
       }
       progress.update(step, { loss, unitsPerSecond: units / seconds });
       state = {

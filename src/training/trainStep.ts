@@ -1,4 +1,4 @@
-import { atMatmulPrecision, tf } from '#src/engine';
+import { atMatmulPrecision, engineAtWork, tf } from '#src/engine';
 import { RunError } from '#src/errors';
 import { squaredNorm } from '#src/kernels';
 import type { AdamW } from './adamW.js';
@@ -16,6 +16,20 @@ export interface StepCounts {
   readonly savedStep?: number | undefined;
 }
 
+/** What a step did. */
+export interface StepResult {
+  /** Mean over the weight of its micro-batches. */
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly units: number;
+  readonly flops: number;
+  /** Seconds in which nothing was computed because the next micro-batch was not ready; at most so many where the engine computes on its own. */
+  readonly dataSeconds: number;
+}
+
+/** A read-back that is over sooner found the engine idle: it had ended while the next batch was made. */
+const IDLE_MS = 0.1;
+
 /**
  * One optimizer step over its micro-batches: gradients, clipping by the global norm, AdamW. `config.matmulPrecision` is that of
  * losses and gradients; everything else, evaluation too, is float32.
@@ -27,7 +41,7 @@ export async function trainStep(
   config: TrainingConfig,
   optimizer: AdamW,
   { step, optimizerStep = step, savedStep }: StepCounts,
-): Promise<{ loss: number; gradientNorm: number; units: number; flops: number }> {
+): Promise<StepResult> {
   const names = task.parameters.trainableNames();
   const variables = names.map((name) => task.parameters.variable(name));
   const gradients = new Map<string, tf.Tensor>();
@@ -35,8 +49,15 @@ export async function trainStep(
   let weight = 0;
   let units = 0;
   let flops = 0;
+  let waited = 0;
+  const prepare = (index: number): number => {
+    const started = performance.now();
+    task.prepare?.(index);
+    return performance.now() - started;
+  };
   const firstBatch = (step - 1) * config.gradientAccumulation;
   for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
+    waited += prepare(index);
     const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
       tf.variableGrads(() => {
         const batch = task.loss(index);
@@ -57,7 +78,12 @@ export async function trainStep(
   }
   // One read-back a step: [Σ losses, Σ g²].
   const summary = tf.tidy(() => tf.stack([tf.addN(sums), squaredNorm([...gradients.values()])]));
+  // The next batch is made while the engine computes this one.
+  const ahead =
+    engineAtWork()?.computesAside && step < config.steps ? prepare(firstBatch + config.gradientAccumulation) : 0;
+  const asked = performance.now();
   const [lossSum, squaredGradients] = await summary.data();
+  if (performance.now() - asked < IDLE_MS) waited += ahead;
   tf.dispose([summary, ...sums]);
   const loss = lossSum / weight;
   const gradientNorm = Math.sqrt(squaredGradients) / weight;
@@ -72,5 +98,5 @@ export async function trainStep(
   const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
   optimizer.apply(gradients, learningRateAt(step, config), clip / weight, optimizerStep);
   tf.dispose([...gradients.values()]);
-  return { loss, gradientNorm, units, flops };
+  return { loss, gradientNorm, units, flops, dataSeconds: waited / 1000 };
 }

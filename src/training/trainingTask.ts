@@ -12,6 +12,8 @@ export interface BatchLoss {
 export interface TrainingTask {
   readonly parameters: ParameterTree;
   readonly unit: 'tokens' | 'images' | 'pairs';
+  /** Makes micro-batch `index` ready, for `loss` to find: while the engine computes, where it computes on its own. */
+  prepare?(index: number): void;
   /** Loss of micro-batch `index`, a pure function of the parameters and of `index`. */
   loss(index: number): BatchLoss;
   /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */

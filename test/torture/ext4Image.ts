@@ -32,12 +32,11 @@ export function whyNoImages(folder: string): string | undefined {
 
 /** A file with an ext4 file system in it. */
 export class Ext4Image {
-  /** Where its files are while it is mounted. */
-  readonly folder: string;
-
-  constructor(readonly path: string) {
-    this.folder = `${path}.mounted`;
-  }
+  /** @param folder where its files are while it is mounted */
+  constructor(
+    readonly path: string,
+    readonly folder = `${path}.mounted`,
+  ) {}
 
   /** Makes a new file system with the files that `fill` writes into it. */
   make(fill: (folder: string) => void): void {
@@ -53,10 +52,10 @@ export class Ext4Image {
   }
 
   /** What is on the disk at this moment, and not what is only in memory. */
-  copyTo(path: string): Ext4Image {
+  copyTo(path: string, folder?: string): Ext4Image {
     // cp leaves holes as holes; most of an image is one.
     command('cp', ['--sparse=always', this.path, path]);
-    return new Ext4Image(path);
+    return new Ext4Image(path, folder);
   }
 
   /** Writes the journal, which holds names and sizes, but the content of no file except a small one of ours. */

@@ -19,6 +19,7 @@ let precision: MatmulPrecision = 'highest';
 /** An NVIDIA card, through the driver, NVRTC and cuBLASLt; this project's own kernels. */
 export const cuda: Engine = {
   name: 'cuda',
+  computesAside: true,
   fusedKernels: CUDA_FUSED_KERNELS,
   normActivations: NORM_ACTIVATIONS,
   async probe() {

@@ -70,6 +70,8 @@ export interface KernelOrigins {
 export interface Engine {
   /** Also the name of its TensorFlow.js backend. */
   readonly name: EngineName;
+  /** Whether it goes on computing after a call has returned, so that the caller can do something else meanwhile. */
+  readonly computesAside?: true;
   /** The fused operations it has kernels for; the others run by reference. */
   readonly fusedKernels: FusedKernelDeclarations;
   /** The Θ (`normActivation`) that its Pattention kernels have code for; empty without such kernels. */

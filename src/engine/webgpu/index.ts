@@ -53,6 +53,7 @@ let started: Promise<AdapterInfo> | undefined;
 /** Any GPU, through Dawn (npm `webgpu`) and TensorFlow.js' WebGPU backend; both are optional dependencies. */
 export const webgpu: Engine = {
   name: 'webgpu',
+  computesAside: true,
   fusedKernels: WEBGPU_FUSED_KERNELS,
   normActivations: NORM_ACTIVATIONS,
   async probe(options: EngineOptions = {}) {
