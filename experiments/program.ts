@@ -7,6 +7,7 @@ import { captionCommand } from './commands/caption.js';
 import { compareCommand } from './commands/compare.js';
 import { configCommand } from './commands/config.js';
 import { convertCommand } from './commands/convert.js';
+import { dataEmojiStylesCommand, dataOpenClipartCommand, dataStampsCommand } from './commands/dataPictures.js';
 import { dataTextCommand } from './commands/dataText.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -47,6 +48,9 @@ export const PROGRAM: Program = {
     runCommand,
     scenesCommand,
     dataTextCommand,
+    dataEmojiStylesCommand,
+    dataStampsCommand,
+    dataOpenClipartCommand,
     tokenizerTrainCommand,
     trainCommand,
     growCommand,

@@ -2,10 +2,9 @@ import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseConfig } from '#src/config';
-import { maxImagePixels } from '#src/data';
+import { KARPATHY_SPLITS, maxImagePixels } from '#src/data';
 import { ConfigError } from '#src/errors';
 
-export const KARPATHY_SPLITS = ['train', 'restval', 'val', 'test'] as const;
 export const NOCAPS_DOMAINS = ['in-domain', 'near-domain', 'out-domain'] as const;
 
 const path = z.string().min(1);

@@ -5,7 +5,6 @@ export {
   captionKeys,
   captionSourceArgument,
   captionSourceName,
-  KARPATHY_SPLITS,
   refuseImagesTwice,
   resolveSource,
 } from './captionSource.js';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { parseFile } from '#src/config';
-import { imagePath } from '#src/data';
+import { imagePath, KARPATHY_SPLITS, type KarpathySplit, karpathyFileName } from '#src/data';
 import { UserError } from '#src/errors';
 import { type CaptionedImage, ImageId, refuseRepeatedIds } from './captionedImage.js';
-import { KARPATHY_SPLITS } from './captionSource.js';
 import { CaptionText } from './captionText.js';
 
 const karpathyFile = z.object(
@@ -27,8 +26,6 @@ const karpathyFile = z.object(
   },
   'an object with images',
 );
-
-export type KarpathySplit = (typeof KARPATHY_SPLITS)[number];
 
 /** Whether JSON looks like a Karpathy split file: sentences inside `images`, where COCO has a separate `annotations`. */
 export function isKarpathyFile(json: unknown): boolean {
@@ -55,9 +52,10 @@ export function parseKarpathySplits(
   const idField = images.every(({ cocoid }) => cocoid !== undefined) ? 'cocoid' : 'imgid';
   const ids = images.map((image) => image[idField] as number);
   refuseRepeatedIds(ids, (entry) => `${path}: images[${entry}].${idField}`);
-  const chosen = images.flatMap(({ filename, filepath, split, sentences }, entry): CaptionedImage[] => {
+  const chosen = images.flatMap((image, entry): CaptionedImage[] => {
+    const { split, sentences } = image;
     if (!splits.includes(split)) return [];
-    const fileName = filepath ? `${filepath.replace(/[\\/]+$/, '')}/${filename}` : filename;
+    const fileName = karpathyFileName(image);
     const captions = sentences.map(({ raw }) => raw);
     const where = `${path}: images[${entry}].filename`;
     return [{ id: ids[entry], fileName, path: imagePath(imageDir, fileName, where), captions, split }];

@@ -17,7 +17,7 @@ export async function openRunImages(
     requirement: 'none',
     split: data.validation ? 'train' : 'validation',
   });
-  const source = config.kind === 'coco' ? config.annotations : [config.path].flat().join(', ');
+  const source = [config.kind === 'coco' ? config.annotations : config.path].flat().join(', ');
   return { images: imagesOf(dataset, source, limit), close: dataset.close };
 }
 

@@ -5,9 +5,9 @@ import {
   captionSourceArgument,
   captionSourceName,
   isKarpathyFile,
-  KARPATHY_SPLITS,
   loadCaptions,
 } from '#captions/formats';
+import { KARPATHY_SPLITS } from '#src/data';
 import { ConfigError, UserError } from '#src/errors';
 import { createRandom } from '#src/random';
 import { readJson, writeFileAtomic, writeJsonAtomic } from '#src/storage';

@@ -4,6 +4,7 @@ export * from './imageExtensions.js';
 export * from './imageFormat.js';
 export { imageMember } from './imageMember.js';
 export * from './imagePath.js';
+export * from './karpathySplits.js';
 export * from './maxImagePixels.js';
 export * from './memoryBudget.js';
 export * from './passedOver.js';

@@ -46,6 +46,7 @@ describe.each([
   'docs/engines.md',
   'docs/evaluation.md',
   'docs/install.md',
+  'docs/photos.md',
   'docs/quickstart.md',
   'docs/tuning.md',
 ])('%s', (file) => {
@@ -66,7 +67,7 @@ describe.each([
 
   it('names commands that exist', () => {
     const known = PROGRAM.commands.map(({ name }) => name);
-    const unknown = [...text.matchAll(/`tokenfuse ([a-z-]+(?: (?:train|text))?)/g)]
+    const unknown = [...text.matchAll(/`tokenfuse ([a-z-]+(?: (?:train|text|emoji-styles|stamps|openclipart))?)/g)]
       .map(([, command]) => command)
       .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
     expect(unknown).toEqual([]);

@@ -36,8 +36,7 @@ export function readCocoFile(
   const images = parseFile(z.array(Image), json.images, path, ['images']);
   if (images.length === 0) throw new UserError(`empty dataset: ${path} lists no images`);
 
-  const beside = join(dirname(path), 'images');
-  const folder = imageFolder ?? (existsSync(beside) ? beside : dirname(path));
+  const folder = imageFolder ?? besideImages(path);
   assertFolder(folder);
   const entries: ImageEntry[] = images.map(({ file_name: key }, i) => ({
     path: resolve(imagePath(folder, key, `${path}: images[${i}].file_name`)),
@@ -50,6 +49,12 @@ export function readCocoFile(
   const attributes = requirement === 'attributes' || hasCategories ? readAttributes(path, json, imageIndex) : {};
   if (requirement === 'attributes' && !attributes.attributes?.includes(1)) throw noLabels(path, json);
   return { entries, ...attributes, ...(requirement === 'grid' ? readGrid(path, json.grid, images) : {}) };
+}
+
+/** The image folder of a file that names images: `images` next to it, otherwise its own folder. */
+export function besideImages(path: string): string {
+  const beside = join(dirname(path), 'images');
+  return existsSync(beside) ? beside : dirname(path);
 }
 
 /** Categories and the images they were annotated in, as [images, categories] of 0 and 1. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { maxImagePixels } from '#src/data';
+import { KARPATHY_SPLITS, maxImagePixels } from '#src/data';
 import { LabelGridConfig } from './labelGrid.js';
 
 /** How images become squares of one size. */
@@ -49,7 +49,9 @@ export const ImageDataConfig = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('coco'),
-      annotations: z.string().min(1).describe('the JSON file'),
+      annotations: z
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+        .describe('the JSON file, or several whose images are taken together; labels on a grid need a single one'),
       images: z
         .string()
         .min(1)
@@ -60,6 +62,17 @@ export const ImageDataConfig = z.discriminatedUnion('kind', [
       ...shared,
     })
     .describe('a COCO-style JSON file with classes, attributes or a label grid'),
+  z
+    .strictObject({
+      kind: z.literal('karpathy'),
+      path: z.string().min(1).describe('the JSON file'),
+      images: z.string().min(1).optional().describe('folder of the image files, as for coco'),
+      split: z
+        .union([z.enum(KARPATHY_SPLITS), z.array(z.enum(KARPATHY_SPLITS)).min(1)])
+        .describe('the split to take, or several'),
+      ...shared,
+    })
+    .describe('splits of a Karpathy file, such as dataset_coco.json, without labels'),
   z
     .strictObject({
       kind: z.literal('folder'),

@@ -8,6 +8,8 @@ import { readCocoFile } from './cocoFile.js';
 import type { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 import { listImageFolder } from './imageFolder.js';
 import { readImageShards } from './imageShards.js';
+import { joinImages } from './joinImages.js';
+import { readKarpathyFile } from './karpathyFile.js';
 import { countLabels, type LabelCounts } from './labelCounts.js';
 import type { ImageEntry, LabelledImages, LabelNames, LabelRequirement } from './labelledImages.js';
 import type { BrokenImage, PackedImages } from './packedImages.js';
@@ -147,12 +149,16 @@ function readSource(config: ImageDataConfig, { baseDir, requirement }: OpenOptio
   }
   if (config.kind === 'folder') return listImageFolder(resolve(baseDir, config.path));
   const images = config.images === undefined ? undefined : resolve(baseDir, config.images);
-  return readCocoFile(resolve(baseDir, config.annotations), images, requirement === 'class' ? 'none' : requirement);
+  if (config.kind === 'karpathy') return readKarpathyFile(resolve(baseDir, config.path), images, [config.split].flat());
+  const files = [config.annotations].flat().map((path) => resolve(baseDir, path));
+  if (requirement === 'grid' && files.length > 1) {
+    throw new ConfigError(`data.annotations: expected one file with labels on a grid, got ${files.length}`);
+  }
+  return joinImages(files.map((path) => readCocoFile(path, images, requirement === 'class' ? 'none' : requirement)));
 }
 
 function describe(config: ImageDataConfig): string {
-  if (config.kind === 'coco') return config.annotations;
-  return typeof config.path === 'string' ? config.path : config.path.join(', ');
+  return [config.kind === 'coco' ? config.annotations : config.path].flat().join(', ');
 }
 
 function datasetOf(source: LabelledImages, packed: PackedImages, rows: readonly number[]): ImageDataset {

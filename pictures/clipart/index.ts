@@ -1,0 +1,1 @@
+export { type OpenClipartOptions, openClipart } from './openClipart.js';

@@ -1,0 +1,1 @@
+export { EMOJI_STYLES, type EmojiStylesOptions, emojiStyles } from './emojiStyles.js';

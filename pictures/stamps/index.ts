@@ -1,0 +1,1 @@
+export { type StampsOptions, stamps } from './stamps.js';
