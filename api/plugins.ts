@@ -8,6 +8,7 @@ export {
   type AddedGroup,
   addedGate,
   addedGroup,
+  addedHeadGate,
   BRIDGE_PARTS,
   type BridgePlace,
   backboneGroups,

@@ -1,17 +1,11 @@
 import type { CaptionPairs, JointModel, StateCache } from '#fusion';
 import { cacheImageStates, captionImages } from '#fusion';
 import { startWork } from '#src/tracking';
-import {
-  blankImage,
-  derangement,
-  type ImageFeatures,
-  imageFeatures,
-  leaveOneOut,
-  nearestNeighbours,
-} from './controls.js';
+import { blankImage, derangement, imageFeatures, leaveOneOut, nearestNeighbours } from './controls.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import { ROWS } from './evaluation.js';
 import { type ImageNlls, type PairNllOptions, pairNlls } from './likelihood/index.js';
+import type { TrainingControls } from './trainingControls.js';
 
 /** The evaluated model and those it is compared with. */
 export interface EvaluatedModels {
@@ -20,17 +14,6 @@ export interface EvaluatedModels {
   readonly bound: JointModel | undefined;
   /** The model over random vision. */
   readonly random: JointModel | undefined;
-}
-
-/** Captions that come from the training set alone. */
-export interface TrainingControls {
-  /** The best constant caption by each metric. */
-  readonly ciderD: string;
-  readonly bleu4: string;
-  /** All of them: what is not among them is novel. */
-  readonly captions: readonly string[];
-  /** Images to look up, with a caption each. */
-  readonly neighbours?: { readonly features: ImageFeatures; readonly captions: readonly string[] };
 }
 
 /** One way of captioning a test set; a row of its tables. Arrays are in the order of the set's images. */

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { captionsById, loadCaptions } from '#captions/formats';
-import { bestConstantCaptions, type CaptionProbe } from '#captions/metrics';
+import type { CaptionProbe } from '#captions/metrics';
 import {
   attachJointGroup,
   createTokenWeights,
+  gateShares,
   type JointModel,
   loadJointModel,
   openCaptionPairs,
@@ -12,18 +12,17 @@ import {
 } from '#fusion';
 import { Interrupted, type Output } from '#src/cli';
 import { readGroupFile } from '#src/groups';
-import { createRandom } from '#src/random';
 import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
 import { parseSparsity } from '#src/tokenformer';
 import { type CheckpointDigests, checkpointDigests } from '#src/training';
 import type { VisionModelConfig } from '#vision';
-import type { TrainingControls } from './captionRows.js';
-import { imageFeatures, randomVision } from './controls.js';
+import { randomVision } from './controls.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import { evaluateSet, type TestSet } from './evaluateSet.js';
 import type { EvaluatedSet, Evaluation, SetTraces, Traces } from './evaluation.js';
 import { setTable } from './evaluationTable.js';
 import { createDrawTally } from './traces/index.js';
+import { trainingControls } from './trainingControls.js';
 
 /** Parameter tokens of each group that are listed with the words that draw on them. */
 const TOKENS_PER_GROUP = 8;
@@ -66,7 +65,13 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
     for (const group of experiment.groups ?? []) model = await attachJointGroup(model, resolve(root, group));
     // All files of all sets are read before the first caption is written.
     for (const set of experiment.sets) opened.push(await openSet(model, set, options));
-    const training = await trainingControls(model, experiment, options);
+    const { train } = experiment;
+    const training = train && (await trainingControls(model, train, experiment, { ...options, modelPath }));
+    options.output.line(
+      training
+        ? `constant captions and nearest neighbours come from ${training.numPairs} training pairs`
+        : "no 'train' captions given: without constant captions and nearest neighbours",
+    );
     if (experiment.controls.randomVision) random = await randomVision(model, experiment.seed);
     const sets: EvaluatedSet[] = [];
     const traced: SetTraces[] = [];
@@ -77,8 +82,13 @@ export async function evaluate(experiment: EvaluateExperiment, options: Evaluate
       sets.push(found.evaluated);
       traced.push(found.traces);
     }
+    const gates = await gateShares(model);
     const traces = { sets: traced, parameterTokens: tally.tokens(TOKENS_PER_GROUP) };
-    return { decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe };
+    return {
+      ...{ decoding: experiment.decoding, sets, traces, vision: model.config.vision, probe: options.probe },
+      ...(training && { trainingPairs: training.numPairs }),
+      ...(Object.keys(gates).length > 0 && { gates }),
+    };
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(error.signal, ' before its scores were written', true);
@@ -103,47 +113,17 @@ export function evaluationInputs(experiment: EvaluateExperiment, root: string): 
 }
 
 /** Writes traces.json and then evaluation.json: where that is, the evaluation is whole. */
-export function writeEvaluation(outDir: string, { decoding, sets, traces }: EvaluationResult): void {
+export function writeEvaluation(
+  outDir: string,
+  { decoding, trainingPairs, gates, sets, traces }: EvaluationResult,
+): void {
   writeJsonAtomic(join(outDir, 'traces.json'), traces);
-  writeSealedJson(join(outDir, EVALUATION), { decoding, sets });
+  writeSealedJson(join(outDir, EVALUATION), { decoding, trainingPairs, gates, sets });
 }
 
 /** Reads what `writeEvaluation` wrote in a folder. @throws UserError when it was changed since */
 export function readEvaluation(outDir: string): Evaluation {
   return readSealedJson(join(outDir, EVALUATION), 'evaluation') as Evaluation;
-}
-
-/** Controls from training captions: one caption for all images, or that of the nearest image in vision features. */
-async function trainingControls(
-  model: JointModel,
-  { train, seed, batchSize, controls }: EvaluateExperiment,
-  options: EvaluateOptions,
-): Promise<TrainingControls | undefined> {
-  if (train === undefined) {
-    options.output.line("no 'train' captions given: without constant captions and nearest neighbours");
-    return undefined;
-  }
-  const captions = captionsById(loadCaptions(train.captions, { root: options.root, images: train.images }));
-  const [ciderD, bleu4] = bestConstantCaptions(captions, ['ciderD', 'bleu4'], { seed }).map(({ caption }) => caption);
-  const constants = {
-    ciderD,
-    bleu4,
-    captions: [...new Set([...captions.values()].flat())],
-  };
-  if (!controls.nearestNeighbour) return constants;
-  const { pairs } = await openSet(model, { ...train, name: 'train' }, options);
-  try {
-    const positions = createRandom(seed, 'neighbours')
-      .shuffled([...pairs.imageIds.keys()])
-      .slice(0, controls.maxNeighbourImages);
-    const features = await imageFeatures(model, pairs, positions, batchSize);
-    return {
-      ...constants,
-      neighbours: { features, captions: positions.map((position) => pairs.captions[position][0]) },
-    };
-  } finally {
-    pairs.close();
-  }
 }
 
 async function openSet(

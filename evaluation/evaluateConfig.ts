@@ -45,7 +45,9 @@ export const EvaluateExperiment = z.strictObject({
     .strictObject(captionKeys)
     .superRefine(refuseImagesTwice)
     .optional()
-    .describe('captions that alignment was trained on: gives the constant caption and nearest neighbours'),
+    .describe(
+      'captions that alignment was trained on: gives the constant caption and nearest neighbours, from its first data.maxPairs pairs where it saw no more',
+    ),
   decoding: Decoding.prefault({ method: 'greedy' }).describe('how captions are made; kept with the scores'),
   sparse: SparsityText.optional().describe(
     'parameter tokens of each group that a token uses, in all models: 64, 25% or clusters:8/64; all unless given',

@@ -6,7 +6,7 @@ import { cacheImageStates, choiceIntervals, createChoiceProbe, type JointModel }
 import { createRandom } from '#src/random';
 import type { ByteSource } from '#src/storage';
 import { startWork } from '#src/tracking';
-import { type CaptionRow, captionRows, type EvaluatedModels, type TrainingControls } from './captionRows.js';
+import { type CaptionRow, captionRows, type EvaluatedModels } from './captionRows.js';
 import type { EvaluateExperiment } from './evaluateConfig.js';
 import {
   type CaptionSample,
@@ -19,6 +19,7 @@ import {
 import { forcedChoice, type ImageNlls, nllMatrix, retrieval } from './likelihood/index.js';
 import { type RowScores, scoreRow } from './rowScores.js';
 import { captionTraces, type DrawTally } from './traces/index.js';
+import type { TrainingControls } from './trainingControls.js';
 
 /** Images and captions to score, opened. */
 export interface TestSet {

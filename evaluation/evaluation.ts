@@ -89,6 +89,10 @@ export interface CaptionSample {
 export interface Evaluation {
   /** How captions were made. */
   readonly decoding: Decoding;
+  /** Training pairs that constant captions and nearest neighbours come from; absent where there are no such rows. */
+  readonly trainingPairs?: number;
+  /** tanh of the model's gates by name; absent where it has none. */
+  readonly gates?: Readonly<Record<string, readonly number[]>>;
   readonly sets: readonly EvaluatedSet[];
 }
 

@@ -55,6 +55,16 @@ export interface CaptionPlaces {
   readonly note?: (line: string) => void;
 }
 
+/** The images of the first `maxPairs` pairs, or of all, with those captions alone. */
+export function firstPairs(images: readonly CaptionedImage[], maxPairs = Number.POSITIVE_INFINITY): CaptionedImage[] {
+  let left = maxPairs;
+  return images.flatMap((image) => {
+    const captions = image.captions.slice(0, left);
+    left -= captions.length;
+    return captions.length === 0 ? [] : [{ ...image, captions }];
+  });
+}
+
 /**
  * Opens images with captions of any format: images decoded once into the packed cache, captions tokenized as
  * `<end of text> caption <end of text>`. Images without captions are left out, and as many unreadable ones as the source allows.
@@ -66,20 +76,16 @@ export async function openCaptionPairs(
   { backbone, preprocessing }: Pick<VisionModelConfig, 'backbone' | 'preprocessing'>,
   tokenizer: Tokenizer,
   tokenWeights: TokenWeights,
-  { seqLen, cacheDir, root, maxPairs = Number.POSITIVE_INFINITY, note }: CaptionPlaces,
+  { seqLen, cacheDir, root, maxPairs, note }: CaptionPlaces,
 ): Promise<CaptionPairs> {
-  let left = maxPairs;
-  const listed = loadCaptions(source, {
+  const all = loadCaptions(source, {
     root,
     images: imageDir,
     note,
     requireImageFiles: maxBrokenShare === 0,
     advice: "set 'images' to the folder that contains them, or maxBrokenShare to the share that may be left out",
-  }).flatMap((image) => {
-    const captions = image.captions.slice(0, left);
-    left -= captions.length;
-    return captions.length === 0 ? [] : [{ ...image, captions }];
   });
+  const listed = firstPairs(all, maxPairs);
   const name = captionSourceName(source);
   if (listed.length === 0) throw new UserError(`${name}: expected images with captions, got none`);
   const pixels = await openImageList(

@@ -24,6 +24,6 @@ export function newFusionParameters(config: JointModelConfig, seed: number): Map
     const random = createRandom(seed, 'bridge', path, group);
     for (const [name, tensor] of createGroup(path, group, init, random)) tensors.set(name, tensor);
   }
-  for (const name of gates) tensors.set(name, constantTensor([], 0));
+  for (const [name, shape] of gates) tensors.set(name, constantTensor([...shape], 0));
   return tensors;
 }

@@ -1,5 +1,6 @@
 export * from './alignment/align.js';
 export * from './alignment/alignConfig.js';
+export * from './alignment/alignedPairs.js';
 export * from './bridge.js';
 export * from './captioner.js';
 export * from './captionImageFiles.js';
@@ -8,6 +9,7 @@ export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
 export * from './continueText.js';
+export * from './gateShares.js';
 export * from './growJointModel.js';
 export * from './imageContexts.js';
 export * from './jointConfig.js';

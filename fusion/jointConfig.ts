@@ -21,18 +21,20 @@ export type JointModelConfig = z.output<typeof JointModelConfig>;
 /** The groups and the gates that the method adds to the backbones, in the order of the checkpoint. */
 export function addedParameters(config: JointModelConfig): {
   readonly groups: readonly AddedGroup[];
-  readonly gates: readonly string[];
+  /** Shapes by name. */
+  readonly gates: ReadonlyMap<string, readonly number[]>;
 } {
   const method = fusionMethod(config.fusion.method);
-  return {
-    groups: method.groups(config).filter(({ numParamTokens }) => numParamTokens > 0),
-    gates: method.gates?.(config) ?? [],
-  };
+  const { numHeads } = config.language.backbone.stack;
+  const gates = new Map<string, readonly number[]>();
+  for (const name of method.gates?.(config) ?? []) gates.set(name, []);
+  for (const name of method.headGates?.(config) ?? []) gates.set(name, [numHeads]);
+  return { groups: method.groups(config).filter(({ numParamTokens }) => numParamTokens > 0), gates };
 }
 
 /** Tells the parameters that fusion added, of groups and gates, from those of the backbones. */
 export function fusionParameters(config: JointModelConfig): (name: string) => boolean {
   const { groups, gates } = addedParameters(config);
-  const own = new Set([...gates, ...groups.map(({ path, group }) => `${path}/${group}`)]);
+  const own = new Set([...gates.keys(), ...groups.map(({ path, group }) => `${path}/${group}`)]);
   return (name) => own.has(name) || own.has(name.slice(0, name.lastIndexOf('/')));
 }

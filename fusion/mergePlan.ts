@@ -72,7 +72,7 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
       problems.push(`both backbones hold a tensor '${name}': expected different names`);
   }
   const added = addedParameters(config);
-  for (const name of [...added.groups.map(({ path, group }) => `${path}/${group}/tau`), ...added.gates]) {
+  for (const name of [...added.groups.map(({ path, group }) => `${path}/${group}/tau`), ...added.gates.keys()]) {
     if (vision.header.tensors.has(name) || language.header.tensors.has(name))
       problems.push(`method '${method.name}': adds '${name}', which a backbone holds; expected a name of its own`);
   }
@@ -89,11 +89,12 @@ export function planMerge(recipe: MergeRecipe, root: string): { plan?: MergePlan
       }),
     ),
   ];
-  const { gates } = added;
+  const gates = [...added.gates.keys()];
+  const inGates = [...added.gates.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
   const parameters = {
     vision: countParameters(vision.header),
     language: countParameters(language.header),
-    fusion: groups.filter(({ origin }) => origin === 'bridge').reduce((sum, g) => sum + g.parameters, gates.length),
+    fusion: groups.filter(({ origin }) => origin === 'bridge').reduce((sum, g) => sum + g.parameters, inGates),
   };
   const plan: MergePlan = {
     recipe,
@@ -181,6 +182,10 @@ function groupsOfBackbone(name: 'vision' | 'language', stack: TokenFormerConfig,
 
 function countParameters({ tensors }: SafetensorsHeader): number {
   let count = 0;
-  for (const [name, { shape }] of tensors) if (!name.endsWith('/tau')) count += shape.reduce((p, n) => p * n, 1);
+  for (const [name, { shape }] of tensors) if (!name.endsWith('/tau')) count += sizeOf(shape);
   return count;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
 }

@@ -22,6 +22,9 @@ export function describePlan(plan: MergePlan): string[] {
     `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
     `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
     `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${alike ? `: ${inEachBlock} in each of ${l.stack.numLayers} blocks` : ''}`,
+    ...(config.fusion.imageGate === 'closed'
+      ? ['image gate  closed: a softmax of its own for the image, behind a gate per head']
+      : []),
     ...(gates.length > 0 ? [`gates       ${gates.length}, tanh, zero at first`] : []),
     ...(method.changesBackbones ? ['changes     text alone and image states differ from those of the backbones'] : []),
     `trainable   ${count(parameters.fusion)} of ${count(parameters.vision + parameters.language + parameters.fusion)} parameters`,

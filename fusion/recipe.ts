@@ -3,10 +3,12 @@ import { shownText } from '#src/errors';
 import { type FusionOption, fusionMethod, fusionMethods, unknownFusionMethod } from './methods/index.js';
 
 /** What an option is when it is not used. */
-const UNUSED = { imageStates: 'last', positionValues: false, recalibrate: false } as const satisfies Record<
-  FusionOption,
-  unknown
->;
+const UNUSED = {
+  imageStates: 'last',
+  positionValues: false,
+  recalibrate: false,
+  imageGate: 'open',
+} as const satisfies Record<FusionOption, unknown>;
 
 const FusionKeys = z.strictObject({
   method: z
@@ -37,6 +39,13 @@ const FusionKeys = z.strictObject({
     .boolean()
     .default(false)
     .describe('union: scale the key tokens of both backbones to one length, which alone changes neither'),
+  imageGate: z
+    .enum(['open', 'closed'])
+    .optional()
+    .describe(
+      'closed: each head has a gate on the image that starts at 0, so that the model begins as the language model, with an ' +
+        'image too; open unless given: text attends to the image from the start',
+    ),
   bridge: z
     .strictObject({
       tokens: z.int().min(0).default(32).describe('parameter tokens of each bridge group; 0 for none'),
@@ -82,9 +91,15 @@ export type FusionConfig = z.output<typeof FusionConfig>;
 export type FusionInput = z.input<typeof FusionConfig>;
 
 /** Fills in what depends on the method. */
-function resolved({ positionValues, bridge, ...rest }: z.output<typeof FusionKeys>) {
+function resolved({ positionValues, imageGate, bridge, ...rest }: z.output<typeof FusionKeys>) {
   const parts = bridge.parts ?? [...fusionMethod(rest.method).parts];
-  return { ...rest, positionValues: positionValues ?? parts.includes('imageValue'), bridge: { ...bridge, parts } };
+  return {
+    ...rest,
+    positionValues: positionValues ?? parts.includes('imageValue'),
+    // Open is what models have that were merged before there was the key: they and new ones are the same.
+    ...(imageGate === 'closed' && { imageGate }),
+    bridge: { ...bridge, parts },
+  };
 }
 
 /** A merge recipe; paths (run directories or checkpoints) start at the working root. */

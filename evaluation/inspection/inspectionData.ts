@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { CaptionSource } from '#captions/formats';
 import { AlignExperiment } from '#fusion';
 import { LanguageExperiment, type TextBatch, type TextSource } from '#language';
 import { parseConfig } from '#src/config';
 import { RunError, UserError } from '#src/errors';
 import { readJson } from '#src/storage';
-import { RUN_CONFIG } from '#src/training';
+import { RUN_CONFIG, runOf } from '#src/training';
 import { VisionExperiment } from '#vision';
 import { openNamedImages, openRunImages } from './imageData.js';
 import type { InspectedModel } from './inspectedModel.js';
@@ -90,14 +89,6 @@ export async function openInspectionData(
   }
   const remedy = 'give --root, where the paths of its experiment start, data of your own, or --no-data';
   throw new UserError(`validation data of ${run}: ${problems[0]}; ${remedy}`);
-}
-
-/** The run directory of a model; undefined for a checkpoint without one. */
-function runOf(path: string): string | undefined {
-  const isRun = (folder: string): boolean => existsSync(join(folder, RUN_CONFIG));
-  if (isRun(path)) return path;
-  const above = dirname(path);
-  return basename(above) === 'checkpoints' && isRun(dirname(above)) ? dirname(above) : undefined;
 }
 
 async function openRunData(

@@ -1,6 +1,7 @@
 import { createRandom } from '#src/random';
 import { writeFileAtomic } from '#src/storage';
 import {
+  formatCount,
   formatMetric,
   formatShare,
   html,
@@ -16,6 +17,7 @@ import { captionGalleryStyles, galleryCards } from './captionGallery.js';
 import { drawnTokensStyles, drawnTokenTables } from './drawnTokens.js';
 import { evaluationResults } from './evaluationResults.js';
 import { evaluationScript } from './evaluationScript.js';
+import { gateTable } from './gateTable.js';
 import { imageTable, imageTableStyles } from './imageTable.js';
 import { lengthCalibration, lengthCalibrationStyles } from './lengthCalibration.js';
 import { likelihoodTables } from './likelihoodTables.js';
@@ -51,6 +53,7 @@ export async function evaluationReportHtml(report: EvaluationReport): Promise<st
   const examples = await traceExamples(result, experiment.report.examples);
   const words = result.traces.sets.flatMap(({ captions }) => captions.flatMap((caption) => caption.words));
   const numTraced = result.traces.sets.reduce((sum, { captions }) => sum + captions.length, 0);
+  const gates = gateTable(result.gates ?? {});
   const galleries: SafeHtml[] = [];
   for (const [i, set] of sets.entries()) {
     const cards = await setGalleries(set, experiment);
@@ -61,7 +64,7 @@ export async function evaluationReportHtml(report: EvaluationReport): Promise<st
       id: 'scores',
       title: 'Scores',
       body: html`<p>Under each score its 95 % interval, by bootstrap over images. A model has shown that it uses its images when it stands clear of every control.</p>
-${rowNotes(sets)}${resultsTables(sets.map((set) => evaluationResults(set, result.probe)))}${warnings(sets)}`,
+${rowNotes(sets)}${trainingNote(result)}${resultsTables(sets.map((set) => evaluationResults(set, result.probe)))}${warnings(sets)}`,
     },
     { id: 'likelihood', title: 'Likelihood', body: likelihoodTables(sets, result.probe) },
     {
@@ -85,6 +88,7 @@ ${rowNotes(sets)}${resultsTables(sets.map((set) => evaluationResults(set, result
           body: html`${groupShareTables(words, numTraced)}${drawnTokenTables(result.traces.parameterTokens)}`,
         }
       : undefined,
+    gates && { id: 'gates', title: 'Gates', body: gates },
     { id: 'images', title: 'Every image', body: html`${sets.map((set, i) => imageTable(set, i === 0))}` },
     {
       id: 'provenance',
@@ -106,6 +110,12 @@ function rowNotes(sets: readonly EvaluatedSet[]): SafeHtml {
   const names = new Set(sets.flatMap(({ rows }) => rows.map(({ name }) => name)));
   const shown = Object.values(ROWS).filter(({ name }) => names.has(name));
   return html`<dl class="card row-notes">${shown.map(({ name, note }) => html`<dt>${name}</dt><dd>${note}</dd>`)}</dl>`;
+}
+
+/** How many pairs the controls from training captions saw. */
+function trainingNote({ trainingPairs }: EvaluationResult): SafeHtml | undefined {
+  if (trainingPairs === undefined) return undefined;
+  return html`<p class="muted">Nearest neighbour and constants come from ${formatCount(trainingPairs)} training pairs.</p>`;
 }
 
 /** As many of each set as of the others, in the order in which captions were traced, which is random. */

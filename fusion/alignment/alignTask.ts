@@ -63,7 +63,12 @@ export function alignTask(options: AlignTaskOptions): TrainingTask {
       }
       return Object.assign(metrics, await measure(checked));
     },
-    selectBy: { metric: 'validation/captionNll', better: 'lower' },
+    // A closed gate starts as the language model alone: whatever trains, the best is no worse than that.
+    selectBy: {
+      metric: 'validation/captionNll',
+      better: 'lower',
+      fromStart: model.config.fusion.imageGate === 'closed',
+    },
   };
 }
 

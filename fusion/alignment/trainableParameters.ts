@@ -33,7 +33,7 @@ export function setTrainable({ tree, config }: JointModel, train: AlignExperimen
   const idle = train === 'bridge' ? undefined : train.find((part) => !own.some((name) => name.includes(part)));
   if (idle !== undefined) {
     const { groups, gates } = addedParameters(config);
-    const known = [...new Set([...groups.map(({ group }) => group), ...gates])];
+    const known = [...new Set([...groups.map(({ group }) => group), ...gates.keys()])];
     throw new ConfigError(
       `train: expected words that names of bridge groups or gates contain, as they stand ('*' is no wildcard), got '${idle}'; this model has ${known.join(', ')}, such as '${own[0]}'`,
     );
@@ -44,7 +44,7 @@ export function setTrainable({ tree, config }: JointModel, train: AlignExperimen
 /** Counts trainable and frozen parameters, in total and by component. */
 export function countParameters({ tree, config }: JointModel): { table: string; trainable: number; frozen: number } {
   const isFusionParameter = fusionParameters(config);
-  const gates = new Set(addedParameters(config).gates);
+  const { gates } = addedParameters(config);
   const componentOf = (name: string): string =>
     isFusionParameter(name)
       ? gates.has(name)

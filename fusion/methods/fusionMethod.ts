@@ -25,7 +25,7 @@ export interface AddedGroup {
 }
 
 /** Keys of a recipe that only some methods use. */
-export type FusionOption = 'imageStates' | 'positionValues' | 'recalibrate';
+export type FusionOption = 'imageStates' | 'positionValues' | 'recalibrate' | 'imageGate';
 
 /** Something wrong with a key of the recipe's `fusion`. */
 export interface RecipeProblem {
@@ -73,6 +73,8 @@ export interface FusionMethod {
   groups(config: JointModelConfig): readonly AddedGroup[];
   /** Names of the scalar gates it adds; each starts at 0 and scales an output by tanh(gate). */
   gates?(config: JointModelConfig): readonly string[];
+  /** Names of the gates that it adds with one number per head of the text layers; each starts at 0. */
+  headGates?(config: JointModelConfig): readonly string[];
 
   /** The image stream's blocks, for a method that `changesBackbones`; the vision backbone's own unless given. */
   imageBlocks?(model: JointModel): BlockLayers[];

@@ -44,7 +44,7 @@ export const grouped: FusionMethod = {
   ...JOINT_LAYERS,
   name: 'grouped',
   description: 'Every token uses every group; each group is normalised alone, those of the other backbone have a gate.',
-  options: ['imageStates', 'positionValues'],
+  options: ['imageStates', 'positionValues', 'imageGate'],
   backboneGroups: 'both',
   changesBackbones: false,
   backboneProblems: shapeProblems,

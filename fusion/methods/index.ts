@@ -5,6 +5,7 @@ export { BRIDGE_PARTS, IMAGE_BRIDGE, TEXT_BRIDGE } from './jointLayers.js';
 export {
   addedGate,
   addedGroup,
+  addedHeadGate,
   backboneGroups,
   shapeProblems,
   stacksMatch,

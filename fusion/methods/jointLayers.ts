@@ -2,11 +2,13 @@
 
 import type { tf } from '#src/engine';
 import type { ActiveGroup, AttentionContext, LayerName } from '#src/tokenformer';
+import type { JointModelConfig } from '../jointConfig.js';
 import type { FusionOptions, JointModel } from '../jointModel.js';
 import type { FusionConfig } from '../recipe.js';
 import { type BridgePlace, bridgeAt, bridgesInEveryBlock } from './bridgePlaces.js';
 import type { FusionMethod, RecipeProblem } from './fusionMethod.js';
 import { type ImageTokens, imageTokens, type LayerReading } from './imageTokens.js';
+import { addedHeadGate } from './modelGroups.js';
 
 /** Bridge groups that text tokens use, and those that serve the image as text reads it. */
 export const TEXT_BRIDGE = 'textBridge';
@@ -25,6 +27,15 @@ const PLACES = {
 /** The bridge parts of joint layers. */
 export const BRIDGE_PARTS = Object.keys(PLACES) as (keyof typeof PLACES)[];
 
+/** Gate of a block's attention to the image, with `imageGate: closed`. */
+function imageGate(blockIndex: number): string {
+  return `block${blockIndex}/attention/imageGate`;
+}
+
+function isClosed({ fusion }: JointModelConfig): boolean {
+  return fusion.imageGate === 'closed';
+}
+
 /** Fields that the three methods have in common. */
 export const JOINT_LAYERS = {
   parts: BRIDGE_PARTS,
@@ -40,6 +51,8 @@ export const JOINT_LAYERS = {
         ]
       : [],
   groups: (config) => bridgesInEveryBlock(config, PLACES, 'silent'),
+  headGates: (config) =>
+    isClosed(config) ? Array.from({ length: config.language.backbone.stack.numLayers }, (_, l) => imageGate(l)) : [],
 } satisfies Partial<FusionMethod>;
 
 const TEXT_BRIDGES: Partial<Record<LayerName, BridgePlace>> = {
@@ -89,7 +102,8 @@ export function jointReadings(
  *   keys   = P(h; B_k) + P(h; X_k)       h = the image state, 'what'
  *   values = P(h; B_v) + P(e; X_v)       e = LN(vision position embedding), 'where' (h without `positionValues`)
  *
- * with B the backbones' groups that the method reads through and X the image bridge.
+ * with B the backbones' groups that the method reads through and X the image bridge. With `imageGate: closed` each has a gate, and
+ * there are none where what alignment trains is off.
  */
 export function jointContexts(
   model: JointModel,
@@ -98,10 +112,13 @@ export function jointContexts(
   statesNeedGradient: boolean,
   readBackbones: BackboneReading,
 ): AttentionContext[] {
+  const closed = isClosed(model.config);
+  if (closed && !options.bridge) return [];
   const image = imageTokens(model, states, statesNeedGradient);
   return jointReadings(model, image, options, readBackbones).map(({ keys, values }, l) => ({
     keys: image.sum(keys),
     values: image.sum(values),
     outputGroups: bridgeAt(model, l, PLACES.imageOutput, options),
+    ...(closed && { gate: addedHeadGate(model, imageGate(l)) }),
   }));
 }

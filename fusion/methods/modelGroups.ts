@@ -33,6 +33,11 @@ export function addedGate(model: JointModel, name: string): tf.Scalar {
   return model.tree.variable(name) as tf.Tensor as tf.Scalar;
 }
 
+/** A gate per head that the method added. [numHeads] */
+export function addedHeadGate(model: JointModel, name: string): tf.Tensor1D {
+  return model.tree.variable(name) as tf.Tensor as tf.Tensor1D;
+}
+
 /** One block per text layer, made layer by layer. */
 export function textBlocksOf(
   { config }: JointModel,

@@ -18,7 +18,7 @@ export const routed: FusionMethod = {
   name: 'routed',
   description:
     'Image tokens use the vision group, text tokens the language group; text attends to both in one softmax.',
-  options: ['imageStates', 'positionValues'],
+  options: ['imageStates', 'positionValues', 'imageGate'],
   backboneGroups: 'separate',
   changesBackbones: false,
   backboneProblems: (config) => {

@@ -1,5 +1,6 @@
 import { tf } from '#src/engine';
-import { layerNormalize, rotaryPositions, tokenAttention, tokenAttentionReference } from '#src/kernels';
+import { layerNormalize, rotaryPositions, tokenAttention } from '#src/kernels';
+import { type AttentionContext, attend } from './attend.js';
 import { blockMath } from './blockAttributes.js';
 import type { LayerName, TokenFormerConfig } from './config.js';
 import { type PattentionLayer, pattentionLayer, tokenWeights } from './pattentionLayer.js';
@@ -15,17 +16,6 @@ export const LAYER_PATHS: Readonly<Record<LayerName, string>> = {
   output: 'attention/output',
   ffn: 'ffn',
 };
-
-/** Another stream's tokens, which this block's tokens attend to in the same softmax as their own, or before it. */
-export interface AttentionContext {
-  /** [batch, contextLen, dModel], projected and without rotary positions. */
-  readonly keys: tf.Tensor3D;
-  readonly values: tf.Tensor3D;
-  /** Groups that read only the context's part of the attention output; silent without a context. */
-  readonly outputGroups: PattentionLayer;
-  /** An attention of its own instead, in front of the block: x ← x + tanh(gate) P(attention(P(LN x; query), keys, values); outputGroups). */
-  readonly separate?: { readonly query: PattentionLayer; readonly gate: tf.Scalar };
-}
 
 /** Keys and values of the tokens seen so far. */
 export interface KeyValueCache {
@@ -66,7 +56,7 @@ export interface BlockOptions {
  *   x ← x + Pattention_ffn( LN(x) )
  *
  * With a context: attention runs over [context, own tokens] jointly, and the context's part of it also goes through
- * `context.outputGroups`. Source: TokenFormer, arXiv 2410.23168, eq. 5-10.
+ * `context.outputGroups`. With a gate the two are apart (`gatedAttention`). Source: TokenFormer, arXiv 2410.23168, eq. 5-10.
  *
  * @param x [batch, seqLen, dModel]
  * @returns hidden state [batch, seqLen, dModel] and the keys and values of all tokens so far
@@ -81,7 +71,6 @@ export function block(
   const { numHeads, rotaryDims, rotaryBase } = blockMath(config);
   const past = cache?.length ?? 0;
   const context = read?.separate ? undefined : read;
-  const contextLen = context?.keys.shape[1] ?? 0;
   const flat = (t: tf.Tensor): tf.Tensor2D => tf.reshape(t, [-1, t.shape.at(-1) as number]); // [batch · len, width]
   const sequence = (t: tf.Tensor): tf.Tensor3D => tf.reshape(t, [batch, seqLen, dModel]);
 
@@ -100,16 +89,10 @@ export function block(
   for (const name of ['query', 'key', 'value'] as const) capture?.(`${LAYER_PATHS[name]}/input`, () => h);
   captureWeights(h, layers, ['query', 'key', 'value'], config, capture);
 
-  const allKeys = context ? tf.concat([context.keys, keys], 1) : keys; // [batch, contextLen + past + seqLen, dModel]
-  const allValues = context ? tf.concat([context.values, values], 1) : values;
-  const allKeyMask = keyMask && context ? tf.concat([tf.ones([batch, contextLen]), keyMask], 1) : keyMask;
-  const settings = { numHeads, prefixLen: contextLen + maskPrefix(mask, past + seqLen), contextLen };
-  const attended = tokenAttention(q, allKeys, allValues, settings, allKeyMask as tf.Tensor2D | undefined);
-  capture?.(
-    'attention/probabilities',
-    () => tokenAttentionReference(q, allKeys, allValues, allKeyMask as tf.Tensor2D | undefined, settings).probabilities,
-  );
-  const [whole, fromContext] = context ? tf.unstack(attended).map(flat) : [flat(attended)];
+  const own = { keys, values, prefixLen: maskPrefix(mask, past + seqLen), keyMask };
+  const { parts, probabilities } = attend(q, own, context, numHeads);
+  capture?.('attention/probabilities', probabilities);
+  const [whole, fromContext] = parts.map(flat);
   let projected = pattentionLayer(whole, layers.output, config);
   capture?.('attention/output/input', () => whole);
   captureWeights(whole, layers, ['output'], config, capture);

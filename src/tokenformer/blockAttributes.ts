@@ -1,6 +1,7 @@
 import type { BlockAttributes } from '#src/engine';
 import { LAYER_NORM_EPSILON } from '#src/kernels';
-import type { AttentionContext, BlockLayers } from './block.js';
+import type { AttentionContext } from './attend.js';
+import type { BlockLayers } from './block.js';
 import { rotaryDims, type TokenFormerConfig } from './config.js';
 import type { PattentionLayer } from './pattentionLayer.js';
 

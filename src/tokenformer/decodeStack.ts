@@ -1,6 +1,7 @@
 import { tf } from '#src/engine';
 import { hasFastKernel, requireResult, runFastKernel } from '#src/kernels';
-import type { AttentionContext, BlockLayers, KeyValueCache } from './block.js';
+import type { AttentionContext } from './attend.js';
+import type { BlockLayers, KeyValueCache } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
 import { clustersIn, isSparse, strongestIn } from './pattentionLayer.js';
@@ -23,7 +24,7 @@ export interface DecodeOptions {
  * @param x [rows, 1, dModel]
  * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
  * more than one token or many rows, inside a gradient, for groups that share a norm or are in clusters, and for contexts
- * with an attention of their own
+ * with an attention or a gate of their own
  */
 export function decodeStack(
   x: tf.Tensor3D,
@@ -39,7 +40,7 @@ export function decodeStack(
   if (
     isUnion ||
     groups.some((active) => clustersIn(active) !== undefined) ||
-    contexts.some(({ separate }) => separate !== undefined)
+    contexts.some(({ separate, gate }) => separate !== undefined || gate !== undefined)
   )
     return undefined;
   const past = caches[0].length;

@@ -1,6 +1,7 @@
 import type { tf } from '#src/engine';
 import { fusedOp, hasFastKernel, requireResult, runFastKernel } from '#src/kernels';
-import { type AttentionContext, type AttentionMask, type BlockLayers, maskPrefix } from './block.js';
+import type { AttentionContext } from './attend.js';
+import { type AttentionMask, type BlockLayers, maskPrefix } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
 import { isPlain } from './pattentionLayer.js';
@@ -32,17 +33,19 @@ export function fusedBlock(
   const groups = layers.flat().map(({ group }) => group);
   const trainable = groups.map((group) => group.trainable);
   const contextLen = context?.keys.shape[1] ?? 0;
-  const prefixLen = contextLen + maskPrefix(mask, seqLen);
-  const attributes = { ...blockAttributes(layers, config), trainable, prefixLen, contextLen, lengths };
+  const gated = context?.gate !== undefined;
+  const prefixLen = (gated ? 0 : contextLen) + maskPrefix(mask, seqLen);
+  const attributes = { ...blockAttributes(layers, config), trainable, prefixLen, contextLen, gated, lengths };
   if (!hasFastKernel('TokenFormerBlock', { ...attributes, recording: false })) return undefined;
   const keys = groups.map(({ keyParamTokens }) => keyParamTokens);
   const values = groups.map(({ valueParamTokens }) => valueParamTokens);
-  const read = context ? [context.keys, context.values] : [];
+  const read = context ? [context.keys, context.values, ...(context.gate ? [context.gate] : [])] : [];
   return fusedOp({
     inputs: [x, ...keys, ...values, ...read],
     wanted: [true, ...trainable, ...trainable, ...read.map(() => true)],
     forward: (recording) => {
-      const inputs = { x, keys, values, contextKeys: context?.keys, contextValues: context?.values };
+      const ofContext = { contextKeys: context?.keys, contextValues: context?.values, contextGate: context?.gate };
+      const inputs = { x, keys, values, ...ofContext };
       const [hidden, ...saved] = requireResult(runFastKernel('TokenFormerBlock', inputs, { ...attributes, recording }));
       return { output: hidden, saved };
     },

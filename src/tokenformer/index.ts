@@ -1,3 +1,4 @@
+export type { AttentionContext } from './attend.js';
 export * from './block.js';
 export * from './config.js';
 export * from './decodeStack.js';

@@ -2,15 +2,8 @@ import { tf } from '#src/engine';
 import { findNormActivation, layerNormalize } from '#src/kernels';
 import { createRandom } from '#src/random';
 import type { HostTensor } from '#src/storage';
-import {
-  type AttentionContext,
-  type AttentionMask,
-  type BlockLayers,
-  block,
-  type Capture,
-  type KeyValueCache,
-  LAYER_PATHS,
-} from './block.js';
+import type { AttentionContext } from './attend.js';
+import { type AttentionMask, type BlockLayers, block, type Capture, type KeyValueCache, LAYER_PATHS } from './block.js';
 import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from './config.js';
 import { decodeStack } from './decodeStack.js';
 import { fusedBlock } from './fusedBlock.js';

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
@@ -141,6 +141,14 @@ function continuesRun(
     ? 'give --extend to lengthen the run'
     : 'repeat the --set options it was started with, or give --overwrite to move the run aside and start anew';
   throw new ConfigError(`${runDir}: cannot resume with another configuration (${listed(named)}); ${hint}`);
+}
+
+/** The run directory of a model: the path itself, or where a checkpoint folder lies in; undefined for one without a run. */
+export function runOf(path: string): string | undefined {
+  const isRun = (folder: string): boolean => existsSync(join(folder, RUN_CONFIG));
+  if (isRun(path)) return path;
+  const above = dirname(resolve(path));
+  return basename(above) === 'checkpoints' && isRun(dirname(above)) ? dirname(above) : undefined;
 }
 
 /** Whether a folder was started with this configuration. */

@@ -160,7 +160,8 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     };
     tracker.log(state.step, { ...last, ...cost });
     const value = last[task.selectBy.metric];
-    const improved = state.step > 0 && isBetter(task, value, state.bestValue);
+    const counts = state.step > 0 || task.selectBy.fromStart === true;
+    const improved = counts && isBetter(task, value, state.bestValue);
     if (improved) state = { ...state, bestValue: value, bestStep: state.step };
     progress.line(evaluationLine(run.label, state.step, last, task.selectBy, improved));
     return improved;
@@ -201,11 +202,9 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   };
   try {
     if (restored === undefined) {
-      await evaluate();
-      if (config.steps === 0) {
-        state = { ...state, bestValue: last[task.selectBy.metric], bestStep: 0 };
-        await checkpoint(true);
-      }
+      const improved = await evaluate();
+      if (config.steps === 0) state = { ...state, bestValue: last[task.selectBy.metric], bestStep: 0 };
+      if (improved || config.steps === 0) await checkpoint(true);
     } else if (lacksEvaluation(runDir, state, config)) {
       await concludeStep();
     } else if (isOver(state, config)) {

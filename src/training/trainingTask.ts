@@ -32,6 +32,6 @@ export interface TrainingTask {
    * @param check called before each batch; what it throws ends the evaluation
    */
   evaluate(check: () => void): Promise<Record<string, number>>;
-  /** Which of them decides the best checkpoint. */
-  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher' };
+  /** Which of them decides the best checkpoint. `fromStart`: what was there before the first step may be the best. */
+  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher'; readonly fromStart?: boolean };
 }

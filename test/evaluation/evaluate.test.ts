@@ -13,6 +13,7 @@ import {
   readEvaluation,
   writeEvaluation,
 } from '#evaluation';
+import { type FusionInput, loadJointModel } from '#fusion';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { generateScenes, RELATION_OF_WORD, ScenesConfig, sceneProbe } from '#scenes';
 import { selectEngine, tf } from '#src/engine';
@@ -30,9 +31,9 @@ beforeAll(async () => {
 });
 
 /** A folder with captions and a model that says something else of each image. */
-async function prepared(backbones: TinyBackboneOptions = {}): Promise<string> {
+async function prepared(backbones: TinyBackboneOptions = {}, fusion: FusionInput = {}): Promise<string> {
   const folder = temporaryFolder();
-  const model = tinyJointModel(folder, {}, backbones);
+  const model = tinyJointModel(folder, fusion, backbones);
   stirFusion(model, 3);
   const { config } = model;
   const tensors = await model.tree.toHost();
@@ -192,6 +193,41 @@ describe('evaluate', () => {
     const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
     // A reference of the image itself.
     expect(Math.min(...sets[0].perImage[ROWS.neighbour.name].ciderD)).toBeGreaterThan(3);
+  });
+
+  it('looks up and chooses constants among the pairs that alignment saw, and says how many', async () => {
+    const folder = await prepared();
+    writeFileSync(join(folder, 'aligned', 'config.json'), JSON.stringify({ kind: 'align', data: { maxPairs: 3 } }));
+    const { sets, outDir, trainingPairs, lines } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });
+    expect(trainingPairs).toBe(3);
+    expect(readEvaluation(outDir).trainingPairs).toBe(3);
+    expect(lines.join('\n')).toContain('constant captions and nearest neighbours come from 3 training pairs');
+    const [first, second] = COLOUR_NAMES;
+    const seen = [`a ${first} square`, `the square is ${first}`, `a ${second} square`];
+    for (const file of ['nearest-neighbour', 'constant-cider-d', 'constant-bleu-4']) {
+      const said = [...readPredictions(join(outDir, 'predictions', 'seen', `${file}.json`)).values()];
+      expect(
+        said.filter((caption) => !seen.includes(caption)),
+        file,
+      ).toEqual([]);
+    }
+    // With two images to look at, only these are found again.
+    const found = sets[0].perImage[ROWS.neighbour.name].ciderD;
+    expect(Math.min(...found.slice(0, 2))).toBeGreaterThan(3);
+    expect(Math.max(...found.slice(2))).toBeLessThan(Math.min(...found.slice(0, 2)));
+  });
+
+  it('keeps what the gates let through, of a model that has some', async () => {
+    const folder = await prepared({}, { imageGate: 'closed' });
+    const { outDir, gates } = await evaluateTiny(folder);
+    const model = loadJointModel(join(folder, 'aligned'));
+    const name = 'block1/attention/imageGate';
+    const values = model.tree.variable(name).dataSync();
+    model.dispose();
+    expect(Object.keys(gates!)).toEqual(['block0/attention/imageGate', name]);
+    expect(gates![name]).toEqual(Array.from(values, Math.tanh));
+    expect(readEvaluation(outDir).gates).toEqual(gates);
+    expect(await evaluateTiny(await prepared())).not.toHaveProperty('gates');
   });
 
   it('leaves expensive controls out when told, and the others in', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { attachBridge, extractBridge, loadJointModel, readMergeReport, unmerge } from '#fusion';
+import { attachBridge, extractBridge, type FusionInput, loadJointModel, readMergeReport, unmerge } from '#fusion';
 import { selectEngine } from '#src/engine';
 import { readGroupFile, writeGroupFile } from '#src/groups';
 import { findCheckpoint, readCheckpoint } from '#src/training';
@@ -36,20 +36,22 @@ async function folderWithBridge(fusion: Parameters<typeof mergeTiny>[1] = {}) {
 const fileOf = (directory: string, name = 'model.safetensors'): Buffer => readFileSync(join(directory, name));
 
 describe('a bridge', () => {
-  it.each(['routed', 'grouped', 'crossAttention'])(
-    'in a file makes the aligned model of the merged one, byte for byte: %s',
-    async (method) => {
-      const { folder, aligned, bridge, description } = await folderWithBridge({ method });
-      const out = join(folder, 'joined');
-      await attachBridge(join(folder, 'merged'), bridge, out);
-      expect(fileOf(out).equals(fileOf(aligned))).toBe(true);
-      expect(fileOf(out, 'merge_report.json').equals(fileOf(aligned, 'merge_report.json'))).toBe(true);
-      expect(readCheckpoint(out)).toEqual(readCheckpoint(aligned));
-      expect(readGroupFile(bridge).description).toEqual(description);
-      expect(description).toMatchObject({ kind: 'bridge', name: 'colours', fusion: { method } });
-      loadJointModel(out).dispose();
-    },
-  );
+  it.each<FusionInput>([
+    { method: 'routed' },
+    { method: 'routed', imageGate: 'closed' },
+    { method: 'grouped' },
+    { method: 'crossAttention' },
+  ])('in a file makes the aligned model of the merged one, byte for byte: $method $imageGate', async (fusion) => {
+    const { folder, aligned, bridge, description } = await folderWithBridge(fusion);
+    const out = join(folder, 'joined');
+    await attachBridge(join(folder, 'merged'), bridge, out);
+    expect(fileOf(out).equals(fileOf(aligned))).toBe(true);
+    expect(fileOf(out, 'merge_report.json').equals(fileOf(aligned, 'merge_report.json'))).toBe(true);
+    expect(readCheckpoint(out)).toEqual(readCheckpoint(aligned));
+    expect(readGroupFile(bridge).description).toEqual(description);
+    expect(description).toMatchObject({ kind: 'bridge', name: 'colours', fusion });
+    loadJointModel(out).dispose();
+  });
 
   it('brings its own fusion to a model that was merged otherwise, and the report says so', async () => {
     const { folder, aligned, bridge, description } = await folderWithBridge();

@@ -37,9 +37,14 @@ function captionWithoutCache(model: JointModel, states: tf.Tensor4D): string {
 }
 
 describeEachEngine('captionImages', () => {
-  for (const method of ['routed', 'grouped', 'union'] as const) {
-    it(`says with its cache what the full pass says without one, all images at once or one by one, ${method}`, async () => {
-      const model = tinyJointModel(temporaryFolder(), { method });
+  for (const fusion of [
+    { method: 'routed' },
+    { method: 'routed', imageGate: 'closed' },
+    { method: 'grouped' },
+    { method: 'union' },
+  ] as const) {
+    it(`says with its cache what the full pass says without one, all images at once or one by one, ${Object.values(fusion)}`, async () => {
+      const model = tinyJointModel(temporaryFolder(), fusion);
       stirFusion(model, 3);
       const states = tf.tidy(() => imageStates(model, noisePixels(IMAGES)));
       const together = await captionImages(model, states, GREEDY);
@@ -54,6 +59,17 @@ describeEachEngine('captionImages', () => {
       model.dispose();
     });
   }
+
+  it('says what the language model says by itself while its image gate is closed', async () => {
+    const model = tinyJointModel(temporaryFolder(), { imageGate: 'closed' });
+    const states = tf.tidy(() => imageStates(model, noisePixels(2)));
+    const [blind] = await captionImages(model, undefined, GREEDY);
+    expect(await captionImages(model, states, GREEDY)).toEqual([blind, blind]);
+    stirFusion(model, 3);
+    expect(await captionImages(model, states, GREEDY)).not.toEqual([blind, blind]);
+    states.dispose();
+    model.dispose();
+  });
 
   it('says without an image what the language model says by itself', async () => {
     const folder = temporaryFolder();

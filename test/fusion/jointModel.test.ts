@@ -69,6 +69,52 @@ describeEachEngine('a joint model', (engine) => {
     });
   }
 
+  for (const method of ['routed', 'grouped'] as const) {
+    it(`is with a closed image gate the language model to the bit, with an image too, ${method}`, () => {
+      const model = tinyJointModel(temporaryFolder(), { method, imageGate: 'closed' });
+      const alone = tf.tidy(
+        () => captionLogits(model, someTokenIds(BATCH), { bridge: true }).logits.dataSync() as Float32Array,
+      );
+      expect(logitsOf(model, true)).toEqual(alone);
+      expect(logitsOf(model, false)).toEqual(alone);
+      stirFusion(model);
+      expect(logitsOf(model, true)).not.toEqual(alone);
+      expect(logitsOf(model, false)).toEqual(alone);
+      model.dispose();
+    });
+  }
+
+  it('has gradients for gates that are still closed, those of a difference quotient', () => {
+    const model = tinyJointModel(temporaryFolder(), { imageGate: 'closed' });
+    model.tree.setTrainable(fusionParameters(model.config));
+    const row = Int32Array.of(256, 3, 40, 99, 256);
+    const lossAt = (gate: tf.Variable, head: number, value: number): number =>
+      tf.tidy(() => {
+        gate.assign(tf.oneHot(tf.scalar(head, 'int32'), gate.size).mul(value) as tf.Tensor1D);
+        const contexts = imageContexts(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
+        const loss = captionLoss(model, textBatch([row, row, row], 8, 256), contexts).dataSync()[0];
+        gate.assign(tf.zeros([gate.size]));
+        return loss;
+      });
+    const found = gradients(model);
+    const gates = model.tree.names().filter((name) => name.endsWith('attention/imageGate'));
+    expect(gates).toHaveLength(model.config.language.backbone.stack.numLayers);
+    for (const name of gates) {
+      const gate = model.tree.variable(name);
+      const step = 0.02;
+      const quotients = Float32Array.from(
+        { length: gate.size },
+        (_, head) => (lossAt(gate, head, step) - lossAt(gate, head, -step)) / (2 * step),
+      );
+      expect(found.get(name)!.every((value) => value !== 0)).toBe(true);
+      expect(relativeError(found.get(name)!, quotients)).toBeLessThan(2e-2);
+    }
+    // Value groups of bridges are 0 and get a gradient, the image's behind the gate still none.
+    expect(found.get('block0/attention/output/imageBridge/valueParamTokens')!.some((value) => value !== 0)).toBe(true);
+    expect(found.get('block0/attention/value/imageBridge/valueParamTokens')!.every((value) => value === 0)).toBe(true);
+    model.dispose();
+  });
+
   it('is under crossAttention blind while its gates are 0', () => {
     const model = tinyJointModel(temporaryFolder(), { method: 'crossAttention' });
     const blind = logitsOf(model, true, () => []);
@@ -271,9 +317,16 @@ describeEachEngine('a joint model', (engine) => {
     model.dispose();
   });
 
-  for (const method of ['routed', 'grouped', 'crossAttention', 'prefix'] as const) {
-    it(`has gradients for its bridge and gates and for nothing else when these alone are free, ${method}`, () => {
-      const model = tinyJointModel(temporaryFolder(), { method });
+  for (const fusion of [
+    { method: 'routed' },
+    { method: 'routed', imageGate: 'closed' },
+    { method: 'grouped', imageGate: 'closed' },
+    { method: 'grouped' },
+    { method: 'crossAttention' },
+    { method: 'prefix' },
+  ] as const) {
+    it(`has gradients for its bridge and gates and for nothing else when these alone are free, ${Object.values(fusion)}`, () => {
+      const model = tinyJointModel(temporaryFolder(), fusion);
       stirFusion(model, 0.3);
       model.tree.setTrainable(fusionParameters(model.config));
       const found = gradients(model);

@@ -56,6 +56,13 @@ describe('planMerge', () => {
     const lines = describePlan(planMerge(tinyRecipe({ method: 'grouped' }), folder).plan!);
     for (const word of ['grouped', 'tokenizer', '16 px', 'memory', 'bridge', 'gates'])
       expect(lines.join('\n')).toContain(word);
+    expect(lines.join('\n')).not.toContain('image gate');
+    const closed = planMerge(tinyRecipe({ imageGate: 'closed' }), folder).plan!;
+    const { numLayers, numHeads } = closed.config.language.backbone.stack;
+    const open = planMerge(tinyRecipe(), folder).plan!;
+    expect(closed.parameters.fusion).toBe(open.parameters.fusion + numLayers * numHeads);
+    const [gateLine] = describePlan(closed).filter((line) => line.startsWith('image gate'));
+    expect(gateLine.length).toBeLessThanOrEqual(80);
   });
 
   it('writes nothing', () => {

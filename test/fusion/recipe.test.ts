@@ -34,6 +34,24 @@ describe('positionValues', () => {
   });
 });
 
+describe('imageGate', () => {
+  it('is left out where it is open, so that models from before the key have the same recipe', () => {
+    const [unsaid, open] = [{}, { imageGate: 'open' as const }].map((keys) => FusionConfig.parse(keys));
+    expect(open).toEqual(unsaid);
+    expect(unsaid).not.toHaveProperty('imageGate');
+    expect(FusionConfig.parse(FusionConfig.parse({ imageGate: 'closed' })).imageGate).toBe('closed');
+  });
+
+  it('is refused in one line by methods without it', () => {
+    for (const method of ['union', 'crossAttention', 'prefix']) {
+      const { error } = FusionConfig.safeParse({ method, imageGate: 'closed' });
+      expect(error?.issues.map(({ message }) => message)).toEqual([
+        `expected open with method '${method}', got closed; methods that use it: routed, grouped`,
+      ]);
+    }
+  });
+});
+
 describe('method', () => {
   const refusals = (fusion: object): string =>
     userErrorLine(() =>

@@ -26,6 +26,8 @@ interface Case {
   /** 0: no context. */
   readonly contextLen: number;
   readonly contextGroups: number;
+  /** Whether the context is behind gates; at 0 for `closed`. */
+  readonly gate?: 'open' | 'closed';
   readonly mask: AttentionMask;
   readonly normActivation: 'l2NormGelu' | 'geluL2Norm' | 'softmax';
   readonly gelu: 'erf' | 'tanh';
@@ -46,6 +48,7 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
   paramTokens: fc.constantFrom(5, 7, 40, 300),
   contextLen: fc.constantFrom(0, 1, 16),
   contextGroups: fc.integer({ min: 0, max: 2 }),
+  gate: fc.constantFrom(undefined, 'open', 'closed'),
   mask: fc.constantFrom({ kind: 'causal' }, { kind: 'full' }, { kind: 'prefix', prefixLen: 2 }),
   normActivation: fc.constantFrom('l2NormGelu', 'geluL2Norm', 'softmax'),
   gelu: fc.constantFrom('erf', 'tanh'),
@@ -61,6 +64,10 @@ const lengthsOf = ({ batch, seqLen, padding }: Case): Int32Array =>
 
 const random = (shape: [number, number, number], ...scope: string[]): tf.Variable =>
   tf.variable(tf.tensor3d(randomValues(shape[0] * shape[1] * shape[2], 'fused', ...scope), shape));
+
+/** A gate per head, of block b. */
+const gateOf = ({ numHeads, gate }: Case, b: number): tf.Variable =>
+  tf.variable(tf.tensor1d(randomValues(numHeads, 'fused', 'gate', String(b)).map((g) => (gate === 'open' ? g : 0))));
 
 /** A stack of two blocks with its context; everything is drawn from fixed streams. */
 function build(of: Case) {
@@ -97,6 +104,7 @@ function build(of: Case) {
   const read = blocks.map((_, b) => ({
     keys: random([batch, contextLen, dModel], 'contextKeys', String(b)),
     values: random([batch, contextLen, dModel], 'contextValues', String(b)),
+    ...(of.gate && { gate: gateOf(of, b) }),
   }));
   const contexts = read.map(
     (tensors_, b) =>
@@ -106,11 +114,11 @@ function build(of: Case) {
   const variables = [
     x,
     ...trainable.map((name) => tree.variable(name)),
-    ...(contextLen > 0 ? read.flatMap(({ keys, values }) => [keys, values]) : []),
+    ...(contextLen > 0 ? read.flatMap((tensors_) => Object.values(tensors_)) : []),
   ];
   const release = (): void => {
     tree.dispose();
-    tf.dispose([x, ...read.flatMap(({ keys, values }) => [keys, values])]);
+    tf.dispose([x, ...read.flatMap((tensors_) => Object.values(tensors_))]);
   };
   return { x, blocks, config, variables, release, ...(contextLen > 0 ? { contexts } : {}) };
 }
@@ -204,50 +212,66 @@ describeCuda('a block in one call forward and one backward', ['TokenFormerBlock'
   });
 });
 
+const gated: Case = { ...one, gate: 'open' };
+
 describeNative('a block in one call forward and one backward', () => {
   it('has the states and the gradients of its operations one by one', () => {
     fc.assert(fc.property(anyCase, blockCase.highest), { numRuns: 80 });
   });
 
-  it('is the same bits at any number of threads', () => {
-    const model = build(one);
+  it.each([one, gated])('is the same bits at any number of threads, gate $gate', (of) => {
+    const model = build(of);
     const results = [1, 2, 3, 5].map((threads) => {
       addon!.setThreads(threads);
-      return pass(one, model, true);
+      return pass(of, model, true);
     });
     addon!.setThreads(2);
     model.release();
     for (const result of results) expect(result).toEqual(results[0]);
   });
 
-  it('writes nothing for padding, and is the bits of a pass that was not told of it elsewhere', () => {
-    const model = build(one);
-    const [told, untold] = [one, { ...one, told: false }].map((of) => pass(of, model, true));
-    const raw = tf.tidy(
-      () =>
-        runStack(model.x as tf.Tensor as tf.Tensor3D, model.blocks, model.config, {
-          mask: one.mask,
-          lengths: lengthsOf(one),
-          contexts: model.contexts!,
-        }).hidden.arraySync() as number[][][],
-    );
-    model.release();
-    expect(told).toEqual(untold);
-    for (const [b, length] of lengthsOf(one).entries()) {
-      expect(
-        raw[b]
-          .slice(length)
-          .flat()
-          .every((value) => value === 0),
-      ).toBe(true);
-      expect(
-        raw[b]
-          .slice(0, length)
-          .flat()
-          .some((value) => value === 0),
-      ).toBe(false);
-    }
+  it('is with a closed gate a block without a context, to the bit', () => {
+    const closed: Case = { ...one, gate: 'closed', contextGroups: 0 };
+    const model = build(closed);
+    const { contexts: _, ...without } = model;
+    const [beside, alone] = [model, without].map((of) => pass(closed, of, true)[0]);
+    const opened = build({ ...closed, gate: 'open' });
+    expect(beside).toEqual(alone);
+    expect(pass(closed, opened, true)[0]).not.toEqual(alone);
+    for (const { release } of [model, opened]) release();
   });
+
+  it.each([one, gated])(
+    'writes nothing for padding, and is the bits of a pass that was not told of it elsewhere, gate $gate',
+    (of) => {
+      const model = build(of);
+      const [told, untold] = [of, { ...of, told: false }].map((asked) => pass(asked, model, true));
+      const raw = tf.tidy(
+        () =>
+          runStack(model.x as tf.Tensor as tf.Tensor3D, model.blocks, model.config, {
+            mask: one.mask,
+            lengths: lengthsOf(one),
+            contexts: model.contexts!,
+          }).hidden.arraySync() as number[][][],
+      );
+      model.release();
+      expect(told).toEqual(untold);
+      for (const [b, length] of lengthsOf(one).entries()) {
+        expect(
+          raw[b]
+            .slice(length)
+            .flat()
+            .every((value) => value === 0),
+        ).toBe(true);
+        expect(
+          raw[b]
+            .slice(0, length)
+            .flat()
+            .some((value) => value === 0),
+        ).toBe(false);
+      }
+    },
+  );
 
   it('takes lengths only of every sequence, and where no other token reads padding', () => {
     const model = build(one);
@@ -262,18 +286,18 @@ describeNative('a block in one call forward and one backward', () => {
     model.release();
   });
 
-  it('runs as one kernel each way, and leaves no memory behind', () => {
-    const model = build(one);
+  it.each([one, gated])('runs as one kernel each way, and leaves no memory behind, gate $gate', (of) => {
+    const model = build(of);
     const used = (): number => (tf.memory() as unknown as { pool: { used: number } }).pool.used;
-    pass(one, model, true);
+    pass(of, model, true);
     const before = [tf.memory().numTensors, used()];
-    pass(one, model, true);
+    pass(of, model, true);
     expect([tf.memory().numTensors, used()]).toEqual(before);
     const forward = tf.profile(() =>
       tf.tidy(
         () =>
           void runStack(model.x as tf.Tensor as tf.Tensor3D, model.blocks, model.config, {
-            mask: one.mask,
+            mask: of.mask,
             contexts: model.contexts!,
           }),
       ),

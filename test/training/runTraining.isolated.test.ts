@@ -132,6 +132,23 @@ describe('a run', () => {
     expect(readTrainingState(findCheckpoint(runDir, 'last')).state.step).toBe(4);
   });
 
+  it('takes what was there before the first step for the best when told so and nothing is better, resumed or not', async () => {
+    const runDir = temporaryFolder();
+    const values = [1, 2, 3];
+    const task = (): TrainingTask => ({
+      ...regression(),
+      evaluate: async () => ({ 'validation/loss': values.shift()! }),
+      selectBy: { metric: 'validation/loss', better: 'lower', fromStart: true },
+    });
+    const first = task();
+    const drawn = await weights(first);
+    expect(await train(first, runDir, { steps: 1, evaluateEvery: 1 })).toMatchObject({ bestStep: 0, bestValue: 1 });
+    const { tensors } = readCheckpoint(findCheckpoint(runDir, 'best'));
+    for (const [name, { values: kept }] of drawn) expect([...tensors.get(name)!.values], name).toEqual([...kept]);
+    const resumed = await train(task(), runDir, { steps: 2, evaluateEvery: 1 }, { resume: true });
+    expect(resumed).toMatchObject({ steps: 2, bestStep: 0, bestValue: 1 });
+  });
+
   it('of no steps writes the parameters as they were drawn, and resumes to the same', async () => {
     const runDir = temporaryFolder();
     const task = regression();

@@ -45,8 +45,11 @@ export interface BlockAttributes extends NormActivationAttributes {
 export interface FusedBlockAttributes extends BlockAttributes {
   /** One per group. */
   readonly trainable: readonly boolean[];
+  /** Of the own tokens with a gate, else of the context and them. */
   readonly prefixLen: number;
   readonly contextLen: number;
+  /** Whether the context is behind a gate per head. */
+  readonly gated: boolean;
   /** Tokens of each sequence that count; the states of the others are undefined. */
   readonly lengths?: Int32Array;
 }
@@ -185,11 +188,11 @@ interface FusedKernelMap<T> {
   SquaredNorm: Kernel<{ tensors: readonly T[] }, NoAttributes, [sum: T]>;
   /** `saved` is whatever the engine's TokenFormerBlockGrad wants of it, and only there when `recording`. */
   TokenFormerBlock: Kernel<
-    { x: T; keys: readonly T[]; values: readonly T[]; contextKeys?: T; contextValues?: T },
+    { x: T; keys: readonly T[]; values: readonly T[]; contextKeys?: T; contextValues?: T; contextGate?: T },
     FusedBlockAttributes & { readonly recording: boolean },
     [hidden: T] | [hidden: T, saved: T]
   >;
-  /** dX, dKeys of the trainable groups, dValues of the trainable groups, the context's dKeys and dValues. */
+  /** dX, dKeys of the trainable groups, dValues of the trainable groups, the context's dKeys, dValues and dGate. */
   TokenFormerBlockGrad: Kernel<
     { dHidden: T; keys: readonly T[]; values: readonly T[]; saved: T },
     FusedBlockAttributes,

@@ -118,6 +118,20 @@ function reportOf(result: EvaluationResult, examples = 12): EvaluationReport {
 }
 
 describe('the report of an evaluation', () => {
+  it('shows what gates let through, and how many pairs the controls from training captions saw', async () => {
+    const result = resultOf(await writeImage(temporaryFolder()));
+    const gates = { 'block0/attention/imageGate': [0.25, -0.125], 'block0/crossGate': [0.5] };
+    const page = await evaluationReportHtml(reportOf({ ...result, gates, trainingPairs: 1500 }));
+    const table = page.slice(page.indexOf('<h2>Gates</h2>'));
+    for (const text of ['head 0', 'head 1', 'block0/attention/imageGate', '0.250', '-0.125', '0.500']) {
+      expect(table).toContain(text);
+    }
+    expect(page).toContain('come from 1,500 training pairs');
+    const without = await evaluationReportHtml(reportOf(result));
+    expect(without).not.toContain('<h2>Gates</h2>');
+    expect(without).not.toContain('training pairs.');
+  });
+
   it('has every section, and needs nothing but itself', async () => {
     const page = await evaluationReportHtml(reportOf(resultOf(await writeImage(temporaryFolder()))));
     const titles = [...page.matchAll(/<h2>([^<]*)<\/h2>/g)].map(([, title]) => title);

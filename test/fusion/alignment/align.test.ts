@@ -165,6 +165,28 @@ describe('align', () => {
     expect(lines.join('\n')).toMatch(/gates +14 +0/);
   });
 
+  it('opens a closed image gate, and keeps the start where nothing that it learns is better', async () => {
+    const folder = await prepared({ imageGate: 'closed' });
+    const { runDir, lines, bestValue, backbonesKept } = await alignTiny(folder);
+    expect(lines.join('\n')).toMatch(/gates +4 +0/);
+    expect(backbonesKept?.kept).toBe(backbonesKept?.total);
+    const { tensors } = readCheckpoint(findCheckpoint(runDir, 'last'));
+    const gates = [...tensors].filter(([name]) => name.endsWith('/imageGate'));
+    expect(gates.map(([, { shape }]) => shape)).toEqual([[2], [2]]);
+    expect(gates.every(([, { values }]) => values.every((value) => value !== 0))).toBe(true);
+    const start = readMetrics(runDir)[0].values['validation/captionNll'];
+    expect(bestValue).toBeLessThanOrEqual(start);
+    // What the captions teach is of no use for a validation caption like no other.
+    const images = [{ id: 1, file_name: 'red.png' }];
+    const annotations = [{ image_id: 1, caption: 'ZQX7'.repeat(7) }];
+    writeFileSync(join(folder, 'unlike.json'), JSON.stringify({ images, annotations }));
+    const data = { ...tinyAlignment().data, validation: { captions: 'unlike.json' } };
+    const unlike = await alignTiny(folder, tinyAlignment({ data, training: { learningRate: 0.1 } }), 'unlike');
+    expect(unlike.bestStep).toBe(0);
+    const kept = readCheckpoint(findCheckpoint(unlike.runDir)).tensors;
+    for (const [name] of gates) expect([...kept.get(name)!.values], name).toEqual([0, 0]);
+  });
+
   it('adds the weighted loss of replayed text', async () => {
     const folder = await prepared();
     writeFileSync(join(folder, 'replay.txt'), 'a red square\nthe square is blue\n'.repeat(10));

@@ -29,9 +29,10 @@ function rotates({ rotaryDims }: { readonly rotaryDims: number }): KernelSupport
   return rotaryDims <= MAX_ROTARY_DIMS || { lacks: `rotary positions on ${rotaryDims} dimensions of a head` };
 }
 
-/** A block with a Θ of the list. */
+/** A block with a Θ of the list, and no gate on its context. */
 const block = {
-  supports: (attributes: NormActivationAttributes & { readonly rotaryDims: number }) => {
+  supports: (attributes: NormActivationAttributes & { readonly rotaryDims: number; readonly gated: boolean }) => {
+    if (attributes.gated) return { lacks: 'blocks with a gate on the image' };
     const support = compiledTheta.supports(attributes);
     return support === true ? rotates(attributes) : support;
   },

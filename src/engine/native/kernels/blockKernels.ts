@@ -51,10 +51,11 @@ export function blockKernels(
   }
 
   return {
-    TokenFormerBlock: ({ x, keys, values, contextKeys, contextValues }, attributes) =>
+    TokenFormerBlock: ({ x, keys, values, contextKeys, contextValues, contextGate }, attributes) =>
       passes.forward(x, layersOf(keys, values, attributes), attributes, attributes.recording, {
         contextKeys,
         contextValues,
+        contextGate,
       }),
 
     TokenFormerBlockGrad: ({ dHidden, keys, values, saved }, attributes) => {
@@ -63,10 +64,11 @@ export function blockKernels(
         return isTrained ? { dKeys: output(keys[i].shape), dValues: output(values[i].shape) } : {};
       });
       const layers = layersOf(keys, values, attributes, gradients);
-      const { dX, dContextKeys, dContextValues } = passes.backward(dHidden, saved, layers, attributes);
+      const { dX, dContextKeys, dContextValues, dContextGate } = passes.backward(dHidden, saved, layers, attributes);
       const ofKeys = gradients.map(({ dKeys }) => dKeys);
       const ofValues = gradients.map(({ dValues }) => dValues);
-      return [dX, ...ofKeys, ...ofValues, dContextKeys, dContextValues].filter((tensor) => tensor !== undefined);
+      const ofContext = [dContextKeys, dContextValues, dContextGate];
+      return [dX, ...ofKeys, ...ofValues, ...ofContext].filter((tensor) => tensor !== undefined);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { rotaryTables, type tf } from '../../shared/index.js';
 import type { NumberArray } from '../addon.js';
+import { gatedContext } from './gatedContext.js';
 import type { KernelContext } from './kernelContext.js';
 
 /** The shape and the attention of a block, whatever its layers are. */
@@ -10,6 +11,8 @@ export interface BlockShape {
   readonly layerNormEpsilon: number;
   readonly prefixLen: number;
   readonly contextLen: number;
+  /** Whether the context is behind a gate per head. */
+  readonly gated: boolean;
   /** Tokens of each sequence that count; the states of the others are 0. */
   readonly lengths?: Int32Array;
 }
@@ -40,10 +43,11 @@ export interface BlockLayerSet {
   readonly ffn: BlockLayer;
 }
 
-/** Keys and values of another stream's tokens, [batch, contextLen, dModel]. */
+/** Keys and values of another stream's tokens, [batch, contextLen, dModel], and their gate, [numHeads]. */
 interface ContextStates {
   readonly contextKeys?: tf.TensorInfo;
   readonly contextValues?: tf.TensorInfo;
+  readonly contextGate?: tf.TensorInfo;
 }
 
 const LAYERS = ['query', 'key', 'value', 'output', 'contextOutput', 'ffn'] as const;
@@ -68,7 +72,12 @@ export interface BlockPasses {
     saved: tf.TensorInfo,
     layers: BlockLayerSet,
     shape: BlockShape,
-  ): { dX: tf.TensorInfo; dContextKeys?: tf.TensorInfo; dContextValues?: tf.TensorInfo };
+  ): {
+    dX: tf.TensorInfo;
+    dContextKeys?: tf.TensorInfo;
+    dContextValues?: tf.TensorInfo;
+    dContextGate?: tf.TensorInfo;
+  };
 }
 
 /**
@@ -89,7 +98,10 @@ export function blockPasses(context: KernelContext): BlockPasses {
     /** Rows of everything except attention. */
     const tokens = isRagged ? counted : batch * seqLen;
     const places = batch * seqLen;
-    const keyLen = contextLen + seqLen;
+    /** Context tokens that stand in the softmax of the own ones. */
+    const joined = shape.gated ? 0 : contextLen;
+    const keyLen = joined + seqLen;
+    const gate = shape.gated ? gatedContext(context, { batch, seqLen, contextLen, numHeads, width }) : undefined;
     const half = rotaryDims / 2;
     const rotate = (rows: NumberArray, direction: 1 | -1): void => {
       if (half === 0) return;
@@ -105,11 +117,12 @@ export function blockPasses(context: KernelContext): BlockPasses {
       ...[batch * keyLen * width, batch * keyLen * width], // keys, values
       ...[(contextLen > 0 ? 2 : 1) * places * width, batch * numHeads * seqLen], // attended, log-sum-exp
       ...[tokens * width, tokens], // LN of the middle, its inverse deviation
+      ...(gate?.savedSizes ?? []),
       ...LAYERS.flatMap(sizesOf),
     ];
     /** The arrays of each layer, among those behind the block's own. */
     const savedOf = (rest: NumberArray[]) => {
-      let first = 0;
+      let first = gate?.savedSizes.length ?? 0;
       return Object.fromEntries(
         LAYERS.map((name) => {
           first += sizesOf(name).length;
@@ -119,8 +132,8 @@ export function blockPasses(context: KernelContext): BlockPasses {
     };
     return {
       ...{ rotate, savedSizes, savedOf },
-      ...{ batch, seqLen, width, tokens, places, keyLen, contextLen, isRagged, move },
-      attention: [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, contextLen, false],
+      ...{ batch, seqLen, width, tokens, places, keyLen, contextLen, joined, gate, isRagged, move },
+      attention: [batch, seqLen, keyLen, numHeads, width / numHeads, prefixLen, joined, false],
     };
   }
 
@@ -152,9 +165,9 @@ export function blockPasses(context: KernelContext): BlockPasses {
   };
 
   return {
-    forward: (x, layers, shape, recording, { contextKeys, contextValues } = {}) => {
+    forward: (x, layers, shape, recording, { contextKeys, contextValues, contextGate } = {}) => {
       const sizes = read(x.shape, layers, shape);
-      const { batch, seqLen, width, tokens, places, keyLen, contextLen, rotate, isRagged, move } = sizes;
+      const { batch, seqLen, width, tokens, places, keyLen, contextLen, joined, gate, rotate, isRagged, move } = sizes;
       const hidden = output(x.shape);
       const saved = memoryFor(sizes.savedSizes);
       const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...rest] = arraysIn(
@@ -163,7 +176,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
       );
       const savedOf = sizes.savedOf(rest);
       const [rowSize, placeSize] = [tokens * width, places * width];
-      const temporarySizes = [contextLen > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])];
+      const temporarySizes = [joined > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])];
       const temporary = memoryFor(temporarySizes);
       const [own, moved, streamRows] = arraysIn(temporary, temporarySizes);
       const stream = isRagged ? streamRows : numbers(hidden);
@@ -198,9 +211,21 @@ export function blockPasses(context: KernelContext): BlockPasses {
       normalize(stream, h, deviation);
       project('query', q);
       rotate(q, 1);
-      projectOwn('key', true, keys, contextKeys);
-      projectOwn('value', false, values, contextValues);
-      addon.attention(...sizes.attention, q, keys, values, undefined, attended, logSumExp);
+      projectOwn('key', true, keys, gate ? undefined : contextKeys);
+      projectOwn('value', false, values, gate ? undefined : contextValues);
+      addon.attention(
+        ...sizes.attention,
+        q,
+        keys,
+        values,
+        undefined,
+        attended.subarray(0, joined > 0 ? 2 * placeSize : placeSize),
+        logSumExp,
+      );
+      if (gate && contextKeys && contextValues && contextGate) {
+        const [contextK, contextV, ofHeads] = [contextKeys, contextValues, contextGate].map(numbers);
+        gate.forward(rest, { q, keys: contextK, values: contextV, gate: ofHeads }, attended);
+      }
       addAttended('output', attended.subarray(0, placeSize));
       addAttended('contextOutput', attended.subarray(placeSize));
       normalize(stream, h2, deviation2);
@@ -214,7 +239,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
 
     backward: (dHidden, saved, layers, shape) => {
       const sizes = read(dHidden.shape, layers, shape);
-      const { batch, seqLen, width, tokens, places, keyLen, contextLen, rotate, isRagged, move } = sizes;
+      const { batch, seqLen, width, tokens, places, keyLen, contextLen, joined, gate, rotate, isRagged, move } = sizes;
       const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...rest] = arraysIn(
         saved,
         sizes.savedSizes,
@@ -224,10 +249,13 @@ export function blockPasses(context: KernelContext): BlockPasses {
       const [rowSize, placeSize] = [tokens * width, places * width];
       const temporarySizes = [
         ...[rowSize, attended.length, q.length, keys.length, values.length],
-        ...[contextLen > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])],
+        ...[joined > 0 ? placeSize : 0, gate ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])],
       ];
       const temporary = memoryFor(temporarySizes);
-      const [dH, dAttended, dQ, dKeys, dValues, own, moved, streamRows] = arraysIn(temporary, temporarySizes);
+      const [dH, dAttended, dQ, dKeys, dValues, own, dContextQ, moved, streamRows] = arraysIn(
+        temporary,
+        temporarySizes,
+      );
       const stream = isRagged ? streamRows : numbers(dX);
       /** Writes to `to` or, with `add`, adds to it the input gradient of a layer from dY. */
       const layer = (name: LayerName, dY: NumberArray, x: NumberArray, to: NumberArray, add: boolean): void =>
@@ -236,7 +264,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
         addon.layerNormalizeGradient(tokens, width, true, dH, y, inverse, stream);
       /** The own tokens' rows of a gradient of all keys or values, and a tensor of the context's. */
       const part = (all: NumberArray): [own: NumberArray, ofContext: tf.TensorInfo | undefined] => {
-        if (contextLen === 0) return [all, undefined];
+        if (joined === 0) return [all, undefined];
         const ofContext = output([batch, contextLen, width]);
         const [context, ownRun, stride] = [contextLen * width, seqLen * width, keyLen * width];
         copyRuns([batch, context], all, [0, stride], numbers(ofContext), [0, context]);
@@ -265,8 +293,20 @@ export function blockPasses(context: KernelContext): BlockPasses {
       attendedGradient('output', attended.subarray(0, placeSize), dAttended.subarray(0, placeSize));
       if (contextLen > 0)
         attendedGradient('contextOutput', attended.subarray(placeSize), dAttended.subarray(placeSize));
-      const results = [attended, logSumExp, dAttended, dQ, dKeys, dValues];
+      const gated = gate && {
+        keys: output([batch, contextLen, width]),
+        values: output([batch, contextLen, width]),
+        gate: output([shape.numHeads]),
+      };
+      if (gate && gated) {
+        const [dContextK, dContextV, dGate] = [gated.keys, gated.values, gated.gate].map(numbers);
+        const gradients = { dQ: dContextQ, dKeys: dContextK, dValues: dContextV, dGate };
+        gate.backward(rest, q, attended, dAttended, gradients);
+      }
+      const [result, dResult] = gate ? [rest[2], dAttended.subarray(0, placeSize)] : [attended, dAttended];
+      const results = [result, logSumExp, dResult, dQ, dKeys, dValues];
       addon.attentionGradient(...sizes.attention, q, keys, values, undefined, ...results);
+      for (let i = 0; i < dContextQ.length; i++) dQ[i] += dContextQ[i];
       rotate(dQ, -1);
       layer('query', rowsOf(dQ), h, dH, false);
       const [dOwnKeys, dContextKeys] = part(dKeys);
@@ -277,7 +317,9 @@ export function blockPasses(context: KernelContext): BlockPasses {
       addNormGradient(h, deviation);
       if (isRagged) move('unpackRows', numbers(dX), stream);
       release(temporary);
-      return { dX, dContextKeys, dContextValues };
+      return gated
+        ? { dX, dContextKeys: gated.keys, dContextValues: gated.values, dContextGate: gated.gate }
+        : { dX, dContextKeys, dContextValues };
     },
   };
 }

@@ -57,7 +57,7 @@ export function transformerBlockKernels(
     const ffn = mlpLayer(weights.slice(4), gradients.slice(4), attributes);
     return { query, key, value, output: out, ffn };
   }
-  const shapeOf = (attributes: TransformerBlockAttributes) => ({ ...attributes, contextLen: 0 });
+  const shapeOf = (attributes: TransformerBlockAttributes) => ({ ...attributes, contextLen: 0, gated: false });
 
   return {
     TransformerBlock: ({ x, weights }, attributes) =>
