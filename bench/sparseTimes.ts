@@ -1,6 +1,6 @@
 /**
- * @file Times of the native engine, dense, with the strongest parameter tokens alone, and with the best clusters: of one
- * Pattention layer, and of a new token through two blocks. `npm run bench:sparse [threads] [milliseconds a row]`.
+ * @file Times of the native engine, dense, with the first parameter tokens alone, with the strongest, and with the best
+ * clusters: of one Pattention layer, and of a new token through two blocks. `npm run bench:sparse [threads] [milliseconds a row]`.
  *
  * The ways take turns within a round, and figures are medians over rounds of processor time, all threads together: on one
  * thread (the default) it is the time that a machine with nothing else to do needs. The keys are random, so the clusters
@@ -15,11 +15,13 @@ import {
   clusterKeys,
   createStack,
   ParameterTree,
+  prefixStack,
   runStack,
   type Sparsity,
   stackBlocks,
   strongestOf,
   TokenFormerConfig,
+  tokensIn,
 } from '#src/tokenformer';
 import { median } from './statistics.js';
 
@@ -35,16 +37,23 @@ const [PAST, BLOCKS] = [64, 2];
 
 const [threads = '1', budget = '1500'] = process.argv.slice(2);
 const { name, device } = await selectEngine('native', { threads: Number(threads) });
-const ways = [
-  ...SHARES.map((share) => `${(100 * share).toFixed(1)}%`),
-  ...BEST.map((best) => `${best} of ${CLUSTERS}`),
-];
+const shares = SHARES.map((share) => `${(100 * share).toFixed(1)}%`);
+const ways = [...shares, ...BEST.map((best) => `${best} of ${CLUSTERS}`)];
 const sizes = WIDTHS.flatMap((d) => PARAM_TOKENS.map((n) => [d, n] as const));
 const layers = sizes.flatMap(([d, n]) => ROWS.map((rows) => layerTimes(d, n, rows)));
 process.stdout.write(`${name}: ${device}; processor time by that of the dense form\n\n`);
-process.stdout.write(`${renderTable(['d', 'n', 'rows', 'dense ms', ...ways], layers)}\n\n`);
+print(['d', 'n', 'rows', 'dense ms'], ways, layers);
 const steps = sizes.filter(([, n]) => n < 10_000).map(([d, n]) => decodingTimes(d, n));
-process.stdout.write(`${renderTable(['d', 'n of ffn', 'token ms', ...ways, '25.0% by block'], steps)}\n`);
+print(['d', 'n of ffn', 'token ms'], [...ways, '25.0% by block'], steps);
+
+/** Two tables: prefixes, then all that use some of the parameter tokens. */
+function print(head: readonly string[], others: readonly string[], rows: readonly string[][]): void {
+  const first = head.length + shares.length;
+  const prefixes = rows.map((row) => row.slice(0, first));
+  const sparse = rows.map((row) => [...row.slice(0, head.length), ...row.slice(first)]);
+  process.stdout.write(`${renderTable([...head, ...shares.map((share) => `first ${share}`)], prefixes)}\n\n`);
+  process.stdout.write(`${renderTable([...head, ...others], sparse)}\n\n`);
+}
 
 /** One layer, [rows, d] by n parameter tokens. */
 function layerTimes(d: number, n: number, rows: number): string[] {
@@ -56,6 +65,11 @@ function layerTimes(d: number, n: number, rows: number): string[] {
     const clustered = clusterKeys(keys, values, CLUSTERS, createRandom(1, 'bench'));
     const times = medians([
       () => pattention(x, keys, values, settings),
+      ...SHARES.map((share) => {
+        const tokens = tokensIn({ share }, n);
+        const [first, firstValues] = [keys, values].map((all) => tf.slice(all, [0, 0], [tokens, -1]) as tf.Tensor2D);
+        return () => pattention(x, first, firstValues, { ...settings, tau: Math.sqrt(tokens) });
+      }),
       ...SHARES.map((share) => () => sparsePattention(x, keys, values, settings, strongestOf({ share }, n))),
       ...BEST.map((best) => () => routedPattention(x, clustered, settings, best)),
     ]);
@@ -75,9 +89,9 @@ function decodingTimes(d: number, n: number): string[] {
   });
   const tree = new ParameterTree(createStack('own', config, 1));
   // Blocks keep the sparsity that the tree has when they are made.
-  const blocksOf = (sparsity?: Sparsity): BlockLayers[] => {
+  const blocksOf = (sparsity?: Sparsity, stack = config): BlockLayers[] => {
     tree.useSparsity(sparsity);
-    return stackBlocks(tree, config, 'own');
+    return stackBlocks(tree, stack, 'own');
   };
   const mask = { kind: 'causal' } as const;
   const times = tf.tidy(() => {
@@ -92,6 +106,7 @@ function decodingTimes(d: number, n: number): string[] {
     const quarter = blocksOf({ share: 1 / 4 });
     return medians([
       step(dense),
+      ...SHARES.map((share) => step(blocksOf(undefined, prefixStack(config, { share })))),
       ...SHARES.map((share) => step(blocksOf({ share }))),
       ...BEST.map((best) => step(blocksOf({ best, clusters: CLUSTERS }))),
       // A listener sends the pass through the blocks one after the other.

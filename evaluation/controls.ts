@@ -42,6 +42,7 @@ export async function randomVision(model: JointModel, seed: number): Promise<Joi
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, model.tokenizer.vocabSize);
   tree.useSparsity(model.tree.sparsity);
+  tree.useRemote(model.tree.remote);
   return { ...model, tree, dispose: () => tree.dispose() };
 }
 

@@ -9,9 +9,13 @@ import {
   loadJointModel,
   openCaptionPairs,
   openProbe,
+  parseBackbonePrefix,
+  takeOverJointGroups,
+  usePrefix,
 } from '#fusion';
 import { Interrupted, type Output } from '#src/cli';
 import { readGroupFile } from '#src/groups';
+import type { RemoteParams } from '#src/remote';
 import { readSealedJson, writeJsonAtomic, writeSealedJson } from '#src/storage';
 import { parseSparsity } from '#src/tokenformer';
 import { type CheckpointDigests, checkpointDigests } from '#src/training';
@@ -37,6 +41,8 @@ export interface EvaluateOptions {
   readonly output: Output;
   /** Reads the ground truth that the `scenes` of a set names. */
   readonly probe?: CaptionProbe;
+  /** A process that holds groups of the model. */
+  readonly remote?: RemoteParams;
 }
 
 /** The results, and what else the report shows. */
@@ -53,16 +59,22 @@ export interface EvaluationResult extends Evaluation {
  * the references are. Predictions are on disk before anything is scored; `writeEvaluation` writes the results.
  */
 export async function evaluate(experiment: EvaluateExperiment, options: EvaluateOptions): Promise<EvaluationResult> {
-  const { root } = options;
+  const { root, remote } = options;
   const { model: modelPath, upperBound } = evaluatedModels(experiment, root);
-  let model = loadJointModel(modelPath);
-  const bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
+  let model = loadJointModel(modelPath, { mayLackGroups: remote !== undefined });
+  let bound = upperBound === undefined ? undefined : loadJointModel(upperBound);
   const sparsity = experiment.sparse === undefined ? undefined : parseSparsity(experiment.sparse);
   for (const each of [model, bound]) each?.tree.useSparsity(sparsity);
   let random: JointModel | undefined;
   const opened: TestSet[] = [];
   try {
     for (const group of experiment.groups ?? []) model = await attachJointGroup(model, resolve(root, group));
+    const prefix = experiment.prefix === undefined ? undefined : parseBackbonePrefix(experiment.prefix);
+    if (prefix) {
+      model = await usePrefix(model, prefix);
+      bound = bound && (await usePrefix(bound, prefix));
+    }
+    if (remote) await takeOverJointGroups(model, remote);
     // All files of all sets are read before the first caption is written.
     for (const set of experiment.sets) opened.push(await openSet(model, set, options));
     const { train } = experiment;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
+import { PrefixText } from '#fusion';
 import { Decoding } from '#language';
 import { formerKeys } from '#src/config';
 import { SparsityText } from '#src/tokenformer';
@@ -49,6 +50,9 @@ export const EvaluateExperiment = z.strictObject({
       'captions that alignment was trained on: gives the constant caption and nearest neighbours, from its first data.maxPairs pairs where it saw no more',
     ),
   decoding: Decoding.prefault({ method: 'greedy' }).describe('how captions are made; kept with the scores'),
+  prefix: PrefixText.optional().describe(
+    'first parameter tokens of each backbone group to use, in all models: 50%, 64 or vision=25%,language=50%; all unless given',
+  ),
   sparse: SparsityText.optional().describe(
     'parameter tokens of each group that a token uses, in all models: 64, 25% or clusters:8/64; all unless given',
   ),

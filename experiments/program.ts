@@ -22,7 +22,9 @@ import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
 import { scenesCommand } from './commands/scenes.js';
 import { scoreCommand } from './commands/score.js';
+import { serveParamsCommand } from './commands/serveParams.js';
 import { shrinkCommand } from './commands/shrink.js';
+import { splitParamsCommand } from './commands/splitParams.js';
 import { studyCommand } from './commands/study.js';
 import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
@@ -69,6 +71,8 @@ export const PROGRAM: Program = {
     compareCommand,
     studyCommand,
     generateCommand,
+    splitParamsCommand,
+    serveParamsCommand,
     parityCommand,
     convertCommand,
   ].map(shown),

@@ -21,6 +21,7 @@ const CaptionSettings = z.strictObject({
   model: z.string().describe('SHA-256 of model.safetensors'),
   groups: z.array(z.string()).optional().describe('SHA-256 of the files of attached groups'),
   decoding: Decoding,
+  prefix: z.string().optional().describe('first parameter tokens that were used; all unless given'),
   sparse: z.string().optional().describe('how many parameter tokens were used; all unless given'),
 });
 export type CaptionSettings = z.output<typeof CaptionSettings>;
@@ -131,7 +132,11 @@ function foreign(path: string, index: number): UserError {
 function differences(before: CaptionSettings, now: CaptionSettings): string[] {
   if (before.model !== now.model) return ['another model'];
   if (!isDeepStrictEqual(before.groups, now.groups)) return ['other groups attached'];
-  const [a, b]: Record<string, unknown>[] = [before, now].map(({ decoding, sparse }) => ({ ...decoding, sparse }));
+  const [a, b]: Record<string, unknown>[] = [before, now].map(({ decoding, prefix, sparse }) => ({
+    ...decoding,
+    prefix,
+    sparse,
+  }));
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   return keys
     .filter((key) => !isDeepStrictEqual(a[key], b[key]))

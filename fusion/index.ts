@@ -1,6 +1,8 @@
 export * from './alignment/align.js';
 export * from './alignment/alignConfig.js';
 export * from './alignment/alignedPairs.js';
+export * from './anyModel.js';
+export * from './backbonePrefix.js';
 export * from './bridge.js';
 export * from './captioner.js';
 export * from './captionImageFiles.js';
@@ -24,6 +26,7 @@ export * from './methods/index.js';
 export * from './modelBackbones.js';
 export * from './probeChoice.js';
 export * from './recipe.js';
+export * from './remoteGroups.js';
 export * from './stateCache.js';
 export { imageBlocks, textBlocks } from './streamBlocks.js';
 export * from './tokenWeights.js';

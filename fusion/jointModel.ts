@@ -1,6 +1,6 @@
 import { loadCheckpointTokenizer, type Tokenizer, useVocabulary } from '#language';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, readModel } from '#src/training';
+import { findCheckpoint, type GroupIdentities, readModel } from '#src/training';
 import type { JointModelConfig } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
 import { type FusionMethod, fusionMethod, type GroupReading } from './methods/index.js';
@@ -17,13 +17,19 @@ export interface JointModel {
   readonly onReading?: (reading: GroupReading) => void;
   /** Names of the groups that were attached to each backbone. */
   readonly attachedGroups?: Readonly<Record<'vision' | 'language', readonly string[]>>;
+  /** Groups that its checkpoint lacks: another process holds them. */
+  readonly absent?: GroupIdentities;
   dispose(): void;
 }
 
-/** Loads a merged model from a run directory or a checkpoint folder. */
-export function loadJointModel(path: string): JointModel {
+/**
+ * Loads a merged model from a run directory or a checkpoint folder.
+ *
+ * @param options.mayLackGroups takes a device checkpoint too
+ */
+export function loadJointModel(path: string, options: { readonly mayLackGroups?: boolean } = {}): JointModel {
   const directory = findCheckpoint(path);
-  const { config, tensors, assets } = readModel(directory, JOINT_KIND);
+  const { config, tensors, assets, absent } = readModel(directory, JOINT_KIND, options);
   const tokenizer = loadCheckpointTokenizer(directory, config.language);
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
@@ -33,6 +39,7 @@ export function loadJointModel(path: string): JointModel {
     method: fusionMethod(config.fusion.method),
     tokenizer,
     assets,
+    absent,
     dispose: () => {
       tree.dispose();
       tokenizer.dispose();

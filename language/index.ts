@@ -6,6 +6,7 @@ export * from './languageGroups.js';
 export * from './languageKind.js';
 export * from './languageModel.js';
 export * from './languageModelConfig.js';
+export * from './languagePrefix.js';
 export * from './languageUsage.js';
 export * from './model/backbone.js';
 export * from './model/config.js';

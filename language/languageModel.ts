@@ -2,7 +2,7 @@ import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { Stack } from '#src/stacks';
 import { ParameterTree } from '#src/tokenformer';
-import { findCheckpoint, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
+import { findCheckpoint, type GroupIdentities, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
 import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
 import { ANY_LANGUAGE_KIND, LANGUAGE_KIND } from './languageKind.js';
 import type { AnyLanguageModelConfig } from './languageModelConfig.js';
@@ -17,6 +17,8 @@ export interface LanguageModel<Config extends AnyLanguageConfig = LanguageConfig
   readonly tokenizer: Tokenizer;
   /** Names of the groups that were attached to it. */
   readonly attachedGroups?: readonly string[];
+  /** Groups that its checkpoint lacks: another process holds them. */
+  readonly absent?: GroupIdentities;
   dispose(): void;
 }
 
@@ -51,9 +53,14 @@ export function vocabularyProblem({ name, vocabSize }: Tokenizer, rows: number):
   return `its tokenizer ${name} has ${vocabSize} tokens, its embedding only ${rows} rows; expected a row for each token`;
 }
 
-/** Loads a language TokenFormer from a run directory or a checkpoint folder. @throws UserError for a standard Transformer */
-export function loadLanguageModel(path: string): LanguageModel {
-  return loadOfKind(path, LANGUAGE_KIND);
+/**
+ * Loads a language TokenFormer from a run directory or a checkpoint folder.
+ *
+ * @param options.mayLackGroups takes a device checkpoint too
+ * @throws UserError for a standard Transformer
+ */
+export function loadLanguageModel(path: string, options: { readonly mayLackGroups?: boolean } = {}): LanguageModel {
+  return loadOfKind(path, LANGUAGE_KIND, options);
 }
 
 /** Loads a language backbone of either kind. */
@@ -64,9 +71,10 @@ export function loadAnyLanguageModel(path: string): LanguageModel<AnyLanguageCon
 function loadOfKind<Config extends AnyLanguageModelConfig>(
   path: string,
   kind: ModelKind<Config>,
+  options: { readonly mayLackGroups?: boolean } = {},
 ): LanguageModel<Config['backbone']> {
   const directory = findCheckpoint(path);
-  const { config, tensors } = readModel(directory, kind);
+  const { config, tensors, absent } = readModel(directory, kind, options);
   const tokenizer = loadCheckpointTokenizer(directory, config);
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
@@ -74,6 +82,7 @@ function loadOfKind<Config extends AnyLanguageModelConfig>(
     tree,
     config: config.backbone,
     tokenizer,
+    absent,
     dispose: () => {
       tree.dispose();
       tokenizer.dispose();

@@ -7,6 +7,8 @@ import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
+  nestedTask,
+  type PreparedBatches,
   preparedBatches,
   type RunOptions,
   runGrowth,
@@ -42,11 +44,15 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
   };
   const stacks = stackSizes(config.backbone.stack, training.stages);
   const tree = new ParameterTree();
+  const batches = textBatches(experiment, dataset);
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...config.backbone, stack: stacks[size] };
     return {
       stack: backbone.stack,
-      task: () => languageTask(tree, backbone, dataset, experiment),
+      task: () =>
+        nestedTask(backbone.stack, training.nested, seed, (stack) =>
+          languageTask(tree, { ...backbone, stack }, dataset, experiment, batches),
+        ),
       model: { kind: 'language', config: { ...config, backbone } },
       fresh: (initSeed) => createLanguageParameters(backbone, initSeed, experiment.model.embeddingStd),
     };
@@ -112,21 +118,32 @@ function packTokenizer(
   return { tokenizer, assets: new Map([[TOKENIZER_FILE, bytes]]), stored: { kind: 'bpe', path: TOKENIZER_FILE } };
 }
 
-/** An objective over text as the training loop sees it. */
+/** What a task takes from an experiment. */
+type LanguageTaskKeys = Pick<LanguageExperiment, 'training' | 'objective'> & {
+  readonly data: Pick<LanguageExperiment['data'], 'maxValidationBatches'>;
+};
+
+function textBatches(
+  { training: { batchSize } }: LanguageTaskKeys,
+  dataset: Pick<TextDataset, 'batchAt'>,
+): PreparedBatches<TextBatch> {
+  return preparedBatches((index) => dataset.batchAt(index, batchSize));
+}
+
+/**
+ * An objective over text as the training loop sees it.
+ *
+ * @param batches that tasks over the same text share
+ */
 export function languageTask(
   tree: ParameterTree,
   language: AnyLanguageConfig,
   dataset: Pick<TextDataset, 'batchAt' | 'validationBatches'>,
-  {
-    training,
-    data,
-    objective: config,
-  }: Pick<LanguageExperiment, 'training' | 'objective'> & {
-    readonly data: Pick<LanguageExperiment['data'], 'maxValidationBatches'>;
-  },
+  experiment: LanguageTaskKeys,
+  batches = textBatches(experiment, dataset),
 ): TrainingTask {
-  const objective = createObjective(config);
-  const batches = preparedBatches((index): TextBatch => dataset.batchAt(index, training.batchSize));
+  const { training, data } = experiment;
+  const objective = createObjective(experiment.objective);
   return {
     parameters: tree,
     unit: 'tokens',

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, parse, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { UserError } from '#src/errors';
 import { readBytes } from '#src/storage';
@@ -25,7 +25,8 @@ export function debianPackage(name: string, root: string, share: string): Debian
   const doc = join(root, 'usr/share/doc', name);
   const copyright = join(doc, 'copyright');
   return {
-    folder: existsSync(installed) ? installed : root,
+    // The whole system is no folder of pictures.
+    folder: existsSync(installed) || resolve(root) === parse(resolve(root)).root ? installed : root,
     version: versionIn(join(doc, 'changelog.Debian.gz')),
     ...(existsSync(copyright) ? { licenceText: readBytes(copyright, 'licence') } : {}),
     remedy: `apt-get install ${name}, or give --from the folder to which dpkg -x has extracted it`,

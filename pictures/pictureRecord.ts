@@ -8,7 +8,7 @@ export interface PictureSetRecord {
   readonly path: string;
   readonly pictures: number;
   readonly captions: number;
-  /** Of those files that the set consists of besides its pictures. */
+  /** Of its captions. */
   readonly sha256: string;
   /** Share that has a caption in common with the training picture that looks most alike; not of the training set. */
   readonly lookUp?: number;

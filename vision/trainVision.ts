@@ -5,6 +5,8 @@ import { ParameterTree } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
+  nestedTask,
+  type PreparedBatches,
   preparedBatches,
   type RunOptions,
   runGrowth,
@@ -25,7 +27,7 @@ import { visionStart } from './visionStart.js';
 
 /** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
 export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
-  const { model, data, objectives: configs, seed } = experiment;
+  const { model, data, objectives: configs, seed, training } = experiment;
   const { train, validation, labels } = await openTrainingImages(experiment, options);
   const { resize, background } = data.train;
   const config: AnyVisionModelConfig = {
@@ -34,15 +36,20 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     objectives: configs,
     labels,
   };
-  const stacks = stackSizes(model.stack, experiment.training.stages);
+  const stacks = stackSizes(model.stack, training.stages);
   const objectivesOf = (backbone: AnyVisionConfig): Objective[] => createObjectives(configs, backbone, train, seed);
   const tree = new ParameterTree();
+  const batches = imageBatches(experiment, train);
   const modelAt = (size: number): GrownModel => {
     const backbone = { ...model, stack: stacks[size] };
     const objectives = objectivesOf(backbone);
+    const taskOf = (stack: AnyVisionConfig['stack']): TrainingTask => {
+      const part = { ...backbone, stack };
+      return visionTask(tree, { ...experiment, model: part }, objectivesOf(part), train, validation, batches);
+    };
     return {
       stack: backbone.stack,
-      task: () => visionTask(tree, { ...experiment, model: backbone }, objectives, train, validation),
+      task: () => nestedTask(backbone.stack, training.nested, seed, taskOf),
       model: { kind: 'vision', config: { ...config, backbone } },
       fresh: (initSeed) => newVisionParameters(backbone, objectives, initSeed),
     };
@@ -56,8 +63,8 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       task: initial.task(),
       model: initial.model,
       ...start,
-      growth: runGrowth(experiment.training.stages ?? [], VISION_STACK, seed, modelAt),
-      config: experiment.training,
+      growth: runGrowth(training.stages ?? [], VISION_STACK, seed, modelAt),
+      config: training,
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
@@ -73,21 +80,34 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
   }
 }
 
-/** The weighted sum of objectives over images, as the training loop sees it. */
+/** What a task takes from an experiment. */
+type VisionTaskKeys = Pick<VisionExperiment, 'model' | 'training' | 'seed'> & {
+  readonly data: Pick<VisionExperiment['data'], 'augment' | 'maxValidationImages'>;
+};
+
+/** Two buffers for all batches: allocating megabytes for each made V8 collect garbage every few steps. */
+function imageBatches(
+  { training: { batchSize }, data: { augment }, seed, model: { imageSize } }: VisionTaskKeys,
+  train: Pick<ImageDataset, 'batchAt'>,
+): PreparedBatches<ImageBatch> {
+  const buffers = [0, 1].map(() => new Float32Array(batchSize * imageSize ** 2 * 3));
+  return preparedBatches((index, slot) => train.batchAt(index, { batchSize, seed, augment, into: buffers[slot] }));
+}
+
+/**
+ * The weighted sum of objectives over images, as the training loop sees it.
+ *
+ * @param batches that tasks over the same data share
+ */
 export function visionTask(
   tree: ParameterTree,
-  {
-    model,
-    data,
-    training,
-    seed,
-  }: Pick<VisionExperiment, 'model' | 'training' | 'seed'> & {
-    readonly data: Pick<VisionExperiment['data'], 'augment' | 'maxValidationImages'>;
-  },
+  experiment: VisionTaskKeys,
   objectives: readonly Objective[],
   train: Pick<ImageDataset, 'batchAt' | 'paths'>,
   validation: Pick<ImageDataset, 'validationBatches'>,
+  batches = imageBatches(experiment, train),
 ): TrainingTask {
+  const { model, data, training } = experiment;
   const inputOf = (batch: ImageBatch, streamId: string) => {
     const { imageSize } = model;
     const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, imageSize, imageSize, 3]);
@@ -100,11 +120,6 @@ export function visionTask(
   };
   const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
     tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
-  const options = { batchSize: training.batchSize, seed, augment: data.augment };
-  // Two buffers for all batches: allocating megabytes for each made V8 collect garbage every few steps.
-  const buffers = [0, 1].map(() => new Float32Array(training.batchSize * model.imageSize ** 2 * 3));
-  const batches = preparedBatches((index, slot) => train.batchAt(index, { ...options, into: buffers[slot] }));
-
   const shared = objectives.some(({ seesWholeImages }) => seesWholeImages) ? imageMultiplyAdds(model) : 0;
   const perImage = objectives.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, shared);
 
@@ -119,7 +134,7 @@ export function visionTask(
     unitsIn: () => training.batchSize,
     flopsIn: () => trainingFlops(training.batchSize * perImage),
     describeBatch: (index) => {
-      const names = [...train.batchAt(index, options).indices].slice(0, 4).map((i) => train.paths[i]);
+      const names = [...batches.at(index).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;
     },
     evaluate: async (check) => {

@@ -8,10 +8,13 @@ import {
   captionImageFiles,
   loadJointModel,
   openCaptionLog,
+  takeOverJointGroups,
+  usePrefix,
 } from '#fusion';
 import { type Command, Interrupted, interruption, type JsonObject, type Output } from '#src/cli';
 import { ConfigError, printable, RunError, UserError } from '#src/errors';
 import { readGroupFile } from '#src/groups';
+import type { RemoteParams } from '#src/remote';
 import { type OutputPlace, openOutputEntry, readBytes, sha256 } from '#src/storage';
 import { createProgress } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
@@ -21,6 +24,12 @@ import {
   ENGINE_OPTIONS,
   GROUP_OPTION,
   OVERWRITE_OPTION,
+  PREFIX_OPTION,
+  prefixOf,
+  REMOTE_FALLBACK,
+  REMOTE_OPTIONS,
+  remoteOf,
+  remoteResult,
   SPARSE_OPTION,
   sparsityOf,
   startEngine,
@@ -54,14 +63,21 @@ export const captionCommand: Command = {
     ...GROUP_OPTION,
     'batch-size': { description: 'images at a time (default 32)', placeholder: 'n' },
     ...DECODING_OPTIONS,
+    ...PREFIX_OPTION,
     ...SPARSE_OPTION,
+    ...REMOTE_OPTIONS,
+    ...REMOTE_FALLBACK,
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
     const [modelPath, ...imagePaths] = args.positionals;
     const decoding = decodingOf(args);
     const sparsity = sparsityOf(args);
-    const sparse = sparsity && { sparse: args.text('sparse') };
+    const prefix = prefixOf(args);
+    const used = {
+      ...(prefix && { prefix: args.text('prefix') }),
+      ...(sparsity && { sparse: args.text('sparse') }),
+    };
     const batchSize = Number(args.text('batch-size') ?? 32);
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new ConfigError(`--batch-size: expected a whole number above 0, got '${args.text('batch-size')}'`);
@@ -69,6 +85,9 @@ export const captionCommand: Command = {
     const out = args.text('out');
     if (out !== undefined && !out.endsWith('.json')) {
       throw new ConfigError(`--out: expected a name that ends in .json, got '${out}'`);
+    }
+    if (out !== undefined && args.flag('remote-fallback')) {
+      throw new ConfigError('--remote-fallback: not with --out, whose captions must be those of one model');
     }
     const maxImagePixels = wholeNumber(args, 'max-image-pixels', 1, 0) || undefined;
     const { images, unusable } = listImageArguments(imagePaths, {
@@ -80,22 +99,31 @@ export const captionCommand: Command = {
     const attached = groups.map((path) => readGroupFile(path).sha256);
     const place = out === undefined ? undefined : openPlace(out, args.flag('overwrite'), output);
     let log: CaptionLog | undefined;
+    let remote: RemoteParams | undefined;
     try {
       const settings = {
         ...{ model: sha256(model), ...(attached.length > 0 && { groups: attached }), decoding },
-        ...sparse,
+        ...used,
+        ...(args.text('remote') !== undefined && { remoteGroups: args.text('remote-groups') ?? '' }),
       };
       if (out !== undefined) log = openCaptionLog(logOf(out), settings, images);
       await startEngine(args, output);
-      let jointModel = loadJointModel(modelPath);
+      remote = remoteOf(args, output);
+      let jointModel = loadJointModel(modelPath, { mayLackGroups: remote !== undefined });
       for (const group of groups) jointModel = await attachJointGroup(jointModel, group);
+      if (prefix) jointModel = await usePrefix(jointModel, prefix);
       jointModel.tree.useSparsity(sparsity);
+      if (remote) await takeOverJointGroups(jointModel, remote);
+      let tokens = 0;
       const open = openBatches(images, batchSize, (id) => log?.captions.has(id) ?? false);
       const broken: UnusableImage[] = [...unusable];
-      const batches = captionImageFiles(jointModel, open, {
+      const captioned = captionImageFiles(jointModel, open, {
         ...{ decoding, batchSize, maxImagePixels },
         limitName: '--max-image-pixels',
         onBroken: (image, reason) => broken.push({ name: image.path, reason }),
+      });
+      const batches = counting(captioned, (count) => {
+        tokens += count;
       });
       const result =
         log === undefined || out === undefined
@@ -106,8 +134,10 @@ export const captionCommand: Command = {
       // Under --json the good captions come as JSON, and so do the images without one.
       if (broken.length > 0 && !args.flag('json')) throw new RunError(lines.join('\n'));
       for (const line of lines) output.line(line);
-      return { decoding, ...sparse, ...result, ...(broken.length > 0 && { broken, passed: false }) };
+      const cost = remoteResult(remote, output, tokens);
+      return { decoding, ...used, ...result, ...cost, ...(broken.length > 0 && { broken, passed: false }) };
     } finally {
+      remote?.close();
       log?.close();
       place?.release();
     }
@@ -140,6 +170,17 @@ function openBatches(
     const first = i - (i % batchSize);
     return images.slice(first, first + batchSize).some(({ id }) => !isDone(id));
   });
+}
+
+/** The same batches; hears the tokens of the captions of each. */
+async function* counting(
+  batches: AsyncIterable<CaptionedFile[]>,
+  count: (tokens: number) => void,
+): AsyncIterable<CaptionedFile[]> {
+  for await (const batch of batches) {
+    count(batch.reduce((sum, { candidates }) => sum + candidates[0].numTokens, 0));
+    yield batch;
+  }
 }
 
 /** The JSON lines beside COCO results. */

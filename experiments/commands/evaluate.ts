@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { EVALUATION, EvaluateExperiment, evaluate, evaluationInputs, writeEvaluation } from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
-import type { Command } from '#src/cli';
+import type { Command, Output } from '#src/cli';
+import { ConfigError } from '#src/errors';
 import { inResultFolder, isStartedWith, provenanceOf } from '#src/training';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import {
@@ -11,6 +12,11 @@ import {
   EXPERIMENT_OPTIONS,
   foldersOf,
   GROUP_OPTION,
+  PREFIX_OPTION,
+  prefixOf,
+  REMOTE_OPTIONS,
+  remoteOf,
+  remoteResult,
   SPARSE_OPTION,
   sparsityOf,
   startEngine,
@@ -25,16 +31,20 @@ export const evaluateCommand: Command = {
   positionals: [{ name: 'experiment.yaml', description: 'an experiment of kind evaluate' }],
   options: {
     ...{ set, root, out, 'cache-dir': cacheDir, overwrite },
-    ...{ ...GROUP_OPTION, ...SPARSE_OPTION, ...ENGINE_OPTIONS },
+    ...{ ...GROUP_OPTION, ...PREFIX_OPTION, ...SPARSE_OPTION, ...REMOTE_OPTIONS, ...ENGINE_OPTIONS },
   },
   run: async (args, output) => {
     const [path] = args.positionals;
-    const sparse = sparsityOf(args) && [`sparse=${args.text('sparse')}`];
+    const used = [
+      ...(prefixOf(args) ? [`prefix=${args.text('prefix')}`] : []),
+      ...(sparsityOf(args) ? [`sparse=${args.text('sparse')}`] : []),
+    ];
     const folders = foldersOf(args);
-    const experiment = withGroups(
-      parseExperimentOf(path, ['evaluate'], [...args.texts('set'), ...(sparse ?? [])]),
+    const given = withGroups(
+      parseExperimentOf(path, ['evaluate'], [...args.texts('set'), ...used]),
       args.texts('group'),
     );
+    const experiment = args.text('remote') === undefined ? given : forRemoteGroups(given, output);
     const outDir = folders.out(experiment);
     const report = join(outDir, 'report.html');
     const command = args.commandLine;
@@ -42,12 +52,13 @@ export const evaluateCommand: Command = {
       isStartedWith(outDir, experiment, EvaluateExperiment) && !existsSync(join(outDir, EVALUATION));
     const engine = await startEngine(args, output);
     const inputs = evaluationInputs(experiment, folders.root);
+    const remote = remoteOf(args, output);
     const provenance = { command, config: experiment, seed: experiment.seed, engine, inputs };
     const options = { overwrite: args.flag('overwrite'), say: output.line, isOwn: isUnfinished };
-    const result = await inResultFolder(outDir, provenance, options, async () => {
+    const evaluated = inResultFolder(outDir, provenance, options, async () => {
       const started = performance.now();
       const { node, processor, commit } = provenanceOf(provenance);
-      const result = await evaluate(experiment, { ...folders, outDir, output, probe: sceneProbe });
+      const result = await evaluate(experiment, { ...folders, outDir, output, probe: sceneProbe, remote });
       await writeEvaluationReport(report, {
         title: `tokenfuse: ${experiment.name}`,
         created: new Date().toISOString(),
@@ -64,9 +75,10 @@ export const evaluateCommand: Command = {
       writeEvaluation(outDir, result);
       return result;
     });
-    const { sets } = result;
+    const { sets } = await evaluated.finally(() => remote?.close());
     output.line(`predictions and scores in ${outDir}, report: ${report}`);
-    return { outDir, engine, report, sets: sets.map(({ name, numImages, rows }) => ({ name, numImages, rows })) };
+    const listed = sets.map(({ name, numImages, rows }) => ({ name, numImages, rows }));
+    return { outDir, engine, report, sets: listed, ...remoteResult(remote, output) };
   },
 };
 
@@ -74,4 +86,18 @@ export const evaluateCommand: Command = {
 function withGroups(experiment: EvaluateExperiment, given: readonly string[]): EvaluateExperiment {
   if (given.length === 0) return experiment;
   return { ...experiment, groups: [...(experiment.groups ?? []), ...given.map((path) => resolve(path))] };
+}
+
+/**
+ * An evaluation whose report traces no word: traces read parameter tokens, which the server has.
+ *
+ * @throws ConfigError where it is to use a part of the parameter tokens
+ */
+function forRemoteGroups(experiment: EvaluateExperiment, { line }: Output): EvaluateExperiment {
+  const partial = (['sparse', 'prefix'] as const).find((key) => experiment[key] !== undefined);
+  if (partial !== undefined)
+    throw new ConfigError(`${partial}: expected all parameter tokens with --remote, which computes with all of a group`);
+  if (experiment.report.examples > 0)
+    line('--remote: the report traces no words, as their parameter tokens are not here');
+  return { ...experiment, report: { ...experiment.report, examples: 0 } };
 }

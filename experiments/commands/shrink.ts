@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { Command } from '#src/cli';
+import type { Arguments, Command } from '#src/cli';
 import { ConfigError } from '#src/errors';
 import { inOutputEntry, takenProblem } from '#src/storage';
-import { LAYER_NAMES, type Shrinkage } from '#src/tokenformer';
+import { AMOUNT_FORMS, LAYER_NAMES, parseTokenAmount, type Shrinkage } from '#src/tokenformer';
 import { findCheckpoint, trainingHistory, writeCheckpoint } from '#src/training';
 import { tokensByLayer } from '../growth/index.js';
 import {
@@ -20,9 +20,10 @@ const { root, 'cache-dir': cacheDir } = EXPERIMENT_OPTIONS;
 /** `tokenfuse shrink`: a smaller model out of a trained one. */
 export const shrinkCommand: Command = {
   name: 'shrink',
-  summary: 'Drop the least used parameter tokens of a trained backbone',
+  summary: 'Drop the least used parameter tokens of a trained backbone, or all but the first ones',
   details:
-    "The use of each token, mean |S_i| ‖V_i‖, is measured on the run's own training data, and the loss on its validation data before and after.",
+    "The use of each token, mean |S_i| ‖V_i‖, is measured on the run's own training data, and the loss on its validation data before and after. " +
+    'The first tokens of each group are a smaller model where training.nested trained them so (docs/elastic.md).',
   positionals: [
     { name: 'run', description: 'run directory of a vision or language backbone' },
     { name: 'out', description: 'folder of the new checkpoint' },
@@ -33,6 +34,10 @@ export const shrinkCommand: Command = {
       description: `parameter tokens to drop, by layer (${LAYER_NAMES.join(', ')}): query=16,ffn=64`,
       placeholder: 'layer=n,…',
     },
+    prefix: {
+      description: `first parameter tokens of each group to keep: ${AMOUNT_FORMS}`,
+      placeholder: 'n',
+    },
     batches: { description: 'batches of training data to measure on (default: 32)', placeholder: 'n' },
     root,
     'cache-dir': cacheDir,
@@ -41,7 +46,7 @@ export const shrinkCommand: Command = {
   },
   run: async (args, output) => {
     const [run, out] = args.positionals;
-    const shrinkage = shrinkageOf(args.text('share'), args.text('tokens'));
+    const shrinkage = shrinkageOf(args);
     const batches = wholeNumber(args, 'batches', 1, 32);
     const outDir = resolve(out);
     const overwrite = { overwrite: args.flag('overwrite'), say: output.line };
@@ -65,11 +70,21 @@ export const shrinkCommand: Command = {
   },
 };
 
-function shrinkageOf(share: string | undefined, tokens: string | undefined): Shrinkage {
-  if (share !== undefined && tokens !== undefined) throw new ConfigError('expected --share or --tokens, got both');
+function shrinkageOf(args: Arguments): Shrinkage {
+  const [share, tokens, prefix] = ['share', 'tokens', 'prefix'].map((name) => args.text(name));
+  const given = ['--share', '--tokens', '--prefix'].filter((_, i) => [share, tokens, prefix][i] !== undefined);
+  if (given.length === 0) {
+    throw new ConfigError('expected --share, --tokens or --prefix: how many parameter tokens to drop or to keep');
+  }
+  if (given.length > 1)
+    throw new ConfigError(`expected one of --share, --tokens and --prefix, got ${given.join(' and ')}`);
+  if (prefix !== undefined) {
+    const amount = parseTokenAmount(prefix);
+    if (amount === undefined) throw new ConfigError(`--prefix: expected ${AMOUNT_FORMS}, got '${prefix}'`);
+    return { prefix: amount };
+  }
   const byLayer = tokensByLayer(tokens);
   if (byLayer !== undefined) return { tokens: byLayer };
-  if (share === undefined) throw new ConfigError('expected --share or --tokens: how many parameter tokens to drop');
-  if (/^0?\.\d+$/.test(share) && Number(share) > 0) return { share: Number(share) };
+  if (/^0?\.\d+$/.test(share ?? '') && Number(share) > 0) return { share: Number(share) };
   throw new ConfigError(`--share: expected a number between 0 and 1, got '${share}'`);
 }

@@ -13,7 +13,15 @@ import {
 import { parseFile } from '#src/config';
 import { UserError } from '#src/errors';
 import { type HostTensor, readJson } from '#src/storage';
-import { ParameterTree, type ParamTokenUsage, type Shrinkage, shrinkParameters, shrunkStack } from '#src/tokenformer';
+import {
+  ParameterTree,
+  type ParamTokenUsage,
+  prefixParameters,
+  type Shrinkage,
+  shrinkParameters,
+  shrunkStack,
+  type TokenFormerConfig,
+} from '#src/tokenformer';
 import {
   type Checkpoint,
   findCheckpoint,
@@ -49,7 +57,7 @@ export interface ShrinkOptions {
   readonly batches: number;
 }
 
-/** Drops the least used parameter tokens of a run that trained a vision or a language backbone. */
+/** Drops parameter tokens of a run that trained a vision or a language backbone. */
 export async function shrinkRun(runDir: string, shrinkage: Shrinkage, options: ShrinkOptions): Promise<ShrunkRun> {
   const directory = findCheckpoint(runDir);
   const { kind } = readModelDescription(directory);
@@ -87,13 +95,14 @@ async function shrinkLanguage(
       prepare: (tree) => useVocabulary(tree, tokenizer.vocabSize),
       before: (tree) => languageTask(tree, backbone, dataset, experiment),
       after: (tree) => languageTask(tree, smaller.backbone, dataset, experiment),
-      usage: (tree) =>
-        languageUsage(
-          tree,
-          backbone,
-          counted(options.batches, (index) => dataset.batchAt(index, experiment.training.batchSize)),
+      smaller: (tree) =>
+        smallerParameters(tensors, shrinkage, smaller.backbone.stack, LANGUAGE_GROUP, () =>
+          languageUsage(
+            tree,
+            backbone,
+            counted(options.batches, (index) => dataset.batchAt(index, experiment.training.batchSize)),
+          ),
         ),
-      shrink: (usage) => shrinkParameters(tensors, usage, smaller.backbone.stack, LANGUAGE_GROUP),
     });
   } finally {
     dataset.dispose();
@@ -122,18 +131,35 @@ async function shrinkVision(
       checkpoint: { model: { kind: 'vision', config: smaller }, tensors, assets },
       before: (tree) => task(tree, backbone),
       after: (tree) => task(tree, smaller.backbone),
-      usage: (tree) =>
-        visionUsage(
-          tree,
-          backbone,
-          counted(options.batches, (index) => train.batchAt(index, batchOptions)),
+      smaller: (tree) =>
+        smallerParameters(tensors, shrinkage, smaller.backbone.stack, VISION_GROUP, () =>
+          visionUsage(
+            tree,
+            backbone,
+            counted(options.batches, (index) => train.batchAt(index, batchOptions)),
+          ),
         ),
-      shrink: (usage) => shrinkParameters(tensors, usage, smaller.backbone.stack, VISION_GROUP),
     });
   } finally {
     train.close();
     validation.close();
   }
+}
+
+/**
+ * The parameters that are left.
+ *
+ * @param usage measures how much each token is used; a prefix does not ask
+ */
+async function smallerParameters(
+  tensors: ReadonlyMap<string, HostTensor>,
+  shrinkage: Shrinkage,
+  to: TokenFormerConfig,
+  groupName: string,
+  usage: () => Promise<ParamTokenUsage[]>,
+): Promise<Map<string, HostTensor>> {
+  if ('prefix' in shrinkage) return prefixParameters(tensors, to, groupName);
+  return shrinkParameters(tensors, await usage(), to, groupName);
 }
 
 interface Shrinking {
@@ -142,17 +168,16 @@ interface Shrinking {
   readonly prepare?: (tree: ParameterTree) => void;
   readonly before: (tree: ParameterTree) => TrainingTask;
   readonly after: (tree: ParameterTree) => TrainingTask;
-  readonly usage: (tree: ParameterTree) => Promise<ParamTokenUsage[]>;
-  readonly shrink: (usage: ParamTokenUsage[]) => Map<string, HostTensor>;
+  readonly smaller: (tree: ParameterTree) => Promise<Map<string, HostTensor>>;
 }
 
-async function shrunk({ checkpoint, prepare, before, after, usage, shrink }: Shrinking): Promise<ShrunkRun> {
+async function shrunk({ checkpoint, prepare, before, after, smaller }: Shrinking): Promise<ShrunkRun> {
   const tree = new ParameterTree(checkpoint.tensors);
   prepare?.(tree);
   try {
     const task = before(tree);
     const metricsBefore = await task.evaluate(() => undefined);
-    const [countBefore, tensors] = [tree.countParameters(), shrink(await usage(tree))];
+    const [countBefore, tensors] = [tree.countParameters(), await smaller(tree)];
     tree.replace(tensors);
     const metricsAfter = await after(tree).evaluate(() => undefined);
     return {

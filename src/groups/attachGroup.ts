@@ -22,7 +22,7 @@ export type Attachment = Pick<GroupedBackbone, 'stack' | 'attached'>;
  * Adds a group beside those that a backbone has. Nothing of the backbone changes.
  *
  * @param head what the file holds besides the group; the caller puts it into the tree
- * @throws UserError when a group of its name is there, or it was trained on another backbone
+ * @throws UserError when a group of its name is there, it was trained on another backbone, or the backbone is not whole
  */
 export async function attachGroup(
   on: GroupedBackbone,
@@ -43,6 +43,12 @@ export async function attachGroup(
     );
   }
   const own = attached.reduce(withoutGroup, stack);
+  const lacking = [...namesWith(own)].find((parameter) => !tree.has(parameter));
+  if (lacking !== undefined) {
+    throw new UserError(
+      `${file.path}: cannot be attached to a model without '${lacking}': the backbone must be whole; attach the group before 'tokenfuse split-params'`,
+    );
+  }
   const found = await treeSha256(namesWith(own), tree);
   if (found !== wanted) {
     throw new UserError(

@@ -3,7 +3,7 @@ import { layerNormalize, rotaryPositions, tokenAttention } from '#src/kernels';
 import { type AttentionContext, attend } from './attend.js';
 import { blockMath } from './blockAttributes.js';
 import type { LayerName, TokenFormerConfig } from './config.js';
-import { type PattentionLayer, pattentionLayer, tokenWeights } from './pattentionLayer.js';
+import { isRemote, type PattentionLayer, pattentionLayer, pattentionLayers, tokenWeights } from './pattentionLayer.js';
 
 /** The five Pattention layers of a block, as one stream uses them. */
 export type BlockLayers = Readonly<Record<LayerName, PattentionLayer>>;
@@ -78,9 +78,13 @@ export function block(
   const state = (crossed ? tf.add(flat(x), crossed) : flat(x)) as tf.Tensor2D; // [batch · seqLen, dModel]
   const h = layerNormalize(state);
   const rotary = { numHeads, rotaryDims, startPosition: past, base: rotaryBase };
-  const q = rotaryPositions(sequence(pattentionLayer(h, layers.query, config)), rotary);
-  const newKeys = rotaryPositions(sequence(pattentionLayer(h, layers.key, config)), rotary);
-  const newValues = sequence(pattentionLayer(h, layers.value, config));
+  const [ownQueries, ownKeys, ownValues] = pattentionLayers(
+    [layers.query, layers.key, layers.value].map((layer) => ({ x: h, layer })),
+    config,
+  );
+  const q = rotaryPositions(sequence(ownQueries), rotary);
+  const newKeys = rotaryPositions(sequence(ownKeys), rotary);
+  const newValues = sequence(ownValues);
   const keys = cache ? tf.concat([filled(cache.keys, past), newKeys], 1) : newKeys; // [batch, past + seqLen, dModel]
   const values = cache ? tf.concat([filled(cache.values, past), newValues], 1) : newValues;
   capture?.('attention/query', () => q);
@@ -93,11 +97,15 @@ export function block(
   const { parts, probabilities } = attend(q, own, context, numHeads);
   capture?.('attention/probabilities', probabilities);
   const [whole, fromContext] = parts.map(flat);
-  let projected = pattentionLayer(whole, layers.output, config);
+  const readsContext = context !== undefined && context.outputGroups.length > 0;
+  const outputs = pattentionLayers(
+    [{ x: whole, layer: layers.output }, ...(readsContext ? [{ x: fromContext, layer: context.outputGroups }] : [])],
+    config,
+  );
+  const projected = outputs.reduce((sum, y) => tf.add(sum, y));
   capture?.('attention/output/input', () => whole);
   captureWeights(whole, layers, ['output'], config, capture);
-  if (context && context.outputGroups.length > 0) {
-    projected = tf.add(projected, pattentionLayer(fromContext, context.outputGroups, config));
+  if (readsContext) {
     capture?.('context/output/input', () => fromContext);
     captureWeights(fromContext, { ...layers, output: context.outputGroups }, ['output'], config, capture);
   }
@@ -148,7 +156,7 @@ function crossAttention(
   return tf.mul(projected, tf.tanh(gate));
 }
 
-/** Offers Θ(x K_gᵀ), the attention over parameter tokens, of every group with a norm of its own: `<layer>/<group>/weights`. */
+/** Offers Θ(x K_gᵀ), the attention over parameter tokens, of every group here with a norm of its own: `<layer>/<group>/weights`. */
 function captureWeights(
   x: tf.Tensor2D,
   layers: BlockLayers,
@@ -159,7 +167,7 @@ function captureWeights(
   if (capture === undefined) return;
   for (const name of names) {
     for (const active of layers[name]) {
-      if (active.norm === 'union') continue;
+      if (active.norm === 'union' || isRemote(active)) continue;
       capture(`${LAYER_PATHS[name]}/${active.group.name}/weights`, () => tokenWeights(x, active, config));
     }
   }

@@ -96,6 +96,9 @@ export const TokenFormerConfig = z
 
 export type TokenFormerConfig = z.output<typeof TokenFormerConfig>;
 
+/** How scores become weights in a stack. */
+export type PattentionMath = Pick<TokenFormerConfig, 'normActivation' | 'gelu' | 'normEpsilon'>;
+
 /** A group of a stack and its parameter tokens in each layer of a block; 0: the layer does without it. */
 export interface StackGroup {
   readonly name: string;
@@ -120,6 +123,33 @@ export function stackGroups(config: TokenFormerConfig, groupName: string): Stack
       ...(kind === 'linear' && { norm: kind }),
     })),
   ];
+}
+
+/**
+ * The stack with other numbers of parameter tokens. A layer that does without a group stays without it.
+ *
+ * @param count of a group in the layers of a name, given those that it has; of the own group where `appended` is undefined
+ */
+export function withParamTokens(
+  config: TokenFormerConfig,
+  count: (appended: string | undefined, layer: LayerName, tokens: number) => number,
+): TokenFormerConfig {
+  const { appendedGroups } = config;
+  const [own] = stackGroups(config, '');
+  const [query, key, value, output, ffn] = LAYER_NAMES.map((layer) => count(undefined, layer, own.paramTokens[layer]));
+  const isUniform = query === key && key === value;
+  return {
+    ...config,
+    qkvParamTokens: isUniform ? query : { query, key, value },
+    outputParamTokens: output,
+    ffnParamTokens: ffn,
+    ...(appendedGroups && {
+      appendedGroups: appendedGroups.map((group) => {
+        const counts = LAYER_NAMES.map((layer) => [layer, group[layer] && count(group.name, layer, group[layer])]);
+        return { ...group, ...(Object.fromEntries(counts) as Record<LayerName, number>) };
+      }),
+    }),
+  };
 }
 
 /** Whether a group is the backbone's own or one appended to it. */

@@ -4,7 +4,7 @@ import type { AttentionContext } from './attend.js';
 import type { BlockLayers, KeyValueCache } from './block.js';
 import { blockAttributes, kernelLayers } from './blockAttributes.js';
 import type { TokenFormerConfig } from './config.js';
-import { clustersIn, isSparse, strongestIn } from './pattentionLayer.js';
+import { clustersIn, isRemote, isSparse, strongestIn } from './pattentionLayer.js';
 
 /** Beyond so many rows, block by block is faster: products then pack the weights once for all rows. */
 const MAX_ROWS = 32;
@@ -23,8 +23,8 @@ export interface DecodeOptions {
  *
  * @param x [rows, 1, dModel]
  * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
- * more than one token or many rows, inside a gradient, for groups that share a norm or are in clusters, and for contexts
- * with an attention or a gate of their own
+ * more than one token or many rows, inside a gradient, for groups that share a norm, are in clusters or in another process, and
+ * for contexts with an attention or a gate of their own
  */
 export function decodeStack(
   x: tf.Tensor3D,
@@ -39,6 +39,7 @@ export function decodeStack(
   const isUnion = groups.some(({ norm }) => norm === 'union');
   if (
     isUnion ||
+    groups.some(isRemote) ||
     groups.some((active) => clustersIn(active) !== undefined) ||
     contexts.some(({ separate, gate }) => separate !== undefined || gate !== undefined)
   )

@@ -1,4 +1,4 @@
-import type { tf } from '#src/engine';
+import { tf } from '#src/engine';
 import { fusedOp, hasFastKernel, requireResult, runFastKernel } from '#src/kernels';
 import type { AttentionContext } from './attend.js';
 import { type AttentionMask, type BlockLayers, maskPrefix } from './block.js';
@@ -19,7 +19,7 @@ export interface FusedBlockOptions {
  *
  * @param x [batch, seqLen, dModel]
  * @returns [batch, seqLen, dModel]; undefined where the engine has no kernel for it, for groups with gates, a shared norm or
- * sparsity, and for a context with an attention of its own
+ * sparsity or in another process, and for a context with an attention of its own
  */
 export function fusedBlock(
   x: tf.Tensor3D,
@@ -40,6 +40,8 @@ export function fusedBlock(
   const keys = groups.map(({ keyParamTokens }) => keyParamTokens);
   const values = groups.map(({ valueParamTokens }) => valueParamTokens);
   const read = context ? [context.keys, context.values, ...(context.gate ? [context.gate] : [])] : [];
+  // Variables are the model's own and stay: TensorFlow.js is asked to save only what is new. Prefixes of them are.
+  const passing = [...keys, ...values].some((tensor) => !(tensor instanceof tf.Variable)) ? [...keys, ...values] : [];
   return fusedOp({
     inputs: [x, ...keys, ...values, ...read],
     wanted: [true, ...trainable, ...trainable, ...read.map(() => true)],
@@ -47,10 +49,12 @@ export function fusedBlock(
       const ofContext = { contextKeys: context?.keys, contextValues: context?.values, contextGate: context?.gate };
       const inputs = { x, keys, values, ...ofContext };
       const [hidden, ...saved] = requireResult(runFastKernel('TokenFormerBlock', inputs, { ...attributes, recording }));
-      return { output: hidden, saved };
+      return { output: hidden, saved: [...saved, ...passing] };
     },
-    // The parameters are the model's own and stay: TensorFlow.js is asked to save only what is new.
-    backward: (dHidden, [saved]) =>
-      requireResult(runFastKernel('TokenFormerBlockGrad', { dHidden, keys, values, saved }, attributes)),
+    backward: (dHidden, [saved, ...kept]) => {
+      const parameters =
+        kept.length > 0 ? { keys: kept.slice(0, keys.length), values: kept.slice(keys.length) } : { keys, values };
+      return requireResult(runFastKernel('TokenFormerBlockGrad', { dHidden, ...parameters, saved }, attributes));
+    },
   }) as tf.Tensor3D;
 }

@@ -1,13 +1,8 @@
 import { tf } from '#src/engine';
 import { parameterWeights } from '#src/kernels';
+import type { PattentionMath } from './config.js';
 import type { ParamTokenGroup } from './paramTokens.js';
-import {
-  type ActiveGroup,
-  groupSettings,
-  type PattentionLayer,
-  type PattentionMath,
-  unionTau,
-} from './pattentionLayer.js';
+import { type ActiveGroup, groupSettings, type PattentionLayer, unionTau } from './pattentionLayer.js';
 
 /** What tokens make of the parameter tokens of one group, each matrix [tokens, numParamTokens]. */
 export interface GroupActivity {

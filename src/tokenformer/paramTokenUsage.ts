@@ -1,8 +1,8 @@
 import { tf } from '#src/engine';
 import { type BlockLayers, type Capture, LAYER_PATHS } from './block.js';
+import type { PattentionMath } from './config.js';
 import { LAYER_NAMES, type LayerName } from './config.js';
 import { activitySums, layerActivity } from './paramTokenActivity.js';
-import type { PattentionMath } from './pattentionLayer.js';
 
 /** How the parameter tokens of one group were used, each list a mean over tokens, [numParamTokens]. */
 export interface ParamTokenUsage {

@@ -1,8 +1,10 @@
-import type { tf } from '#src/engine';
+import { tf } from '#src/engine';
+import { findNormActivation } from '#src/kernels';
 import { createRandom, type Random } from '#src/random';
 import type { HostTensor } from '#src/storage';
 import { clusterKeys, type KeyClusters } from './keyClusters.js';
 import type { ParameterTree } from './parameterTree.js';
+import type { RemoteGroup } from './remoteGroups.js';
 import { isRouted, type Sparsity } from './sparsity.js';
 
 /**
@@ -22,25 +24,76 @@ export interface ParamTokenGroup {
   readonly sparsity?: Sparsity;
   /** Its clusters, where the sparsity asks for some and it is large enough; made when first read. */
   readonly clusters?: { readonly best: number; read(): KeyClusters };
+  /** Present where another process holds the parameter tokens: nothing here can read them. */
+  readonly remote?: RemoteGroup;
 }
 
-/** Reads the group `name` of the layer at `layerPath`, such as `block0/attention/query`. */
-export function readGroup(tree: ParameterTree, layerPath: string, name: string): ParamTokenGroup {
+/** The first parameter tokens of a group, as a smaller model's. */
+export interface GroupPrefix {
+  readonly numParamTokens: number;
+  /** Θ, which has a τ for that number. */
+  readonly normActivation: string;
+}
+
+/**
+ * Reads the group `name` of the layer at `layerPath`, such as `block0/attention/query`.
+ *
+ * @param prefix how many of its parameter tokens to take; all unless given
+ */
+export function readGroup(tree: ParameterTree, layerPath: string, name: string, prefix?: GroupPrefix): ParamTokenGroup {
   const path = `${layerPath}/${name}`;
-  const keyParamTokens = tree.variable(`${path}/keyParamTokens`) as tf.Tensor as tf.Tensor2D;
-  const valueParamTokens = tree.variable(`${path}/valueParamTokens`) as tf.Tensor as tf.Tensor2D;
+  const remote = tree.remoteGroup(path);
+  if (remote !== undefined) return remoteParamTokens(name, tree.constant(`${path}/tau`), remote);
+  const keys = tree.variable(`${path}/keyParamTokens`) as tf.Tensor as tf.Tensor2D;
+  const values = tree.variable(`${path}/valueParamTokens`) as tf.Tensor as tf.Tensor2D;
+  const tau = tree.constant(`${path}/tau`);
+  const cut = prefix && prefix.numParamTokens < keys.shape[0] ? prefix : undefined;
+  const [numParamTokens, keyParamTokens, valueParamTokens] = cut
+    ? [cut.numParamTokens, firstRows(keys, cut.numParamTokens), firstRows(values, cut.numParamTokens)]
+    : [keys.shape[0], keys, values];
   const { sparsity } = tree;
-  const routed = isRouted(sparsity, keyParamTokens.shape[0]) ? sparsity : undefined;
+  const routed = isRouted(sparsity, numParamTokens) ? sparsity : undefined;
   const make = (clusters: number) => () =>
     clusterKeys(keyParamTokens, valueParamTokens, clusters, createRandom(1, 'clusters', path));
   return {
     name,
     keyParamTokens,
     valueParamTokens,
-    tau: tree.constant(`${path}/tau`),
+    tau: cut ? prefixTau(tau, cut) : tau,
     trainable: tree.isTrainable(`${path}/keyParamTokens`),
     sparsity,
-    clusters: routed && { best: routed.best, read: () => tree.clusters(path, make(routed.clusters)) },
+    clusters: routed && {
+      best: routed.best,
+      read: () => tree.clusters(`${path}/${numParamTokens}`, make(routed.clusters)),
+    },
+  };
+}
+
+function firstRows(matrix: tf.Tensor2D, rows: number): tf.Tensor2D {
+  return tf.slice(matrix, [0, 0], [rows, -1]);
+}
+
+/**
+ * τ of a prefix: that of a model of its size, but never more than the group's own, so that a group that grew by `preserve`, τ
+ * kept, still contains the smaller model.
+ */
+export function prefixTau(tau: number, { numParamTokens, normActivation }: GroupPrefix): number {
+  // As float32, in which checkpoints keep it: a prefix and the same prefix on disk are equal to the bit.
+  return Math.fround(Math.min(tau, findNormActivation(normActivation).tau(numParamTokens)));
+}
+
+function remoteParamTokens(name: string, tau: number, remote: RemoteGroup): ParamTokenGroup {
+  const refuse = (): never => {
+    throw new Error(`readGroup: '${remote.path}' is in another process, its parameter tokens cannot be read here`);
+  };
+  return {
+    ...{ name, tau, trainable: false, remote },
+    get keyParamTokens(): tf.Tensor2D {
+      return refuse();
+    },
+    get valueParamTokens(): tf.Tensor2D {
+      return refuse();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import type { KeyClusters } from './keyClusters.js';
+import type { RemoteGroup, RemoteSource } from './remoteGroups.js';
 import type { Sparsity } from './sparsity.js';
 
 /** A group's stored scale: a constant of the checkpoint, not a variable. */
@@ -17,6 +18,7 @@ export class ParameterTree {
   readonly #rowsInUse = new Map<string, number>();
   readonly #clusters = new Map<string, KeyClusters>();
   #sparsity: Sparsity | undefined;
+  #remote: RemoteSource | undefined;
 
   constructor(tensors: ReadonlyMap<string, HostTensor> = new Map()) {
     this.add(tensors);
@@ -109,6 +111,23 @@ export class ParameterTree {
   /** What `useSparsity` said. */
   get sparsity(): Sparsity | undefined {
     return this.#sparsity;
+  }
+
+  /** Says which process holds the parameter tokens of groups that are not in this tree. For inference. */
+  useRemote(source: RemoteSource | undefined): void {
+    this.#remote = source;
+  }
+
+  /** What `useRemote` said. */
+  get remote(): RemoteSource | undefined {
+    return this.#remote;
+  }
+
+  /** The group at a path where another process holds it; undefined where its parameter tokens are in this tree. */
+  remoteGroup(path: string): RemoteGroup | undefined {
+    if (this.#remote === undefined || this.#variables.has(`${path}/keyParamTokens`)) return undefined;
+    const sizes = this.#remote.find(path);
+    return sizes && { ...sizes, path, source: this.#remote };
   }
 
   /** The clusters of a group, made when they are first asked for and kept until the tree changes or is told of another sparsity. */

@@ -12,8 +12,9 @@ import {
   strongestWeights,
   usedClusters,
 } from '#src/kernels';
-import type { TokenFormerConfig } from './config.js';
+import type { PattentionMath } from './config.js';
 import type { ParamTokenGroup } from './paramTokens.js';
+import type { RemoteSum } from './remoteGroups.js';
 import { strongestOf } from './sparsity.js';
 
 /** A group as one stream uses it. */
@@ -31,8 +32,6 @@ export interface ActiveGroup {
 
 /** The groups that are active for the tokens of one stream in one layer; their outputs add. */
 export type PattentionLayer = readonly ActiveGroup[];
-
-export type PattentionMath = Pick<TokenFormerConfig, 'normActivation' | 'gelu' | 'normEpsilon'>;
 
 /** How the scores of one group become weights. */
 export function groupSettings(
@@ -62,9 +61,14 @@ export function isSparse(active: ActiveGroup): boolean {
   return strongestIn(active) < active.group.keyParamTokens.shape[0] || clustersIn(active) !== undefined;
 }
 
-/** Whether a group takes part as it is: all of it, under a norm of its own, without a gate. */
+/** Whether another process holds a group. */
+export function isRemote({ group }: ActiveGroup): boolean {
+  return group.remote !== undefined;
+}
+
+/** Whether a group takes part as it is: all of it, in this process, under a norm of its own, without a gate. */
 export function isPlain(active: ActiveGroup): boolean {
-  return active.gate === undefined && (active.norm ?? 'own') === 'own' && !isSparse(active);
+  return !isRemote(active) && active.gate === undefined && (active.norm ?? 'own') === 'own' && !isSparse(active);
 }
 
 /**
@@ -86,6 +90,14 @@ export function tokenWeights(x: tf.Tensor2D, active: ActiveGroup, math: Pattenti
   return strongestWeights(weights, strongestIn(active)) as tf.Tensor2D;
 }
 
+/** Tokens, and a layer that reads them. */
+export interface LayerInput {
+  /** [tokens, dIn] */
+  readonly x: tf.Tensor2D;
+  /** At least one group. */
+  readonly layer: PattentionLayer;
+}
+
 /**
  * Pattention over parameter-token groups: Y_t = Σ_g tanh(gate_g) Θ_g(x_t K_gᵀ) V_g; of sparse groups, the sum over the
  * parameter tokens of the largest weights alone, of each group or of all that share a norm.
@@ -100,6 +112,62 @@ export function pattentionLayer(
   layer: PattentionLayer,
   math: PattentionMath,
   inputNeedsGradient = true,
+): tf.Tensor2D {
+  return pattentionLayers([{ x, layer }], math, inputNeedsGradient)[0];
+}
+
+/**
+ * `pattentionLayer` of several layers that do not wait for each other. What another process holds of them is asked for in one
+ * request; the groups of this process are computed while it is under way.
+ *
+ * @returns [tokens, dOut] each
+ */
+export function pattentionLayers(
+  inputs: readonly LayerInput[],
+  math: PattentionMath,
+  inputNeedsGradient = true,
+): tf.Tensor2D[] {
+  if (!inputs.some(({ layer }) => layer.some(isRemote)))
+    return inputs.map(({ x, layer }) => localLayer(x, layer, math, inputNeedsGradient));
+  const asked = inputs.map(({ x, layer }) => remoteSums(x, layer));
+  const source = inputs.flatMap(({ layer }) => layer.flatMap(({ group }) => group.remote?.source ?? []))[0];
+  const pending = source.request(asked.flat(), math);
+  const local = inputs.map(({ x, layer }) => {
+    const own = layer.filter((active) => !isRemote(active));
+    return own.length > 0 ? localLayer(x, own, math, inputNeedsGradient) : undefined;
+  });
+  const answers = pending.read();
+  let next = 0;
+  return inputs.map(({ x }, i) => {
+    const parts: tf.Tensor[] = local[i] ? [local[i]] : [];
+    for (const { gate, dOut } of asked[i]) {
+      const y = answers?.[next++] ?? tf.zeros<tf.Rank.R2>([x.shape[0], dOut]); // [tokens, dOut]
+      parts.push(gate === undefined ? y : tf.mul(y, tf.tanh(gate)));
+    }
+    return parts.reduce((sum, y) => tf.add(sum, y)) as tf.Tensor2D;
+  });
+}
+
+/** What to ask of another process for a layer: one sum over its groups, and each with a gate for itself, as gates stay here. */
+function remoteSums(x: tf.Tensor2D, layer: PattentionLayer): (RemoteSum & Pick<ActiveGroup, 'gate'>)[] {
+  const remote = layer.flatMap((active) => (active.group.remote ? [{ ...active, at: active.group.remote }] : []));
+  if (remote.length > 0 && layer.some(({ norm }) => norm === 'union'))
+    throw new Error('pattentionLayers: expected groups with norms of their own, as some are in another process');
+  const sumOf = (groups: typeof remote, gate?: tf.Scalar) => ({
+    ...{ x, gate, dOut: groups[0].at.dOut },
+    groups: groups.map(({ at, norm }) => ({ path: at.path, linear: norm === 'linear' })),
+  });
+  const open = remote.filter(({ gate }) => gate === undefined);
+  const gated = remote.filter(({ gate }) => gate !== undefined);
+  return [...(open.length > 0 ? [sumOf(open)] : []), ...gated.map((active) => sumOf([active], active.gate))];
+}
+
+/** A layer whose groups are all in this process. */
+function localLayer(
+  x: tf.Tensor2D,
+  layer: PattentionLayer,
+  math: PattentionMath,
+  inputNeedsGradient: boolean,
 ): tf.Tensor2D {
   const settings = { normActivation: math.normActivation, gelu: math.gelu, epsilon: math.normEpsilon };
   const plain = layer.filter(isPlain).map(({ group }) => group);

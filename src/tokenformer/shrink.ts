@@ -1,13 +1,21 @@
 import { ConfigError } from '#src/errors';
 import { findNormActivation } from '#src/kernels';
 import type { HostTensor } from '#src/storage';
-import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from './config.js';
+import { stackGroups, type TokenFormerConfig, withParamTokens } from './config.js';
 import type { TokensByLayer } from './growth.js';
 import type { ParamTokenUsage } from './paramTokenUsage.js';
+import { prefixStack } from './prefix.js';
 import { layerPath } from './stack.js';
+import type { TokenAmount } from './tokenAmount.js';
 
-/** What a stack is to lose: a share of every group's tokens in every layer, or numbers of the own group's by layer. */
-export type Shrinkage = { readonly share: number } | { readonly tokens: TokensByLayer };
+/**
+ * What a stack is to lose: a share of every group's tokens in every layer, or numbers of the own group's by layer, the least used
+ * ones; or all but a prefix of every group.
+ */
+export type Shrinkage =
+  | { readonly share: number }
+  | { readonly tokens: TokensByLayer }
+  | { readonly prefix: TokenAmount };
 
 /**
  * The stack that is left.
@@ -15,35 +23,17 @@ export type Shrinkage = { readonly share: number } | { readonly tokens: TokensBy
  * @throws ConfigError when a layer would keep no token of its own group
  */
 export function shrunkStack(config: TokenFormerConfig, shrinkage: Shrinkage): TokenFormerConfig {
-  const [own, ...appended] = stackGroups(config, '');
-  const left = (tokens: number, layer: LayerName): number =>
-    'share' in shrinkage
-      ? tokens === 0
-        ? 0
-        : Math.max(1, Math.round(tokens * (1 - shrinkage.share)))
-      : tokens - (shrinkage.tokens[layer] ?? 0);
-  const [query, key, value, output, ffn] = LAYER_NAMES.map((layer) => left(own.paramTokens[layer], layer));
-  for (const [i, count] of [query, key, value, output, ffn].entries()) {
-    if (count >= 1) continue;
-    const [layer, tokens] = [LAYER_NAMES[i], own.paramTokens[LAYER_NAMES[i]]];
-    throw new ConfigError(
-      `--tokens: expected fewer than the ${tokens} parameter tokens of ${layer} layers, got ${tokens - count}`,
-    );
+  if ('prefix' in shrinkage) return prefixStack(config, shrinkage.prefix);
+  if ('share' in shrinkage) {
+    return withParamTokens(config, (_, __, tokens) => Math.max(1, Math.round(tokens * (1 - shrinkage.share))));
   }
-  const isUniform = query === key && key === value;
-  return {
-    ...config,
-    qkvParamTokens: isUniform ? query : { query, key, value },
-    outputParamTokens: output,
-    ffnParamTokens: ffn,
-    ...(config.appendedGroups &&
-      'share' in shrinkage && {
-        appendedGroups: config.appendedGroups.map(({ name, kind }, i) => {
-          const counts = LAYER_NAMES.map((layer) => [layer, left(appended[i].paramTokens[layer], layer)] as const);
-          return { name, ...(Object.fromEntries(counts) as Record<LayerName, number>), ...(kind && { kind }) };
-        }),
-      }),
-  };
+  return withParamTokens(config, (group, layer, tokens) => {
+    const dropped = (group === undefined && shrinkage.tokens[layer]) || 0;
+    if (tokens > dropped) return tokens - dropped;
+    throw new ConfigError(
+      `--tokens: expected fewer than the ${tokens} parameter tokens of ${layer} layers, got ${dropped}`,
+    );
+  });
 }
 
 /**

@@ -1,13 +1,11 @@
 import { z } from 'zod';
+import { parseTokenAmount, type TokenAmount, tokensIn } from './tokenAmount.js';
 
 /**
  * How much of each group an input token uses: the parameter tokens of the largest weights, a number of them or a share of
  * the group's; or those in the best of so many clusters of keys.
  */
-export type Sparsity =
-  | { readonly count: number }
-  | { readonly share: number }
-  | { readonly best: number; readonly clusters: number };
+export type Sparsity = TokenAmount | { readonly best: number; readonly clusters: number };
 
 /** The forms of `parseSparsity`, for messages. */
 export const SPARSITY_FORMS =
@@ -20,11 +18,7 @@ export function parseSparsity(text: string): Sparsity | undefined {
     const [best, clusters] = routed.map(Number);
     return best >= 1 && best <= clusters ? { best, clusters } : undefined;
   }
-  const [, digits, percent] = /^(\d{1,9}(?:\.\d{1,9})?)(%?)$/.exec(text) ?? [];
-  const value = Number(digits);
-  if (!(value > 0)) return undefined;
-  if (percent === '%') return value > 100 ? undefined : { share: value / 100 };
-  return Number.isInteger(value) ? { count: value } : undefined;
+  return parseTokenAmount(text);
 }
 
 /**
@@ -33,8 +27,7 @@ export function parseSparsity(text: string): Sparsity | undefined {
  */
 export function strongestOf(sparsity: Sparsity | undefined, numParamTokens: number): number {
   if (sparsity === undefined || 'clusters' in sparsity) return numParamTokens;
-  const wanted = 'count' in sparsity ? sparsity.count : Math.ceil(sparsity.share * numParamTokens);
-  return Math.min(wanted, numParamTokens);
+  return tokensIn(sparsity, numParamTokens);
 }
 
 /** Parameter tokens for each cluster that a group needs, so as not to be left whole. */

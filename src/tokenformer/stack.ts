@@ -56,7 +56,10 @@ export function initialStds({ numLayers, dModel }: Pick<TokenFormerConfig, 'numL
   return { keyStd: 0.02, valueStd: 2 / (numLayers * Math.sqrt(dModel)) };
 }
 
-/** The groups of a stack in one layer: its own, then those appended to it. */
+/**
+ * The groups of a stack in one layer: its own, then those appended to it. A group that has more parameter tokens than `config`
+ * says is used up to there, its prefix.
+ */
 export function stackLayer(
   tree: ParameterTree,
   config: TokenFormerConfig,
@@ -66,7 +69,10 @@ export function stackLayer(
 ): PattentionLayer {
   return stackGroups(config, groupName)
     .filter(({ paramTokens }) => paramTokens[layer] > 0)
-    .map(({ name, norm }) => ({ group: readGroup(tree, layerPath(blockIndex, layer), name), norm }));
+    .map(({ name, norm, paramTokens }) => {
+      const prefix = { numParamTokens: paramTokens[layer], normActivation: config.normActivation };
+      return { group: readGroup(tree, layerPath(blockIndex, layer), name, prefix), norm };
+    });
 }
 
 /** The blocks of a stack on its own. */

@@ -16,6 +16,7 @@ import {
   writeSafetensors,
 } from '#src/storage';
 import { type ParameterShapes, parameterProblems } from '#src/tokenformer';
+import { absentGroups, type GroupIdentities, groupTensors } from './absentGroups.js';
 import { type CheckpointFolder, MODEL_FILES, openCheckpointFolder } from './checkpointFolder.js';
 import { type FileDigest, MANIFEST, manifestOf, readManifest } from './manifest.js';
 import type { TrainingState } from './trainingState.js';
@@ -61,6 +62,8 @@ export interface ModelKind<Config> {
 /** A model that was read and checked. */
 export interface StoredModel<Config> extends Pick<Checkpoint, 'tensors' | 'assets'> {
   readonly config: Config;
+  /** Groups of a device checkpoint that another process holds. */
+  readonly absent: GroupIdentities;
 }
 
 /**
@@ -188,12 +191,25 @@ export function readModelConfig<Config>(folder: CheckpointFolder, modelKind: Mod
 /**
  * Reads a model whole: each file compared with the manifest, the tensors with what the configuration implies.
  *
+ * @param mayLackGroups takes a device checkpoint too
  * @throws UserError naming the file, one line per problem
  */
-export function readModel<Config>(directory: string, modelKind: ModelKind<Config>): StoredModel<Config> {
+export function readModel<Config>(
+  directory: string,
+  modelKind: ModelKind<Config>,
+  { mayLackGroups = false }: { readonly mayLackGroups?: boolean } = {},
+): StoredModel<Config> {
   const folder = openCheckpointFolder(directory);
   const config = readModelConfig(folder, modelKind);
-  return { config, ...contentOf(folder, refuseOthersThan(parametersOf(folder, modelKind, config))) };
+  const absent = absentGroups(folder);
+  if (absent.size > 0 && !mayLackGroups) {
+    throw new UserError(
+      `${directory}: a device checkpoint without ${absent.size} groups, such as '${[...absent.keys()][0]}'; expected a whole model, or generate, caption or evaluate with --remote and the url of 'tokenfuse serve-params'`,
+    );
+  }
+  const expected = new Map(parametersOf(folder, modelKind, config));
+  for (const name of [...absent.keys()].flatMap(groupTensors)) expected.delete(name);
+  return { config, absent, ...contentOf(folder, refuseOthersThan(expected)) };
 }
 
 /** The parameters that a checkpoint's configuration implies. @throws UserError naming its model.json */

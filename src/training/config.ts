@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MATMUL_PRECISIONS } from '#src/engine';
 import { growthKeys, refuseNoGrowth } from '#src/stacks';
+import { NestedConfig } from './nested.js';
 
 const count = z.int().positive();
 
@@ -96,6 +97,7 @@ export const TrainingConfig = z
       .min(1)
       .optional()
       .describe('growths in the middle of the run, in the order of their steps; of vision and language backbones'),
+    nested: NestedConfig.optional(),
   })
   .superRefine((config, context) => {
     if (config.steps > 0 && config.warmupSteps >= config.steps) {

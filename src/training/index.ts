@@ -1,3 +1,4 @@
+export * from './absentGroups.js';
 export * from './adamW.js';
 export * from './checkpoint.js';
 export { type CheckpointFolder, openCheckpointFolder, skipVerification } from './checkpointFolder.js';
@@ -6,6 +7,7 @@ export * from './config.js';
 export * from './growModel.js';
 export * from './initFrom.js';
 export { MANIFEST } from './manifest.js';
+export * from './nested.js';
 export * from './preparedBatches.js';
 export * from './provenance.js';
 export * from './runDirectory.js';

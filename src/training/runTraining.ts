@@ -65,13 +65,18 @@ export interface TrainingResult {
  * run; the last checkpoint stays as it was. A signal ends the run after its step, or in an evaluation, with a checkpoint.
  *
  * @throws Interrupted after a signal
- * @throws ConfigError when the configuration asks for growth and the model cannot grow
+ * @throws ConfigError when the configuration asks for growth or for prefixes, and the model can have none
  */
 export function runTraining(run: TrainingRun): Promise<TrainingResult> {
-  const { stages, learningRates } = run.config;
+  const { stages, learningRates, nested } = run.config;
   if (stages && !run.growth) {
     throw new ConfigError(
       'training.stages: expected none: only vision and language backbones grow while they are trained',
+    );
+  }
+  if (nested && !run.growth?.byTokens) {
+    throw new ConfigError(
+      'training.nested: expected none: only vision and language TokenFormers are trained by prefixes of their parameter tokens',
     );
   }
   if (learningRates?.some(({ tokens }) => tokens !== undefined)) {

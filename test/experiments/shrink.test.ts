@@ -56,11 +56,13 @@ describe('shrink', () => {
     writeTinyBackbones(folder);
     mergeTiny(folder);
     const refused = (...words: string[]): Promise<string> => refusal(['shrink', ...words, ...ENGINE], folder, 2);
-    expect(await refused('language', 'out')).toContain('expected --share or --tokens');
+    expect(await refused('language', 'out')).toContain('expected --share, --tokens or --prefix');
     expect(await refused('language', 'out', '--share', '1')).toContain(
       "--share: expected a number between 0 and 1, got '1'",
     );
-    expect(await refused('language', 'out', '--share', '0.5', '--tokens', 'ffn=1')).toContain('got both');
+    expect(await refused('language', 'out', '--share', '0.5', '--tokens', 'ffn=1')).toContain(
+      'got --share and --tokens',
+    );
     expect(await refused('language', 'out', '--share', '0.5')).toContain('expected a run directory with config.json');
     expect(await refused('merged', 'out', '--share', '0.5')).toContain('shrink its backbones before the merge');
     expect(await refused('language', 'vision', '--share', '0.5')).toContain('--overwrite');

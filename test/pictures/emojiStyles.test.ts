@@ -70,6 +70,10 @@ describe('emoji in several styles', () => {
       expect(trained.some((other) => other.startsWith(`${gender} `))).toBe(true);
       if (tone !== undefined) expect(trained.some((other) => other.endsWith(`: ${tone}`))).toBe(true);
     }
+    const captions = new Set(sets.get('train')!.flatMap((image) => image.captions));
+    for (const set of ['test_compositions', 'test_names']) {
+      expect(sets.get(set)!.filter((image) => image.captions.some((caption) => captions.has(caption)))).toEqual([]);
+    }
     const whole = namesIn('test_names');
     expect(whole.filter((name) => trained.includes(name) || /^(man|woman|flag)\b/.test(name))).toEqual([]);
   });
@@ -169,5 +173,7 @@ describe('writePictureData', () => {
     const path = join(nodeModules, '@iconify-json/noto/icons.json');
     writeFileSync(path, '{"icons": {"a": {}}}');
     expect(userErrorLine(() => emojiStyles(optionsIn(nodeModules)))).toContain(`${path}: icons.a.body: expected`);
+    writeFileSync(path, '{"icons": {"../../x": {"body": ""}}}');
+    expect(userErrorLine(() => emojiStyles(optionsIn(nodeModules)))).toContain('icons.../../x: expected another key');
   });
 });

@@ -143,6 +143,7 @@ describe('openClipart', () => {
     write('signs_and_symbols/flags/europe/finland.svg', svg('finland', metadata('Finland')));
     for (let i = 0; i < 20; i++) write(`shapes/stripe_${i}.svg`, svg(`stripe ${i}`, metadata('Various Cliparts')));
     write('things/broken_ship.svg', `<svg>${metadata('red ship')}<rect`);
+    write('things/also_muffin.svg', svg('muffin', metadata('muffin', '', ['thing'])));
     write('people/casa.svg', svg('casa', metadata('casa rossa')));
     return { root, nodeModules: [writeWords(root)], ...shares };
   }
@@ -152,6 +153,7 @@ describe('openClipart', () => {
     const out = join(options.root, 'data');
     const data = await writePictureData(openClipart(options), out, { seed: 1, size: 32, background: [255, 255, 255] });
     expect(data.leftOut).toEqual({
+      'the same file under another name': 1,
       'no title or description in plain English': 1,
       'more drawings with one caption': 8,
     });

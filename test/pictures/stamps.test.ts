@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { loadCaptions } from '#captions/formats';
 import { type StampsOptions, stamps, writePictureData } from '#pictures';
 import { createRandom } from '#src/random';
+import { debianPackage } from '../../pictures/debianPackage.js';
 import { stampCaptions } from '../../pictures/stamps/stampCaptions.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { userErrorLine } from '../support/thrown.js';
@@ -86,6 +87,10 @@ describe('stamps', () => {
     expect(userErrorLine(() => stamps({ ...options, language: 'du' }))).toContain(
       "expected descriptions in the language du, got de, en, en_GB (did you mean 'de'?)",
     );
+  });
+
+  it('are not looked for in the whole system', () => {
+    expect(debianPackage('none', '/', 'none/such').folder).toBe('/usr/share/none/such');
   });
 
   it('say what to install where they are missing', () => {

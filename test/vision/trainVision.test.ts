@@ -77,6 +77,24 @@ describe('trainVision', () => {
     expect(readMetrics(secondDir)).toEqual(readMetrics(first.runDir));
   });
 
+  it('trains prefixes, of all objectives, for fewer operations, and the same ones again', async () => {
+    const root = await folderOfColours();
+    const training = { steps: 20, batchSize: 6, learningRate: 0.01, evaluateEvery: 10 };
+    const before = tf.memory().numTensors;
+    const nested = { training: { ...training, nested: { least: 0.25 } } };
+    const first = run(root, nested, 'first');
+    await first.result;
+    const second = run(root, nested, 'second');
+    await second.result;
+    expect(tf.memory().numTensors).toBe(before);
+    expect(readMetrics(second.runDir)).toEqual(readMetrics(first.runDir));
+    const whole = run(root, { training }, 'whole');
+    await whole.result;
+    const last = (of: typeof whole, name: string): number => readMetrics(of.runDir).at(-1)!.values[name];
+    expect(last(first, 'train/flops')).toBeLessThan(last(whole, 'train/flops'));
+    expect(last(first, 'validation/loss')).not.toBe(last(whole, 'validation/loss'));
+  });
+
   it('refuses an objective whose labels the data does not have', async () => {
     const root = await folderOfColours();
     const { result } = run(root, { objectives: [{ kind: 'attributes', scope: 'image' }] });

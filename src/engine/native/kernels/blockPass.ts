@@ -72,12 +72,7 @@ export interface BlockPasses {
     saved: tf.TensorInfo,
     layers: BlockLayerSet,
     shape: BlockShape,
-  ): {
-    dX: tf.TensorInfo;
-    dContextKeys?: tf.TensorInfo;
-    dContextValues?: tf.TensorInfo;
-    dContextGate?: tf.TensorInfo;
-  };
+  ): { dX: tf.TensorInfo } & Partial<Record<'dContextKeys' | 'dContextValues' | 'dContextGate', tf.TensorInfo>>;
 }
 
 /**
@@ -167,7 +162,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
   return {
     forward: (x, layers, shape, recording, { contextKeys, contextValues, contextGate } = {}) => {
       const sizes = read(x.shape, layers, shape);
-      const { batch, seqLen, width, tokens, places, keyLen, contextLen, joined, gate, rotate, isRagged, move } = sizes;
+      const { batch, seqLen, width, tokens, places, keyLen, contextLen, gate, rotate, isRagged, move } = sizes;
       const hidden = output(x.shape);
       const saved = memoryFor(sizes.savedSizes);
       const [h, deviation, q, keys, values, attended, logSumExp, h2, deviation2, ...rest] = arraysIn(
@@ -176,7 +171,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
       );
       const savedOf = sizes.savedOf(rest);
       const [rowSize, placeSize] = [tokens * width, places * width];
-      const temporarySizes = [joined > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])];
+      const temporarySizes = [contextLen > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])];
       const temporary = memoryFor(temporarySizes);
       const [own, moved, streamRows] = arraysIn(temporary, temporarySizes);
       const stream = isRagged ? streamRows : numbers(hidden);
@@ -213,18 +208,10 @@ export function blockPasses(context: KernelContext): BlockPasses {
       rotate(q, 1);
       projectOwn('key', true, keys, gate ? undefined : contextKeys);
       projectOwn('value', false, values, gate ? undefined : contextValues);
-      addon.attention(
-        ...sizes.attention,
-        q,
-        keys,
-        values,
-        undefined,
-        attended.subarray(0, joined > 0 ? 2 * placeSize : placeSize),
-        logSumExp,
-      );
+      const joint = gate ? attended.subarray(0, placeSize) : attended;
+      addon.attention(...sizes.attention, q, keys, values, undefined, joint, logSumExp);
       if (gate && contextKeys && contextValues && contextGate) {
-        const [contextK, contextV, ofHeads] = [contextKeys, contextValues, contextGate].map(numbers);
-        gate.forward(rest, { q, keys: contextK, values: contextV, gate: ofHeads }, attended);
+        gate.forward(rest, q, [contextKeys, contextValues, contextGate].map(numbers), attended);
       }
       addAttended('output', attended.subarray(0, placeSize));
       addAttended('contextOutput', attended.subarray(placeSize));
@@ -249,13 +236,10 @@ export function blockPasses(context: KernelContext): BlockPasses {
       const [rowSize, placeSize] = [tokens * width, places * width];
       const temporarySizes = [
         ...[rowSize, attended.length, q.length, keys.length, values.length],
-        ...[joined > 0 ? placeSize : 0, gate ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])],
+        ...[contextLen > 0 ? placeSize : 0, ...(isRagged ? [rowSize, rowSize] : [0, 0])],
       ];
       const temporary = memoryFor(temporarySizes);
-      const [dH, dAttended, dQ, dKeys, dValues, own, dContextQ, moved, streamRows] = arraysIn(
-        temporary,
-        temporarySizes,
-      );
+      const [dH, dAttended, dQ, dKeys, dValues, own, moved, streamRows] = arraysIn(temporary, temporarySizes);
       const stream = isRagged ? streamRows : numbers(dX);
       /** Writes to `to` or, with `add`, adds to it the input gradient of a layer from dY. */
       const layer = (name: LayerName, dY: NumberArray, x: NumberArray, to: NumberArray, add: boolean): void =>
@@ -293,20 +277,10 @@ export function blockPasses(context: KernelContext): BlockPasses {
       attendedGradient('output', attended.subarray(0, placeSize), dAttended.subarray(0, placeSize));
       if (contextLen > 0)
         attendedGradient('contextOutput', attended.subarray(placeSize), dAttended.subarray(placeSize));
-      const gated = gate && {
-        keys: output([batch, contextLen, width]),
-        values: output([batch, contextLen, width]),
-        gate: output([shape.numHeads]),
-      };
-      if (gate && gated) {
-        const [dContextK, dContextV, dGate] = [gated.keys, gated.values, gated.gate].map(numbers);
-        const gradients = { dQ: dContextQ, dKeys: dContextK, dValues: dContextV, dGate };
-        gate.backward(rest, q, attended, dAttended, gradients);
-      }
-      const [result, dResult] = gate ? [rest[2], dAttended.subarray(0, placeSize)] : [attended, dAttended];
-      const results = [result, logSumExp, dResult, dQ, dKeys, dValues];
+      const [joint, dJoint] = gate ? [rest[0], dAttended.subarray(0, placeSize)] : [attended, dAttended];
+      const results = [joint, logSumExp, dJoint, dQ, dKeys, dValues];
       addon.attentionGradient(...sizes.attention, q, keys, values, undefined, ...results);
-      for (let i = 0; i < dContextQ.length; i++) dQ[i] += dContextQ[i];
+      const behindGate = gate?.backward(rest, q, attended, dAttended, dQ, own);
       rotate(dQ, -1);
       layer('query', rowsOf(dQ), h, dH, false);
       const [dOwnKeys, dContextKeys] = part(dKeys);
@@ -317,9 +291,7 @@ export function blockPasses(context: KernelContext): BlockPasses {
       addNormGradient(h, deviation);
       if (isRagged) move('unpackRows', numbers(dX), stream);
       release(temporary);
-      return gated
-        ? { dX, dContextKeys: gated.keys, dContextValues: gated.values, dContextGate: gated.gate }
-        : { dX, dContextKeys, dContextValues };
+      return { dX, dContextKeys, dContextValues, ...behindGate };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { tf } from '../../shared/index.js';
 import type { NumberArray } from '../addon.js';
 import type { KernelContext } from './kernelContext.js';
 
@@ -12,30 +13,31 @@ export interface GatedContextSizes {
 
 /** Both passes of the part of a block's attention that reads a context behind a gate per head. */
 export interface GatedContext {
-  /** The context's keys and values, A, the log-sum-exp of C's rows, tanh(g). */
+  /** A, the context's keys and values, the log-sum-exp of C's rows, tanh(g). */
   readonly savedSizes: readonly number[];
-  /** @param attended holds A, and then A + tanh(g) C, and behind it C */
-  forward(
-    saved: readonly NumberArray[],
-    inputs: Readonly<Record<'q' | 'keys' | 'values' | 'gate', NumberArray>>,
-    attended: NumberArray,
-  ): void;
+  /**
+   * @param context keys, values and gate
+   * @param attended holds A, and then A + tanh(g) C, and behind it C
+   */
+  forward(saved: readonly NumberArray[], q: NumberArray, context: readonly NumberArray[], attended: NumberArray): void;
   /**
    * @param dAttended the gradients of `attended`; the second is then that of C
-   * @param gradients dQ gets C's part alone
+   * @param dQ C's part is added to it
+   * @param temporary as long as dQ
    */
   backward(
     saved: readonly NumberArray[],
     q: NumberArray,
     attended: NumberArray,
     dAttended: NumberArray,
-    gradients: Readonly<Record<'dQ' | 'dKeys' | 'dValues' | 'dGate', NumberArray>>,
-  ): void;
+    dQ: NumberArray,
+    temporary: NumberArray,
+  ): Readonly<Record<'dContextKeys' | 'dContextValues' | 'dContextGate', tf.TensorInfo>>;
 }
 
 /** whole = A + tanh(g) C, per head, as `gatedAttention` in src/tokenformer defines it. */
 export function gatedContext(
-  { addon }: Pick<KernelContext, 'addon'>,
+  { addon, numbers, output }: KernelContext,
   { batch, seqLen, contextLen, numHeads, width }: GatedContextSizes,
 ): GatedContext {
   const headDim = width / numHeads;
@@ -43,21 +45,21 @@ export function gatedContext(
   const contextSize = batch * contextLen * width;
   const attention = [batch, seqLen, contextLen, numHeads, headDim, contextLen, 0, false];
   return {
-    savedSizes: [contextSize, contextSize, size, batch * numHeads * seqLen, numHeads],
+    savedSizes: [size, contextSize, contextSize, batch * numHeads * seqLen, numHeads],
 
-    forward: ([keys, values, own, logSumExp, shares], inputs, attended) => {
+    forward: ([own, keys, values, logSumExp, shares], q, [contextKeys, contextValues, gate], attended) => {
       const [whole, read] = [attended.subarray(0, size), attended.subarray(size)];
-      keys.set(inputs.keys);
-      values.set(inputs.values);
       own.set(whole);
-      for (let head = 0; head < numHeads; head++) shares[head] = Math.tanh(inputs.gate[head]);
-      addon.attention(...attention, inputs.q, keys, values, undefined, read, logSumExp);
+      keys.set(contextKeys);
+      values.set(contextValues);
+      for (let head = 0; head < numHeads; head++) shares[head] = Math.tanh(gate[head]);
+      addon.attention(...attention, q, keys, values, undefined, read, logSumExp);
       for (let first = 0, head = 0; first < size; first += headDim, head = (head + 1) % numHeads) {
         for (let i = first; i < first + headDim; i++) whole[i] += shares[head] * read[i];
       }
     },
 
-    backward: ([keys, values, , logSumExp, shares], q, attended, dAttended, { dQ, dKeys, dValues, dGate }) => {
+    backward: ([, keys, values, logSumExp, shares], q, attended, dAttended, dQ, temporary) => {
       const read = attended.subarray(size);
       const [dWhole, dRead] = [dAttended.subarray(0, size), dAttended.subarray(size)];
       const dShares = new Float64Array(numHeads);
@@ -67,8 +69,13 @@ export function gatedContext(
           dRead[i] += shares[head] * dWhole[i];
         }
       }
-      for (let head = 0; head < numHeads; head++) dGate[head] = dShares[head] * (1 - shares[head] ** 2);
-      addon.attentionGradient(...attention, q, keys, values, undefined, read, logSumExp, dRead, dQ, dKeys, dValues);
+      const dContextGate = output([numHeads]);
+      numbers(dContextGate).set(dShares.map((dShare, head) => dShare * (1 - shares[head] ** 2)));
+      const [dContextKeys, dContextValues] = [0, 1].map(() => output([batch, contextLen, width]));
+      const gradients = [temporary, numbers(dContextKeys), numbers(dContextValues)];
+      addon.attentionGradient(...attention, q, keys, values, undefined, read, logSumExp, dRead, ...gradients);
+      for (let i = 0; i < size; i++) dQ[i] += temporary[i];
+      return { dContextKeys, dContextValues, dContextGate };
     },
   };
 }
