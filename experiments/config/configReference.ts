@@ -15,6 +15,7 @@ const PURPOSES: Readonly<Record<ExperimentKind, string>> = {
   evaluate: 'captions test sets and scores the captions together with controls (tokenfuse evaluate)',
   pipeline: 'runs all stages, from data to report (tokenfuse run)',
   study: 'compares ways of joining two backbones over several seeds (tokenfuse study)',
+  sweep: 'runs chains of stages over several seeds, as rows, a grid or a random search (tokenfuse study)',
 };
 
 /** Every key of one kind of experiment file. */
@@ -44,7 +45,8 @@ function keyText(key: ConfigKey, indent: string): string[] {
   const inner = `${indent}  `;
   return [
     ...twoColumns(`${indent}${key.name}`, [typeAndPresence(key), key.meaning]),
-    ...key.keys.flatMap((below) => keyText(below, inner)),
+    ...(key.isByName && key.keys.length > 0 ? [`${inner}<name>`] : []),
+    ...key.keys.flatMap((below) => keyText(below, key.isByName ? `${inner}  ` : inner)),
     ...key.variants.flatMap((variant) => [
       ...twoColumns(`${inner}${variant.key}: ${variant.value}`, [variant.meaning]),
       ...variant.keys.flatMap((below) => keyText(below, `${inner}  `)),
@@ -87,7 +89,7 @@ export function referencePage(kinds: readonly KindReference[]): string {
 
 function keyRows(key: ConfigKey, before: string): string[] {
   const path = `${before}${key.name}`;
-  const inner = `${path}${key.isList ? '[]' : ''}.`;
+  const inner = `${path}${key.isList ? '[]' : key.isByName ? '.<name>' : ''}.`;
   return [
     `| \`${path}\` | ${cell(typeAndPresence(key))} | ${cell(key.meaning)} |`,
     ...key.keys.flatMap((below) => keyRows(below, inner)),

@@ -8,6 +8,7 @@ import { ConfigError, shownText } from '#src/errors';
 import { VisionExperiment } from '#vision';
 import { PipelineExperiment, TokenizerExperiment } from './pipelineConfig.js';
 import { StudyExperiment } from './studyConfig.js';
+import { SweepExperiment } from './sweepConfig.js';
 
 /** An experiment file that draws scenes. */
 export const ScenesExperiment = z.strictObject({
@@ -30,6 +31,7 @@ export const Experiment = z
     EvaluateExperiment,
     PipelineExperiment,
     StudyExperiment,
+    SweepExperiment,
   ])
   .superRefine(({ name }, context) => {
     if (isFolderName(name)) return;
@@ -56,6 +58,7 @@ const COMMANDS: Readonly<Record<ExperimentKind, string>> = {
   evaluate: 'evaluate',
   pipeline: 'run',
   study: 'study',
+  sweep: 'study',
 };
 
 const said = new Set<string>();

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shownText } from '#src/errors';
 
 /** Scores of a study's table; `relation choice` is the model's forced choice, with a star where the first object's side does not tell. */
-const SCORES = [
+export const STUDY_SCORES = [
   'NLL',
   'CIDEr-D',
   'BLEU-4',
@@ -12,7 +12,7 @@ const SCORES = [
   'relation choice',
   'relation choice*',
 ] as const;
-export type StudyScore = (typeof SCORES)[number];
+export type StudyScore = (typeof STUDY_SCORES)[number];
 
 const stage = (kind: string) => z.string().min(1).describe(`experiment file of kind ${kind}, from this file's folder`);
 /** `key=value` words as `--set` takes them. */
@@ -53,7 +53,7 @@ export const StudyExperiment = z
       .describe('name of the row whose controls (blind, shuffled images, constant caption …) the table shows'),
     withoutControls: overrides.describe('changes to the evaluation of the other rows'),
     rows: z.array(StudyRow).min(1).describe('the ways of joining the backbones'),
-    scores: z.array(z.enum(SCORES)).min(1).describe('columns of the table, for every test set'),
+    scores: z.array(z.enum(STUDY_SCORES)).min(1).describe('columns of the table, for every test set'),
   })
   .superRefine(({ rows, controlsOf }, context) => {
     const names = rows.map(({ name }) => name);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EVALUATION, EvaluateExperiment, evaluatedModels, evaluationInputs } from '#evaluation';
-import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport } from '#fusion';
+import { type AlignExperiment, MERGE_REPORT, MergeRecipe, readMergeReport, type TuneExperiment } from '#fusion';
 import type { LanguageExperiment } from '#language';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
@@ -22,11 +22,13 @@ import type { TokenizerExperiment } from '../config/pipelineConfig.js';
 import type { Stage } from './stage.js';
 import { isTokenizerOf } from './tokenizerRecord.js';
 
-type StageExperiment =
+/** The experiments that a stage runs. */
+export type StageExperiment =
   | ScenesExperiment
   | TokenizerExperiment
   | VisionExperiment
   | LanguageExperiment
+  | TuneExperiment
   | MergeRecipe
   | AlignExperiment
   | EvaluateExperiment;
@@ -54,6 +56,8 @@ export interface StageSetup {
   /** `<root>/<name of the experiment>` unless given. */
   readonly outDir?: string;
   readonly quiet?: boolean;
+  /** Whether a complete one is left alone; unless given, a command that resumes is run all the same, for what it reports. */
+  readonly leavesComplete?: boolean;
 }
 
 /** The command of each kind of experiment; `computes`: on an engine, with a cache; `resumes`: continues an interrupted run. */
@@ -64,6 +68,7 @@ const COMMANDS: Readonly<
   tokenizer: { words: ['tokenizer', 'train'] },
   vision: { words: ['train'], computes: true, resumes: true },
   language: { words: ['train'], computes: true, resumes: true },
+  tune: { words: ['tune'], computes: true, resumes: true },
   merge: { words: ['merge'] },
   align: { words: ['align'], computes: true, resumes: true },
   evaluate: { words: ['evaluate'], computes: true },
@@ -72,7 +77,7 @@ const COMMANDS: Readonly<
 /** The stage that runs an experiment file by its command. */
 export function experimentStage(setup: StageSetup, places: StagePlaces): Stage {
   const { root, cacheDir, engineWords, overwrite = false, extend = false } = places;
-  const { name, needs, path, overrides, experiment, quiet = false } = setup;
+  const { name, needs, path, overrides, experiment, quiet = false, leavesComplete = false } = setup;
   const outDir = setup.outDir ?? join(root, experiment.name);
   const { words, computes = false, resumes = false } = COMMANDS[experiment.kind];
   const out = experiment.kind === 'tokenizer' ? join(outDir, 'tokenizer.json') : outDir;
@@ -94,12 +99,12 @@ export function experimentStage(setup: StageSetup, places: StagePlaces): Stage {
     return isThere === 'complete';
   };
   // The other commands keep what is complete themselves.
-  const refusesToRunAgain = ['tokenizer', 'merge', 'evaluate'].includes(experiment.kind);
+  const isKept = leavesComplete || ['tokenizer', 'merge', 'evaluate'].includes(experiment.kind);
   return {
     ...{ name, needs, outDir },
     isComplete: complete,
     run: async ({ command }) => {
-      if (refusesToRunAgain && complete()) return undefined;
+      if (isKept && complete()) return undefined;
       return command(allWords, { computes, quiet });
     },
   };
@@ -119,6 +124,9 @@ function stateOf(experiment: StageExperiment, outDir: string, root: string): 'co
     case 'language':
       if (!isTrained(outDir, experiment.training)) return 'open';
       return madeBy(isMadeOf(inputsOf(outDir), initPaths(experiment, root)));
+    case 'tune':
+      if (!isTrained(outDir, experiment.training)) return 'open';
+      return madeBy(isMadeOf(inputsOf(outDir), { model: resolve(root, experiment.model) }));
     case 'align':
       if (!isTrained(outDir, experiment.training)) return 'open';
       return madeBy(

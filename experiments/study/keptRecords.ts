@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '#src/errors';
 import { parseJson, readText, textLines, writeFileAtomic } from '#src/storage';
-import type { StudyExperiment } from '../config/studyConfig.js';
-import { type StudyCell, studyCells } from './studyCells.js';
-import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyRecord.js';
+import { isRecordOf, readRecord } from './cellRecord.js';
+import type { CellRecord, Study } from './study.js';
 
 /**
  * The records of a study's finished cells, in the order of its cells, kept in a file of one JSON record a line: those of a
@@ -12,15 +11,11 @@ import { cellSettings, isMadeWith, readRecord, type StudyRecord } from './studyR
  *
  * @throws ConfigError when the run's folder has a record of other settings
  */
-export function keepRecords(study: StudyExperiment, digest: string, outDir: string, path: string): StudyRecord[] {
+export function keepRecords<R extends CellRecord>(study: Pick<Study<R>, 'cells'>, outDir: string, path: string): R[] {
   const earlier = existsSync(path) ? readRecords(path) : [];
-  const recordOf = (cell: StudyCell): StudyRecord | undefined => {
-    const settings = cellSettings(study, cell, digest);
-    return readRecord(outDir, cell, settings) ?? earlier.find((record) => isMadeWith(record, settings));
-  };
-  const records = studyCells(study)
-    .map(recordOf)
-    .filter((record) => record !== undefined);
+  const records = study.cells.flatMap(
+    (cell) => readRecord(outDir, cell) ?? earlier.find((record): record is R => isRecordOf(record, cell)) ?? [],
+  );
   if (records.length > 0) {
     writeFileAtomic(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
@@ -32,16 +27,12 @@ export function keepRecords(study: StudyExperiment, digest: string, outDir: stri
  *
  * @throws UserError naming the line that is none
  */
-export function readRecords(path: string): StudyRecord[] {
+export function readRecords(path: string): CellRecord[] {
   return textLines(readText(path, 'study records')).flatMap((line, i) => {
     if (line === '') return [];
-    const record = parseJson(
-      Buffer.from(line),
-      `${path}: line ${i + 1}`,
-      'study record',
-    ) as Partial<StudyRecord> | null;
+    const record = parseJson(Buffer.from(line), `${path}: line ${i + 1}`, 'study record') as Partial<CellRecord> | null;
     if (!record?.settings)
       throw new UserError(`${path}: line ${i + 1}: expected a record that \`npm run results\` kept`);
-    return [record as StudyRecord];
+    return [record as CellRecord];
   });
 }

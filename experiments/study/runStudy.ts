@@ -1,26 +1,19 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { readEvaluation } from '#evaluation';
-import { readMergeReport } from '#fusion';
 import type { Output } from '#src/cli';
-import { lockFolder, writeSealedJson } from '#src/storage';
+import { lockFolder, writeFileAtomic, writeSealedJson } from '#src/storage';
 import { isProgressText } from '#src/tracking';
-import { readProvenance } from '#src/training';
-import type { StudyExperiment } from '../config/studyConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage, type StagePlaces } from '../stages/index.js';
+import { isRecordOf, readRecord, recordPath } from './cellRecord.js';
 import { readRecords } from './keptRecords.js';
-import { stageFiles } from './stageFiles.js';
-import { type StudyCell, studyCells } from './studyCells.js';
-import { cellSettings, isMadeWith, readRecord, recordPath, type StudyRecord, studySet } from './studyRecord.js';
-import { backboneStages, cellStages, dataStages } from './studyStages.js';
+import type { Study, StudyCell } from './study.js';
+import { studyText } from './studyText.js';
 
 const PROGRESS_MS = 10_000;
 
 export interface StudyOptions {
-  /** Path of the study file. */
-  readonly path: string;
   readonly outDir: string;
   readonly engineWords: readonly string[];
   /** Processes at a time, of one thread each; undefined for one a core. */
@@ -31,62 +24,62 @@ export interface StudyOptions {
 }
 
 /**
- * Makes the data, trains both backbones once per seed, then merges, aligns and evaluates every cell, as many at a time as
- * there are cores, each on one thread. What is complete is kept: an interrupted study resumes, on another machine too
- * where its records are given.
+ * Runs the stages of a study's cells, those that several have in common once, as many at a time as there are cores, each on
+ * one thread; then writes the table and the figures. What is complete is kept: an interrupted study resumes, on another
+ * machine too where its records are given.
  */
-export async function runStudy(study: StudyExperiment, options: StudyOptions) {
-  const { path, outDir, engineWords, threads = availableParallelism(), output } = options;
+export async function runStudy(study: Study, options: StudyOptions) {
+  const { outDir, engineWords, threads = availableParallelism(), output } = options;
   const started = performance.now();
-  const { files, precisions, digest } = stageFiles(study, path);
   const recorded = options.records === undefined ? [] : readRecords(options.records);
   // A folder of another study is refused before anything runs.
-  const cells = studyCells(study).map((cell) => {
-    const settings = cellSettings(study, cell, digest);
-    const isKept = recorded.some((record) => isMadeWith(record, settings));
-    const done = readRecord(outDir, cell, settings) ? 'there already' : isKept ? 'recorded' : '';
-    return { cell, label: labelOf(cell), settings, done };
+  const cells = study.cells.map((cell) => {
+    const kept = recorded.find((record) => isRecordOf(record, cell));
+    return { cell, kept, done: readRecord(outDir, cell) ? 'there already' : kept ? 'recorded' : '' };
   });
   const numRecorded = cells.filter(({ done }) => done === 'recorded').length;
   if (options.records !== undefined)
     output.line(`${numRecorded} of ${cells.length} cells are recorded in ${options.records}`);
-  await requirePrecisions(precisions);
+  await requirePrecisions(study.precisions);
   const places: StagePlaces = { root: outDir, cacheDir: join(outDir, 'cache'), engineWords };
-  const open = cells.filter(({ done }) => done === '');
-  const data = dataStages(files, places);
-  const backbones = backboneStages(
-    study,
-    open.map(({ cell }) => cell),
-    files,
-    places,
-  );
-  const ofCells = open.map(({ cell, label, settings }) => {
-    const stages = cellStages(study, cell, label, files, places);
-    return { label, stages: [...stages, recordStage(cell, label, settings, stages, outDir)] };
-  });
+  const open = cells.filter(({ done }) => done === '').map(({ cell }) => cell);
+  /** By name, in the order of the work. */
+  const graph = new Map(study.sharedStages(open, places).map((stage) => [stage.name, stage]));
+  const cellOf = new Map<Stage, StudyCell>();
+  for (const cell of open) {
+    const stages = cell.stages(places);
+    for (const stage of stages) if (!graph.has(stage.name)) graph.set(stage.name, stage);
+    const record = recordStage(cell, stages, outDir);
+    graph.set(record.name, record);
+    cellOf.set(record, cell);
+  }
 
   let ended = 0;
   const tell = (label: string): void => output.line(`${++ended}/${cells.length} ${label}`);
-  for (const { label, done } of cells) if (done !== '') tell(`${label}: ${done}`);
-  const dataLeft = new Set(data.map(({ name }) => name));
+  for (const { cell, done } of cells) if (done !== '') tell(`${cell.label}: ${done}`);
   const lock = lockFolder(outDir);
   try {
-    await runStages([...data, ...backbones, ...ofCells.flatMap(({ stages }) => stages)], {
+    await runStages([...graph.values()], {
       threads,
       threadsEach: 1,
       output: nowAndThen(output),
       onEnd: (stage, result) => {
-        if (dataLeft.delete(stage.name) && dataLeft.size === 0) output.line('data and tokenizer are there');
-        if (backbones.includes(stage) && result) output.line(`${stage.name}: ${result.process.seconds.toFixed(0)} s`);
-        const cell = ofCells.find(({ stages }) => stages.at(-1) === stage);
+        if (result) output.line(`${stage.name}: ${result.process.seconds.toFixed(0)} s`);
+        const cell = cellOf.get(stage);
         if (cell !== undefined) tell(cell.label);
       },
     });
+    const records = cells.flatMap(({ cell, kept }) => readRecord(outDir, cell) ?? kept ?? []);
+    const { text, figures } = studyText(study, records, (figure) => figure);
+    for (const { name, svg } of figures) writeFileAtomic(join(outDir, `${name}.svg`), svg);
+    writeFileAtomic(join(outDir, 'results.md'), text);
+    output.line(`\n${study.results(records).table}`);
   } finally {
     lock.release();
   }
   const seconds = (performance.now() - started) / 1000;
   output.line(`${cells.length - numRecorded} cells in ${outDir}, ${(seconds / 60).toFixed(1)} minutes`);
+  output.line(`table and figures: ${join(outDir, 'results.md')}`);
   return { outDir, cells: cells.length, seconds };
 }
 
@@ -103,39 +96,15 @@ function nowAndThen(output: Output): Output {
   };
 }
 
-function labelOf({ row, seed, pairs }: StudyCell): string {
-  return `seed ${seed} ${row.name}${pairs === null ? '' : `, ${pairs} pairs`}`;
-}
-
 /** Writes a cell's record, in this process, once its other stages have ended. */
-function recordStage(
-  cell: StudyCell,
-  label: string,
-  settings: StudyRecord['settings'],
-  stages: readonly Stage[],
-  outDir: string,
-): Stage {
-  const [merged, evaluated] = [stages[0].outDir, stages[stages.length - 1].outDir];
-  const names = stages.map(({ name }) => name);
+function recordStage(cell: StudyCell, stages: readonly Stage[], outDir: string): Stage {
   return {
-    name: `${label}: record`,
-    needs: names,
+    name: `${cell.label}: record`,
+    needs: stages.map(({ name }) => name),
     outDir: join(outDir, cell.folder),
     isComplete: () => existsSync(recordPath(outDir, cell)),
     run: async ({ resultOf }) => {
-      const evaluation = readEvaluation(evaluated);
-      const { parameters } = readMergeReport(merged);
-      const { engine, processor, commit } = readProvenance(evaluated);
-      const results = names.map(resultOf);
-      const record: StudyRecord = {
-        settings,
-        trainableParameters: Number(results.find((result) => result?.trainableParameters)?.trainableParameters ?? 0),
-        backboneParameters: parameters.vision + parameters.language,
-        seconds: results.reduce((sum, result) => sum + (result?.process.seconds ?? 0), 0),
-        provenance: { engine: { name: engine.name, device: engine.device }, processor, commit },
-        sets: evaluation.sets.map(studySet),
-      };
-      writeSealedJson(recordPath(outDir, cell), record);
+      writeSealedJson(recordPath(outDir, cell), cell.record(outDir, stages, resultOf));
       return undefined;
     },
   };

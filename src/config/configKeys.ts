@@ -12,6 +12,8 @@ export interface ConfigKey {
   readonly meaning: string;
   /** True where the value is a list, each entry of which has `keys` or is one of `variants`. */
   readonly isList: boolean;
+  /** True where the value is a group of names of the file's own, each of which has `keys`. */
+  readonly isByName: boolean;
   /** Keys inside it, of every variant where it has some. */
   readonly keys: readonly ConfigKey[];
   readonly variants: readonly ConfigVariant[];
@@ -50,9 +52,9 @@ function configKey(
   path: readonly string[],
   listed: Map<unknown, string>,
 ): ConfigKey {
-  const { element } = definitionOf(innermost(schema));
-  const entry = innermost(element ?? schema);
-  const place = element ? [...path.slice(0, -1), `${name}[]`] : path;
+  const { element, valueType } = definitionOf(innermost(schema));
+  const entry = innermost(element ?? valueType ?? schema);
+  const place = element ? [...path.slice(0, -1), `${name}[]`] : valueType ? [...path, '<name>'] : path;
   const groups = groupsOf(entry);
   const definition = entry._zod.def;
   const sameAs = groups.length > 0 ? listed.get(definition) : undefined;
@@ -63,6 +65,7 @@ function configKey(
     ...presence(schema),
     meaning: meaningOf(schema),
     isList: element !== undefined,
+    isByName: valueType !== undefined,
     ...(sameAs === undefined ? inside(entry, groups, place, listed) : { keys: [], variants: [], sameAs }),
   };
 }

@@ -48,6 +48,7 @@ describe.each([
   'docs/install.md',
   'docs/photos.md',
   'docs/quickstart.md',
+  'docs/studies.md',
   'docs/tuning.md',
 ])('%s', (file) => {
   const text = readFileSync(resolve(root, file), 'utf8');

@@ -9,7 +9,19 @@ async function config(...words: string[]) {
   return { code, ...streams.text };
 }
 
-const KINDS = ['scenes', 'tokenizer', 'vision', 'language', 'tune', 'merge', 'align', 'evaluate', 'pipeline', 'study'];
+const KINDS = [
+  'scenes',
+  'tokenizer',
+  'vision',
+  'language',
+  'tune',
+  'merge',
+  'align',
+  'evaluate',
+  'pipeline',
+  'study',
+  'sweep',
+];
 
 describe('tokenfuse config', () => {
   it('without a kind lists the kinds', async () => {

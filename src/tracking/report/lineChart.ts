@@ -1,5 +1,5 @@
 import { linearTicks, logTicks } from './axisTicks.js';
-import { html, type SafeHtml } from './html.js';
+import { type HtmlPart, html, type SafeHtml } from './html.js';
 import { formatCount } from './numberFormat.js';
 import { type ChartPoint, thinPoints } from './thinPoints.js';
 
@@ -7,6 +7,8 @@ export interface ChartSeries {
   readonly name: string;
   /** In order of step. A value that is not finite, is beyond ±1e100, or has no logarithm under `logY` breaks the line. */
   readonly points: readonly ChartPoint[];
+  /** The lowest and the highest value at each point, drawn as a bar; the points are then marked by dots. */
+  readonly ranges?: readonly (readonly [low: number, high: number])[];
 }
 
 export interface LineChart {
@@ -16,6 +18,8 @@ export interface LineChart {
   /** Default: 'step'. */
   readonly xLabel?: string;
   readonly logY?: boolean;
+  /** Points at 0 and below are then left out. */
+  readonly logX?: boolean;
   /** Size in user units, which are pixels if the chart is not scaled. Default: 400 x 270. */
   readonly width?: number;
   readonly height?: number;
@@ -38,22 +42,27 @@ const FALLBACK_COLOURS = ['#2563eb', '#c2570c', '#047857', '#a21caf', '#b91c1c',
  * fallbacks, so that the SVG also works standalone.
  */
 export function lineChartSvg(chart: LineChart): SafeHtml {
-  const { yLabel, xLabel = 'step', logY = false, width = 400, height = 270 } = chart;
+  const { yLabel, xLabel = 'step', logY = false, logX = false, width = 400, height = 270 } = chart;
   const lowest = logY ? 1 / LARGEST : -LARGEST;
-  const drawable = ([step, value]: ChartPoint) => Math.abs(step) <= LARGEST && value >= lowest && value <= LARGEST;
+  const drawable = ([step, value]: ChartPoint) =>
+    Math.abs(step) <= LARGEST && (!logX || step >= 1 / LARGEST) && value >= lowest && value <= LARGEST;
   const all = chart.series.flatMap(({ points }) => points.filter(drawable));
 
   const legend = placeLegend(chart.series, drawable, width);
   const top = FONT + 8 + LEGEND_ROW * (1 + (legend.at(-1)?.row ?? -1)) + 8;
   const bottom = height - 2 * FONT - 14;
-  const y = verticalAxis(
-    all.map(([, value]) => value),
-    logY,
-  );
+  const bounds = chart.series.flatMap(({ ranges = [] }) => ranges.flat().filter((value) => drawable([1, value])));
+  const y = verticalAxis([...all.map(([, value]) => value), ...bounds], logY);
   const left = 10 + CHARACTER * Math.max(2, ...y.labels.map((label) => label.length));
   const right = width - 20;
-  const x = horizontalAxis(all.map(([step]) => step));
-  const xAt = (step: number) => round(left + ((step - x.low) / (x.high - x.low)) * (right - left));
+  const x = horizontalAxis(
+    all.map(([step]) => step),
+    logX,
+  );
+  const xAt = (step: number) => {
+    const at = (v: number) => (logX ? Math.log(v) : v);
+    return round(left + ((at(step) - at(x.low)) / (at(x.high) - at(x.low))) * (right - left));
+  };
   const yAt = (value: number) => {
     const at = (v: number) => (logY ? Math.log(v) : v);
     return round(bottom - ((at(value) - at(y.low)) / (at(y.high) - at(y.low))) * (bottom - top));
@@ -67,10 +76,27 @@ ${legend.map(
     html`<g transform="translate(${at} ${FONT + 8 + LEGEND_ROW * row})"><path d="M0 9H16" ${strokeOf(index)}/><text x="21" y="13.5" style="fill:var(--ink, #1c2330)">${name}<tspan dx="5" style="fill:var(--muted, #5b6472)">${last}</tspan></text></g>`,
 )}
 <g class="grid" style="stroke:var(--line, #dde2ea)">${y.values.map((value) => html`<path d="M${left} ${yAt(value)}H${right}"/>`)}</g>
-<g style="fill:var(--muted, #5b6472)">${y.values.map((value, i) => html`<text x="${left - 7}" y="${yAt(value) + 4.5}" text-anchor="end">${y.labels[i]}</text>`)}${x.values.map((value, i) => html`<text x="${xAt(value)}" y="${bottom + FONT + 6}" text-anchor="middle">${x.labels[i]}</text>`)}<text x="${right}" y="${height - 4}" text-anchor="end">${xLabel}</text></g>
+<g style="fill:var(--muted, #5b6472)">${y.values.map((value, i) => html`<text x="${left - 7}" y="${yAt(value) + 4.5}" text-anchor="end">${y.labels[i]}</text>`)}${x.values.map((value, i) => html`<text x="${xAt(value)}" y="${bottom + FONT + 6}" text-anchor="middle">${x.labels[i]}</text>`)}<text x="${right}" y="${height - 4}" text-anchor="end">${xLabel}${logX && ', log scale'}</text></g>
 ${all.length === 0 && html`<text x="${(left + right) / 2}" y="${(top + bottom) / 2}" text-anchor="middle" style="fill:var(--muted, #5b6472)">no values</text>`}
+${chart.series.map((series, index) => drawRanges(series, index, drawable, xAt, yAt))}
 ${chart.series.map((series, index) => drawSeries(series, index, drawable, xAt, yAt, xLabel))}
 </svg>`;
+}
+
+function drawRanges(
+  { points, ranges = [] }: ChartSeries,
+  index: number,
+  drawable: (point: ChartPoint) => boolean,
+  xAt: (step: number) => number,
+  yAt: (value: number) => number,
+): HtmlPart {
+  const bars = ranges.flatMap((range, i) => {
+    const [step, value] = points[i];
+    if (![value, ...range].every((each) => drawable([step, each]))) return [];
+    const [x, low, high] = [xAt(step), ...range.map(yAt)];
+    return html`<path d="M${x} ${low}V${high}" stroke="currentColor" stroke-width="3" stroke-opacity="0.45"/><circle cx="${x}" cy="${yAt(value)}" r="3" fill="currentColor"/>`;
+  });
+  return bars.length > 0 && html`<g style="color:${colourOf(index)}">${bars}</g>`;
 }
 
 function drawSeries(
@@ -127,8 +153,12 @@ function verticalAxis(values: readonly number[], logY: boolean): Axis {
   return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
 }
 
-function horizontalAxis(steps: readonly number[]): Axis {
-  let [low, high] = extent(steps) ?? [0, 1];
+function horizontalAxis(steps: readonly number[], logX: boolean): Axis {
+  let [low, high] = extent(steps) ?? (logX ? [0.1, 1] : [0, 1]);
+  if (logX) {
+    const ticks = logTicks(low, high, 7);
+    return { low: ticks.values[0], high: ticks.values[ticks.values.length - 1], ...ticks };
+  }
   if (low > 0 && low < 0.1 * high) low = 0;
   if (low === high) [low, high] = [low - 1, high + 1];
   return { low, high, ...linearTicks(low, high, 6, { minStep: steps.every(Number.isInteger) ? 1 : 0 }) };

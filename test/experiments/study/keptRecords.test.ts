@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { StudyExperiment } from '../../../experiments/config/studyConfig.js';
+import { recordPath } from '../../../experiments/study/cellRecord.js';
+import { fusionCells } from '../../../experiments/study/fusionCells.js';
+import { cellSettings, type StudyRecord } from '../../../experiments/study/fusionRecord.js';
 import { keepRecords } from '../../../experiments/study/keptRecords.js';
-import { studyCells } from '../../../experiments/study/studyCells.js';
-import { cellSettings, recordPath, type StudyRecord } from '../../../experiments/study/studyRecord.js';
+import type { StudyCell } from '../../../experiments/study/study.js';
 
 const STAGES = ['tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'];
 const STUDY = StudyExperiment.parse({
@@ -22,7 +24,18 @@ const STUDY = StudyExperiment.parse({
     { name: 'zero trained', merge: [], align: false },
   ],
 });
-const CELLS = studyCells(STUDY);
+const CELLS = fusionCells(STUDY);
+
+/** The cells of the study as its records are told apart. */
+function cellsOf(digest: string): StudyCell<StudyRecord>[] {
+  return CELLS.map((cell) => ({
+    ...{ label: cell.row.name, folder: cell.folder, settings: cellSettings(STUDY, cell, digest) },
+    stages: () => [],
+    record: () => {
+      throw new Error('is not run');
+    },
+  }));
+}
 
 let folder: string;
 let kept: string;
@@ -49,7 +62,7 @@ function finish(run: string, cellIndex: number, seconds: number, digest = 'a'): 
 }
 
 const keep = (run: string, digest = 'a'): number[] =>
-  keepRecords(STUDY, digest, join(folder, run), kept).map(({ seconds }) => seconds);
+  keepRecords({ cells: cellsOf(digest) }, join(folder, run), kept).map(({ seconds }) => seconds);
 
 it('adds the cells of a second run to those kept of the first, in the order of the cells', () => {
   finish('one', 2, 20);

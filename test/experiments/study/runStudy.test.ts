@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readJson } from '#src/storage';
 import { findCheckpoint, readCheckpoint } from '#src/training';
-import type { StudyRecord } from '../../../experiments/study/studyRecord.js';
+import type { StudyRecord } from '../../../experiments/study/fusionRecord.js';
 import { writeMiniPipeline } from '../../support/miniPipeline.js';
 import { type Outcome, refusal, tokenfuse, writeExperiment } from '../../support/tokenfuse.js';
 

@@ -1,6 +1,7 @@
 import { html, type SafeHtml } from '#src/tracking';
 import type { StudyScore } from '../config/studyConfig.js';
-import { type Spread, type StudyLine, spreadOf } from './studyTable.js';
+import { type StudyLine, scoreSpread } from './fusionTable.js';
+import type { Spread } from './spread.js';
 
 const WIDTH = 900;
 /** Least width of the labels' column, and of a character there. */
@@ -23,7 +24,7 @@ const COLOURS = ['#1d4ed8', '#c2570c', '#047857', '#6d28d9'];
  */
 export function studyFigure(lines: readonly StudyLine[], score: StudyScore, title: string, highest: number): SafeHtml {
   const sets = [...new Set(lines.flatMap((line) => [...line.sets.keys()]))];
-  const drawn = lines.filter((line) => sets.some((set) => spreadOf(line.sets.get(set) ?? [], score) !== null));
+  const drawn = lines.filter((line) => sets.some((set) => scoreSpread(line.sets.get(set) ?? [], score) !== null));
   const rowHeight = Math.max(ROW, sets.length * STEP + 10);
   const height = TOP + drawn.length * rowHeight + 34;
   const labels = drawn.map(({ name, pairs }) => (pairs === null ? name : `${name}, ${pairs} pairs`));
@@ -31,8 +32,8 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
   const x = (value: number): number => left + (Math.min(value, highest) / highest) * (WIDTH - left - RIGHT);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest);
   const bottom = TOP + drawn.length * rowHeight;
-  const mark = ({ mean, low, high }: Spread, y: number, colour: string): SafeHtml =>
-    html`<line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-opacity="0.45"/><circle cx="${x(mean)}" cy="${y}" r="4" fill="${colour}"/>`;
+  const mark = ({ centre, low, high }: Spread, y: number, colour: string): SafeHtml =>
+    html`<line x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}" stroke="${colour}" stroke-width="3" stroke-opacity="0.45"/><circle cx="${x(centre)}" cy="${y}" r="4" fill="${colour}"/>`;
   return html`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="${FONT}">
 <title>${title}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
@@ -42,7 +43,7 @@ ${ticks.map((tick) => html`<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2=
 ${drawn.map((line, row) => {
   const y = TOP + row * rowHeight + rowHeight / 2;
   return html`<text x="8" y="${y + 4}">${labels[row]}</text>${sets.map((set, i) => {
-    const spread = spreadOf(line.sets.get(set) ?? [], score);
+    const spread = scoreSpread(line.sets.get(set) ?? [], score);
     return spread && mark(spread, y + (i - (sets.length - 1) / 2) * STEP, COLOURS[i % COLOURS.length]);
   })}`;
 })}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { studyFigure } from '../../../experiments/study/studyFigure.js';
-import type { StudyRecord, StudySet } from '../../../experiments/study/studyRecord.js';
-import { spreadOf, studyLines, studyMarkdown } from '../../../experiments/study/studyTable.js';
+import { studyFigure } from '../../../experiments/study/fusionFigure.js';
+import type { StudyRecord, StudySet } from '../../../experiments/study/fusionRecord.js';
+import { scoreSpread, studyLines, studyMarkdown } from '../../../experiments/study/fusionTable.js';
 
 type Row = StudySet['rows'][number];
 
@@ -51,7 +51,7 @@ describe('the table of a study', () => {
   });
 
   it('shows the mean over seeds between the lowest and the highest', () => {
-    expect(spreadOf(lines[1].sets.get('seen')!, 'NLL')).toEqual({ mean: 0.5, low: 0.4, high: 0.6 });
+    expect(scoreSpread(lines[1].sets.get('seen')!, 'NLL')).toEqual({ centre: 0.5, low: 0.4, high: 0.6 });
     expect(studyMarkdown(lines, ['NLL', 'CIDEr-D', 'objects']).split('\n')).toEqual([
       '**seen**',
       '',
@@ -66,7 +66,7 @@ describe('the table of a study', () => {
   });
 
   it('has no score for a line of which one seed has none', () => {
-    expect(spreadOf([row('constant', null, 1).scores, row('constant', 2, 1).scores], 'NLL')).toBeNull();
+    expect(scoreSpread([row('constant', null, 1).scores, row('constant', 2, 1).scores], 'NLL')).toBeNull();
   });
 });
 

@@ -1,23 +1,15 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
-import { ConfigError } from '#src/errors';
-import { readJson, unsealedOrOld } from '#src/storage';
-import type { RunProvenance } from '#src/training';
 import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
-import type { StudyCell } from './studyCells.js';
+import type { FusionCell } from './fusionCells.js';
+import type { CellRecord } from './study.js';
 
-/** The result of a cell, written last: where it exists, the cell is done. `npm run results` keeps it in experiments/records/. */
-export interface StudyRecord {
+/** The result of a cell of a fusion study. `npm run results` keeps it in experiments/records/. */
+export interface StudyRecord extends CellRecord {
   /** The settings it was made with; others need another folder. */
   readonly settings: StudySettings;
   readonly trainableParameters: number;
   readonly backboneParameters: number;
   readonly seconds: number;
-  readonly provenance: Pick<RunProvenance, 'processor' | 'commit'> & {
-    readonly engine: Pick<RunProvenance['engine'], 'name' | 'device'>;
-  };
   readonly sets: readonly StudySet[];
 }
 
@@ -32,7 +24,7 @@ export interface StudySet {
 export type StudyScores = Readonly<Record<StudyScore, number | null>>;
 
 export interface StudySettings {
-  readonly row: StudyCell['row'];
+  readonly row: FusionCell['row'];
   readonly seed: number;
   readonly pairs: number | null;
   readonly controls: boolean;
@@ -41,35 +33,8 @@ export interface StudySettings {
 }
 
 /** What a cell is made with. */
-export function cellSettings(study: StudyExperiment, { row, seed, pairs }: StudyCell, digest: string): StudySettings {
+export function cellSettings(study: StudyExperiment, { row, seed, pairs }: FusionCell, digest: string): StudySettings {
   return { row, seed, pairs, controls: row.name === study.controlsOf, digest };
-}
-
-const FILE = 'record.json';
-
-/** Path of a cell's record. */
-export function recordPath(outDir: string, cell: StudyCell): string {
-  return join(outDir, cell.folder, FILE);
-}
-
-/**
- * The record of a finished cell, or undefined.
- *
- * @throws ConfigError when it was made with other settings
- */
-export function readRecord(outDir: string, cell: StudyCell, settings: StudySettings): StudyRecord | undefined {
-  const path = recordPath(outDir, cell);
-  if (!existsSync(path)) return undefined;
-  const record = unsealedOrOld(readJson(path, 'study record'), path, 'study record') as StudyRecord | null;
-  if (!isMadeWith(record, settings)) {
-    throw new ConfigError(`${path}: was made with other settings than the study's files give; choose another --out`);
-  }
-  return record;
-}
-
-/** Whether a record was made with these settings. */
-export function isMadeWith(record: StudyRecord | null, settings: StudySettings): record is StudyRecord {
-  return isDeepStrictEqual(record?.settings, JSON.parse(JSON.stringify(settings)));
 }
 
 /** What a record keeps of an evaluated test set. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type StudyExperiment, type StudyRow, slug } from '../config/studyConfig.js';
 
 /** One row at one number of pairs under one seed: what is merged, trained and evaluated as one. */
-export interface StudyCell {
+export interface FusionCell {
   readonly row: StudyRow;
   readonly seed: number;
   /** Training pairs; null where nothing is trained. */
@@ -12,7 +12,7 @@ export interface StudyCell {
 }
 
 /** All cells, seed by seed: an interrupted study has whole seeds rather than whole rows. */
-export function studyCells({ seeds, rows, pairs }: Pick<StudyExperiment, 'seeds' | 'rows' | 'pairs'>): StudyCell[] {
+export function fusionCells({ seeds, rows, pairs }: Pick<StudyExperiment, 'seeds' | 'rows' | 'pairs'>): FusionCell[] {
   return seeds.flatMap((seed) =>
     rows.flatMap((row) =>
       (row.align === false ? [null] : (row.pairs ?? pairs)).map((count) => ({

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import type { StudyExperiment } from '../config/studyConfig.js';
 import { experimentStage, type Stage, type StagePlaces } from '../stages/index.js';
+import type { FusionCell } from './fusionCells.js';
 import type { stageFiles } from './stageFiles.js';
-import type { StudyCell } from './studyCells.js';
 
 type StudyFiles = ReturnType<typeof stageFiles>['files'];
 type StudyStage = keyof StudyFiles;
 
 const BACKBONES = ['vision', 'language'] as const;
 type Backbone = (typeof BACKBONES)[number];
-type State = StudyCell['row'][Backbone];
+type State = FusionCell['row'][Backbone];
 
 /** What a study makes once: scenes, where it has some, and the tokenizer. */
 export function dataStages(files: StudyFiles, places: StagePlaces): Stage[] {
@@ -21,7 +21,7 @@ export function dataStages(files: StudyFiles, places: StagePlaces): Stage[] {
 /** The backbones that cells merge, trained or only drawn, once per seed. */
 export function backboneStages(
   { seeds }: StudyExperiment,
-  cells: readonly StudyCell[],
+  cells: readonly FusionCell[],
   files: StudyFiles,
   places: StagePlaces,
 ): Stage[] {
@@ -41,7 +41,7 @@ export function backboneStages(
 /** Merges, aligns where the row is trained, and evaluates: the stages of one cell, the evaluation last. */
 export function cellStages(
   study: StudyExperiment,
-  { row, seed, pairs, folder }: StudyCell,
+  { row, seed, pairs, folder }: FusionCell,
   label: string,
   files: StudyFiles,
   places: StagePlaces,

@@ -1,6 +1,7 @@
-import { formatCount, formatMetric } from '#src/tracking';
+import { formatCount } from '#src/tracking';
 import type { StudyScore } from '../config/studyConfig.js';
-import type { StudyRecord, StudyScores } from './studyRecord.js';
+import type { StudyRecord, StudyScores } from './fusionRecord.js';
+import { markdownTable, type Spread, spreadOf, spreadText } from './spread.js';
 
 /** A line of the study's table: a row at one number of pairs, or a control, over all seeds. */
 export interface StudyLine {
@@ -10,13 +11,6 @@ export interface StudyLine {
   readonly trained: number | null;
   /** By test set: what the row scored, one entry per seed. */
   readonly sets: ReadonlyMap<string, readonly StudyScores[]>;
-}
-
-/** A mean over seeds, with the lowest and the highest. */
-export interface Spread {
-  readonly mean: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /**
@@ -49,16 +43,9 @@ export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
   return [...lines.values()].map(({ line, sets }) => ({ ...line, sets }));
 }
 
-/** Mean, lowest and highest of a score over seeds; null where a seed has none. */
-export function spreadOf(seeds: readonly StudyScores[], score: StudyScore): Spread | null {
-  const values = seeds.map((scores) => scores[score]);
-  if (values.length === 0 || values.some((value) => value === null)) return null;
-  const numbers = values as number[];
-  return {
-    mean: numbers.reduce((sum, value) => sum + value, 0) / numbers.length,
-    low: Math.min(...numbers),
-    high: Math.max(...numbers),
-  };
+/** A score over seeds; null where a seed has none. */
+export function scoreSpread(seeds: readonly StudyScores[], score: StudyScore): Spread | null {
+  return spreadOf(seeds.map((scores) => scores[score]));
 }
 
 /**
@@ -73,20 +60,13 @@ export function studyMarkdown(lines: readonly StudyLine[], scores: readonly Stud
 
 function setTable(lines: readonly StudyLine[], set: string, scores: readonly StudyScore[]): string {
   const seedsOf = (line: StudyLine): readonly StudyScores[] => line.sets.get(set) ?? [];
-  const columns = scores.filter((score) => lines.some((line) => spreadOf(seedsOf(line), score) !== null));
-  const show = (spread: Spread | null): string => {
-    if (spread === null) return '–';
-    const { mean, low, high } = spread;
-    return low === high ? formatMetric(mean) : `${formatMetric(mean)} (${formatMetric(low)}–${formatMetric(high)})`;
-  };
+  const columns = scores.filter((score) => lines.some((line) => scoreSpread(seedsOf(line), score) !== null));
   const rows = lines.map((line) => [
     line.name,
     line.pairs === null ? '–' : formatCount(line.pairs),
     line.trained === null ? '–' : formatCount(line.trained),
     String(seedsOf(line).length),
-    ...columns.map((score) => show(spreadOf(seedsOf(line), score))),
+    ...columns.map((score) => spreadText(scoreSpread(seedsOf(line), score))),
   ]);
-  const header = ['', 'pairs', 'trained', 'seeds', ...columns];
-  const rule = header.map((_, i) => (i === 0 ? '---' : '--:'));
-  return [header, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(['', 'pairs', 'trained', 'seeds', ...columns], rows);
 }
