@@ -15,7 +15,10 @@ export interface Row {
   readonly name: string;
   readonly unit: BenchCase['unit'] | 'MiB';
   readonly values: Readonly<Partial<Record<SideName, SideValues>>>;
-  /** Median over rounds of our speed by the peer's: above 1 ours is faster. Of MiB: ours by the peer's. */
+  /** By peer, the median over rounds of our speed by the peer's: above 1 ours is faster. Of MiB: ours by the peer's. */
+  readonly ratios?: Readonly<Partial<Record<SideName, number>>>;
+  /** The peer that does best in this case, and its ratio. */
+  readonly peer?: SideName;
   readonly ratio?: number;
   /** Our share of the fastest product of the same run. */
   readonly peakShare?: number;
@@ -32,8 +35,6 @@ export interface Verdict {
 export interface Figure {
   readonly id: string;
   readonly title: string;
-  /** The side that ours is compared with; absent when it could not take part. */
-  readonly peer?: SideName;
   readonly rows: readonly Row[];
   readonly verdicts: readonly Verdict[];
 }
@@ -61,11 +62,10 @@ export interface BenchResults {
   readonly profiles: Readonly<Record<string, KernelProfile>>;
 }
 
-/** Speeds, and ours by the peer's, from the seconds of a case. */
+/** Speeds, and ours by each peer's, from the seconds of a case. */
 export function timedRow(
   { name, unit, amount }: BenchCase,
   times: ReadonlyMap<SideName, Pick<CaseTimes, 'rounds'>>,
-  peer: SideName | undefined,
 ): Row {
   const values: Partial<Record<SideName, SideValues>> = {};
   const seconds = new Map<SideName, number[]>();
@@ -74,8 +74,24 @@ export function timedRow(
     seconds.set(side, ofRounds);
     values[side] = sideValues(ofRounds.map((s) => (unit === 'ms' ? 1000 * s : amount / s)));
   }
-  const [ours, theirs] = [seconds.get('native'), peer && seconds.get(peer)];
-  return { name, unit, values, ratio: ours && theirs && medianRatio(theirs, ours) };
+  const ratios: Partial<Record<SideName, number>> = {};
+  const ours = seconds.get('native');
+  for (const [side, theirs] of seconds) if (ours && isPeer(side)) ratios[side] = medianRatio(theirs, ours);
+  return { name, unit, values, ...bestPeer(ratios, 'least') };
+}
+
+/** Of a row: all ratios, and that of the peer that does best, which is the least of speeds and the most of memory. */
+export function bestPeer(
+  ratios: NonNullable<Row['ratios']>,
+  best: 'least' | 'most',
+): Pick<Row, 'ratios' | 'peer' | 'ratio'> {
+  const all = (Object.entries(ratios) as [SideName, number][]).sort(([, a], [, b]) => a - b);
+  const found = all.at(best === 'least' ? 0 : -1);
+  return found === undefined ? {} : { ratios, peer: found[0], ratio: found[1] };
+}
+
+export function isPeer(side: SideName): boolean {
+  return side !== 'native' && side !== 'wasm';
 }
 
 export function sideValues(rounds: readonly number[]): SideValues {

@@ -4,8 +4,20 @@ import { createInterface } from 'node:readline';
 import { UserError } from '#src/errors';
 import type { Hello, Measurement, Request } from './workload.js';
 
-/** `native` is ours; `wasm` is this project's other engine, `pytorch` and `onednn` are the peers. */
-export const SIDE_NAMES = ['native', 'wasm', 'pytorch', 'onednn'] as const;
+/**
+ * `native` is ours, `wasm` this project's other engine; the others are peers: `pytorch` and `onednn` are Debian's packages, those
+ * after them the newest releases, in the environment of bench/peers/setup.sh.
+ */
+export const SIDE_NAMES = [
+  'native',
+  'wasm',
+  'pytorch',
+  'onednn',
+  'new-pytorch',
+  'compiled-pytorch',
+  'jax',
+  'new-onednn',
+] as const;
 export type SideName = (typeof SIDE_NAMES)[number];
 
 /** How the process of a side is started. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '#src/errors';
 import { benchPath } from './benchFolder.js';
@@ -11,11 +12,17 @@ export type FoundSide =
   | { readonly spec: SideSpec; readonly versions: Readonly<Record<string, string>> }
   | { readonly skipped: string };
 
+const SETUP = 'run `bash bench/peers/setup.sh` (another folder: PEERS=…)';
+
 const INSTALL: Readonly<Record<SideName, string>> = {
   native: 'install g++ and run `npm run build`',
   wasm: 'run `npm ci`',
   pytorch: 'apt-get install python3-torch libopenblas0-pthread (another interpreter: PYTHON=…)',
   onednn: 'apt-get install g++ libdnnl-dev',
+  'new-pytorch': SETUP,
+  'compiled-pytorch': SETUP,
+  jax: SETUP,
+  'new-onednn': SETUP,
 };
 
 /**
@@ -48,8 +55,20 @@ async function findSide(name: SideName, threads: number, hasAvx512: boolean, bui
   }
 }
 
+/**
+ * Freed memory is used again, not given back to the system and asked for anew, and lies in huge pages: it takes a fifth off a
+ * training step of PyTorch. Of memory it takes more, so that figure 5 measures without.
+ */
+export const KEPT_MEMORY: Readonly<Record<string, string>> = {
+  GLIBC_TUNABLES: ['hugetlb=1', `mmap_threshold=${2 ** 32}`, `trim_threshold=${2 ** 33}`]
+    .map((setting) => `glibc.malloc.${setting}`)
+    .join(':'),
+};
+
 function sideSpec(name: SideName, threads: number, hasAvx512: boolean, buildFolder: string): SideSpec {
   const openMp = { OMP_NUM_THREADS: String(threads) };
+  // OpenMP's threads and OpenBLAS's would spin against each other, or against other processes: with the default PyTorch is ten times slower.
+  const passive = { OMP_WAIT_POLICY: process.env.OMP_WAIT_POLICY ?? 'passive' };
   switch (name) {
     case 'native':
     case 'wasm': {
@@ -60,14 +79,51 @@ function sideSpec(name: SideName, threads: number, hasAvx512: boolean, buildFold
     }
     case 'pytorch': {
       const core: Record<string, string> = hasAvx512 ? { OPENBLAS_CORETYPE: 'SKYLAKEX' } : {};
-      // OpenMP's threads and OpenBLAS's would spin against each other: with the default it is ten times slower.
-      const passive = { OMP_WAIT_POLICY: process.env.OMP_WAIT_POLICY ?? 'passive' };
       const env = { ...openMp, ...passive, OPENBLAS_NUM_THREADS: String(threads), ...core };
-      return { name, command: findPython(), args: [benchPath('peers/tokenformer.py')], env };
+      return { name, command: findPython(), args: [benchPath('peers/tokenformer.py'), 'eager'], env };
     }
+    case 'new-pytorch':
+    case 'compiled-pytorch': {
+      const mode = name === 'new-pytorch' ? 'eager' : 'compiled';
+      return {
+        name,
+        command: inNewPeers('bin/python'),
+        args: [benchPath('peers/tokenformer.py'), mode],
+        env: { ...openMp, ...passive, ...KEPT_MEMORY },
+      };
+    }
+    case 'jax':
+      return {
+        name,
+        command: inNewPeers('bin/python'),
+        args: [benchPath('peers/tokenformer_jax.py')],
+        env: { ...openMp, ...passive, ...KEPT_MEMORY },
+      };
     case 'onednn':
-      return { name, command: compileOneDnn(buildFolder), args: [], env: openMp, encode: productLine };
+      return { name, command: compileOneDnn(join(buildFolder, name)), args: [], env: openMp, encode: productLine };
+    case 'new-onednn': {
+      const [include, lib] = [inNewPeers('include/dnnl.hpp'), inNewPeers('lib/libdnnl.so')].map((path) =>
+        dirname(path),
+      );
+      const flags = [
+        `-I${include}`,
+        `-L${lib}`,
+        `-Wl,-rpath,${lib}`,
+        '-Wl,--disable-new-dtags',
+        '-Wl,--allow-shlib-undefined',
+      ];
+      const env = { ...openMp, OCL_ICD_FILENAMES: join(lib, 'libintelocl.so') };
+      return { name, command: compileOneDnn(join(buildFolder, name), flags), args: [], env, encode: productLine };
+    }
   }
+}
+
+/** A file of the environment that bench/peers/setup.sh made. */
+function inNewPeers(path: string): string {
+  const folder = process.env.PEERS ?? benchPath('peers/.venv');
+  const file = join(folder, path);
+  if (!existsSync(file)) throw new UserError(`${file}: no such file`);
+  return file;
 }
 
 /** Debian's own interpreter first: it is the one that Debian's PyTorch belongs to. */
@@ -84,10 +140,9 @@ function findPython(): string {
   throw new UserError(`${candidates.join(', ')}: no PyTorch`);
 }
 
-function compileOneDnn(folder: string): string {
-  const program = join(folder, 'onednn');
+function compileOneDnn(program: string, flags: readonly string[] = []): string {
   const compiler = process.env.CXX ?? 'c++';
-  const args = ['-std=c++17', '-O2', benchPath('peers/onednn.cc'), '-o', program, '-ldnnl'];
+  const args = ['-std=c++17', '-O2', ...flags, benchPath('peers/onednn.cc'), '-o', program, '-ldnnl'];
   try {
     execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
   } catch (error) {
@@ -100,7 +155,7 @@ function compileOneDnn(folder: string): string {
 
 /** A request as bench/peers/onednn.cc reads it. */
 function productLine({ workload, minSeconds }: Request): string {
-  if (workload.kind !== 'product') throw new Error(`onednn: expected a product, got a ${workload.kind}`);
+  if (workload.kind !== 'product') throw new Error(`oneDNN: expected a product, got a ${workload.kind}`);
   const { batch, m, n, depth, transposeA, transposeB } = workload;
   return [batch, m, n, depth, Number(transposeA), Number(transposeB), minSeconds].join(' ');
 }

@@ -90,7 +90,8 @@ async function renderTrimmed(bytes: Buffer, { size, background }: RenderSettings
 
 /** @param side of an SVG's page, in pixels */
 function open(bytes: Buffer, side: number): Sharp {
-  const image = imageFormatOf(bytes)?.name === 'SVG' ? withPageOf(bytes, side) : bytes;
+  // The root of an SVG may stand behind more entities than the format is told by.
+  const image = imageFormatOf(bytes)?.decoded ? bytes : withPageOf(bytes, side);
   return sharp(image, { failOn: 'error', limitInputPixels: MAX_PIXELS, autoOrient: true }).timeout(TIMEOUT);
 }
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { LANGUAGE_MODEL, writeBenchModel } from '../models.js';
-import { type Figure, timedRow } from '../results.js';
+import { type Figure, isPeer, timedRow } from '../results.js';
 import { type BenchCase, runRounds } from '../runRounds.js';
 import { agreement } from './agreement.js';
-import { type FigureContext, peerIn, ratioVerdicts, withSides } from './figureContext.js';
+import { type FigureContext, MODEL_SIDES, modelTargets, ratioVerdicts, withSides } from './figureContext.js';
 
 const PROMPT_LEN = 64;
 const NEW_TOKENS = 64;
@@ -11,7 +11,7 @@ const NEW_TOKENS = 64;
 /** Of every side, before the first round: our first texts take up to 1.7 times the processor time of later ones, while JavaScript is compiled. */
 const WARMUPS = 6;
 
-/** Greedy decoding of one caption-length sequence with a key-value cache, against PyTorch from the same weights. */
+/** Greedy decoding of one caption-length sequence with a key-value cache, against peers from the same weights. */
 export async function decodeFigure(context: FigureContext): Promise<Figure> {
   const folder = writeBenchModel(join(context.folder, 'decode'), LANGUAGE_MODEL);
   const benchCase: BenchCase = {
@@ -20,13 +20,13 @@ export async function decodeFigure(context: FigureContext): Promise<Figure> {
     amount: NEW_TOKENS,
     unit: 'tokens/s',
   };
-  const [times] = await withSides(context, ['native', 'pytorch', 'wasm'], (sides) =>
+  const [times] = await withSides(context, MODEL_SIDES, (sides) =>
     runRounds(sides, [benchCase], { rounds: context.rounds, warmups: WARMUPS, minSeconds: 1 }),
   );
-  const peer = peerIn(context, 'pytorch');
-  const rows = [timedRow(benchCase, times, peer)];
-  const verdicts = ratioVerdicts(rows, 3);
-  const [ours, theirs] = (['native', 'pytorch'] as const).flatMap((side) => times.get(side)?.rounds[0].logProb ?? []);
-  if (theirs !== undefined) verdicts.push(agreement('log p of what is written', [ours], [theirs]));
-  return { id: 'decode', title: '4. Decoding with a cache', peer, rows, verdicts };
+  const rows = [timedRow(benchCase, times)];
+  const logProbs = new Map([...times].map(([side, { rounds }]) => [side, rounds.flatMap(({ logProb }) => logProb ?? [])]));
+  const ours = logProbs.get('native') ?? [];
+  const theirs = new Map([...logProbs].filter(([side]) => isPeer(side)));
+  const verdicts = [...ratioVerdicts(rows, modelTargets(3)), ...agreement('log p of what is written', ours, theirs)];
+  return { id: 'decode', title: '4. Decoding with a cache', rows, verdicts };
 }

@@ -1,4 +1,4 @@
-import type { Row, Verdict } from '../results.js';
+import { bestPeer, type Row, type Verdict } from '../results.js';
 import { type Side, type SideName, type SideSpec, startSide } from '../side.js';
 
 /** What a figure is measured with. */
@@ -10,9 +10,25 @@ export interface FigureContext {
   readonly folder: string;
 }
 
-/** The peer, if it can take part. */
-export function peerIn({ specs }: FigureContext, name: SideName): SideName | undefined {
-  return specs.has(name) ? name : undefined;
+/** Ours, those that compute models, and our other engine. */
+export const MODEL_SIDES: readonly SideName[] = ['native', 'pytorch', 'new-pytorch', 'compiled-pytorch', 'jax', 'wasm'];
+
+/** What ours should reach beside a kind of peer; the best of `sides` counts. */
+export interface PeerTarget {
+  readonly peer: string;
+  readonly sides: readonly SideName[];
+  readonly bound: number;
+}
+
+/** Of speeds, beside the newest peers. */
+export const NEW_PEER_TARGETS: readonly PeerTarget[] = [
+  { peer: 'PyTorch', sides: ['new-pytorch'], bound: 2 },
+  { peer: 'best compiled peer', sides: ['compiled-pytorch', 'jax'], bound: 1.3 },
+];
+
+/** Of speeds, beside Debian's PyTorch and the newest peers. */
+export function modelTargets(debianBound: number): PeerTarget[] {
+  return [{ peer: 'PyTorch (Debian)', sides: ['pytorch'], bound: debianBound }, ...NEW_PEER_TARGETS];
 }
 
 /** Starts those of the named sides that can take part, and ends them after `work`. */
@@ -33,9 +49,13 @@ export async function withSides<T>(
   }
 }
 
-/** The target of each row's ratio; none for rows without a peer. */
-export function ratioVerdicts(rows: readonly Row[], bound: number, label = 'ours / PyTorch'): Verdict[] {
-  return rows.flatMap(({ name, ratio }) =>
-    ratio === undefined ? [] : [{ label: `${name}, ${label}`, value: ratio, target: { at: 'least' as const, bound } }],
+/** Each row's ratio beside each kind of peer that took part. */
+export function ratioVerdicts(rows: readonly Row[], targets: readonly PeerTarget[], at: 'least' | 'most' = 'least'): Verdict[] {
+  return targets.flatMap(({ peer, sides, bound }) =>
+    rows.flatMap(({ name, ratios = {} }) => {
+      const ofSides = Object.fromEntries(Object.entries(ratios).filter(([side]) => (sides as readonly string[]).includes(side)));
+      const { ratio } = bestPeer(ofSides, at);
+      return ratio === undefined ? [] : [{ label: `${name}, ours / ${peer}`, value: ratio, target: { at, bound } }];
+    }),
   );
 }

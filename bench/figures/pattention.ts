@@ -1,13 +1,12 @@
 import { type Figure, timedRow } from '../results.js';
 import { type BenchCase, runRounds } from '../runRounds.js';
-import { type FigureContext, peerIn, ratioVerdicts, withSides } from './figureContext.js';
+import { type FigureContext, MODEL_SIDES, modelTargets, ratioVerdicts, withSides } from './figureContext.js';
 
 const TOKENS = 4096;
 const WIDTH = 256;
 
-/** Forward and backward of one Pattention layer, against PyTorch. */
+/** Forward and backward of one Pattention layer, against peers. */
 export async function pattentionFigure(context: FigureContext): Promise<Figure> {
-  const peer = peerIn(context, 'pytorch');
   const cases = [256, 1024].map(
     (numParamTokens): BenchCase => ({
       name: `[${TOKENS}, d ${WIDTH}], n ${numParamTokens}`,
@@ -16,10 +15,10 @@ export async function pattentionFigure(context: FigureContext): Promise<Figure> 
       unit: 'GFLOP/s',
     }),
   );
-  const times = await withSides(context, ['native', 'pytorch', 'wasm'], (sides) =>
+  const times = await withSides(context, MODEL_SIDES, (sides) =>
     runRounds(sides, cases, { rounds: context.rounds, warmups: 2, minSeconds: 0.2 }),
   );
-  const rows = cases.map((benchCase, i) => timedRow(benchCase, times[i], peer));
+  const rows = cases.map((benchCase, i) => timedRow(benchCase, times[i]));
   const title = '2. Pattention, forward and backward';
-  return { id: 'pattention', title, peer, rows, verdicts: ratioVerdicts(rows, 1.5) };
+  return { id: 'pattention', title, rows, verdicts: ratioVerdicts(rows, modelTargets(1.5)) };
 }

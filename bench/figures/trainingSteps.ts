@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type AnyBenchModel, tokensPerStep, writeBenchModel } from '../models.js';
-import { type Row, timedRow, type Verdict } from '../results.js';
+import { isPeer, type Row, timedRow, type Verdict } from '../results.js';
 import { type BenchCase, type CaseTimes, runRounds } from '../runRounds.js';
 import type { SideName } from '../side.js';
 import { agreement } from './agreement.js';
-import { type FigureContext, peerIn, withSides } from './figureContext.js';
+import { type FigureContext, MODEL_SIDES, withSides } from './figureContext.js';
 
 /** Steps whose losses are compared. */
 const COMPARED_STEPS = 5;
@@ -20,25 +20,27 @@ export function stepCase(
   return { name, workload, amount: tokensPerStep(model), unit };
 }
 
-/** Times training steps on all sides and compares their losses with the peer's. */
+/** Times training steps on all sides and compares our losses with the peers'. */
 export async function timeSteps(
   context: FigureContext,
   benchCase: BenchCase,
   minSeconds: number,
 ): Promise<{ row: Row; checks: Verdict[] }> {
-  const [times] = await withSides(context, ['native', 'pytorch', 'wasm'], (sides) =>
+  const [times] = await withSides(context, MODEL_SIDES, (sides) =>
     runRounds(sides, [benchCase], { rounds: context.rounds, warmups: 2, minSeconds }),
   );
-  const peer = peerIn(context, 'pytorch');
-  return { row: timedRow(benchCase, times, peer), checks: compareLosses(benchCase.name, times, peer) };
+  return { row: timedRow(benchCase, times), checks: compareLosses(benchCase.name, times) };
 }
 
-/** Whether the first losses of both sides agree. */
-export function compareLosses(name: string, times: ReadonlyMap<SideName, CaseTimes>, peer: SideName | undefined): Verdict[] {
-  const losses = ({ warmups, rounds }: CaseTimes): readonly number[] =>
-    [...warmups, ...rounds].flatMap((measurement) => measurement.losses ?? []).slice(0, COMPARED_STEPS);
-  const ours = times.get('native');
-  const theirs = peer && times.get(peer);
-  if (ours === undefined || theirs === undefined) return [];
-  return [agreement(`${name}, first losses`, losses(ours), losses(theirs))];
+/** Whether the first losses of ours and of every peer agree. */
+export function compareLosses(name: string, times: ReadonlyMap<SideName, CaseTimes>): Verdict[] {
+  const losses = new Map(
+    [...times].map(([side, { warmups, rounds }]) => [
+      side,
+      [...warmups, ...rounds].flatMap((measurement) => measurement.losses ?? []).slice(0, COMPARED_STEPS),
+    ]),
+  );
+  const ours = losses.get('native');
+  if (ours === undefined) return [];
+  return agreement(`${name}, first losses`, ours, new Map([...losses].filter(([side]) => isPeer(side))));
 }

@@ -1,35 +1,43 @@
-"""PyTorch as a side of the comparison: TokenFormer, eager, with the operations of the official GPU code, and the standard Transformer.
+"""PyTorch as a side of the comparison: TokenFormer with the operations of the official GPU code, and the standard Transformer.
 
-Requests on stdin and answers on stdout, one JSON object a line, as bench/workload.ts describes them. Source of the
-mathematics: megatron/model/tokenformer.py of Haiyang-W/TokenFormer at 4d56c73. Operations of that code that change no
-number (a mask of ones, a factor of 1, dropout of 0) are left out, in its favour.
+    tokenformer.py eager | compiled
+
+`eager` runs on every release, Debian's too; `compiled` takes torch.compile. Where a release has them, attention is
+scaled_dot_product_attention and AdamW fused. Source of the mathematics: megatron/model/tokenformer.py of
+Haiyang-W/TokenFormer at 4d56c73. Operations of that code that change no number (a mask of ones, a factor of 1, dropout of
+0) are left out, in its favour.
 """
 
 import ctypes
-import json
 import math
-import os
 import sys
-import time
+
+from serve import leave_out, number_of_threads, read_model, serve, settings
 
 try:
     import torch
     import torch.nn.functional as F
 except ImportError as error:
-    print(json.dumps({"problem": str(error)}), flush=True)
-    sys.exit()
+    leave_out(str(error))
+
+COMPILED = sys.argv[1] == "compiled"
+#: Has scaled_dot_product_attention with a kernel for processors, and AdamW fused on them.
+MODERN = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 4)
 
 
-def hello(threads):
-    """Versions, or what is wrong: a product on reference BLAS would be an unfair peer."""
-    torch.set_num_threads(threads)
+def compiled(function):
+    return torch.compile(function, dynamic=False) if COMPILED else function
+
+
+def versions():
+    """Also refuses to take part on reference BLAS: a product there would be an unfair peer."""
+    torch.set_num_threads(number_of_threads())
+    torch.set_flush_denormal(True)
     torch.ones(64, 64) @ torch.ones(64, 64)
-    versions = {"torch": torch.__version__, "python": sys.version.split()[0]}
-    for name in ("OMP_WAIT_POLICY", "OPENBLAS_CORETYPE"):
-        if name in os.environ:
-            versions[name] = os.environ[name]
+    found = {"torch": torch.__version__, "python": sys.version.split()[0], "mode": sys.argv[1]}
+    found.update(settings("OMP_WAIT_POLICY", "OPENBLAS_CORETYPE", "GLIBC_TUNABLES"))
     if torch.backends.mkl.is_available():
-        return {"versions": {**versions, "blas": "MKL"}}
+        return {**found, "blas": "MKL", "threads": str(torch.get_num_threads())}
     with open("/proc/self/maps") as maps:
         loaded = {line.split()[-1] for line in maps if "blas" in line}
     # The library that torch is linked with comes before others that were loaded by the way.
@@ -44,25 +52,13 @@ def hello(threads):
             texts[name] = function().decode()
         version = " ".join(texts["openblas_get_config"].split()[:2])
         threads = library.openblas_get_num_threads()
-        blas = f"{version}, core {texts['openblas_get_corename']}, {threads} threads"
-        return {"versions": {**versions, "blas": blas}}
-    return {"problem": f"torch multiplies with reference BLAS ({', '.join(sorted(loaded))})"}
+        return {**found, "blas": f"{version}, core {texts['openblas_get_corename']}, {threads} threads"}
+    leave_out(f"torch multiplies with reference BLAS ({', '.join(sorted(loaded))})")
 
 
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-        data = bytearray(file.read())
+def tensor_of(buffer, dtype, shape):
     dtypes = {"F32": torch.float32, "I32": torch.int32}
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        start, end = entry["data_offsets"]
-        flat = torch.frombuffer(data, dtype=dtypes[entry["dtype"]], count=(end - start) // 4, offset=start)
-        tensors[name] = flat.reshape(entry["shape"]).clone()
-    return tensors
+    return torch.frombuffer(buffer, dtype=dtypes[dtype]).reshape(shape).clone()
 
 
 def pattention(x, keys, values):
@@ -92,12 +88,12 @@ class TokenFormer:
     def feed_forward(self, x, path):
         return self.layer(x, f"{path}/ffn")
 
-    def rotate(self, x, start):
-        """x [batch, heads, length, headDim]"""
+    def rotate(self, x, angles):
+        """x [batch, heads, length, headDim], angles (cos, sin) [length, dims]"""
         dims = self.rotary_dims
         if dims == 0:
             return x
-        cos, sin = self.cos_and_sin(start, x.shape[2])
+        cos, sin = angles
         turned, rest = x[..., :dims], x[..., dims:]
         a, b = turned[..., : dims // 2], turned[..., dims // 2 :]
         return torch.cat((turned * cos + torch.cat((-b, a), dim=-1) * sin, rest), dim=-1)
@@ -118,6 +114,24 @@ class TokenFormer:
             self.masks[key] = torch.ones(length, past + length, dtype=torch.bool).triu_(past + 1)
         return self.masks[key]
 
+    def attend(self, query, key, value, causal):
+        """query [batch, heads, length, headDim]; key and value may have a past before them"""
+        batch, heads, length, head_dim = query.shape
+        past = key.shape[2] - length
+        if MODERN:
+            return F.scaled_dot_product_attention(query, key, value, is_causal=causal and length > 1)
+        flat = (batch * heads, -1, head_dim)
+        scores = torch.baddbmm(
+            torch.empty(1, 1, 1),
+            query.reshape(flat),
+            key.reshape(flat).transpose(1, 2),
+            beta=0.0,
+            alpha=1.0 / math.sqrt(head_dim),
+        )
+        if causal and length > 1:
+            scores = scores.masked_fill_(self.later_tokens(length, past), -10000.0)
+        return torch.bmm(scores.softmax(dim=-1), value.reshape(flat)).view(batch, heads, length, -1)
+
     def attention(self, h, path, causal, cache):
         batch, length, width = h.shape
         heads = self.stack["numHeads"]
@@ -125,25 +139,20 @@ class TokenFormer:
         def split(x):
             return x.view(batch, length, heads, width // heads).transpose(1, 2)
 
-        past = cache[0].shape[2] if cache else 0
-        query = self.rotate(split(self.layer(h, f"{path}/query")), past)
-        key = self.rotate(split(self.layer(h, f"{path}/key")), past)
-        value = split(self.layer(h, f"{path}/value"))
-        if cache:
-            key = torch.cat((cache[0], key), dim=2)
-            value = torch.cat((cache[1], value), dim=2)
-        flat = (batch * heads, -1, width // heads)
-        scores = torch.baddbmm(
-            torch.empty(1, 1, 1),
-            query.reshape(flat),
-            key.reshape(flat).transpose(1, 2),
-            beta=0.0,
-            alpha=1.0 / math.sqrt(width // heads),
-        )
-        if causal and length > 1:
-            scores = scores.masked_fill_(self.later_tokens(length, past), -10000.0)
-        context = torch.bmm(scores.softmax(dim=-1), value.reshape(flat))
-        context = context.view(batch, heads, length, -1).transpose(1, 2).reshape(batch, length, width)
+        query, key, value = (split(self.layer(h, f"{path}/{name}")) for name in ("query", "key", "value"))
+        if isinstance(cache, StaticCache):
+            key, value = cache.put(self.rotate(key, cache.angles), value)
+            context = F.scaled_dot_product_attention(
+                self.rotate(query, cache.angles), key, value, attn_mask=cache.visible
+            )
+        else:
+            angles = self.cos_and_sin(cache[0].shape[2] if cache else 0, length)
+            query, key = self.rotate(query, angles), self.rotate(key, angles)
+            if cache:
+                key = torch.cat((cache[0], key), dim=2)
+                value = torch.cat((cache[1], value), dim=2)
+            context = self.attend(query, key, value, causal)
+        context = context.transpose(1, 2).reshape(batch, length, width)
         return self.layer(context, f"{path}/output"), (key, value)
 
     def run(self, x, causal, caches=None):
@@ -172,6 +181,16 @@ class Transformer(TokenFormer):
         return F.gelu(x @ self.parameters[f"{path}/up"].t()) @ self.parameters[f"{path}/down"]
 
 
+class StaticCache:
+    """Keys and values of one layer in tensors of the full length, which compiled code fills in place."""
+
+    def __init__(self, keys, values, at, angles, visible):
+        self.keys, self.values, self.at, self.angles, self.visible = keys, values, at, angles, visible
+
+    def put(self, key, value):
+        return self.keys.index_copy_(2, self.at, key), self.values.index_copy_(2, self.at, value)
+
+
 def language_logits(model, hidden):
     return hidden @ model.parameters["language/tokenEmbedding"].t()
 
@@ -181,14 +200,13 @@ def language_states(model, token_ids, caches=None):
     return model.run(embedded, causal=True, caches=caches)
 
 
-def language_loss(model, batch, index):
-    hidden, _ = language_states(model, batch[f"tokenIds/{index}"].long())
+def language_loss(model, token_ids, labels):
+    hidden, _ = language_states(model, token_ids)
     logits = language_logits(model, hidden)
-    return F.cross_entropy(logits.view(-1, logits.shape[-1]), batch[f"labels/{index}"].long().view(-1))
+    return F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1))
 
 
-def vision_loss(model, batch, index, patch):
-    pixels = batch[f"pixelValues/{index}"]
+def vision_loss(model, pixels, labels, patch):
     count, size = pixels.shape[:2]
     grid = size // patch
     patches = pixels.view(count, grid, patch, grid, patch * 3).transpose(2, 3).reshape(count, grid * grid, -1)
@@ -196,15 +214,12 @@ def vision_loss(model, batch, index, patch):
     tokens = patches @ p["vision/patchEmbedding/kernel"] + p["vision/patchEmbedding/bias"]
     states, _ = model.run(tokens + p["vision/positionEmbedding"], causal=False)
     logits = states.mean(dim=1) @ p["vision/head/classify/kernel"] + p["vision/head/classify/bias"]
-    return F.cross_entropy(logits, batch[f"labels/{index}"].long())
+    return F.cross_entropy(logits, labels)
 
 
 def open_model(folder):
-    with open(os.path.join(folder, "model.json")) as file:
-        description = json.load(file)
+    description, tensors, batches = read_model(folder, tensor_of)
     stack = description["model"]["config"]["stack"]
-    tensors = read_safetensors(os.path.join(folder, "model.safetensors"))
-    batches = read_safetensors(os.path.join(folder, "batches.safetensors"))
     model = Transformer if stack.get("kind") == "transformer" else TokenFormer
     return description, model(stack, description["model"]["kind"], tensors), batches
 
@@ -216,9 +231,10 @@ def prepare_pattention(workload):
     n = workload["numParamTokens"]
     inputs = [normal(rows).requires_grad_() for rows in (workload["tokens"], n, n)]
     d_output = normal(workload["tokens"])
+    forward = compiled(pattention)
 
     def run():
-        torch.autograd.grad(pattention(*inputs), inputs, d_output)
+        torch.autograd.grad(forward(*inputs), inputs, d_output)
         return {}
 
     return run
@@ -235,18 +251,24 @@ def prepare_step(workload):
         for decays, decay in ((True, training["weightDecay"]), (False, 0.0))
     ]
     betas = (training["beta1"], training["beta2"])
-    optimizer = torch.optim.AdamW(groups, lr=training["learningRate"], betas=betas, eps=training["adamEpsilon"])
+    fused = {"fused": True} if MODERN else {}
+    optimizer = torch.optim.AdamW(groups, lr=training["learningRate"], betas=betas, eps=training["adamEpsilon"], **fused)
     num_batches = sum(name.startswith("labels/") for name in batches)
     state = {"step": 0}
+    inputs = "tokenIds" if language else "pixelValues"
+
+    @compiled
+    def loss_of(given, labels):
+        if language:
+            return language_loss(model, given, labels)
+        return vision_loss(model, given, labels, config["patchSize"])
 
     def run():
         index = state["step"] % num_batches
         state["step"] += 1
         optimizer.zero_grad(set_to_none=True)
-        if language:
-            loss = language_loss(model, batches, index)
-        else:
-            loss = vision_loss(model, batches, index, config["patchSize"])
+        given = batches[f"{inputs}/{index}"]
+        loss = loss_of(given.long() if language else given, batches[f"labels/{index}"].long())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, training["clipNorm"])
         optimizer.step()
@@ -255,16 +277,25 @@ def prepare_step(workload):
     return run
 
 
+def likeliest(model, hidden):
+    """log p of the likeliest next token, and the token, each [batch, 1]"""
+    return F.log_softmax(language_logits(model, hidden[:, -1]), dim=-1).max(dim=-1, keepdim=True)
+
+
 def prepare_decode(workload):
     _, model, batches = open_model(workload["folder"])
     prompt = batches["tokenIds/0"].view(-1)[: workload["promptLen"]].long().view(1, -1)
+    step = decoder_of(model, workload) if COMPILED else None
 
     @torch.inference_mode()
     def run():
         token_ids, caches, log_prob, stop_id = prompt, None, 0.0, -1
-        for _ in range(workload["newTokens"]):
-            hidden, caches = language_states(model, token_ids, caches)
-            best, token_ids = F.log_softmax(language_logits(model, hidden[:, -1]), dim=-1).max(dim=-1, keepdim=True)
+        for index in range(workload["newTokens"]):
+            if step is None:
+                hidden, caches = language_states(model, token_ids, caches)
+                best, token_ids = likeliest(model, hidden)
+            else:
+                best, token_ids = step(token_ids, 0 if index == 0 else workload["promptLen"] + index - 1)
             log_prob += best
             if token_ids.item() == stop_id:
                 break
@@ -273,31 +304,43 @@ def prepare_decode(workload):
     return run
 
 
-PREPARE = {"pattention": prepare_pattention, "step": prepare_step, "decode": prepare_decode}
+def decoder_of(model, workload):
+    """A compiled function that reads tokens from a position on; weights are constants of it, which the compiler may pack."""
+    import torch._inductor.config
+
+    torch._inductor.config.freezing = True
+    heads, layers = model.stack["numHeads"], model.stack["numLayers"]
+    length = workload["promptLen"] + workload["newTokens"]
+    shape = (1, heads, length, model.stack["dModel"] // heads)
+    caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(layers)]
+    for parameter in model.parameters.values():
+        parameter.requires_grad_(False)
+    module = DecodeStep(model, model.cos_and_sin(0, length), length)
+    positions = torch.arange(length)
+    forward = torch.compile(module, dynamic=False)
+    return lambda token_ids, start: forward(token_ids, positions[start : start + token_ids.shape[1]], caches)
 
 
-def measure(run, min_seconds):
-    losses, count = [], 0
-    start = time.perf_counter()
-    while True:
-        result = run()
-        losses += result.get("losses", [])
-        count += 1
-        seconds = time.perf_counter() - start
-        if seconds >= min_seconds:
-            return {**result, "seconds": seconds / count, "losses": losses}
+class DecodeStep(torch.nn.Module):
+    """A module, because only parameters of modules become constants of compiled code."""
+
+    def __init__(self, model, angles, length):
+        super().__init__()
+        self.model, self.length = model, length
+        self.register_buffer("cos", angles[0])
+        self.register_buffer("sin", angles[1])
+        self.names = {name: name.replace("/", "_") for name in model.parameters}
+        for name, flat in self.names.items():
+            self.register_parameter(flat, torch.nn.Parameter(model.parameters[name], requires_grad=False))
+        self.eval()
+
+    def forward(self, token_ids, at, caches):
+        self.model.parameters = {name: getattr(self, flat) for name, flat in self.names.items()}
+        angles = (self.cos[at], self.sin[at])
+        visible = torch.arange(self.length).view(1, -1) <= at.view(-1, 1)
+        layers = [StaticCache(keys, values, at, angles, visible) for keys, values in caches]
+        hidden, _ = language_states(self.model, token_ids, layers)
+        return likeliest(self.model, hidden)
 
 
-def main():
-    print(json.dumps(hello(int(os.environ["OMP_NUM_THREADS"]))), flush=True)
-    prepared = {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        workload = request["workload"]
-        key = json.dumps(workload)
-        if key not in prepared:
-            prepared[key] = PREPARE[workload["kind"]](workload)
-        print(json.dumps(measure(prepared[key], request["minSeconds"])), flush=True)
-
-
-main()
+serve(versions(), {"pattention": prepare_pattention, "step": prepare_step, "decode": prepare_decode})

@@ -96,7 +96,9 @@ function withGroups(experiment: EvaluateExperiment, given: readonly string[]): E
 function forRemoteGroups(experiment: EvaluateExperiment, { line }: Output): EvaluateExperiment {
   const partial = (['sparse', 'prefix'] as const).find((key) => experiment[key] !== undefined);
   if (partial !== undefined)
-    throw new ConfigError(`${partial}: expected all parameter tokens with --remote, which computes with all of a group`);
+    throw new ConfigError(
+      `${partial}: expected all parameter tokens with --remote, which computes with all of a group`,
+    );
   if (experiment.report.examples > 0)
     line('--remote: the report traces no words, as their parameter tokens are not here');
   return { ...experiment, report: { ...experiment.report, examples: 0 } };

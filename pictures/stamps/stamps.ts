@@ -56,7 +56,7 @@ export function stamps({ root, language, ...shares }: StampsOptions): PictureSou
         package: `${PACKAGE} (Debian)`,
         version,
         authors: 'Bill Kendrick and others',
-        licence: 'GPL-2.0-only; some parts under freer terms',
+        licence: 'GPL-2',
         url: 'https://tuxpaint.org/stamps/',
         ...(licenceText ? { licenceText } : {}),
       },

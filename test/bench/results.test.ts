@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { benchMarkdown } from '../../bench/benchMarkdown.js';
+import { agreement } from '../../bench/figures/agreement.js';
+import { ratioVerdicts } from '../../bench/figures/figureContext.js';
 import { figureTable, showNumber, verdictLine } from '../../bench/figureTable.js';
 import { profileCells } from '../../bench/kernelProfile.js';
 import { resultsName } from '../../bench/machine.js';
 import { precisionSpeed, precisionTable } from '../../bench/precisionCurves.js';
-import { type BenchResults, type Figure, timedRow, type Verdict } from '../../bench/results.js';
+import { type BenchResults, bestPeer, type Figure, timedRow, type Verdict } from '../../bench/results.js';
 import type { BenchCase } from '../../bench/runRounds.js';
 import type { SideName } from '../../bench/side.js';
 
@@ -19,36 +21,72 @@ function times(sides: Partial<Record<SideName, number[]>>) {
   );
 }
 
-function figure(peer: SideName | undefined, sides: Partial<Record<SideName, number[]>>): Figure {
-  const row = timedRow(STEP, times(sides), peer);
-  return { id: 'step', title: '3. Step', peer, rows: [{ ...row, peakShare: 0.61 }], verdicts: [] };
+function figure(sides: Partial<Record<SideName, number[]>>): Figure {
+  const row = timedRow(STEP, times(sides));
+  return { id: 'step', title: '3. Step', rows: [{ ...row, peakShare: 0.61 }], verdicts: [] };
 }
 
 describe('a row of the bench', () => {
   it('gives speeds, and ours by the peer: above 1 when ours takes less time', () => {
-    const row = timedRow(STEP, times({ native: [1, 2, 4], pytorch: [2, 5, 8] }), 'pytorch');
+    const row = timedRow(STEP, times({ native: [1, 2, 4], pytorch: [2, 5, 8] }));
     expect(row.values.native).toEqual({ median: 50, rounds: [100, 50, 25] });
     expect(row.ratio).toBe(2);
+    expect(row.peer).toBe('pytorch');
+  });
+
+  it('is beside the fastest peer, which our other engine is not', () => {
+    const row = timedRow(STEP, times({ native: [2], pytorch: [8], jax: [3], 'new-pytorch': [4], wasm: [1] }));
+    expect([row.peer, row.ratio]).toEqual(['jax', 1.5]);
+    expect(row.ratios).toEqual({ pytorch: 4, jax: 1.5, 'new-pytorch': 2 });
+  });
+
+  it('is beside the peer that takes the least memory', () => {
+    expect(bestPeer({ pytorch: 0.4, jax: 0.6 }, 'most')).toMatchObject({ peer: 'jax', ratio: 0.6 });
   });
 
   it('gives milliseconds as such', () => {
-    const row = timedRow({ ...STEP, unit: 'ms' }, times({ native: [0.002], pytorch: [0.003] }), 'pytorch');
+    const row = timedRow({ ...STEP, unit: 'ms' }, times({ native: [0.002], pytorch: [0.003] }));
     expect(row.values.native?.median).toBe(2);
     expect(row.ratio).toBeCloseTo(1.5, 12);
   });
 
   it('has no ratio without a peer', () => {
-    expect(timedRow(STEP, times({ native: [1] }), undefined).ratio).toBeUndefined();
+    expect(timedRow(STEP, times({ native: [1] })).ratio).toBeUndefined();
+  });
+});
+
+describe('the targets of a figure', () => {
+  const targets = [
+    { peer: 'PyTorch', sides: ['new-pytorch'], bound: 2 },
+    { peer: 'best compiled peer', sides: ['compiled-pytorch', 'jax'], bound: 1.3 },
+  ] as const;
+
+  it('are held against the best of their peers, and left out where none took part', () => {
+    const row = timedRow(STEP, times({ native: [2], jax: [3], 'compiled-pytorch': [4] }));
+    expect(ratioVerdicts([row], targets)).toEqual([
+      { label: 'a step, ours / best compiled peer', value: 1.5, target: { at: 'least', bound: 1.3 } },
+    ]);
+  });
+
+  it('count only when every peer computed the same', () => {
+    const peers = (loss: number) =>
+      new Map<SideName, number[]>([
+        ['pytorch', [2, 1]],
+        ['jax', [2, loss]],
+      ]);
+    expect(agreement('losses', [2, 1], peers(1.0005))[0].value).toBeCloseTo(0.0005, 6);
+    expect(() => agreement('losses', [2, 1], peers(1.1))).toThrow('those of JAX 2, 1.1');
+    expect(agreement('losses', [2, 1], new Map())).toEqual([]);
   });
 });
 
 describe('the tables of the bench', () => {
   it('shows only the sides that took part', () => {
-    expect(figureTable(figure('pytorch', { native: [1], pytorch: [2], wasm: [50] }))).toEqual({
-      headers: ['case', 'ours', 'PyTorch', 'our wasm', 'ratio', 'of peak'],
-      cells: [['a step', '100', '50.0', '2.00', '2.00', '61 %']],
+    expect(figureTable(figure({ native: [1], jax: [4], pytorch: [2], wasm: [50] }))).toEqual({
+      headers: ['case', 'ours', 'PyTorch (Debian)', 'JAX', 'our wasm', 'ours / best peer', 'of peak'],
+      cells: [['a step', '100', '50.0', '25.0', '2.00', '2.00', '61 %']],
     });
-    expect(figureTable(figure(undefined, { native: [1] })).headers).toEqual(['case', 'ours', 'of peak']);
+    expect(figureTable(figure({ native: [1] })).headers).toEqual(['case', 'ours', 'of peak']);
   });
 
   it('says whether a target is met, in either direction', () => {
@@ -120,7 +158,7 @@ describe('what the bench leaves behind', () => {
       seed: 7,
       versions: { native: { node: 'v20' } },
       skipped: ['pytorch is left out: no PyTorch'],
-      figures: [figure(undefined, { native: [1] })],
+      figures: [figure({ native: [1] })],
       precision: { skipped: 'precision is left out: the processor lacks AVX2' },
       profiles: { small: { milliseconds: 1, kernels: [] } },
     };

@@ -26,6 +26,13 @@ describe('renderPicture', () => {
     expect([at(pixels, 62, 64, 128), at(pixels, 65, 64, 128)]).toEqual([RED, [0, 255, 0]]);
   });
 
+  it('shows all of a page in points without a view box, however late its root comes', async () => {
+    const page = '<svg xmlns="http://www.w3.org/2000/svg" width="80pt" height="80pt">';
+    const drawing = `<!--${' '.repeat(2000)}-->${page}<rect x="80" y="80" width="20" height="20" fill="red"/></svg>`;
+    const pixels = await renderPicture(Buffer.from(drawing), settings);
+    expect([at(pixels, 31, 31), at(pixels, 27, 27), at(pixels, 20, 20)]).toEqual([RED, RED, [0, 0, 255]]);
+  });
+
   it('cuts off empty margins where it is told to', async () => {
     const corner = svg('<rect x="30" y="2" width="4" height="4" fill="red"/>');
     const pixels = await renderPicture(corner, { ...settings, trim: true });

@@ -143,10 +143,17 @@ describeEachEngine('an inspection', () => {
     });
   }
 
-  for (const method of ['routed', 'grouped', 'union', 'crossAttention', 'prefix'] as const) {
-    it(`covers every group of a merged model, method ${method}`, async () => {
+  for (const { method, ...keys } of [
+    { method: 'routed' },
+    { method: 'routed', imageGate: 'closed' },
+    { method: 'grouped' },
+    { method: 'union' },
+    { method: 'crossAttention' },
+    { method: 'prefix' },
+  ] as const) {
+    it(`covers every group of a merged model, method ${method} ${Object.values(keys)}`, async () => {
       const folder = await prepared({ language: APPENDED });
-      const path = mergeStirred(folder, { method } as FusionInput);
+      const path = mergeStirred(folder, { method, ...keys } as FusionInput);
       const { groups, bridges, data } = await inspected(path, withPairs(folder));
       expect(data).toMatchObject({ images: { count: 4 }, texts: { count: 8 } });
       for (const { uses, path: name } of groups) expect([name, uses.length > 0]).toEqual([name, true]);

@@ -34,6 +34,7 @@ describe('captionTraces', () => {
   for (const [name, fusion, pooling] of [
     ['routed', {}, 'mean'],
     ['grouped', { method: 'grouped' }, 'mean'],
+    ['gates on the image', { imageGate: 'closed' }, 'mean'],
     ['a class token', {}, 'classToken'],
   ] as const) {
     it(`traces every word, its shares sum to 1: ${name}`, async () => {
@@ -66,6 +67,7 @@ describe('captionTraces', () => {
   for (const [name, fusion] of [
     ['routed', {}],
     ['grouped', { method: 'grouped' }],
+    ['gates on the image', { imageGate: 'closed' }],
     ['linear bridges', { bridge: { tokens: 4, kind: 'linear' } }],
     ['image values that read the state', { positionValues: false }],
   ] as const) {
