@@ -3,7 +3,7 @@
  * with their captions. `captions` is any source that `tokenfuse score` takes as references; without it, sentences are made up. The first
  * caption of an image is its prediction; where it has only one, the next image's is.
  *
- * Needs bench/peers/setup.sh and java. `METRICS=METEOR` leaves out SPICE, which takes minutes; `IMAGES=200` takes fewer images.
+ * Needs bench/peers/setup.sh and java; SPICE needs Java 8 to 14, because it asks for a JavaScript engine. `METRICS=METEOR` leaves out SPICE, which takes minutes; `IMAGES=200` takes fewer images.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

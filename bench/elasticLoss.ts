@@ -15,7 +15,7 @@ import { ParameterTree, prefixStack, type TokenFormerConfig } from '#src/tokenfo
 import { AdamW, type NestedConfig, nestedTask, type TrainingTask, trainStep } from '#src/training';
 
 const SHARES = [1, 1 / 2, 1 / 4, 1 / 8];
-const NESTED: NestedConfig = { least: 1 / 8, whole: 1 / 2 };
+const NESTED: NestedConfig = { least: 1 / 8, whole: 0 };
 
 const [file, root, engine = 'auto', givenSteps, givenSeed] = process.argv.slice(2);
 if (root === undefined) throw new Error('bench: expected a language experiment and its --root');

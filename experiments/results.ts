@@ -9,18 +9,8 @@ import { replaceSection, writeFileAtomic } from '#src/storage';
 import { packageRoot } from './stages/index.js';
 import { keepRecords } from './study/keptRecords.js';
 import { openStudy } from './study/openStudy.js';
+import { STUDIES } from './study/studies.js';
 import { studyText } from './study/studyText.js';
-
-const STUDIES = [
-  'fusion-study/study.yaml',
-  'fusion-study/emoji.yaml',
-  'relations/study.yaml',
-  'scaling/ladder.yaml',
-  'scaling/optimizer.yaml',
-  'scaling/large.yaml',
-  'scaling/vision.yaml',
-  'scaling/merged.yaml',
-];
 
 const folder = join(fileURLToPath(packageRoot), 'experiments');
 const given = process.argv.slice(2).map((word) => word.split('=') as [string, string | undefined]);

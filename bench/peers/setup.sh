@@ -4,7 +4,7 @@
 #
 #   bash bench/peers/setup.sh [folder]        # default bench/peers/.venv; another one is named to the bench by PEERS=folder
 #
-# PYTHON selects the interpreter (3.11 or later). SPICE and METEOR also need java on the PATH.
+# PYTHON selects the interpreter (3.11 or later). METEOR also needs java on the PATH, SPICE one of Java 8 to 14.
 set -euo pipefail
 folder=${1:-$(dirname "$0")/.venv}
 "${PYTHON:-python3}" -m venv "$folder"

@@ -1,5 +1,4 @@
 import { shownText, UserError } from '#src/errors';
-import { americanize } from './americanize.js';
 import { RULES } from './ptbRules.js';
 
 /** How captions are tokenized before scoring. */
@@ -42,9 +41,8 @@ export function tokenizeCaption(caption: string, { pretokenized = false, onCapti
  * A caption's tokens as standard caption scorers see them: the Penn Treebank tokens of CoreNLP's PTBTokenizer
  * (`-preserveLines -lowerCase`) without punctuation, separated by single spaces.
  *
- * British spelling becomes American before the case is dropped, so `grey` gives `gray` and `Grey` gives `grey`.
- * Brackets come out as `-lrb-`, `-rrb-`, slashes as `\/`; `!!` and `?!` stay, as only single marks are punctuation;
- * emoji vanish. A token holds no space, but may hold U+00A0 where the tokenizer kept parts together (`1 1/2`, a telephone number).
+ * Brackets come out as `-lrb-`, `-rrb-`; `!!` and `?!` stay, as only single marks are punctuation; emoji vanish. A token
+ * holds no space, but may hold U+00A0 where the tokenizer kept parts together (`1 1/2`, a telephone number).
  * The time is linear in the caption's length.
  *
  * @example
@@ -81,7 +79,7 @@ function plainToken(text: string, start: number): Match | undefined {
   PLAIN_WORD.lastIndex = start;
   const word = PLAIN_WORD.exec(text)?.[1];
   if (word === undefined || TAKEN_APART.has(word.toLowerCase())) return undefined;
-  return { token: americanize(word), end: start + word.length };
+  return { token: word, end: start + word.length };
 }
 
 function longestToken(text: string, start: number, lastNeeded: ReadonlyMap<string, number>): Match {

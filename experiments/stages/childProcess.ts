@@ -89,7 +89,8 @@ export function startChild(
   return {
     finished,
     setThreads: (count) => {
-      if (child.connected) child.send({ threads: count });
+      // With a callback, a child that has just ended is no error: without one, it would fail the stage.
+      if (child.connected) child.send({ threads: count }, () => undefined);
     },
     signal: (name) => {
       // On Windows `kill` would end it at once; a console's Ctrl-C reaches every process there.

@@ -22,6 +22,7 @@ export function fusionStudy(experiment: StudyExperiment, path: string): Study<St
   return {
     name,
     seeds,
+    centre: 'mean',
     precisions,
     cells: fusionCells(experiment).map((cell) => {
       const { row, seed, pairs, folder } = cell;

@@ -70,10 +70,10 @@ export async function runStudy(study: Study, options: StudyOptions) {
       },
     });
     const records = cells.flatMap(({ cell, kept }) => readRecord(outDir, cell) ?? kept ?? []);
-    const { text, figures } = studyText(study, records, (figure) => figure);
+    const { text, table, figures } = studyText(study, records, (figure) => figure);
     for (const { name, svg } of figures) writeFileAtomic(join(outDir, `${name}.svg`), svg);
     writeFileAtomic(join(outDir, 'results.md'), text);
-    output.line(`\n${study.results(records).table}`);
+    output.line(`\n${table}`);
   } finally {
     lock.release();
   }

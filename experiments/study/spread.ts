@@ -10,10 +10,11 @@ export interface Spread {
 /** Null where a seed has no value, or there is none at all. */
 export function spreadOf(values: readonly (number | null)[], centre: 'mean' | 'median' = 'mean'): Spread | null {
   if (values.length === 0 || values.some((value) => value === null)) return null;
-  const sorted = (values as number[]).toSorted((a, b) => a - b);
+  const numbers = values as number[];
+  const sorted = numbers.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
   const median = (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
   return { centre: centre === 'mean' ? mean : median, low: sorted[0], high: sorted[sorted.length - 1] };
 }
 

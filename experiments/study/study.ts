@@ -6,6 +6,8 @@ import type { Stage, StageContext, StagePlaces } from '../stages/index.js';
 export interface Study<R extends CellRecord = CellRecord> {
   readonly name: string;
   readonly seeds: readonly number[];
+  /** What tables show of several seeds, beside the lowest and the highest. */
+  readonly centre: 'mean' | 'median';
   /** That training asks for. */
   readonly precisions: readonly MatmulPrecision[];
   /** Seed by seed: an interrupted study has whole seeds rather than whole rows. */

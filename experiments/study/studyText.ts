@@ -4,12 +4,14 @@ import type { CellProvenance, CellRecord, Study, StudyFigure } from './study.js'
 export interface StudyText {
   /** In Markdown. */
   readonly text: string;
+  /** The table in it. */
+  readonly table: string;
   readonly figures: readonly StudyFigure[];
 }
 
 /** @param pathOf the path of a figure's file, from that of the text */
 export function studyText<R extends CellRecord>(
-  study: Pick<Study<R>, 'cells' | 'seeds' | 'timeSpent' | 'results'>,
+  study: Pick<Study<R>, 'cells' | 'seeds' | 'centre' | 'timeSpent' | 'results'>,
   records: readonly R[],
   pathOf: (name: string) => string,
 ): StudyText {
@@ -17,11 +19,11 @@ export function studyText<R extends CellRecord>(
     [...new Set(records.map(({ provenance }) => word(provenance)))].join('; ');
   const { table, figures } = study.results(records);
   const text = [
-    `${records.length} of ${study.cells.length} cells, seeds ${study.seeds.join(', ')}; mean over seeds (lowest–highest). Engine ${made(({ engine }) => `${engine.name} (${engine.device})`)},`,
+    `${records.length} of ${study.cells.length} cells, seeds ${study.seeds.join(', ')}; ${study.centre} over seeds (lowest–highest). Engine ${made(({ engine }) => `${engine.name} (${engine.device})`)},`,
     `${made(({ processor }) => processor)}, commit ${made(({ commit }) => commit?.slice(0, 7) ?? 'unknown')}; ${study.timeSpent(records)}.`,
     '',
     table,
     ...figures.flatMap(({ name, title }) => [`![${title}](${pathOf(name)}.svg)`, '']),
   ].join('\n');
-  return { text, figures };
+  return { text, table, figures };
 }

@@ -47,6 +47,7 @@ export function sweepStudy(sweep: SweepExperiment, path: string): Study<SweepRec
   return {
     name: sweep.name,
     seeds: sweep.seeds,
+    centre: sweep.centre,
     precisions: experiments.flatMap((each) => ('training' in each ? [each.training.matmulPrecision] : [])),
     cells: cells.map((cell, i) => sweepCell(sweep, cell, chains[i], labels)),
     sharedStages: () => [],
@@ -74,6 +75,7 @@ function sweepCell(
   const settings = { row: row.name, point, seed, digest: sha256(Buffer.from(content)) };
   const measured = chain.findLast(({ experiment }) => MEASURED.some((kind) => kind === experiment?.kind));
   if (measured === undefined) throw new ConfigError(`row '${row.name}': expected a stage that trains or evaluates`);
+  refuseDeadEnds(chain, scores, row.name);
   const run = (folder: string): string => labels.get(folder) ?? '';
   return {
     label,
@@ -98,6 +100,17 @@ function sweepCell(
       scores: Object.fromEntries(scores.map((score) => [score.name, readScore(score, chain, outDir)])),
     }),
   };
+}
+
+/** @throws ConfigError for a stage that nothing comes of: what follows has most likely forgotten to take it */
+function refuseDeadEnds(chain: readonly ChainStage[], scores: SweepExperiment['scores'], row: string): void {
+  const taken = new Set(withInputs(chain).flatMap(({ inputs }) => inputs.map(({ folder }) => folder)));
+  const scored = scores.flatMap(({ stage }) => stage ?? []);
+  const idle = chain.slice(0, -1).find(({ name, folder }) => !taken.has(folder) && !scored.includes(name));
+  if (idle === undefined) return;
+  throw new ConfigError(
+    `row '${row}': no stage takes '${idle.name}', and no score is read of it; the one after it takes it by from: { initFrom.checkpoint: previous }`,
+  );
 }
 
 /** The stages with those that they take, each after what it takes. */

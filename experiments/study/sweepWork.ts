@@ -48,8 +48,7 @@ function shrinkWords({ of, share, tokens, batches }: Shrink): string[] {
     'shrink',
     `{${of}}`,
     '{out}',
-    '--root',
-    '{root}',
+    ...['--root', '{root}', '--cache-dir', '{root}/cache'],
     ...optionWords({ share, tokens: tokensText(tokens), batches }),
   ];
 }

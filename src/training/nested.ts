@@ -12,7 +12,12 @@ export const NestedConfig = z
       .gt(0)
       .lt(1)
       .describe('smallest prefix, as a share of each group; the logarithm of the share is uniform from there to all'),
-    whole: z.number().min(0).lt(1).default(0.5).describe('share of the micro-batches that train all parameter tokens'),
+    whole: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe('share of the micro-batches that train all parameter tokens instead'),
   })
   .describe(
     'a micro-batch trains the first parameter tokens of every group alone, a random share of them, so that every prefix becomes a smaller model; of vision and language backbones',

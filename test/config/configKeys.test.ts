@@ -21,13 +21,14 @@ const Schema = z.strictObject({
   off: z.strictObject({ on: z.boolean().default(false) }).prefault({}),
   sets: z.array(z.strictObject({ from: Source.describe('where') })).min(1),
   train: Source.optional(),
+  stages: z.record(z.string(), z.strictObject({ file: z.string() })).optional(),
 });
 const keys = new Map(configKeys(Schema).map((key) => [key.name, key]));
 const names = (list: readonly ConfigKey[]): string[] => list.map(({ name }) => name);
 
 describe('configKeys', () => {
   it('has every key but the literal of its kind, in order', () => {
-    expect([...keys.keys()]).toEqual(['name', 'model', 'off', 'sets', 'train']);
+    expect([...keys.keys()]).toEqual(['name', 'model', 'off', 'sets', 'train', 'stages']);
   });
 
   it('tells what is required from what has a default, and takes the outermost meaning', () => {
@@ -46,10 +47,17 @@ describe('configKeys', () => {
         isRequired: true,
         meaning: 'width',
         isList: false,
+        isByName: false,
         keys: [],
         variants: [],
       },
     ]);
+  });
+
+  it('has the keys of each entry of a group whose names are the file’s own', () => {
+    const stages = keys.get('stages');
+    expect(stages).toMatchObject({ isByName: true, isList: false, isRequired: false, type: 'group, by name' });
+    expect(names(stages?.keys ?? [])).toEqual(['file']);
   });
 
   it('lists the variants of a union, and once what all of them have', () => {

@@ -7,8 +7,11 @@ import { COMPILED_WITHIN, startCard, wantsCard } from './cuda/card.js';
 const withWebgpu = process.env.TOKENFUSE_TEST_WEBGPU === '1';
 const withNative = (await native.probe()).available;
 
+/** tensorflow is an optional package with a library of its own. */
+const withTensorflow = process.env.TOKENFUSE_TEST_TENSORFLOW === '1';
+
 const absent: readonly EngineName[] = [
-  'tensorflow',
+  ...(withTensorflow ? [] : ['tensorflow' as const]),
   ...(wantsCard ? [] : ['cuda' as const]),
   ...(withWebgpu ? [] : ['webgpu' as const]),
   ...(withNative ? [] : ['native' as const]),
@@ -16,7 +19,7 @@ const absent: readonly EngineName[] = [
 
 /**
  * One suite for every engine that can be tested here: wasm and cpu always, native when it is built, webgpu (a software
- * adapter will do) under TOKENFUSE_TEST_WEBGPU=1 and cuda under TOKENFUSE_TEST_CUDA=1 (a card) or =emulated, where its absence
+ * adapter will do) under TOKENFUSE_TEST_WEBGPU=1, tensorflow under TOKENFUSE_TEST_TENSORFLOW=1 and cuda under TOKENFUSE_TEST_CUDA=1 (a card) or =emulated, where its absence
  * is a failure.
  */
 export function describeEachEngine(name: string, suite: (engine: EngineName) => void): void {

@@ -10,8 +10,8 @@ it.each([
   ],
   ['Error: libtensorflow.so.2: cannot open shared object file', /^run npm rebuild @tensorflow\/tfjs-node-gpu/],
 ])('what is installed and fails by %j is not to be installed again', (failure, advice) => {
-  const { why, install } = loadFailure(failure);
-  expect(why).toBe(`tfjs-node-gpu is installed and does not load: ${failure}`);
+  const { why, install } = loadFailure(failure, '@tensorflow/tfjs-node-gpu');
+  expect(why).toBe(`@tensorflow/tfjs-node-gpu is installed and does not load: ${failure}`);
   expect(install).toMatch(advice);
   expect(install).not.toContain('npm install');
 });

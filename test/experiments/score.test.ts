@@ -19,7 +19,7 @@ function writeSet(predictions: readonly { image_id: number; caption: string }[] 
   return folder;
 }
 
-const perfect = CAPTIONS.map((caption, i) => ({ image_id: i + 1, caption: caption.replace('grey', 'gray') }));
+const perfect = CAPTIONS.map((caption, i) => ({ image_id: i + 1, caption: caption.replace('snow.', 'Snow!') }));
 
 async function score(folder: string, ...words: string[]) {
   const streams = recordedStreams();
@@ -61,7 +61,7 @@ describe('tokenfuse score', () => {
     const lines = readFileSync(csv, 'utf8').trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     expect(lines[0]).toBe(Object.keys(rows[0]).join(','));
-    expect(lines[1]).toMatch(/^1,A gray dog runs in the snow\.,/);
+    expect(lines[1]).toMatch(/^1,A grey dog runs in the Snow!,/);
   });
 
   it('scores by the document frequencies of a file', async () => {

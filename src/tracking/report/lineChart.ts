@@ -53,12 +53,12 @@ export function lineChartSvg(chart: LineChart): SafeHtml {
   const bottom = height - 2 * FONT - 14;
   const bounds = chart.series.flatMap(({ ranges = [] }) => ranges.flat().filter((value) => drawable([1, value])));
   const y = verticalAxis([...all.map(([, value]) => value), ...bounds], logY);
-  const left = 10 + CHARACTER * Math.max(2, ...y.labels.map((label) => label.length));
-  const right = width - 20;
   const x = horizontalAxis(
     all.map(([step]) => step),
     logX,
   );
+  const left = 10 + CHARACTER * Math.max(2, ...y.labels.map((label) => label.length));
+  const right = width - Math.max(20, 2 + (CHARACTER * (x.labels.at(-1)?.length ?? 0)) / 2);
   const xAt = (step: number) => {
     const at = (v: number) => (logX ? Math.log(v) : v);
     return round(left + ((at(step) - at(x.low)) / (at(x.high) - at(x.low))) * (right - left));

@@ -16,8 +16,8 @@ import { findCheckpoint, readProgress } from '#src/training';
 import { keepRecords } from '../../../experiments/study/keptRecords.js';
 import { openStudy } from '../../../experiments/study/openStudy.js';
 import type { SweepRecord } from '../../../experiments/study/sweepStudy.js';
-import { writeMiniSweep } from '../../support/miniSweep.js';
-import { type Outcome, refusal, tokenfuse } from '../../support/tokenfuse.js';
+import { MINI_SWEEP, writeMiniSweep } from '../../support/miniSweep.js';
+import { type Outcome, refusal, tokenfuse, writeExperiment } from '../../support/tokenfuse.js';
 
 let folder: string;
 let path: string;
@@ -110,6 +110,52 @@ it('--quick runs the variant that the file describes, in a folder of its own', a
   const [run] = stagesIn('runs/mini-quick', 'language');
   const config = readJson(join(folder, 'runs/mini-quick/stages', run, 'config.json'), 'configuration');
   expect(config).toMatchObject({ training: { steps: 1 } });
+}, 120_000);
+
+it('shrinks and tunes as well', async () => {
+  const files = join(folder, 'others');
+  const training = { steps: 2, batchSize: 4, learningRate: 0.01, evaluateEvery: 1, checkpointEvery: 2 };
+  const text = { files: ['x'], validationFiles: ['x'], documents: 'line', layout: 'documents', seqLen: 64 };
+  const { train } = MINI_SWEEP.stages;
+  const others = writeMiniSweep(files, {
+    seeds: [1],
+    stages: {
+      ...MINI_SWEEP.stages,
+      half: { shrink: { share: 0.5, batches: 2 } },
+      smaller: {
+        extends: 'train',
+        from: { 'initFrom.checkpoint': 'previous' },
+        set: ['qkvParamTokens=6', 'outputParamTokens=6', 'ffnParamTokens=12'].map((word) => `model.stack.${word}`),
+      },
+      tuned: {
+        file: 'tune.yaml',
+        from: {
+          model: 'previous',
+          'language.data.files.0': train.from['data.files.0'],
+          'language.data.validationFiles.0': train.from['data.validationFiles.0'],
+        },
+      },
+    },
+    rows: [
+      { name: 'shrunk', stages: ['small', 'half', 'smaller'] },
+      { name: 'tuned', stages: ['small', 'tuned'] },
+    ],
+    scores: [{ name: 'loss', metric: 'validation/loss' }],
+    figures: [],
+    quick: undefined,
+  });
+  writeExperiment(files, {
+    ...{ kind: 'tune', name: 'tune', model: 'language', group: { name: 'task', tokens: 2 } },
+    language: { data: text },
+    training,
+  });
+  const { code, stderr } = await tokenfuse(['study', others, '--engine', 'wasm', '--out', 'others-out'], folder);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stagesIn('others-out', 'language')).toHaveLength(2);
+  const [shrunk, tuned] = ['shrunk', 'tuned'].map((row) => recordIn('others-out', 1, row).scores.loss);
+  expect(shrunk).toBeGreaterThan(0);
+  expect(tuned).toBeGreaterThan(0);
+  expect(tuned).not.toBe(shrunk);
 }, 120_000);
 
 it('refuses --quick where the file has none, and for ways of joining', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseExperimentOf } from '#experiments';
+import { openStudy } from '../../../experiments/study/openStudy.js';
 import { type ChainStage, sweepChain } from '../../../experiments/study/sweepChain.js';
 import type { SweepPoint } from '../../../experiments/study/sweepPoints.js';
 import { MINI_SWEEP, writeMiniSweep } from '../../support/miniSweep.js';
@@ -99,4 +100,13 @@ it('refuses changes of a growth, which has no file', () => {
   expect(refusal('grown', { rows, quick: undefined })).toMatch(
     /stages\.double: has no file that 'factor=3' could change/,
   );
+});
+
+it('refuses a row in which nothing comes of a stage, unless a score is read of it', () => {
+  const after = { extends: 'large', from: { 'initFrom.checkpoint': 'small' }, set: ['initFrom.optimizer=keep'] };
+  const open = (changes: object) =>
+    openStudy(writeMiniSweep(temporaryFolder(), { ...withStages({ after }), ...changes }));
+  expect(userErrorLine(() => open({}))).toMatch(/^row 'grown': no stage takes 'double', and no score is read of it/);
+  const scores = [...MINI_SWEEP.scores, { name: 'before', stage: 'double', metric: 'validation/loss' }];
+  expect(open({ scores }).cells).toHaveLength(8);
 });

@@ -27,6 +27,33 @@ const one = (points: [number, number][], more: Partial<LineChart> = {}): LineCha
 });
 
 describe('lineChartSvg', () => {
+  it('puts equal ratios at equal distances on a logarithmic x axis', () => {
+    const [[[first], [second], [third]]] = drawnLines(
+      one(
+        [
+          [10, 1],
+          [100, 2],
+          [1000, 3],
+        ],
+        { logX: true },
+      ),
+    );
+    expect(second).toBeGreaterThan(first);
+    expect(Math.abs(third - second - (second - first))).toBeLessThan(0.3);
+  });
+
+  it('draws a bar from the lowest to the highest, which the axis covers, and a dot at the point', () => {
+    const chart = one([[1, 5]], {});
+    const ranges = [[2, 8]] as const;
+    const withRange = { ...chart, series: chart.series.map((series) => ({ ...series, ranges })) };
+    const { heights } = grid(withRange);
+    const [, low, high] = /<path d="M[\d.]+ ([\d.]+)V([\d.]+)"/.exec(lineChartSvg(withRange).markup) ?? [];
+    const [bottom, top] = [heights[0], heights[heights.length - 1]];
+    expect(Number(low)).toBeLessThanOrEqual(bottom);
+    expect(Number(high)).toBeGreaterThanOrEqual(top);
+    expect(Number(high)).toBeLessThan(Number(low));
+  });
+
   it('draws points where the axes say they are', () => {
     const chart = one([
       [0, 0],
