@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Interrupted, interruption, type Output } from '#src/cli';
-import { ConfigError } from '#src/errors';
 import { createProgress, createTracker, readMetrics } from '#src/tracking';
 import { AdamW } from './adamW.js';
 import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
@@ -10,6 +9,7 @@ import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.j
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import type { OptimizerStart, TrainingCost } from './initFrom.js';
+import { requireTrainable } from './requireTrainable.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
 import { learningRateAt } from './schedule.js';
@@ -68,29 +68,7 @@ export interface TrainingResult {
  * @throws ConfigError when the configuration asks for growth or for prefixes, and the model can have none
  */
 export function runTraining(run: TrainingRun): Promise<TrainingResult> {
-  const { stages, learningRates, nested } = run.config;
-  if (stages && !run.growth) {
-    throw new ConfigError(
-      'training.stages: expected none: only vision and language backbones grow while they are trained',
-    );
-  }
-  if (nested && !run.growth?.byTokens) {
-    throw new ConfigError(
-      'training.nested: expected none: only vision and language TokenFormers are trained by prefixes of their parameter tokens',
-    );
-  }
-  if (learningRates?.some(({ tokens }) => tokens !== undefined)) {
-    if (!stages && !run.oldRows) {
-      throw new ConfigError(
-        "training.learningRates: 'tokens' tells those before a growth from those since; expected training.stages or initFrom with it",
-      );
-    }
-    if (run.growth?.byTokens === false) {
-      throw new ConfigError(
-        "training.learningRates: 'tokens' is of parameter tokens, which a standard Transformer does not have; expected names",
-      );
-    }
-  }
+  requireTrainable(run);
   return interruption.waitFor(() => train(run));
 }
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadJointModel, mergedHashes } from '#fusion';
 import { loadLanguageModel } from '#language';
-import { findCheckpoint, readTrainingState, trainingHistory, writeCheckpoint } from '#src/training';
+import { findCheckpoint, readTrainingState, trainingHistory } from '#src/training';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { writeTinyBackbones } from '../support/tinyBackbones.js';
 import { tinyBackbonesWithState } from '../support/tinyBackbonesWithState.js';
 import { mergeTiny } from '../support/tinyJointModel.js';
-import { tinyTransformerConfig, tinyTransformerTensors } from '../support/tinyTransformer.js';
+import { writeTinyTransformer } from '../support/tinyTransformer.js';
 import { refusal, tokenfuse } from '../support/tokenfuse.js';
 
 const ENGINE = ['--engine', 'cpu'];
@@ -75,15 +75,7 @@ describe('grow', () => {
 
   it('of a Transformer says its sizes before and after', async () => {
     const folder = temporaryFolder();
-    const config = tinyTransformerConfig();
-    writeCheckpoint(join(folder, 'transformer'), {
-      model: {
-        kind: 'language',
-        config: { backbone: config, tokenizer: { kind: 'tiktoken', encoding: 'gpt2' }, tokenizerFingerprint: 'none' },
-      },
-      tensors: tinyTransformerTensors(config),
-      assets: new Map(),
-    });
+    writeTinyTransformer(folder);
     const words = ['grow', 'transformer', 'larger', '--policy', 'net2net', '--factor', '2', ...ENGINE];
     const { code, stdout } = await tokenfuse(words, folder);
     expect(code).toBe(0);

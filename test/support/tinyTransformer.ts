@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { type AnyLanguageConfig, createLanguageParameters, languageHidden, tokenLosses } from '#language';
 import { tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
+import { writeCheckpoint } from '#src/training';
 import { TransformerConfig } from '#src/transformer';
 
 /** A language Transformer of a few hundred parameters, with rotary positions on half of each head. */
@@ -51,4 +53,17 @@ export function tinyLosses(
   tf.dispose([value, ...Object.values(grads)]);
   tree.dispose();
   return { losses, gradients };
+}
+
+/** Writes the tiny Transformer as the checkpoint `<folder>/transformer`. */
+export function writeTinyTransformer(folder: string): void {
+  const config = tinyTransformerConfig();
+  writeCheckpoint(join(folder, 'transformer'), {
+    model: {
+      kind: 'language',
+      config: { backbone: config, tokenizer: { kind: 'tiktoken', encoding: 'gpt2' }, tokenizerFingerprint: 'none' },
+    },
+    tensors: tinyTransformerTensors(config),
+    assets: new Map(),
+  });
 }
