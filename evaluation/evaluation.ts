@@ -157,6 +157,11 @@ export const ROWS = {
   },
 } as const;
 
+/** Names of the rows whose captions come from training captions: they depend on how many there are. */
+export const TRAINING_ROWS: readonly string[] = [ROWS.neighbour, ROWS.constant, ROWS.constantBleu4].map(
+  ({ name }) => name,
+);
+
 /** The scores of a row by name: metrics, and the attributes of a probe. */
 export function scoresByName({ attributes, name: _, intervals: __, ...metrics }: EvaluationRow): AttributeShares {
   if (attributes === null) return metrics;

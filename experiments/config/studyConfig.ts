@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { shownText } from '#src/errors';
 
-/** Scores of a study's table; `relation choice` is the model's forced choice, with a star where the first object's side does not tell. */
+/**
+ * Scores of a study's table. `exact`: captions equal to a reference, in words. `retrieval` of an image, of a caption: recall at 1 by
+ * likelihood, that of captions less the blind one. `relation choice` is the model's forced choice, with a star where the first
+ * object's side does not tell.
+ */
 export const STUDY_SCORES = [
   'NLL',
   'CIDEr-D',
   'BLEU-4',
+  'exact',
+  'retrieval of an image',
+  'retrieval of a caption',
   'objects',
   'relation',
   'scene exact',

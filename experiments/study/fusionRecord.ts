@@ -1,4 +1,5 @@
-import type { EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
+import { tokenizeCaption } from '#captions/tokenization';
+import type { CaptionSample, EvaluatedSet, EvaluationRow, LikelihoodScores } from '#evaluation';
 import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import type { FusionCell } from './fusionCells.js';
 import type { CellRecord } from './study.js';
@@ -20,8 +21,8 @@ export interface StudySet {
   readonly rows: readonly { readonly name: string; readonly scores: StudyScores }[];
 }
 
-/** Every score a table can show; null where there is none. */
-export type StudyScores = Readonly<Record<StudyScore, number | null>>;
+/** Every score a table can show; null where there is none, absent from records of versions that did not have it. */
+export type StudyScores = Readonly<Partial<Record<StudyScore, number | null>>>;
 
 export interface StudySettings {
   readonly row: FusionCell['row'];
@@ -38,23 +39,38 @@ export function cellSettings(study: StudyExperiment, { row, seed, pairs }: Fusio
 }
 
 /** What a record keeps of an evaluated test set. */
-export function studySet({ name, numImages, rows, likelihood }: EvaluatedSet): StudySet {
+export function studySet({ name, numImages, rows, likelihood, samples }: EvaluatedSet): StudySet {
   return {
     name,
     numImages,
-    // Only the model itself chooses between relations.
-    rows: rows.map((row, i) => ({ name: row.name, scores: scoresOf(row, i === 0 ? likelihood : {}) })),
+    // Captions are kept of the model alone, and only it is asked for likelihoods of other captions.
+    rows: rows.map((row, i) => ({
+      name: row.name,
+      scores: scoresOf(row, i === 0 ? likelihood : {}, i === 0 ? shareExact(samples) : null),
+    })),
   };
+}
+
+/** The share of captions that are equal to one of their references, in words: case and punctuation do not count. */
+function shareExact(samples: readonly CaptionSample[]): number | null {
+  if (samples.length === 0) return null;
+  const words = (caption: string): string => tokenizeCaption(caption, {});
+  const exact = samples.filter(({ generated, references }) => references.map(words).includes(words(generated)));
+  return exact.length / samples.length;
 }
 
 function scoresOf(
   { captionNll, ciderD, bleu4, attributes }: EvaluationRow,
-  { relationChoice }: Partial<Pick<LikelihoodScores, 'relationChoice'>>,
+  { relationChoice, retrieval }: Partial<LikelihoodScores>,
+  exact: number | null,
 ): StudyScores {
   return {
     NLL: captionNll,
     'CIDEr-D': ciderD,
     'BLEU-4': bleu4,
+    exact,
+    'retrieval of an image': retrieval?.textToImage[0].mean ?? null,
+    'retrieval of a caption': retrieval?.imageToTextPmi[0].mean ?? null,
     objects: attributes?.object ?? null,
     relation: attributes?.relation ?? null,
     'scene exact': attributes?.exactScene ?? null,

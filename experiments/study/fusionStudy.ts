@@ -4,6 +4,7 @@ import type { StudyExperiment, StudyScore } from '../config/studyConfig.js';
 import { cellProvenance } from './cellRecord.js';
 import { fusionCells } from './fusionCells.js';
 import { studyFigure } from './fusionFigure.js';
+import { pairsFigures } from './fusionPairsFigure.js';
 import { cellSettings, type StudyRecord, studySet } from './fusionRecord.js';
 import { backboneStages, cellStages, dataStages } from './fusionStages.js';
 import { studyLines, studyMarkdown } from './fusionTable.js';
@@ -61,7 +62,8 @@ export function fusionStudy(experiment: StudyExperiment, path: string): Study<St
       const lines = studyLines(records);
       const [score, title, highest] = figureOf(scores);
       const svg = studyFigure(lines, score, title, highest).markup;
-      return { table: studyMarkdown(lines, scores), figures: [{ name, title, svg }] };
+      const byPairs = pairsFigures(name, lines, scores);
+      return { table: studyMarkdown(lines, scores), figures: [{ name, title, svg }, ...byPairs] };
     },
   };
 }

@@ -1,3 +1,4 @@
+import { ROWS, TRAINING_ROWS } from '#evaluation';
 import { formatCount } from '#src/tracking';
 import type { StudyScore } from '../config/studyConfig.js';
 import type { StudyRecord, StudyScores } from './fusionRecord.js';
@@ -14,7 +15,8 @@ export interface StudyLine {
 }
 
 /**
- * One line per row and number of pairs, and after them the controls of the row that has them.
+ * One line per row and number of pairs, and after them the controls of the row that has them: those that come from the training
+ * captions at every number of pairs, the others at the largest.
  *
  * @param records of finished cells, in the order of the study
  */
@@ -26,7 +28,7 @@ export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
     lines.set(key, entry);
     entry.sets.set(set, [...(entry.sets.get(set) ?? []), scores]);
   };
-  const controls: [string, string, StudyScores][] = [];
+  const controls: [Pick<StudyLine, 'name' | 'pairs'>, string, StudyScores][] = [];
   const largest = Math.max(
     ...records.filter(({ settings }) => settings.controls).map(({ settings }) => settings.pairs ?? 0),
   );
@@ -34,18 +36,23 @@ export function studyLines(records: readonly StudyRecord[]): StudyLine[] {
     const line = { name: settings.row.name, pairs: settings.pairs, trained: trainableParameters };
     for (const { name: set, rows } of sets) {
       add(line, set, rows[0].scores);
-      if (!settings.controls || settings.pairs !== largest) continue;
-      for (const { name, scores } of rows.slice(1)) controls.push([name, set, scores]);
+      if (!settings.controls) continue;
+      for (const { name: control, scores } of rows.slice(1)) {
+        const ofPairs = TRAINING_ROWS.includes(control);
+        if (ofPairs || settings.pairs === largest)
+          controls.push([{ name: `control: ${control}`, pairs: ofPairs ? settings.pairs : null }, set, scores]);
+      }
     }
   }
-  for (const [name, set, scores] of controls)
-    add({ name: `control: ${name}`, pairs: null, trained: null }, set, scores);
+  const order = Object.values(ROWS).map(({ name }) => `control: ${name}`);
+  for (const [line, set, scores] of controls.toSorted(([a], [b]) => order.indexOf(a.name) - order.indexOf(b.name)))
+    add({ ...line, trained: null }, set, scores);
   return [...lines.values()].map(({ line, sets }) => ({ ...line, sets }));
 }
 
 /** A score over seeds; null where a seed has none. */
 export function scoreSpread(seeds: readonly StudyScores[], score: StudyScore): Spread | null {
-  return spreadOf(seeds.map((scores) => scores[score]));
+  return spreadOf(seeds.map((scores) => scores[score] ?? null));
 }
 
 /**

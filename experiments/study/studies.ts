@@ -3,6 +3,7 @@ export const STUDIES = [
   'fusion-study/study.yaml',
   'fusion-study/emoji.yaml',
   'relations/study.yaml',
+  'real-pictures/study.yaml',
   'scaling/ladder.yaml',
   'scaling/optimizer.yaml',
   'scaling/large.yaml',

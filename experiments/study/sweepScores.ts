@@ -35,7 +35,7 @@ export function readScore(score: SweepScore, chain: readonly ChainStage[], root:
         'a test set',
         sets.map((candidate) => candidate.name),
       );
-    return studySet(found).rows[0].scores[evaluation];
+    return studySet(found).rows[0].scores[evaluation] ?? null;
   }
   const entries = readMetrics(folder);
   const values = entries.flatMap((entry) => entry.values[metric ?? ''] ?? []);
