@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command, Program } from '#src/cli';
 import { showWork } from '#src/tracking';
 import { alignCommand } from './commands/align.js';
@@ -20,8 +19,13 @@ import { inspectCommand } from './commands/inspect.js';
 import { mergeCommand } from './commands/merge.js';
 import { parityCommand } from './commands/parity.js';
 import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
+import { runsCompareCommand } from './commands/runsCompare.js';
+import { runsSqlCommand } from './commands/runsSql.js';
+import { runsWatchCommand } from './commands/runsWatch.js';
 import { scenesCommand } from './commands/scenes.js';
 import { scoreCommand } from './commands/score.js';
+import { serveCommand } from './commands/serve.js';
 import { serveParamsCommand } from './commands/serveParams.js';
 import { shrinkCommand } from './commands/shrink.js';
 import { splitParamsCommand } from './commands/splitParams.js';
@@ -30,7 +34,7 @@ import { tokenizerTrainCommand } from './commands/tokenizerTrain.js';
 import { trainCommand } from './commands/train.js';
 import { tuneCommand } from './commands/tune.js';
 import { unmergeCommand } from './commands/unmerge.js';
-import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageRoot, VERIFY_OPTIONS } from './stages/index.js';
+import { applyVerifyOption, loadPlugins, PLUGIN_OPTIONS, packageVersion, VERIFY_OPTIONS } from './stages/index.js';
 
 /** Shows the progress of a command's parts. */
 const shown = (command: Command): Command => ({
@@ -41,7 +45,7 @@ const shown = (command: Command): Command => ({
 /** The command line: all commands, in the order of the work. */
 export const PROGRAM: Program = {
   name: 'tokenfuse',
-  version: (JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { version: string }).version,
+  version: packageVersion,
   summary: 'vision and language TokenFormers, pretrained separately, merged into one',
   commands: [
     doctorCommand,
@@ -70,7 +74,12 @@ export const PROGRAM: Program = {
     scoreCommand,
     compareCommand,
     studyCommand,
+    runsCommand,
+    runsCompareCommand,
+    runsSqlCommand,
+    runsWatchCommand,
     generateCommand,
+    serveCommand,
     splitParamsCommand,
     serveParamsCommand,
     parityCommand,

@@ -1,12 +1,11 @@
 import type { CaptionImage } from '#captions/formats';
 import type { Decoding } from '#language';
 import { withFileBytes } from '#src/data';
-import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import { systemErrorWords } from '#src/storage';
 import { type DecodeSettings, decodeImage, largestFile } from '#vision';
-import { captionCandidates, type GeneratedCaption } from './captioner.js';
-import { imageStates } from './imageContexts.js';
+import type { GeneratedCaption } from './captioner.js';
+import { captionPixels } from './captionPixels.js';
 import type { JointModel } from './jointModel.js';
 
 /** An image and its generated captions, the one to show first. */
@@ -58,17 +57,11 @@ export async function* captionImageFiles(
   for (let first = 0; first < images.length; first += batchSize) {
     const bytes = await decoded;
     const batch = images.slice(first, first + batchSize).filter((_, i) => bytes[i] !== undefined);
-    const pixels = Float32Array.from(
-      Buffer.concat(bytes.filter((one) => one !== undefined)),
-      (byte) => byte / 127.5 - 1,
-    );
+    const decodedBytes = bytes.filter((one) => one !== undefined);
     decoded = start(first + batchSize);
     if (batch.length === 0) continue;
-    const states = tf.tidy(() => imageStates(model, tf.tensor4d(pixels, [batch.length, imageSize, imageSize, 3])));
     const imageIds = batch.map(({ id }) => id);
-    const captions = await captionCandidates(model, states, { decoding, bridge: true, imageIds }).finally(() =>
-      states.dispose(),
-    );
+    const captions = await captionPixels(model, decodedBytes, { decoding, bridge: true, imageIds });
     yield batch.map((image, i) => ({ image, candidates: captions[i] }));
   }
 }

@@ -10,6 +10,7 @@ export { type CaptionLog, type CaptionSettings, openCaptionLog } from './caption
 export * from './captionLoss.js';
 export * from './captionPairs.js';
 export * from './captionPass.js';
+export * from './captionPixels.js';
 export * from './continueText.js';
 export * from './gateShares.js';
 export * from './growJointModel.js';

@@ -3,11 +3,12 @@ import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { stackMultiplyAdds, stackSizes, trainingFlops } from '#src/stacks';
 import { readBytes } from '#src/storage';
-import { ParameterTree } from '#src/tokenformer';
+import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
   nestedTask,
+  observedCount,
   type PreparedBatches,
   preparedBatches,
   type RunOptions,
@@ -21,6 +22,7 @@ import type { LanguageExperiment } from './experiment.js';
 import { LANGUAGE_STACK } from './languageKind.js';
 import { type AnyLanguageModelConfig, TOKENIZER_FILE } from './languageModelConfig.js';
 import { languageStart } from './languageStart.js';
+import { languageUsage } from './languageUsage.js';
 import { createLanguageParameters } from './model/backbone.js';
 import type { AnyLanguageConfig } from './model/config.js';
 import { createObjective } from './objectives/index.js';
@@ -173,6 +175,24 @@ export function languageTask(
       }
       return objective.metrics(total / weights);
     },
+    ...observed(tree, language, dataset, observedCount(training)),
     selectBy: { metric: 'validation/loss', better: 'lower' },
+  };
+}
+
+/** Histograms of the use of parameter tokens, where there are some. */
+function observed(
+  tree: ParameterTree,
+  { stack, ...language }: AnyLanguageConfig,
+  dataset: Pick<TextDataset, 'validationBatches'>,
+  count: number,
+): Pick<TrainingTask, 'observe'> {
+  if (stack.kind === 'transformer') return {};
+  return {
+    observe: async () => ({
+      histograms: usageHistograms(
+        await languageUsage(tree, { ...language, stack }, dataset.validationBatches(count, 1)),
+      ),
+    }),
   };
 }

@@ -5,6 +5,7 @@ export * from './model/config.js';
 export * from './model/patchEmbedding.js';
 export * from './model/streamRole.js';
 export * from './objectives/index.js';
+export * from './pixelValues.js';
 export * from './trainVision.js';
 export * from './tuneVision.js';
 export * from './visionData.js';

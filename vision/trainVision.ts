@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { tf } from '#src/engine';
 import { stackSizes, trainingFlops } from '#src/stacks';
-import { ParameterTree } from '#src/tokenformer';
+import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
   nestedTask,
+  observedCount,
   type PreparedBatches,
   preparedBatches,
   type RunOptions,
@@ -24,6 +25,7 @@ import { VISION_STACK } from './visionKind.js';
 import type { AnyVisionModelConfig } from './visionModelConfig.js';
 import { newVisionParameters } from './visionParameters.js';
 import { visionStart } from './visionStart.js';
+import { visionUsage } from './visionUsage.js';
 
 /** Pretrains a vision backbone: opens the data, builds the objectives, trains. */
 export async function trainVision(experiment: VisionExperiment, options: RunOptions): Promise<TrainingResult> {
@@ -163,6 +165,24 @@ export function visionTask(
         [...totals].map(([name, { sum, count }]) => [`validation/${name}`, sum / Math.max(1, count)]),
       );
     },
+    ...observed(tree, model, validation, observedCount(training)),
     selectBy: { metric: 'validation/loss', better: 'lower' },
+  };
+}
+
+/** Histograms of the use of parameter tokens, where there are some. */
+function observed(
+  tree: ParameterTree,
+  { stack, ...vision }: AnyVisionConfig,
+  validation: Pick<ImageDataset, 'validationBatches'>,
+  count: number,
+): Pick<TrainingTask, 'observe'> {
+  if (stack.kind === 'transformer') return {};
+  return {
+    observe: async () => ({
+      histograms: usageHistograms(
+        await visionUsage(tree, { ...vision, stack }, validation.validationBatches(count, count)),
+      ),
+    }),
   };
 }

@@ -3,5 +3,5 @@ export { readDocumentFrequencies, writeDocumentFrequencies } from './idfFile.js'
 export { meteorJar } from './meteorJar.js';
 export { checkPerImagePath, writePerImage } from './perImageFile.js';
 export { scoreReport } from './scoreReport.js';
-export { scoreTable } from './scoreTable.js';
+export { METRIC_LABELS, scoreTable } from './scoreTable.js';
 export { spiceJar } from './spiceJar.js';

@@ -13,22 +13,27 @@ export interface ImageNlls {
 }
 
 /**
- * −log p of whole captions, in nats: Σ_t −log p(token_t | image, earlier tokens).
+ * −log p(token_t | image, earlier tokens) of every token of captions, in nats; 0 for padding.
  *
  * @param contexts what `imageContexts` gave, one image per row; undefined: blind
- * @returns [batch]
+ * @returns [batch, seqLen]
  */
-export function captionNlls(
+export function captionTokenNlls(
   model: JointModel,
   { tokenIds, labels, batch, seqLen, lengths }: TextBatch,
   contexts: readonly AttentionContext[] | undefined,
   { bridge }: FusionOptions,
-): tf.Tensor1D {
+): tf.Tensor2D {
   return tf.tidy(() => {
     const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
     const { hidden } = captionHidden(model, ids, { bridge, lengths, contexts });
-    return tf.sum(tf.reshape(tokenLosses(model.tree, hidden, labels), [batch, seqLen]), 1);
+    return tf.reshape(tokenLosses(model.tree, hidden, labels), [batch, seqLen]);
   });
+}
+
+/** −log p of whole captions, in nats: the sums of `captionTokenNlls`. [batch] */
+export function captionNlls(...given: Parameters<typeof captionTokenNlls>): tf.Tensor1D {
+  return tf.tidy(() => tf.sum(captionTokenNlls(...given), 1));
 }
 
 export interface PairNllOptions extends FusionOptions {

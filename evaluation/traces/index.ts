@@ -8,3 +8,4 @@ export {
   type GroupName,
   type TokenShare,
 } from './drawTally.js';
+export { type TokenWord, tokenWords } from './tokenWords.js';

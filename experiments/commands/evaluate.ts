@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { EVALUATION, EvaluateExperiment, evaluate, evaluationInputs, writeEvaluation } from '#evaluation';
+import {
+  EVALUATION,
+  EvaluateExperiment,
+  evaluate,
+  evaluationInputs,
+  writeEvaluation,
+  writeEvaluationEvents,
+} from '#evaluation';
 import { writeEvaluationReport } from '#evaluation/report';
 import { sceneProbe } from '#scenes';
 import type { Command, Output } from '#src/cli';
@@ -72,6 +79,7 @@ export const evaluateCommand: Command = {
         result,
         experiment,
       });
+      writeEvaluationEvents(outDir, experiment, result);
       writeEvaluation(outDir, result);
       return result;
     });

@@ -1,21 +1,20 @@
 import { resolve } from 'node:path';
 import { readAnyModel } from '#fusion';
 import { type Command, interruption, type Output } from '#src/cli';
-import { ConfigError, printable } from '#src/errors';
 import {
   chooseGroups,
   groupPaths,
   groupsSha256,
   holdGroups,
-  isLoopback,
   nameOf,
-  readToken,
+  REMOTE_TOKEN_VARIABLE,
   serveGroups,
-  TOKEN_VARIABLE,
 } from '#src/remote';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint } from '#src/training';
-import { ENGINE_OPTIONS, startEngine, wholeNumber } from '../options/index.js';
+import { ENGINE_OPTIONS, listenAddressOf, listenOptions, startEngine, tokenDetails } from '../options/index.js';
+
+const PORT = 7331;
 
 /** Time for requests that have come, once a signal asks the server to end. */
 const GRACE_MS = 2000;
@@ -27,8 +26,7 @@ export const serveParamsCommand: Command = {
   details:
     'generate, caption and evaluate ask it by --remote. It answers until a signal ends it; requests that have come are still ' +
     'answered.\n' +
-    `The token that clients must show is in --token-file or the variable ${TOKEN_VARIABLE}, at least 16 characters; without one, any ` +
-    'program on this machine may ask, and no other host can be given.',
+    tokenDetails(REMOTE_TOKEN_VARIABLE),
   positionals: [
     { name: 'model', description: 'a vision, language, merged or aligned model: run directory or checkpoint' },
   ],
@@ -38,21 +36,11 @@ export const serveParamsCommand: Command = {
         "groups to hold, separated by commas: names (language, '*Bridge') or paths ('block*/ffn/language'); default: all",
       placeholder: 'patterns',
     },
-    host: { description: 'address to listen at (default 127.0.0.1: this machine alone)', placeholder: 'address' },
-    port: { description: 'port to listen at; 0: any free one (default 7331)', placeholder: 'n' },
-    'token-file': { description: 'file with the token', placeholder: 'file' },
+    ...listenOptions(PORT),
     ...ENGINE_OPTIONS,
   },
   run: async (args, output) => {
-    const host = args.text('host') ?? '127.0.0.1';
-    const port = wholeNumber(args, 'port', 0, 7331);
-    if (port > 65535) throw new ConfigError(`--port: expected a number up to 65535, got ${port}`);
-    const token = readToken(args.text('token-file'));
-    if (token === undefined && !isLoopback(host)) {
-      throw new ConfigError(
-        `--host ${printable(host)}: expected a token, as others can reach it: --token-file or ${TOKEN_VARIABLE}; make one with: openssl rand -hex 32`,
-      );
-    }
+    const address = listenAddressOf(args, PORT, REMOTE_TOKEN_VARIABLE);
     const directory = findCheckpoint(args.positionals[0]);
     const { tensors } = readAnyModel(directory);
     const paths = chooseGroups(groupPaths(tensors.keys()), args.text('groups') ?? '*', '--groups');
@@ -64,11 +52,11 @@ export const serveParamsCommand: Command = {
       const held = await holdGroups(tree, paths);
       const sha256 = groupsSha256(held.groups);
       const counts = await interruption.waitFor(async () => {
-        const ended = endingSignal();
-        const server = await serveGroups(held, { host, port, token, onFailure: (error) => sayFailure(error, output) });
+        const ended = interruption.ended();
+        const server = await serveGroups(held, { ...address, onFailure: (error) => sayFailure(error, output) });
         const names = [...new Set(paths.map(nameOf))].join(', ');
         output.line(`${paths.length} groups (${names}) of ${resolve(directory)}, SHA-256 ${sha256.slice(0, 12)}…`);
-        output.line(`serving at ${server.url}${token === undefined ? ', without a token' : ''}`);
+        output.line(`serving at ${server.url}${address.token === undefined ? ', without a token' : ''}`);
         await ended;
         await server.close(GRACE_MS);
         return server.counts();
@@ -81,19 +69,6 @@ export const serveParamsCommand: Command = {
     }
   },
 };
-
-/** Ends with the first signal that asks this process to end. */
-function endingSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const check = (): void => {
-      if (interruption.signal === undefined) return;
-      stop();
-      resolve();
-    };
-    const stop = interruption.listen(check);
-    check();
-  });
-}
 
 function sayFailure(error: unknown, { line }: Output): void {
   line(`a request failed: ${error instanceof Error ? error.message : String(error)}`);

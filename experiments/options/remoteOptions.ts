@@ -1,6 +1,7 @@
+import { isLoopback, readToken } from '#src/access';
 import type { Arguments, JsonObject, OptionSpec, Output } from '#src/cli';
 import { ConfigError, shownText } from '#src/errors';
-import { connectRemote, isLoopback, type RemoteParams, readToken, TOKEN_VARIABLE } from '#src/remote';
+import { connectRemote, REMOTE_TOKEN_VARIABLE, type RemoteParams } from '#src/remote';
 import { wholeNumber } from './wholeNumber.js';
 
 /** For commands that run a trained model some of whose groups another process holds. */
@@ -15,7 +16,7 @@ export const REMOTE_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     placeholder: 'patterns',
   },
   'remote-token-file': {
-    description: `file with the token of the server (default: the variable ${TOKEN_VARIABLE})`,
+    description: `file with the token of the server (default: the variable ${REMOTE_TOKEN_VARIABLE})`,
     placeholder: 'file',
   },
   'remote-timeout': { description: 'seconds for the server to answer (default 10)', placeholder: 's' },
@@ -48,7 +49,7 @@ export function remoteOf(args: Arguments, output: Output): RemoteParams | undefi
     );
   }
   const url = serverUrl(given);
-  const token = readToken(args.text('remote-token-file'));
+  const token = readToken(args.text('remote-token-file'), REMOTE_TOKEN_VARIABLE);
   if (!isLoopback(url.hostname))
     output.line(
       `--remote: what the model computes goes to ${url.host} unencrypted, with the token; docs/remote.md says how to send it through SSH`,

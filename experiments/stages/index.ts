@@ -1,7 +1,7 @@
 export { type ChildResult, takeThreadsFromParent } from './childProcess.js';
 export { commandStage } from './commandStage.js';
 export { experimentStage, type StageExperiment, type StagePlaces, type StageSetup } from './experimentStage.js';
-export { packageRoot } from './packageRoot.js';
+export { packageRoot, packageVersion } from './packageRoot.js';
 export { loadPlugins, PLUGIN_OPTIONS } from './plugins.js';
 export { runStages } from './runStages.js';
 export type { Stage, StageContext } from './stage.js';

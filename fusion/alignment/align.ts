@@ -1,7 +1,14 @@
 import { join, resolve } from 'node:path';
 import type { CaptionProbe } from '#captions/metrics';
 import { ConfigError, RunError } from '#src/errors';
-import { costBefore, findCheckpoint, type RunOptions, runTraining, type TrainingResult } from '#src/training';
+import {
+  costBefore,
+  findCheckpoint,
+  observedCount,
+  type RunOptions,
+  runTraining,
+  type TrainingResult,
+} from '#src/training';
 import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
 import { type JointModel, loadJointModel } from '../jointModel.js';
 import { backboneHashes, MERGE_REPORT, mergedHashes, refuseChanged } from '../mergeReport.js';
@@ -10,6 +17,7 @@ import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
 import { alignTask, openStates } from './alignTask.js';
 import { type AlignObjective, checkObjectives, createObjectives, type StatesOf } from './objectives/index.js';
+import { observeAlignment } from './observeAlignment.js';
 import { takeBridges } from './takeBridges.js';
 import { countParameters, setTrainable } from './trainableParameters.js';
 
@@ -60,7 +68,11 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const measuring = openChoiceMetrics(experiment, options, model, validation);
     const statesOf = await openStates(model, [train, validation], visionMoves);
     const result = await runTraining({
-      task: alignTask({ model, objectives, statesOf, train, batchSize, seed, measure: measuring }),
+      task: alignTask({
+        ...{ model, objectives, statesOf, train, batchSize, seed, measure: measuring },
+        observe: (isFirst) =>
+          observeAlignment({ model, validation, statesOf, count: observedCount(training) }, isFirst),
+      }),
       config: training,
       seed,
       runDir: resolve(options.runDir),

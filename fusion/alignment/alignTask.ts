@@ -36,11 +36,12 @@ export interface AlignTaskOptions {
   readonly seed: number;
   /** Further metrics of the validation pairs. */
   readonly measure: (statesOf: StatesOf) => Promise<Record<string, number>>;
+  readonly observe?: TrainingTask['observe'];
 }
 
 /** Alignment as the training loop sees it. */
 export function alignTask(options: AlignTaskOptions): TrainingTask {
-  const { model, objectives, statesOf, train, batchSize, seed, measure } = options;
+  const { model, objectives, statesOf, train, batchSize, seed, measure, observe } = options;
   return {
     parameters: model.tree,
     unit: 'pairs',
@@ -63,6 +64,7 @@ export function alignTask(options: AlignTaskOptions): TrainingTask {
       }
       return Object.assign(metrics, await measure(checked));
     },
+    ...(observe && { observe }),
     // A closed gate starts as the language model alone: whatever trains, the best is no worse than that.
     selectBy: {
       metric: 'validation/captionNll',

@@ -69,9 +69,10 @@ export type GreedyDecoding = z.output<typeof Greedy>;
 export type BeamDecoding = z.output<typeof Beam>;
 export type SampleDecoding = z.output<typeof Sample>;
 
-/** An option as a command line shows it. */
+/** An option of decoding. */
 export interface DecodingOption {
   readonly description: string;
+  readonly type: z.ZodType;
   readonly isList: boolean;
   /** Undefined where there is none. */
   readonly defaultValue: unknown;
@@ -87,7 +88,7 @@ function optionsOf({ shape }: { readonly shape: Readonly<Record<string, z.ZodTyp
   return Object.fromEntries(
     entries.map(([key, type]) => {
       const defaultValue = type.parse(undefined);
-      return [key, { description: type.description ?? '', isList: Array.isArray(defaultValue), defaultValue }];
+      return [key, { description: type.description ?? '', type, isList: Array.isArray(defaultValue), defaultValue }];
     }),
   );
 }

@@ -136,6 +136,19 @@ class Interruption {
     watcher.unref();
   }
 
+  /** Ends with the first signal that asks this process to end. */
+  ended(): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (this.signal === undefined) return;
+        stop();
+        resolve();
+      };
+      const stop = this.listen(check);
+      check();
+    });
+  }
+
   /** Counts a signal as if it had come. */
   note(signal: NodeJS.Signals): void {
     Atomics.add(this.counts, constants.signals[signal], 1);

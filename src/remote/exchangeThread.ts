@@ -3,9 +3,9 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
+import { authorization } from '#src/access';
 import { backOff, type ExchangeData, type ExchangeReply, type ExchangeRequest } from './exchangeData.js';
 import { MAX_FRAME_BYTES } from './frame.js';
-import { authorization } from './token.js';
 
 const { url, token, timeoutMs, retries, port, replies } = workerData as ExchangeData;
 

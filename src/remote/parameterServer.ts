@@ -6,10 +6,12 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { RunError } from '#src/errors';
+import { isAuthorized, listenError, urlOf } from '#src/access';
 import { decodeRequest, encodeAnswer, FrameError, MAX_FRAME_BYTES } from './frame.js';
 import type { HeldGroups } from './heldGroups.js';
-import { isAuthorized } from './token.js';
+
+/** Environment variable with the token, where no file is given; of both sides. */
+export const REMOTE_TOKEN_VARIABLE = 'TOKENFUSE_REMOTE_TOKEN';
 
 /** Where the list of groups is, and where sums are asked for. */
 export const GROUPS_PATH = '/v1/groups';
@@ -164,14 +166,13 @@ export async function serveGroups(held: HeldGroups, options: ServeOptions): Prom
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new RunError(`cannot serve at ${host} port ${port}: ${listenFailure(error)}`)),
+      reject(listenError(host, port, error)),
     );
     server.listen(port, host, resolve);
   });
   server.on('error', onFailure);
-  const { port: found, family, address } = server.address() as AddressInfo;
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${found}`,
+    url: urlOf(server.address() as AddressInfo),
     counts: () => ({ ...counts }),
     close: (graceMs) =>
       new Promise((resolve) => {
@@ -213,11 +214,4 @@ function bodyOf(
     stream.once('end', () => resolve(Buffer.concat(chunks)));
     stream.once('close', () => reject(new Refusal(400, 'it was not sent to its end')));
   });
-}
-
-/** Why an address cannot be had. */
-function listenFailure({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') return 'another program has it; choose another --port';
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
-  return code === 'EACCES' ? 'permission denied; take a port above 1023' : message;
 }

@@ -7,7 +7,7 @@ export * from './decodeText.js';
 export * from './fileStatus.js';
 export * from './flush.js';
 export * from './folderDraft.js';
-export * from './lock.js';
+export { LOCK as LOCK_NAME, type Lock, type LockState, lockState, takeLock } from './lock.js';
 export * from './makeFolder.js';
 export type { OpenFile } from './openFile.js';
 export * from './openToRead.js';

@@ -1,12 +1,17 @@
 import { linkSync, readFileSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { RunError } from '#src/errors';
+import { RunError, UserError } from '#src/errors';
+import { fileStatus } from './fileStatus.js';
 import { makeFolder } from './makeFolder.js';
 import { bootId, HOST_ID, isAlive, processStart } from './processIdentity.js';
+import { systemErrorWords } from './systemError.js';
 import { clearLeftoversOf, temporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
+
+/** Name of the lock inside a folder that is written in place. */
+export const LOCK = '.lock';
 
 /** Who holds a lock. */
 const Owner = z.object({
@@ -30,6 +35,9 @@ export interface Lock {
 const HEARTBEAT_MS = 30_000;
 /** A lock of another machine whose holder has not shown itself for so long is left over. */
 const SILENT_MS = 15 * 60_000;
+
+/** No lock is so large. */
+const MAX_LOCK_BYTES = 2 ** 16;
 
 const held = new Set<() => void>();
 process.on('exit', () => {
@@ -123,6 +131,35 @@ function makeAtOnce(path: string, content: string): boolean {
   }
 }
 
+/** What a lock says to one that only looks. */
+export interface LockState {
+  /** Whether its process still runs; a lock that a kill or a power cut left is not held. */
+  readonly held: boolean;
+  /** Of the process that took it, as `process 12` or `process 12 on host`. */
+  readonly holder: string;
+  /** When it was taken, ISO 8601; empty where the lock is damaged. */
+  readonly since: string;
+}
+
+/**
+ * Looks at the lock of a folder and changes nothing.
+ *
+ * @returns undefined where there is none
+ * @throws UserError when it cannot be read
+ */
+export function lockState(folder: string): LockState | undefined {
+  const path = join(folder, LOCK);
+  const status = fileStatus(path, 'lock');
+  if (status?.isFile() !== true || status.size > MAX_LOCK_BYTES) return undefined;
+  let owner: Owner | undefined;
+  try {
+    owner = holderOf(path);
+  } catch (error) {
+    throw new UserError(`cannot read lock ${path}: ${systemErrorWords(error)}`);
+  }
+  return owner && { held: !isLeftOver(path, owner), holder: holderName(owner), since: owner.since };
+}
+
 /** Who holds the lock; undefined when it is gone meanwhile. */
 function holderOf(path: string): Owner | undefined {
   let text: string;
@@ -150,8 +187,12 @@ function isLeftOver(path: string, { hostId, boot, pid, processStart: started }: 
   return boot !== bootId() || !isAlive(pid) || processStart(pid) !== started;
 }
 
-function inUse(what: string, { hostId, host, pid, since }: Owner): RunError {
-  const process = host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
-  const holder = hostId === '' ? 'another process' : `${process} since ${since}`;
+function inUse(what: string, owner: Owner): RunError {
+  const holder = owner.hostId === '' ? holderName(owner) : `${holderName(owner)} since ${owner.since}`;
   return new RunError(`${what}: in use by ${holder}; wait until it has ended, or stop it`);
+}
+
+function holderName({ hostId, host, pid }: Owner): string {
+  if (hostId === '') return 'another process';
+  return host === hostname() ? `process ${pid}` : `process ${pid} on ${host}`;
 }

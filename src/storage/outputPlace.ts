@@ -2,12 +2,9 @@ import { existsSync, lstatSync, readdirSync, realpathSync, renameSync, rmSync, t
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { ConfigError, RunError, UserError } from '#src/errors';
 import { flushFolder } from './flush.js';
-import { type Lock, takeLock } from './lock.js';
+import { LOCK, type Lock, takeLock } from './lock.js';
 import { clearLeftovers, clearLeftoversOf, isTemporaryName } from './temporaryName.js';
 import { writeFailure } from './writeFailure.js';
-
-/** Name of the lock inside a folder that is written in place. */
-const LOCK = '.lock';
 
 /** What happens to content that a command cannot go on with. */
 export interface OverwriteOptions {

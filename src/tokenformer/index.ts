@@ -18,3 +18,4 @@ export * from './shrink.js';
 export * from './sparsity.js';
 export * from './stack.js';
 export * from './tokenAmount.js';
+export * from './usageHistograms.js';

@@ -103,7 +103,8 @@ const NON_FINITE: ReadonlyMap<unknown, number> = new Map([
   ['-Infinity', Number.NEGATIVE_INFINITY],
 ]);
 
-function parseEntry(line: string): StepEntry | undefined {
+/** The entry of a line; undefined for anything else. */
+export function parseEntry(line: string): StepEntry | undefined {
   let json: unknown;
   try {
     json = JSON.parse(line);

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createEventWriter, EventFileError, keepEventsUntil } from 'tensorboard-writer';
+import { createEventWriter, type Event, EventFileError, keepEventsUntil } from 'tensorboard-writer';
 import { UserError } from '#src/errors';
 import { flushFolder } from '#src/storage';
 import { orDiskRefusal } from './diskRefusal.js';
+import { hparamValues } from './hparamValues.js';
+import type { Observation } from './observation.js';
 import { keepStepLinesUntil, openStepLines, readStepLines, type StepEntry } from './stepLines.js';
 
 export interface TrackerOptions {
@@ -25,6 +27,17 @@ export interface Tracker {
   log(step: number, values: Readonly<Record<string, number>>): void;
   /** Appends one line to timing.jsonl: times, rates and other values that differ between runs. */
   timing(step: number, values: Readonly<Record<string, number>>): void;
+  /** Adds what is no number to the TensorBoard events of a step, and to nothing else. */
+  show(step: number, observation: Observation): void;
+  /**
+   * The run's row in TensorBoard's HPARAMS table, once for each tracker: of a resumed run it takes the place of the former.
+   *
+   * @param config flattened to its values
+   * @param metricTags of the scalars that are its results
+   */
+  hparams(config: object, metricTags: readonly string[]): void;
+  /** A result of the whole run, as a scalar of the TensorBoard events alone. Its tags begin with `best/`. */
+  result(step: number, values: Readonly<Record<`best/${string}`, number>>): void;
   /** Flushes everything to disk; call it before a checkpoint of the same step is published. */
   flush(): void;
   /** Flushes and closes the files; further calls do nothing. */
@@ -57,7 +70,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   } else {
     keepStepLinesUntil(metricsPath, resumeStep);
     keepStepLinesUntil(timingPath, resumeStep);
-    for (const file of eventFiles) onEventFile(file, () => keepEventsUntil(file, resumeStep));
+    for (const file of eventFiles) onEventFile(file, () => keepEventsUntil(file, resumeStep, isOfOneStep));
   }
 
   const metrics = openStepLines(metricsPath);
@@ -81,6 +94,14 @@ export function createTracker(options: TrackerOptions): Tracker {
       onEventFile(events.path, () => events.scalars(rounded, step));
     },
     timing: (step, values) => timing.append({ step, values }),
+    show: (step, { histograms = {}, images = {}, texts = {} }) =>
+      onEventFile(events.path, () => {
+        for (const [tag, values] of Object.entries(histograms)) events.histogram(tag, values, step);
+        for (const [tag, { png, ...size }] of Object.entries(images)) events.image(tag, png, size, step);
+        for (const [tag, text] of Object.entries(texts)) events.text(tag, text, step);
+      }),
+    hparams: (config, metricTags) => onEventFile(events.path, () => events.hparams(hparamValues(config), metricTags)),
+    result: (step, values) => onEventFile(events.path, () => events.scalars(values, step)),
     flush,
     close: () => {
       if (!open) return;
@@ -91,6 +112,11 @@ export function createTracker(options: TrackerOptions): Tracker {
       onEventFile(events.path, events.close);
     },
   };
+}
+
+/** Events of the whole run are written anew when it goes on. */
+function isOfOneStep({ values }: Event): boolean {
+  return !values.some(({ kind, tag }) => kind === 'hparams' || tag.startsWith('best/'));
 }
 
 /**

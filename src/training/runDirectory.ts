@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { storedConfig } from '#src/config';
 import { ConfigError } from '#src/errors';
 import { isTemporaryName, type OutputOptions, openOutputFolder, readJson, writeFileAtomic } from '#src/storage';
+import { removeFailureNote, writeFailureNote } from './failure.js';
 import { hasSameInputs, inputsOf, PROVENANCE, type Provenance, RUN_CONFIG, writeProvenance } from './provenance.js';
 
 /** What may be done with a run that is there already. */
@@ -77,13 +78,14 @@ export async function inResultFolder<T>(
   try {
     const isOpened = OPENING_FILES.every((name) => existsSync(join(folder, name)));
     if (!place.continues || !isOpened) writeProvenance(folder, provenance);
+    removeFailureNote(folder);
     return await work();
   } catch (error) {
     if (!place.continues && finishedNames(folder).every((name) => OPENING_FILES.includes(name))) {
       for (const name of OPENING_FILES) rmSync(join(folder, name), { force: true });
       place.release();
       if (readdirSync(folder).length === 0) rmdirSync(folder);
-    }
+    } else writeFailureNote(folder, error);
     throw error;
   } finally {
     place.release();

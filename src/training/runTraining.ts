@@ -10,6 +10,7 @@ import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import type { OptimizerStart, TrainingCost } from './initFrom.js';
 import { requireTrainable } from './requireTrainable.js';
+import { isFirstObserved, isObserved } from './observation.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
 import { learningRateAt } from './schedule.js';
@@ -109,6 +110,8 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   }
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
   const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
+  const { metric: selected } = task.selectBy;
+  tracker.hparams({ kind: model.kind, seed, training: config, model: model.config }, [`best/${selected}`]);
   const progress = createProgress({
     total: config.steps,
     start: state.step,
@@ -142,6 +145,9 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
       ...(flops !== undefined && { 'train/flops': flops }),
     };
     tracker.log(state.step, { ...last, ...cost });
+    if (task.observe && isObserved(state.step, config)) {
+      tracker.show(state.step, await task.observe(isFirstObserved(state.step, config)));
+    }
     const value = last[task.selectBy.metric];
     const counts = state.step > 0 || task.selectBy.fromStart === true;
     const improved = counts && isBetter(task, value, state.bestValue);
@@ -231,6 +237,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
       await concludeStep();
     }
     const { step, bestStep, bestValue } = state;
+    if (bestValue !== null) tracker.result(step, { [`best/${selected}`]: bestValue });
     if (step < config.steps && step !== restored?.step) {
       const best = `${task.selectBy.metric} is best at step ${bestStep}, ${bestValue?.toFixed(4)}`;
       progress.line(`${run.label} ends early at step ${step}: ${best} (patience ${config.patience})`);

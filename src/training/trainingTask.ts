@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
 import type { ParameterTree } from '#src/tokenformer';
+import type { Observation } from '#src/tracking';
 
 /** The loss of one micro-batch, still to be divided by its weight. */
 export interface BatchLoss {
@@ -32,6 +33,13 @@ export interface TrainingTask {
    * @param check called before each batch; what it throws ends the evaluation
    */
   evaluate(check: () => void): Promise<Record<string, number>>;
+  /**
+   * What TensorBoard shows of the model beside those metrics; the loop calls it after some of the evaluations. Changes nothing, no
+   * parameter and no random stream.
+   *
+   * @param isFirst whether this is the first time in the run
+   */
+  observe?(isFirst: boolean): Promise<Observation>;
   /** Which of them decides the best checkpoint. `fromStart`: what was there before the first step may be the best. */
   readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher'; readonly fromStart?: boolean };
 }

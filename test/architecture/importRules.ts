@@ -27,15 +27,17 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   pictures: ['src'],
   fusion: ['src', 'captions', 'vision', 'language'],
   evaluation: ['src', 'captions', 'vision', 'language', 'fusion'],
+  serving: ['src', 'captions', 'vision', 'language', 'fusion', 'evaluation'],
+  comparison: ['src', 'captions', 'evaluation'],
   api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
-  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'pictures', 'fusion', 'evaluation'],
+  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'pictures', 'fusion', 'evaluation', 'serving', 'comparison'],
 };
 
 /** Rooms that are entered folder by folder (`#src/kernels`); the others have one door, evaluation also those of its folders. */
 const BY_FOLDER: ReadonlySet<string> = new Set(['src', 'captions']);
 
 const ROOM_IMPORT =
-  /^#(?:(src|captions|evaluation)\/([A-Za-z]+)|(vision|language|fusion|scenes|pictures|evaluation|experiments))$/;
+  /^#(?:(src|captions|evaluation)\/([A-Za-z]+)|(vision|language|fusion|scenes|pictures|evaluation|serving|comparison|experiments))$/;
 
 /**
  * Every import that breaks the rules of the house, as `file → 'specifier': rule`.

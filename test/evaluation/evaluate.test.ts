@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readEvents } from 'tensorboard-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { captionsById, loadCaptions, readPredictions } from '#captions/formats';
@@ -12,12 +13,14 @@ import {
   ROWS,
   readEvaluation,
   writeEvaluation,
+  writeEvaluationEvents,
 } from '#evaluation';
 import { type FusionInput, loadJointModel } from '#fusion';
 import { Decoding, languageHidden, loadLanguageModel, summedTokenLoss } from '#language';
 import { generateScenes, RELATION_OF_WORD, ScenesConfig, sceneProbe } from '#scenes';
 import { selectEngine, tf } from '#src/engine';
 import { readJson } from '#src/storage';
+import { listEventFiles } from '#src/tracking';
 import { writeCheckpoint } from '#src/training';
 import { recordedOutput } from '../support/streams.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -102,6 +105,30 @@ function row({ rows }: EvaluatedSet, { name }: { readonly name: string }): Evalu
 }
 
 describe('evaluate', () => {
+  it('writes its scores and its experiment for TensorBoard, once', async () => {
+    const folder = await prepared();
+    const { outDir, sets } = await evaluateTiny(folder);
+    const experiment = EvaluateExperiment.parse({
+      kind: 'evaluate',
+      name: 'scores',
+      seed: 5,
+      model: 'aligned',
+      sets: [SEEN],
+    });
+    for (let i = 0; i < 2; i++) writeEvaluationEvents(outDir, experiment, { sets });
+    const files = listEventFiles(join(outDir, 'events'));
+    expect(files).toHaveLength(1);
+    const values = readEvents(files[0]).flatMap((event) => event.values);
+    const scores = new Map(values.flatMap((value) => (value.kind === 'scalar' ? [[value.tag, value.value]] : [])));
+    const { ciderD, captionNll } = sets[0].rows[0];
+    expect(scores.get('scores/seen/ciderD')).toBe(Math.fround(ciderD));
+    expect(scores.get('scores/seen/captionNll')).toBe(Math.fround(captionNll ?? Number.NaN));
+    expect(values.flatMap((value) => (value.kind === 'hparams' ? value.content : []))).toMatchObject([
+      { type: 'experiment', metricTags: [...scores.keys()] },
+      { type: 'sessionStart', values: { kind: 'evaluate', seed: 5, 'sets.0.name': 'seen' } },
+    ]);
+  });
+
   it('scores the model, its controls and the best constant caption', async () => {
     const folder = await prepared();
     const { sets } = await evaluateTiny(folder, { train: { captions: 'captions.json' } });

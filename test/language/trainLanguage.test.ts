@@ -1,18 +1,21 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readEvents } from 'tensorboard-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   Decoding,
   generateText,
   LanguageExperiment,
+  languageUsage,
   loadLanguageModel,
   loadTokenizer,
+  openLanguageData,
   trainBpe,
   trainLanguage,
   writeBpeModel,
 } from '#language';
 import { selectEngine, tf } from '#src/engine';
-import { readMetrics } from '#src/tracking';
+import { listEventFiles, readMetrics } from '#src/tracking';
 import { findCheckpoint } from '#src/training';
 import { recordedOutput } from '../support/streams.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
@@ -95,6 +98,34 @@ describe('trainLanguage', () => {
     expect(metrics[1]).toBe(metrics[0]);
     // A record of a study is compared with the parsed file: an objective that nobody named must not come into it.
     expect(experiment()).not.toHaveProperty('objective');
+  });
+
+  it('shows TensorBoard how much each parameter token is used by held-out text', async () => {
+    const root = folderWithText();
+    const training = { steps: 300, batchSize: 2, learningRate: 0.01, logEvery: 100, evaluateEvery: 150 };
+    const before = tf.memory().numTensors;
+    const { runDir, result } = run(root, { training });
+    await result;
+    expect(tf.memory().numTensors).toBe(before);
+    const [file] = listEventFiles(join(runDir, 'events'));
+    const shown = readEvents(file).flatMap(({ step, values }) =>
+      values.flatMap((value) => (value.kind === 'histogram' ? [{ step, ...value }] : [])),
+    );
+    expect(shown.map(({ step, tag, histogram }) => [step, tag, histogram.count])).toEqual([
+      [300, 'use/language/block0/attention/query', 16],
+      [300, 'use/language/block0/attention/key', 16],
+      [300, 'use/language/block0/attention/value', 16],
+      [300, 'use/language/block0/attention/output', 16],
+      [300, 'use/language/block0/ffn', 32],
+    ]);
+    // As it is measured for shrinking, on the first two held-out sequences.
+    const model = loadLanguageModel(findCheckpoint(runDir, 'last'));
+    const data = openLanguageData(experiment(), model.tokenizer, { root, cacheDir: join(root, 'cache') });
+    const usage = await languageUsage(model.tree, model.config, data.validationBatches(2, 1));
+    const sums = usage.map(({ use }) => use.reduce((sum, each) => sum + each, 0));
+    for (const [i, { histogram }] of shown.entries()) expect(histogram.sum).toBeCloseTo(sums[i], 5);
+    data.dispose();
+    model.dispose();
   });
 
   it('carries its tokenizer, so that the run can be moved', async () => {

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { readEvents } from 'tensorboard-writer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { readMetrics } from '#src/tracking';
+import { listEventFiles, readMetrics } from '#src/tracking';
 import { findCheckpoint, readCheckpoint } from '#src/training';
 import { trainVision, VisionExperiment, VisionModelConfig } from '#vision';
 import { recordedOutput } from '../support/streams.js';
@@ -64,6 +65,25 @@ describe('trainVision', () => {
     const config = VisionModelConfig.parse(model.config);
     expect(config.labels).toEqual({ classNames: ['blue', 'green', 'red'] });
     expect(tensors.get('vision/head/classify/kernel')!.shape).toEqual([12, 3]);
+  });
+
+  it('shows TensorBoard how much each parameter token is used by held-out images', async () => {
+    const root = await folderOfColours();
+    const training = { steps: 300, batchSize: 2, learningRate: 0.001, logEvery: 100, evaluateEvery: 150 };
+    const before = tf.memory().numTensors;
+    const { runDir, result } = run(root, { training, objectives: [{ kind: 'classify' }] });
+    await result;
+    expect(tf.memory().numTensors).toBe(before);
+    const shown = readEvents(listEventFiles(join(runDir, 'events'))[0]).flatMap(({ step, values }) =>
+      values.flatMap((value) => (value.kind === 'histogram' ? [[step, value.tag, value.histogram.count]] : [])),
+    );
+    expect(shown).toEqual(
+      ['attention/query', 'attention/key', 'attention/value', 'attention/output', 'ffn'].map((layer) => [
+        300,
+        `use/vision/block0/${layer}`,
+        layer === 'ffn' ? 24 : 12,
+      ]),
+    );
   });
 
   it('gives the same metrics when it is run again', async () => {

@@ -15,6 +15,8 @@ export interface DecodeSettings {
   readonly background: readonly [number, number, number];
   /** Largest width × height. Default: 200 million, and no image that needs more than `MAX_DECODE_BYTES`. */
   readonly maxImagePixels?: number | undefined;
+  /** The most memory, file included, that the image may take. Default: `MAX_DECODE_BYTES`, none where `maxImagePixels` is given. */
+  readonly maxDecodeBytes?: number;
   /** What sets that limit, for messages. Default: `maxImagePixels`. */
   readonly limitName?: string;
 }
@@ -22,8 +24,8 @@ export interface DecodeSettings {
 /** Identifies the decoder, because resampling may differ between versions. */
 export const DECODER_VERSION = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
-/** The most memory, file included, that one image may take unless `maxImagePixels` allows it. */
-const MAX_DECODE_BYTES = 448 * 2 ** 20;
+/** The most memory, file included, that one image may take unless it is allowed more. */
+export const MAX_DECODE_BYTES = 448 * 2 ** 20;
 
 /** The largest file to read, in bytes. */
 export function largestFile({ maxImagePixels }: Pick<DecodeSettings, 'maxImagePixels'>): number {
@@ -78,7 +80,11 @@ function oneLine(message: string): string {
  */
 export async function inspectImage(
   bytes: Uint8Array,
-  { maxImagePixels, limitName = 'maxImagePixels' }: Pick<DecodeSettings, 'maxImagePixels' | 'limitName'> = {},
+  {
+    maxImagePixels,
+    maxDecodeBytes = maxImagePixels === undefined ? MAX_DECODE_BYTES : Number.POSITIVE_INFINITY,
+    limitName = 'maxImagePixels',
+  }: Pick<DecodeSettings, 'maxImagePixels' | 'maxDecodeBytes' | 'limitName'> = {},
 ): Promise<Metadata> {
   if (bytes.length === 0) throw new Error('an empty file');
   const format = imageFormatOf(bytes);
@@ -91,8 +97,8 @@ export async function inspectImage(
     throw new Error(`${width} × ${height} pixels; expected at most ${most} (${limitName}): make it smaller`);
   }
   const needed = bytes.length + decodeMemory(metadata);
-  if (maxImagePixels === undefined && needed > MAX_DECODE_BYTES) {
-    const [mb, mostMb] = [needed, MAX_DECODE_BYTES].map((count) => Math.round(count / 2 ** 20));
+  if (needed > maxDecodeBytes) {
+    const [mb, mostMb] = [needed, maxDecodeBytes].map((count) => Math.round(count / 2 ** 20));
     throw new Error(
       `${width} × ${height} pixels, which take ${mb} MB to decode; expected at most ${mostMb}: make it smaller, or allow it by ${limitName}`,
     );

@@ -1,5 +1,5 @@
 export { AugmentConfig, checkAugment } from './augment.js';
-export { type DecodeSettings, decodeImage, inspectImage, largestFile } from './decodeImage.js';
+export { type DecodeSettings, decodeImage, inspectImage, largestFile, MAX_DECODE_BYTES } from './decodeImage.js';
 export { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 export {
   type ImageBatch,

@@ -32,6 +32,13 @@ describe('keepEventsUntil', () => {
     expect(events[1].values[0].kind).toBe('hparams');
   });
 
+  it('drops what it is told not to keep', () => {
+    const path = exampleFile();
+    keepEventsUntil(path, 3, ({ values }) => !values.some(({ kind }) => kind === 'hparams'));
+    expect(readEvents(path).map((event) => event.step)).toEqual([0, 0, 1, 2, 3]);
+    expect(readEvents(path)[0].fileVersion).toBe('brain.Event:2');
+  });
+
   it('drops a torn tail, and the file can be continued', () => {
     const path = exampleFile();
     appendFileSync(path, 'torn');

@@ -19,15 +19,17 @@ export interface Page {
   readonly styles?: SafeHtml;
   /** A script, literal in the caller's code; it runs when the page has loaded, and no other script is allowed. */
   readonly script?: SafeHtml;
+  /** Whether the script may ask the server that the page comes from; no request at all unless given. */
+  readonly connects?: boolean;
 }
 
 /**
  * A self-contained HTML page: inline styles, system fonts, light or dark by the reader's setting, readable from a width of
- * 320 pixels. Its content security policy blocks all requests.
+ * 320 pixels. Its content security policy blocks all requests, but those of a script that `connects`.
  */
-export function htmlPage({ title, lead, sections, footer, styles, script }: Page): string {
+export function htmlPage({ title, lead, sections, footer, styles, script, connects = false }: Page): string {
   const scripts = script && ` script-src 'sha256-${createHash('sha256').update(script.markup).digest('base64')}';`;
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline';${scripts ?? ''} base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline';${scripts ?? ''}${connects ? " connect-src 'self';" : ''} base-uri 'none'; form-action 'none'`;
   return html`<!doctype html>
 <html lang="en">
 <head>

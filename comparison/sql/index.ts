@@ -1,0 +1,2 @@
+export { type QueryRows, queryRuns } from './queryRuns.js';
+export { schemaText } from './schema.js';

@@ -1,0 +1,1 @@
+export { serveWatch, type WatchServer } from './watchServer.js';

@@ -1,0 +1,2 @@
+export { type ModelUse, openServedModel, type ServedModel } from './servedModel.js';
+export { warmUp } from './warmUp.js';
