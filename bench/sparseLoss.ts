@@ -14,6 +14,7 @@ import { parseSparsity } from '#src/tokenformer';
 const SPARSITIES = [
   ...['100%', '50%', '25%', '12.5%', '6.25%', '3.125%', '1.5625%'],
   ...['clusters:32/64', 'clusters:16/64', 'clusters:8/64', 'clusters:4/64', 'clusters:2/64'],
+  ...['clusters:64/256', 'clusters:32/256'],
 ];
 
 const [file, root, engine = 'auto'] = process.argv.slice(2);

@@ -32,6 +32,11 @@ export function strongestOf(sparsity: Sparsity | undefined, numParamTokens: numb
 
 /** Parameter tokens for each cluster that a group needs, so as not to be left whole. */
 const LEAST_PER_CLUSTER = 4;
+/**
+ * Parameter tokens that a group needs, so as not to be left whole: without most of its clusters one of 256 lost three times as much as
+ * one of 2,048 (docs/sparse.md), and it is read in no time.
+ */
+const LEAST_ROUTED = 512;
 
 /** Whether a group of n is cut into clusters, of which fewer than all are used. */
 export function isRouted(
@@ -39,7 +44,8 @@ export function isRouted(
   numParamTokens: number,
 ): sparsity is { readonly best: number; readonly clusters: number } {
   if (sparsity === undefined || !('clusters' in sparsity)) return false;
-  return sparsity.best < sparsity.clusters && numParamTokens >= LEAST_PER_CLUSTER * sparsity.clusters;
+  const least = Math.max(LEAST_ROUTED, LEAST_PER_CLUSTER * sparsity.clusters);
+  return sparsity.best < sparsity.clusters && numParamTokens >= least;
 }
 
 /** A sparsity as configurations keep it: its text. */
