@@ -85,7 +85,7 @@ export async function evaluateSet(
     .shuffled([...imageIds.keys()])
     .slice(0, experiment.report.examples === 0 ? 0 : Math.ceil(TRACED_CAPTIONS / experiment.sets.length));
   const tracedCaptions = traced.map((i) => own[i]);
-  const captions = await captionTraces(model, cache, traced, tracedCaptions, tally);
+  const captions = await captionTraces(model, cache, traced, tracedCaptions, { tally });
   return { evaluated, traces: { set: name, captions: captions ?? [] } };
 }
 

@@ -10,6 +10,7 @@ import { dataEmojiStylesCommand, dataOpenClipartCommand, dataStampsCommand } fro
 import { dataTextCommand } from './commands/dataText.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
+import { exportWebCommand } from './commands/exportWeb.js';
 import { extractBridgeCommand } from './commands/extractBridge.js';
 import { generateCommand } from './commands/generate.js';
 import { groupsCommand } from './commands/groups.js';
@@ -84,6 +85,7 @@ export const PROGRAM: Program = {
     serveParamsCommand,
     parityCommand,
     convertCommand,
+    exportWebCommand,
   ].map(shown),
   options: { ...PLUGIN_OPTIONS, ...VERIFY_OPTIONS },
   prepare: async (args) => {

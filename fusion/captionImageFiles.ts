@@ -17,6 +17,8 @@ export interface CaptionedFile {
 export interface CaptionFilesOptions extends Pick<DecodeSettings, 'maxImagePixels' | 'limitName'> {
   readonly decoding: Decoding;
   readonly batchSize: number;
+  /** Whether what alignment trained takes part. Default: true. */
+  readonly bridge?: boolean;
   /** Takes an image that cannot be read or decoded, which is then left out. Default: an error. */
   readonly onBroken?: (image: CaptionImage, reason: string) => void;
 }
@@ -30,7 +32,7 @@ export interface CaptionFilesOptions extends Pick<DecodeSettings, 'maxImagePixel
 export async function* captionImageFiles(
   model: JointModel,
   images: readonly CaptionImage[],
-  { decoding, batchSize, onBroken, ...limits }: CaptionFilesOptions,
+  { decoding, batchSize, bridge = true, onBroken, ...limits }: CaptionFilesOptions,
 ): AsyncGenerator<CaptionedFile[]> {
   const {
     backbone: { imageSize },
@@ -61,7 +63,7 @@ export async function* captionImageFiles(
     decoded = start(first + batchSize);
     if (batch.length === 0) continue;
     const imageIds = batch.map(({ id }) => id);
-    const captions = await captionPixels(model, decodedBytes, { decoding, bridge: true, imageIds });
+    const captions = await captionPixels(model, decodedBytes, { decoding, bridge, imageIds });
     yield batch.map((image, i) => ({ image, candidates: captions[i] }));
   }
 }

@@ -1,4 +1,4 @@
-import { type Decoding, decode, type Hypothesis, stopIdsOf } from '#language';
+import { type Decoding, decode, type Hypothesis, stopIdsOf, textSoFar } from '#language';
 import type { tf } from '#src/engine';
 import { captionLogits } from './captionPass.js';
 import { disposeContexts, imageContexts, keepContexts } from './imageContexts.js';
@@ -8,6 +8,8 @@ export interface CaptionOptions extends FusionOptions {
   readonly decoding: Decoding;
   /** One per image; they name the random streams, so that samples do not depend on the batch. */
   readonly imageIds?: readonly number[];
+  /** Hears after every token what each image's first caption is so far. */
+  readonly onProgress?: (captions: readonly string[]) => void;
 }
 
 /** A caption, and log p(caption | image) in nats (with the stop token where it has one). */
@@ -24,7 +26,7 @@ export interface GeneratedCaption extends Pick<Hypothesis, 'logProb' | 'ended'> 
 export async function captionCandidates(
   model: JointModel,
   states: tf.Tensor4D | undefined,
-  { decoding, bridge, imageIds }: CaptionOptions,
+  { decoding, bridge, imageIds, onProgress }: CaptionOptions,
 ): Promise<GeneratedCaption[][]> {
   const stopIds = stopIdsOf(decoding, model.tokenizer);
   const contexts = states && keepContexts(() => imageContexts(model, states, { bridge }));
@@ -37,6 +39,8 @@ export async function captionCandidates(
         prompt: [model.tokenizer.endOfTextId],
         stopIds,
         contexts,
+        onTokens:
+          onProgress && ((tokenIds) => onProgress(tokenIds.map((ids) => textSoFar(model.tokenizer, ids).trim()))),
       },
       decoding,
     );

@@ -12,5 +12,5 @@ export async function continueText(model: JointModel, prompt: string, decoding: 
   const { tree, tokenizer, config } = model;
   const { backbone } = config.language;
   const stack = tokenFormerStack(textBlocks(model, false, { bridge: true }), backbone.stack);
-  return await generateText({ tree, tokenizer, config: backbone }, prompt, decoding, stack);
+  return await generateText({ tree, tokenizer, config: backbone }, prompt, decoding, { stack });
 }

@@ -1,4 +1,5 @@
 import { loadCheckpointTokenizer, type Tokenizer, useVocabulary } from '#language';
+import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, type GroupIdentities, readModel } from '#src/training';
 import type { JointModelConfig } from './jointConfig.js';
@@ -31,6 +32,15 @@ export function loadJointModel(path: string, options: { readonly mayLackGroups?:
   const directory = findCheckpoint(path);
   const { config, tensors, assets, absent } = readModel(directory, JOINT_KIND, options);
   const tokenizer = loadCheckpointTokenizer(directory, config.language);
+  return { ...jointModelOf(config, tensors, tokenizer), assets, absent };
+}
+
+/** A merged model of its parts, as a checkpoint or an exported page holds them. */
+export function jointModelOf(
+  config: JointModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+  tokenizer: Tokenizer,
+): JointModel {
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
   return {
@@ -38,8 +48,7 @@ export function loadJointModel(path: string, options: { readonly mayLackGroups?:
     config,
     method: fusionMethod(config.fusion.method),
     tokenizer,
-    assets,
-    absent,
+    assets: new Map(),
     dispose: () => {
       tree.dispose();
       tokenizer.dispose();

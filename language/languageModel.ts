@@ -1,9 +1,10 @@
 import { tf } from '#src/engine';
 import { UserError } from '#src/errors';
 import type { Stack } from '#src/stacks';
+import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, type GroupIdentities, type ModelKind, openCheckpointFolder, readModel } from '#src/training';
-import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf } from './decoding/index.js';
+import { type DecodeForward, type Decoding, decode, type Hypothesis, stopIdsOf, textSoFar } from './decoding/index.js';
 import { ANY_LANGUAGE_KIND, LANGUAGE_KIND } from './languageKind.js';
 import type { AnyLanguageModelConfig } from './languageModelConfig.js';
 import { languageHidden, languageLogits, languageStack, useVocabulary } from './model/backbone.js';
@@ -76,13 +77,21 @@ function loadOfKind<Config extends AnyLanguageModelConfig>(
   const directory = findCheckpoint(path);
   const { config, tensors, absent } = readModel(directory, kind, options);
   const tokenizer = loadCheckpointTokenizer(directory, config);
+  return { ...languageModelOf(config.backbone, tensors, tokenizer), absent };
+}
+
+/** A language model of its parts, as a checkpoint or an exported page holds them. */
+export function languageModelOf<Config extends AnyLanguageConfig>(
+  config: Config,
+  tensors: ReadonlyMap<string, HostTensor>,
+  tokenizer: Tokenizer,
+): LanguageModel<Config> {
   const tree = new ParameterTree(tensors);
   useVocabulary(tree, tokenizer.vocabSize);
   return {
     tree,
-    config: config.backbone,
+    config,
     tokenizer,
-    absent,
     dispose: () => {
       tree.dispose();
       tokenizer.dispose();
@@ -118,13 +127,14 @@ export interface GeneratedText extends Pick<Hypothesis, 'logProb' | 'ended'> {
 /**
  * Continues `prompt` until a stop token or `maxTokens`; the best continuation, or the first drawn, comes first.
  *
- * @param stack of a merged model's text stream; the backbone's own unless given
+ * @param options.stack of a merged model's text stream; the backbone's own unless given
+ * @param options.onProgress hears after every token what the continuation is so far
  */
 export async function generateText(
   { tree, config, tokenizer }: Pick<LanguageModel<AnyLanguageConfig>, 'tree' | 'config' | 'tokenizer'>,
   prompt: string,
   decoding: Decoding,
-  stack?: Stack,
+  { stack, onProgress }: { readonly stack?: Stack; readonly onProgress?: (text: string) => void } = {},
 ): Promise<GeneratedText[]> {
   const [results] = await decode(
     languageDecodeForward(tree, config, stack),
@@ -132,6 +142,7 @@ export async function generateText(
       rowNames: ['text'],
       prompt: [tokenizer.endOfTextId, ...tokenizer.encode(prompt)],
       stopIds: stopIdsOf(decoding, tokenizer),
+      onTokens: onProgress && (([tokenIds]) => onProgress(textSoFar(tokenizer, tokenIds))),
     },
     decoding,
   );

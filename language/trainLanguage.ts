@@ -73,6 +73,7 @@ export async function trainLanguage(experiment: LanguageExperiment, options: Run
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
+      settings: experiment.model,
       assets,
       resume: options.resume,
       output: options.output,

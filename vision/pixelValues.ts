@@ -7,6 +7,11 @@ import { tf } from '#src/engine';
  * @returns [batch, imageSize, imageSize, 3]
  */
 export function pixelValuesOf(images: readonly Uint8Array[], imageSize: number): tf.Tensor4D {
-  const values = Float32Array.from(Buffer.concat(images), (byte) => byte / 127.5 - 1);
+  const length = imageSize ** 2 * 3;
+  const values = new Float32Array(images.length * length);
+  // A loop: `Float32Array.from` takes a hundred times as long.
+  for (const [i, bytes] of images.entries()) {
+    for (let k = 0; k < length; k++) values[i * length + k] = bytes[k] / 127.5 - 1;
+  }
   return tf.tensor4d(values, [images.length, imageSize, imageSize, 3]);
 }

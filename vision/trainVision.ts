@@ -70,6 +70,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
+      settings: experiment.model,
       assets: new Map(),
       resume: options.resume,
       output: options.output,

@@ -9,6 +9,8 @@ export interface ReportData {
   /** ISO 8601. */
   readonly created: string;
   readonly provenance: ReportProvenance;
+  /** A page to try the model on, relative to the report. */
+  readonly page?: string | undefined;
   readonly summary?: ReportSummary;
   /** In the order of the stages; charts of one stage stand together. */
   readonly curves?: readonly ReportCurves[];

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { withFileBytes } from '#src/data';
 import { UserError } from '#src/errors';
 import { type ByteSource, systemErrorWords } from '#src/storage';
-import { decodeImage, inspectImage, largestFile, type VisionModelConfig } from '#vision';
+import { decodeImage, encodePng, inspectImage, largestFile, type VisionModelConfig } from '#vision';
 
 /** Larger files are made smaller before they are embedded. */
 const LARGEST_BYTES = 20_000;
@@ -40,10 +40,7 @@ export async function modelView(
   const pixels = await ifReadable(() =>
     readable(image, (bytes) => decodeImage(bytes, { imageSize, ...preprocessing })),
   );
-  if (pixels === undefined) return undefined;
-  return sharp(pixels, { raw: { width: imageSize, height: imageSize, channels: 3 } })
-    .png()
-    .toBuffer();
+  return pixels && (await encodePng(pixels, imageSize));
 }
 
 async function ifReadable<T>(read: () => Promise<T>): Promise<T | undefined> {

@@ -40,7 +40,9 @@ export function reportHtml(data: ReportData): string {
   ];
   return htmlPage({
     title: data.title,
-    lead: html`<p class="muted">Made by tokenfuse, <time datetime="${data.created}">${readableTime(data.created)}</time></p>`,
+    lead: html`<p class="muted">Made by tokenfuse, <time datetime="${data.created}">${readableTime(data.created)}</time></p>${
+      data.page !== undefined && html`<p><a href="${data.page}">Try the model in this browser</a></p>`
+    }`,
     sections: sections.filter((section) => section !== undefined),
     styles: html`${mergePlanStyles}${summaryBoardStyles}${captionGalleryStyles}${parameterTablesStyles}`,
   });

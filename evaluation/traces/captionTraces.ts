@@ -1,4 +1,4 @@
-import type { JointModel, LayerReading, StateCache } from '#fusion';
+import type { FusionOptions, JointModel, LayerReading, StateCache } from '#fusion';
 import { captionLogits, imageContexts, textBlocks } from '#fusion';
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
@@ -22,7 +22,7 @@ export type GroupShares = Readonly<Record<GroupName, number>>;
 /** What a model attended to, and which parameter tokens it drew on, while it generated a word. */
 export interface TracedWord {
   readonly word: string;
-  /** Attention on each patch, row by row: mean over the tokens of the word, the layers and the heads. */
+  /** Attention on each patch, row by row: mean over the tokens of the word, the layers and the heads. Empty where no image is read. */
   readonly patches: readonly number[];
   /** Attention on image tokens altogether, in [0, 1]; the rest is on the words before. */
   readonly imageAttention: number;
@@ -36,6 +36,10 @@ export interface CaptionTrace {
   /** Position of the image in the data set. */
   readonly position: number;
   readonly words: readonly TracedWord[];
+}
+
+export interface TraceOptions extends Partial<FusionOptions> {
+  readonly tally?: DrawTally;
 }
 
 /** Sequences of one forward pass: intermediates of all layers are held at once. */
@@ -61,29 +65,35 @@ const TOP_TOKENS = 5;
  * each over the number of layers, so that the shares of all parameter tokens of a model sum to 1 for every word.
  *
  * @param positions of the images in the cache, one for each of `captions`
- * @param tally takes what every word drew of every parameter token
+ * @param options.tally takes what every word drew of every parameter token
+ * @param options.bridge whether what alignment trained takes part; by default it does
  * @returns undefined for a fusion method without `imageReadings`: its groups have no outputs of their own (one norm for all), or
  *   it reads the image elsewhere
  */
 export async function captionTraces(
   model: JointModel,
-  cache: StateCache,
+  cache: Pick<StateCache, 'states'>,
   positions: readonly number[],
   captions: readonly string[],
-  tally?: DrawTally,
+  { tally, bridge = true }: TraceOptions = {},
 ): Promise<CaptionTrace[] | undefined> {
   const { imageReadings } = model.method;
   if (imageReadings === undefined) return undefined;
-  const readingsOf: ReadingsOf = (states) => imageReadings(model, states, { bridge: true });
+  const readingsOf: ReadingsOf = (states) => imageReadings(model, states, { bridge });
   const traces: CaptionTrace[] = [];
   const report = startWork('traces', captions.length, 'captions');
   for (let first = 0; first < captions.length; first += BATCH) {
     const chunk = positions.slice(first, first + BATCH);
-    traces.push(...(await traceBatch(model, readingsOf, cache, chunk, captions.slice(first, first + BATCH), tally)));
+    traces.push(
+      ...(await traceBatch(model, readingsOf, cache, chunk, captions.slice(first, first + BATCH), { tally, bridge })),
+    );
     report(traces.length);
   }
   return traces;
 }
+
+/** Of a text layer that reads no image. */
+const NOTHING = { outputGroups: [], keys: [], values: [] };
 
 /** The image as the text layers read it, group by group. */
 type ReadingsOf = (states: tf.Tensor4D) => LayerReading[];
@@ -91,10 +101,10 @@ type ReadingsOf = (states: tf.Tensor4D) => LayerReading[];
 async function traceBatch(
   model: JointModel,
   readingsOf: ReadingsOf,
-  cache: StateCache,
+  cache: Pick<StateCache, 'states'>,
   positions: readonly number[],
   captions: readonly string[],
-  tally: DrawTally | undefined,
+  { tally, bridge }: TraceOptions & FusionOptions,
 ): Promise<CaptionTrace[]> {
   const end = model.tokenizer.endOfTextId;
   const ids = captions.map((caption) => Array.from(model.tokenizer.encode(caption)));
@@ -113,26 +123,27 @@ async function traceBatch(
   const read = tf.tidy(() => {
     const states = cache.states(positions);
     const seen = new Map<string, tf.Tensor>();
-    const contexts = imageContexts(model, states, { bridge: true });
+    const contexts = imageContexts(model, states, { bridge });
     captionLogits(model, tf.tensor2d(tokenIds, [captions.length, seqLen], 'int32'), {
-      bridge: true,
+      bridge,
       contexts,
       capture: (name, compute) => {
         if (name.endsWith('/weights') || name.endsWith('attention/probabilities')) seen.set(name, compute());
       },
     });
-    const blocks = textBlocks(model, true, { bridge: true });
+    const blocks = textBlocks(model, true, { bridge });
     const attention = blocks.map(
       (_, l) => tf.mean(seen.get(`block${l}/attention/probabilities`) as tf.Tensor, 1) as tf.Tensor3D, // [batch, seqLen, keyLen]
     );
-    const readings = readingsOf(states);
+    // Behind gates that only the bridge opens, nothing of the image is read.
+    const readings = contexts.length === 0 ? blocks.map(() => NOTHING) : readingsOf(states);
     const math = model.config.language.backbone.stack;
     const pick = meansOf(places, captions.length * seqLen); // [words, batch · seqLen]
     const drawn: tf.Tensor2D[] = [];
     const perBlock = blocks.map((layers, block) => {
       const written = writtenNorms(
         {
-          ...{ layers, context: contexts[block], image: readings[block], attention: attention[block] },
+          ...{ layers, context: contexts[block] ?? NOTHING, image: readings[block], attention: attention[block] },
           weightsOf: (name, group) => seen.get(`block${block}/${LAYER_PATHS[name]}/${group}/weights`) as tf.Tensor2D,
         },
         math,

@@ -23,7 +23,7 @@ export type WrittenByGroup = Readonly<Partial<Record<string, Written>>>;
 /** What a block reads, and how. */
 export interface BlockReading {
   readonly layers: BlockLayers;
-  readonly context: AttentionContext;
+  readonly context: Pick<AttentionContext, 'outputGroups'>;
   readonly image: LayerReading;
   /** Mean over heads, [batch, seqLen, imageTokens + seqLen]. */
   readonly attention: tf.Tensor3D;

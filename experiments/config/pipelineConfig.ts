@@ -48,6 +48,10 @@ export const PipelineExperiment = z.strictObject({
   merge: stage('merge'),
   align: stage('align'),
   evaluate: stage('evaluate'),
+  page: z
+    .boolean()
+    .optional()
+    .describe('whether tokenfuse export web makes a page of the aligned model, with examples of the first test set'),
   upperBound: z
     .array(z.string().regex(/^[^=]+=/, 'expected key=value'))
     .default([])

@@ -6,9 +6,11 @@ import { planMerge, readMergeReport } from '#fusion';
 import { COLUMNS, type JsonObject, type Output, renderTable, wrapText } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { lockFolder, readText, writeJsonAtomic } from '#src/storage';
+import { SITE_INDEX } from '#web';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
 import { requirePrecisions } from '../options/index.js';
 import { runStages, type Stage } from '../stages/index.js';
+import { PAGE } from './pageStage.js';
 import { checkExpectations } from './pipelineChecks.js';
 import type { PipelineOutcome } from './pipelineOutcome.js';
 import { writePipelineReport } from './pipelineReport.js';
@@ -111,6 +113,7 @@ async function runChosen(
     align,
     upperBound: results.get(UPPER_BOUND),
     checks: checkExpectations(pipeline.expect, evaluation, mergeReport, kept),
+    page: pipeline.page === true ? `${PAGE}/${SITE_INDEX}` : undefined,
     wallSeconds,
     peakMemoryBytes,
     runs: [
@@ -124,6 +127,7 @@ async function runChosen(
   await writePipelineReport(reportPath, outcome);
   printSummary(outcome, reportPath, output);
   output.line(`image by image: ${join(evaluationDir, 'report.html')}`);
+  if (outcome.page !== undefined) output.line(`the model in a browser: ${join(outDir, outcome.page)}`);
   const summary = summaryJson(outcome, reportPath);
   writeJsonAtomic(join(outDir, 'summary.json'), summary);
   return summary;

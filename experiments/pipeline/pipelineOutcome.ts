@@ -14,6 +14,8 @@ export interface PipelineOutcome {
   readonly align: ChildResult;
   readonly upperBound: ChildResult | undefined;
   readonly checks: readonly PipelineCheck[];
+  /** The page of the aligned model, from `outDir`; absent where none was asked for. */
+  readonly page?: string | undefined;
   readonly wallSeconds: number;
   readonly peakMemoryBytes: number;
   /** Run directories of the stages that trained, by stage. */

@@ -29,6 +29,7 @@ export async function writePipelineReport(path: string, outcome: PipelineOutcome
   writeReport(path, {
     title: `tokenfuse: ${outcome.name}`,
     created: new Date().toISOString(),
+    page: outcome.page,
     provenance: {
       engine: provenance.engine.name,
       device: provenance.engine.device,

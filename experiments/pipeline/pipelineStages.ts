@@ -3,6 +3,7 @@ import { ConfigError } from '#src/errors';
 import { type Experiment, parseExperimentOf } from '../config/parseExperiment.js';
 import type { PipelineExperiment } from '../config/pipelineConfig.js';
 import { experimentStage, type Stage, type StagePlaces, type StageSetup } from '../stages/index.js';
+import { pageStage } from './pageStage.js';
 
 /** Keys of a pipeline that name a stage's file; also the stages' names. */
 export const PIPELINE_STAGES = ['scenes', 'tokenizer', 'vision', 'language', 'merge', 'align', 'evaluate'] as const;
@@ -79,7 +80,7 @@ export function pipelineFiles(pipeline: PipelineExperiment, path: string, overri
       ),
     );
   }
-  return { ...files, upperBound };
+  return { ...files, upperBound, page: pipeline.page === true ? { title: `tokenfuse: ${pipeline.name}` } : undefined };
 }
 
 /** The graph of a pipeline, in the order of the work; `withUpperBound`: with the copy that is aligned with `train: all`. */
@@ -88,7 +89,7 @@ export function pipelineStages(
   places: StagePlaces,
   { withUpperBound, quietEvaluation }: { readonly withUpperBound: boolean; readonly quietEvaluation: boolean },
 ): Stage[] {
-  const { scenes, tokenizer, vision, language, merge, align, upperBound, evaluate } = files;
+  const { scenes, tokenizer, vision, language, merge, align, upperBound, evaluate, page } = files;
   const data = scenes === undefined ? [] : ['scenes'];
   const text = tokenizer === undefined ? data : [...data, 'tokenizer'];
   const bound = withUpperBound ? [UPPER_BOUND] : [];
@@ -109,5 +110,18 @@ export function pipelineStages(
     stage('align', [...data, 'merge'], align),
     ...bound.map((name) => stage(name, [...data, 'merge'], { ...upperBound, outDir: join(places.root, UPPER_BOUND) })),
     stage('evaluate', [...data, 'align', ...bound], { ...evaluation, quiet: quietEvaluation }),
+    ...(page === undefined
+      ? []
+      : [
+          pageStage(
+            {
+              needs: [...data, 'align'],
+              model: join(places.root, align.experiment.name),
+              title: page.title,
+              set: evaluate.experiment.sets[0],
+            },
+            places,
+          ),
+        ]),
   ];
 }

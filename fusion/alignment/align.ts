@@ -77,6 +77,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       seed,
       runDir: resolve(options.runDir),
       label: experiment.name,
+      settings: { kind: 'align', fusion: model.config.fusion, train: experiment.train },
       model: { kind: 'fusion', config: model.config },
       // The hashes in the merge report hold as long as the backbones stay as they are.
       assets: new Map([...model.assets].filter(([name]) => name !== MERGE_REPORT || !visionMoves)),

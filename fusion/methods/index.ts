@@ -11,4 +11,4 @@ export {
   stacksMatch,
   textBlocksOf,
 } from './modelGroups.js';
-export { fusionMethod, fusionMethods, registerFusionMethod, unknownFusionMethod } from './registry.js';
+export { fusionMethod, fusionMethods, isBuiltInMethod, registerFusionMethod, unknownFusionMethod } from './registry.js';

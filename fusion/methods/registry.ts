@@ -6,7 +6,14 @@ import { prefix } from './prefix.js';
 import { routed } from './routed.js';
 import { union } from './union.js';
 
-const methods = new Map([routed, grouped, union, crossAttention, prefix].map((method) => [method.name, method]));
+const builtIn = [routed, grouped, union, crossAttention, prefix];
+
+const methods = new Map(builtIn.map((method) => [method.name, method]));
+
+/** Whether a method is part of this project, and not of a plugin. */
+export function isBuiltInMethod(method: FusionMethod): boolean {
+  return builtIn.includes(method);
+}
 
 /**
  * Makes a method known by its name to recipes and merged checkpoints.

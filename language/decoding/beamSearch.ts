@@ -60,6 +60,7 @@ export function createBeamSearch(decoding: BeamDecoding, batch: number, stopIds:
       }
       return next;
     },
+    leading: () => inputs.map(({ beams, finished }) => (beams[0] ?? finished[0]).tokenIds),
     results: () =>
       inputs.map(({ finished }) => finished.map(({ tokenIds, logProb, ended }) => ({ tokenIds, logProb, ended }))),
   };

@@ -16,6 +16,8 @@ export interface DecodeRequest {
   readonly stopIds: readonly number[];
   /** What each input's rows read, [batch, contextLen, dModel]; the caller disposes it. */
   readonly contexts?: readonly AttentionContext[];
+  /** Hears after every token what each input's first result is so far; beam search may change its mind. */
+  readonly onTokens?: (tokenIds: readonly (readonly number[])[]) => void;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface DecodeRequest {
  */
 export async function decode(
   forward: DecodeForward,
-  { rowNames, prompt, stopIds, contexts }: DecodeRequest,
+  { rowNames, prompt, stopIds, contexts, onTokens }: DecodeRequest,
   decoding: Decoding,
 ): Promise<Hypothesis[][]> {
   const batch = rowNames.length;
@@ -41,6 +43,7 @@ export async function decode(
       const { parents, tokenIds: chosen } = search.next(await state.advance(tokenIds));
       if (parents.length > 0) state.select(parents);
       tokenIds = Int32Array.from(chosen);
+      onTokens?.(search.leading());
     }
     return search.results();
   } finally {

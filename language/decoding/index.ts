@@ -4,3 +4,4 @@ export * from './decoding.js';
 export * from './namedOptions.js';
 export * from './sampling.js';
 export type { Hypothesis } from './search.js';
+export { textSoFar } from './textSoFar.js';

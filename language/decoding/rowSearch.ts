@@ -52,6 +52,7 @@ export function createRowSearch(
       for (const [source, row] of open.entries()) row.source = source;
       return { parents, tokenIds: open.map(({ tokenIds }) => tokenIds[tokenIds.length - 1]) };
     },
+    leading: () => rows.map(([first]) => first.tokenIds),
     results: () =>
       rows.map((samples) => samples.map(({ tokenIds, logProb, ended }): Hypothesis => ({ tokenIds, logProb, ended }))),
   };

@@ -28,6 +28,8 @@ export interface Hypothesis {
 /** A way of decoding a batch. The first pass has one row per input; the search chooses the rows of later ones. */
 export interface Search {
   next(logits: StepLogits): NextRows;
+  /** The tokens so far of the result of each input that would come first by now. */
+  leading(): (readonly number[])[];
   /** The results of each input, best or first drawn first. */
   results(): Hypothesis[][];
 }

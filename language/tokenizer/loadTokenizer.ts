@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { bpeEncoding, readBpeModel } from './bpeModel.js';
-import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import { createTokenizer, type Encoding, type Tokenizer } from './tokenizer.js';
 
 /** Which tokenizer: one of tiktoken's encodings, or a `tokenizer.json` that `tokenfuse tokenizer train` wrote. */
 export const TokenizerConfig = z.discriminatedUnion('kind', [
@@ -38,13 +38,18 @@ interface ShippedEncoding {
  * @throws UserError when a tokenizer file is missing or inconsistent
  */
 export function loadTokenizer(config: TokenizerConfig, options: { readonly baseDir: string }): Tokenizer {
-  if (config.kind === 'bpe') return createTokenizer(bpeEncoding(readBpeModel(resolve(options.baseDir, config.path))));
+  return createTokenizer(readEncoding(config, options));
+}
+
+/** What `loadTokenizer` makes a tokenizer of. */
+export function readEncoding(config: TokenizerConfig, { baseDir }: { readonly baseDir: string }): Encoding {
+  if (config.kind === 'bpe') return bpeEncoding(readBpeModel(resolve(baseDir, config.path)));
   const require = createRequire(import.meta.url);
   const shipped = require(`tiktoken/encoders/${config.encoding}.json`) as ShippedEncoding;
-  return createTokenizer({
+  return {
     name: config.encoding,
     ranks: shipped.bpe_ranks,
     specialTokens: shipped.special_tokens,
     pattern: shipped.pat_str,
-  });
+  };
 }

@@ -1,5 +1,7 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { createBytePairs } from './bytePairs.js';
+import { byteStringOf, textOf, utf8Bytes } from './byteStrings.js';
 import { ownCopy } from './ownCopy.js';
 import { wordEndOf } from './splitPattern.js';
 
@@ -50,7 +52,7 @@ function tokenSpellings({ ranks, specialTokens }: Encoding): { readonly ordinary
   return { ordinary, all };
 }
 
-const REPLACEMENT = Buffer.from('\ufffd').toString('latin1');
+const REPLACEMENT = byteStringOf('\ufffd');
 
 /** Words up to this length are remembered with their ids, so many at most. */
 const MAX_CACHED_LENGTH = 32;
@@ -64,10 +66,8 @@ export function createTokenizer(encoding: Encoding): Tokenizer {
   const specials = Object.entries(encoding.specialTokens).sort((a, b) => a[1] - b[1]);
   const cache = new Map<string, number | Int32Array>();
 
-  const encodeWord = (word: string): number | Int32Array => {
-    const bytes = Buffer.from(word);
-    return pairs.idOf(bytes.toString('latin1')) ?? pairs.merge(bytes);
-  };
+  const encodeWord = (word: string): number | Int32Array =>
+    pairs.idOf(byteStringOf(word)) ?? pairs.merge(utf8Bytes(word));
   const cachedWord = (word: string): number | Int32Array => {
     const known = cache.get(word);
     if (known !== undefined) return known;
@@ -81,9 +81,8 @@ export function createTokenizer(encoding: Encoding): Tokenizer {
     name: encoding.name,
     vocabSize: all.length,
     endOfTextId: encoding.specialTokens[END_OF_TEXT],
-    fingerprint: createHash('sha256')
-      .update(JSON.stringify([encoding.pattern, specials, encoding.ranks]))
-      .digest('hex'),
+    // Not node:crypto: pages of `tokenfuse export web` make tokenizers too.
+    fingerprint: bytesToHex(sha256(utf8Bytes(JSON.stringify([encoding.pattern, specials, encoding.ranks])))),
     encode: (text) => {
       let ids = new Int32Array(text.length + 16);
       let count = 0;
@@ -114,7 +113,7 @@ export function createTokenizer(encoding: Encoding): Tokenizer {
         }
         parts.push(all[id] ?? REPLACEMENT);
       }
-      return Buffer.from(parts.join(''), 'latin1').toString('utf8');
+      return textOf(parts.join(''));
     },
     dispose: () => {
       cache.clear();

@@ -18,7 +18,8 @@ export function refuseBroken(
   socket: Socket,
   onRefused: (code: keyof typeof MESSAGES) => void,
 ): void {
-  if (reason === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  // The client is gone, in the middle of a request or without any.
+  if (reason === 'ECONNRESET' || reason === 'HPE_INVALID_EOF_STATE' || !socket.writable) return void socket.destroy();
   const code =
     reason === 'ERR_HTTP_REQUEST_TIMEOUT'
       ? 'request_timeout'

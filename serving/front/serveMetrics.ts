@@ -56,6 +56,7 @@ export function createServeMetrics(
     },
   );
   gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
+  gauge('tokenfuse_heap_bytes', 'Used heap of the thread that answers requests.', () => process.memoryUsage().heapUsed);
   gauge('process_start_time_seconds', 'When the server began.', () => started);
   return {
     request: (route, status, code, seconds) => {

@@ -9,7 +9,7 @@ import { shellWords } from './shellWords.js';
 import { wrapText } from './wrapText.js';
 
 /** Options that every command takes. */
-const COMMON_OPTIONS = {
+export const COMMON_OPTIONS = {
   json: { description: 'print one JSON object on stdout, everything else on stderr' },
   debug: { description: 'show the stack trace of an error' },
   help: { description: 'show this help', short: 'h' },

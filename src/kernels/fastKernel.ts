@@ -20,7 +20,7 @@ export function hasFastKernel<Name extends FusedKernel>(name: Name, attributes: 
   const support = engine?.fusedKernels[name]?.supports?.(attributes) ?? true;
   if (typeof support === 'boolean') return support;
   const line = `engine ${engine?.name} has no kernel for ${support.lacks}: it runs by reference, slower`;
-  if (!said.has(line)) process.stderr.write(`${line}\n`);
+  if (!said.has(line)) console.warn(line);
   said.add(line);
   return false;
 }

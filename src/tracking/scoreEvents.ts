@@ -17,7 +17,7 @@ export function writeScoreEvents(folder: string, config: object, scores: Readonl
     for (const file of listEventFiles(path)) rmSync(file);
     const events = createEventWriter(path);
     try {
-      events.hparams(hparamValues(config), Object.keys(scores));
+      events.hparams(hparamValues(config));
       events.scalars(scores, 0);
     } finally {
       events.close();

@@ -30,12 +30,10 @@ export interface Tracker {
   /** Adds what is no number to the TensorBoard events of a step, and to nothing else. */
   show(step: number, observation: Observation): void;
   /**
-   * The run's row in TensorBoard's HPARAMS table, once for each tracker: of a resumed run it takes the place of the former.
-   *
-   * @param config flattened to its values
-   * @param metricTags of the scalars that are its results
+   * The run's row in TensorBoard's HPARAMS table, a configuration flattened to its values: once for each tracker, since of a resumed
+   * run it takes the place of the former. It names no metrics: runs of one folder have different ones.
    */
-  hparams(config: object, metricTags: readonly string[]): void;
+  hparams(config: object): void;
   /** A result of the whole run, as a scalar of the TensorBoard events alone. Its tags begin with `best/`. */
   result(step: number, values: Readonly<Record<`best/${string}`, number>>): void;
   /** Flushes everything to disk; call it before a checkpoint of the same step is published. */
@@ -100,7 +98,7 @@ export function createTracker(options: TrackerOptions): Tracker {
         for (const [tag, { png, ...size }] of Object.entries(images)) events.image(tag, png, size, step);
         for (const [tag, text] of Object.entries(texts)) events.text(tag, text, step);
       }),
-    hparams: (config, metricTags) => onEventFile(events.path, () => events.hparams(hparamValues(config), metricTags)),
+    hparams: (config) => onEventFile(events.path, () => events.hparams(hparamValues(config))),
     result: (step, values) => onEventFile(events.path, () => events.scalars(values, step)),
     flush,
     close: () => {

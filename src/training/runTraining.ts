@@ -48,6 +48,8 @@ export interface TrainingRun {
   readonly costBefore?: TrainingCost | undefined;
   /** Rows of each parameter that a smaller model had that this one starts from. */
   readonly oldRows?: ReadonlyMap<string, number> | undefined;
+  /** What TensorBoard's HPARAMS table shows of the run beside its kind, seed and training. */
+  readonly settings?: object;
   /** How the model grows by `config.stages`. */
   readonly growth?: RunGrowth;
 }
@@ -111,7 +113,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   // A run killed before its first checkpoint starts over: nothing it logged is kept, not even step 0.
   const tracker = createTracker({ runDir, resumeStep: run.resume ? (restored?.step ?? -1) : undefined });
   const { metric: selected } = task.selectBy;
-  tracker.hparams({ kind: model.kind, seed, training: config, model: model.config }, [`best/${selected}`]);
+  tracker.hparams({ kind: model.kind, seed, ...run.settings, training: config });
   const progress = createProgress({
     total: config.steps,
     start: state.step,

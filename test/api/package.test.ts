@@ -117,6 +117,8 @@ describe('the packed package', () => {
       'dist/src/engine/wasm/kernels.wasm',
       'dist/src/engine/coreAdditions/additions.cjs',
       'dist/experiments/main.js',
+      'dist/web/site/page.js',
+      'dist/web/site/worker.js',
       'node_modules/tensorboard-writer/dist/index.js',
     ];
     expect(entries).toHaveLength(16);
@@ -145,7 +147,8 @@ describe('the packed package', () => {
       others.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$|\.log$|tsconfig/.test(path)),
     ).toEqual([]);
     expect(packed.size).toBeLessThan(2 ** 21);
-    expect(packed.unpackedSize).toBeLessThan(8 * 2 ** 20);
+    // Of it 1.6 MB are the scripts of a page, TensorFlow.js within.
+    expect(packed.unpackedSize).toBeLessThan(9 * 2 ** 20);
   });
 });
 

@@ -11,6 +11,7 @@ import {
   reachableFiles,
   roomGraph,
   type SourceFile,
+  strangeTwins,
 } from './importRules.js';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -63,6 +64,11 @@ describe('the rooms of this repository', () => {
         .map(({ specifier }) => `${file.path} → '${specifier}'`),
     );
     expect(missing).toEqual([]);
+  });
+
+  it('have modules for browsers that stand in for others', () => {
+    expect(files.filter(({ path }) => path.endsWith('.browser.ts')).length).toBeGreaterThan(5);
+    expect(strangeTwins(files)).toEqual([]);
   });
 
   it('keep metrics free of tensors: they run without an engine', () => {
@@ -152,6 +158,27 @@ describe('a planted import is reported:', () => {
     ['src/cli/x.ts', 'const text = "import { a } from \'#vision\'";'],
   ])('and what is right is not: %s', (path, line) => {
     expect(planted(path, line)).toEqual([]);
+  });
+});
+
+describe('a module for browsers', () => {
+  const original = {
+    path: 'src/x/a.ts',
+    text: 'export const a = 1, b = 2; export type T = 3; export function c() {}; export { d }',
+  };
+
+  it.each([
+    ['export const a = 1, b = 2; const d = 4; export { c, d };', []],
+    ['export const a = 1, b = 2; export { type c, d };', ['src/x/a.browser.ts: lacks c']],
+    ['export const a = 1, b = 2, c = 3, d = 4, e = 5;', ['src/x/a.browser.ts: has e, which src/x/a.ts has not']],
+  ])('of %s', (text, expected) => {
+    expect(strangeTwins([original, { path: 'src/x/a.browser.ts', text }])).toEqual(expected);
+  });
+
+  it('without another is reported', () => {
+    expect(strangeTwins([{ path: 'src/x/b.browser.ts', text: '' }])).toEqual([
+      'src/x/b.browser.ts: expected src/x/b.ts beside it',
+    ]);
   });
 });
 

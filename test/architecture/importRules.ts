@@ -30,14 +30,15 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   serving: ['src', 'captions', 'vision', 'language', 'fusion', 'evaluation'],
   comparison: ['src', 'captions', 'evaluation'],
   api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
-  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'pictures', 'fusion', 'evaluation', 'serving', 'comparison'],
+  web: ['src', 'captions', 'vision', 'language', 'fusion', 'evaluation'],
+  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'pictures', 'fusion', 'evaluation', 'serving', 'comparison', 'web'],
 };
 
 /** Rooms that are entered folder by folder (`#src/kernels`); the others have one door, evaluation also those of its folders. */
 const BY_FOLDER: ReadonlySet<string> = new Set(['src', 'captions']);
 
 const ROOM_IMPORT =
-  /^#(?:(src|captions|evaluation)\/([A-Za-z]+)|(vision|language|fusion|scenes|pictures|evaluation|serving|comparison|experiments))$/;
+  /^#(?:(src|captions|evaluation)\/([A-Za-z]+)|(vision|language|fusion|scenes|pictures|evaluation|serving|comparison|web|experiments))$/;
 
 /**
  * Every import that breaks the rules of the house, as `file → 'specifier': rule`.
@@ -219,6 +220,43 @@ export function importsOf({ path, text }: SourceFile): Import[] {
   };
   visit(parseAst(text, { lang: 'ts' }, path) as unknown as Node);
   return found;
+}
+
+/** What is wrong with modules for browsers: in a page, X.browser.ts takes the place of X.ts beside it, so it exports the same values. */
+export function strangeTwins(files: readonly SourceFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  return files
+    .filter(({ path }) => path.endsWith('.browser.ts'))
+    .flatMap((twin) => {
+      const original = byPath.get(twin.path.replace('.browser.ts', '.ts'));
+      if (original === undefined)
+        return [`${twin.path}: expected ${twin.path.replace('.browser.ts', '.ts')} beside it`];
+      const [own, others] = [exportedValues(twin), exportedValues(original)];
+      const missing = others.filter((name) => !own.includes(name));
+      const more = own.filter((name) => !others.includes(name));
+      return [
+        ...missing.map((name) => `${twin.path}: lacks ${name}`),
+        ...more.map((name) => `${twin.path}: has ${name}, which ${original.path} has not`),
+      ];
+    });
+}
+
+/** Names that a file declares or lists as exports, types left out. */
+function exportedValues({ path, text }: SourceFile): string[] {
+  const { body } = parseAst(text, { lang: 'ts' }, path) as unknown as { readonly body: readonly Node[] };
+  const nameOf = (node: unknown): string[] => (isNode(node) && typeof node.name === 'string' ? [node.name] : []);
+  return body
+    .filter(({ type, exportKind }) => type === 'ExportNamedDeclaration' && exportKind !== 'type')
+    .flatMap(({ declaration, specifiers }) => [
+      ...(isNode(declaration) && !declaration.type.startsWith('TS')
+        ? [...nameOf(declaration.id), ...nodesIn(declaration.declarations).flatMap(({ id }) => nameOf(id))]
+        : []),
+      ...nodesIn(specifiers).flatMap(({ exported, exportKind }) => (exportKind === 'type' ? [] : nameOf(exported))),
+    ]);
+}
+
+function nodesIn(value: unknown): Node[] {
+  return Array.isArray(value) ? value.filter(isNode) : [];
 }
 
 /** A node of an ESTree, with whatever fields its type has. */

@@ -13,7 +13,9 @@ const page = readFileSync(resolve(import.meta.dirname, '../../docs/data-formats.
 const sections = page
   .split(/^## /m)
   .slice(1)
-  .map((text) => ({ title: text.split('\n', 1)[0], text }));
+  .map((text) => ({ title: text.split('\n', 1)[0], text }))
+  // Of all formats.
+  .filter(({ title }) => title !== 'Image files');
 
 /** The blocks that follow a line with the name of a file. */
 function filesOf(text: string): Map<string, string> {

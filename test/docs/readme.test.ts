@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { markdownFiles } from '#docs-site';
 import { PROGRAM } from '#experiments';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -37,20 +38,10 @@ describe('the README', () => {
   });
 });
 
-describe.each([
-  'README.md',
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'docs/architecture.md',
-  'docs/data-formats.md',
-  'docs/engines.md',
-  'docs/evaluation.md',
-  'docs/install.md',
-  'docs/photos.md',
-  'docs/quickstart.md',
-  'docs/studies.md',
-  'docs/tuning.md',
-])('%s', (file) => {
+/** The reference of keys names parts of data sets, the one of the API nothing, and the bench's what it downloads. */
+const GENERATED = /^(docs\/(api\/|configuration\.md)|bench\/)/;
+
+describe.each(markdownFiles(root).filter((path) => !GENERATED.test(path)))('%s', (file) => {
   const text = readFileSync(resolve(root, file), 'utf8');
 
   it('names files of this project that exist', () => {
@@ -64,13 +55,5 @@ describe.each([
       .map(([path]) => path)
       .filter((path) => !existsSync(resolve(root, path)) && !existsSync(resolve(root, dirname(file), path)));
     expect(missing).toEqual([]);
-  });
-
-  it('names commands that exist', () => {
-    const known = PROGRAM.commands.map(({ name }) => name);
-    const unknown = [...text.matchAll(/`tokenfuse ([a-z-]+(?: (?:train|text|emoji-styles|stamps|openclipart))?)/g)]
-      .map(([, command]) => command)
-      .filter((command) => !known.includes(command) && !known.includes(command.split(' ')[0]));
-    expect(unknown).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { writePhotos } from '../support/photos.js';
+import { SMALL_QUICKSTART } from '../support/smallQuickstart.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
-import { COLOUR_NAMES, writeCaptionsJson } from '../support/tinyCaptions.js';
 import { tinySizes } from '../support/tinySizes.js';
 import { runScript, tokenfuseProcess } from '../support/tokenfuse.js';
 
@@ -18,40 +18,6 @@ const commands = readme
   .filter((line) => line.startsWith('    '))
   .map((line) => line.trim());
 const [program] = /```ts\n([\s\S]*?)```/.exec(readme)?.slice(1) ?? [];
-
-/** `photos/` with a picture for each caption of `photos/captions.json`. */
-async function writePhotos(folder: string): Promise<void> {
-  mkdirSync(join(folder, 'photos'));
-  const images = Array.from({ length: 24 }, (_, i) => ({ id: i + 1, file_name: `${i + 1}.jpg` }));
-  const captions = images.flatMap(({ id }) => {
-    const colour = COLOUR_NAMES[id % COLOUR_NAMES.length];
-    return [`a ${colour} wall`, `a wall painted ${colour}`].map((caption) => ({ image_id: id, caption }));
-  });
-  for (const { id, file_name: name } of images) {
-    const background = COLOUR_NAMES[id % COLOUR_NAMES.length];
-    await sharp({ create: { width: 40 + id, height: 32, channels: 3, background } }).toFile(
-      join(folder, 'photos', name),
-    );
-  }
-  writeCaptionsJson(join(folder, 'photos'), images, captions);
-}
-
-/** Settings that make the quickstart a matter of seconds; what it must reach is left out with its size. */
-const SMALL_QUICKSTART = [
-  ...['visionTrain=16', 'visionVal=8', 'languageTrain=120', 'languageVal=8', 'pairsTrain=12', 'pairsVal=6'],
-  ...['testSeen=6', 'testHeldOut=5', 'testDisagreeSeen=6', 'testDisagreeHeldOut=6'],
-]
-  .map((count) => `scenes.scenes.counts.${count}`)
-  .concat(
-    ['vision', 'language', 'align'].flatMap((stage) =>
-      ['steps=4', 'warmupSteps=1', 'batchSize=4', 'evaluateEvery=2', 'checkpointEvery=2'].map(
-        (setting) => `${stage}.training.${setting}`,
-      ),
-    ),
-    ['seen', 'held-out'].map((set) => `expect.objectAccuracy.${set}=0`),
-    ['expect.shuffledAboveBlind=1', 'tokenizer.vocabSize=320', 'evaluate.bootstrapSamples=5'],
-  )
-  .flatMap((word) => ['--set', word]);
 
 describe('the commands of the README, in order', () => {
   it('are these', () => {

@@ -124,7 +124,6 @@ describe('evaluate', () => {
     expect(scores.get('scores/seen/ciderD')).toBe(Math.fround(ciderD));
     expect(scores.get('scores/seen/captionNll')).toBe(Math.fround(captionNll ?? Number.NaN));
     expect(values.flatMap((value) => (value.kind === 'hparams' ? value.content : []))).toMatchObject([
-      { type: 'experiment', metricTags: [...scores.keys()] },
       { type: 'sessionStart', values: { kind: 'evaluate', seed: 5, 'sets.0.name': 'seen' } },
     ]);
   });

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/temporaryFolder.js';
 import { writeTinyBackbones } from '../support/tinyBackbones.js';
 import { tinyRecipe } from '../support/tinyJointModel.js';
 
-it('embeds photographs no larger than the page shows them', async () => {
+it('embeds photographs no larger than the page shows them, and links to the page of the model', async () => {
   const folder = temporaryFolder();
   const path = join(folder, 'photo.jpg');
   const noise = Buffer.from(Array.from({ length: 900 * 600 * 3 }, (_, i) => (i * 7919) % 251));
@@ -30,11 +30,13 @@ it('embeds photographs no larger than the page shows them', async () => {
     plan: planMerge(tinyRecipe(), folder).plan,
     mergeReport: { parameters: { vision: 1, language: 1, fusion: 1 }, tensors: [] },
     align: { trainableParameters: 1 },
+    page: 'page/index.html',
     checks: [],
     runs: [{ stage: 'vision', runDir: folder }],
   } as unknown as PipelineOutcome;
   const report = join(folder, 'report.html');
   await writePipelineReport(report, outcome);
+  expect(readFileSync(report, 'utf8')).toContain('<a href="page/index.html">');
   const [, embedded] = /<img src="data:image\/jpeg;base64,([^"]*)"/.exec(readFileSync(report, 'utf8'))!;
   const bytes = Buffer.from(embedded, 'base64');
   expect(await sharp(bytes).metadata()).toMatchObject({ width: 320, height: 213 });

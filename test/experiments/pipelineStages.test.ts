@@ -43,6 +43,12 @@ it('starts both backbones at once where data and tokenizer are there already', (
   });
 });
 
+it('makes a page beside the evaluation, where one is asked for', () => {
+  const path = writeMiniPipeline(temporaryFolder());
+  writeFileSync(path, `${readFileSync(path, 'utf8')}\npage: true\n`);
+  expect(graphOf(path, false)).toMatchObject({ page: ['scenes', 'align'], evaluate: ['scenes', 'align'] });
+});
+
 it('refuses changes to a stage that the pipeline does not have', () => {
   const folder = temporaryFolder();
   const path = writeMiniPipeline(folder);

@@ -110,6 +110,8 @@ describe('what was given wrong is one line and exit code 2:', () => {
     ['convert gone out', /gone: no such file/],
     ['convert broken.json out', /broken\.json: not a valid safetensors file/],
     ['unmerge gone out', /gone/],
+    ['export web gone', /gone/],
+    ['export web gone --weights int4', /--weights: expected float32, float16, int8; got 'int4'/],
     ['config visoin', /did you mean 'vision'/],
     ['doctor now', /unexpected 'now'/],
     ['trian vision.yaml', /did you mean 'train'/],

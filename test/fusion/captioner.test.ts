@@ -36,6 +36,30 @@ function captionWithoutCache(model: JointModel, states: tf.Tensor4D): string {
   return model.tokenizer.decode(ids.slice(1)).trim();
 }
 
+describeEachEngine('captionCandidates', () => {
+  it.each(['greedy', 'beam'] as const)('tell what they are so far, token by token: %s', async (method) => {
+    const model = tinyJointModel(temporaryFolder());
+    stirFusion(model, 3);
+    const states = tf.tidy(() => imageStates(model, noisePixels(IMAGES)));
+    const heard: (readonly string[])[] = [];
+    const decoding = Decoding.parse({ method, maxTokens: 6 });
+    const onProgress = (captions: readonly string[]): void => void heard.push(captions);
+    const candidates = await captionCandidates(model, states, { decoding, bridge: true, onProgress });
+    expect(heard.length).toBeGreaterThan(1);
+    // A character that is not whole yet is left out.
+    const whole = candidates.map(([{ caption }]) => caption.replace(/\uFFFD+$/, '').trim());
+    expect(heard.at(-1)).toEqual(whole);
+    for (const captions of heard) {
+      expect(captions).toHaveLength(IMAGES);
+      if (method === 'greedy') {
+        for (const [i, caption] of captions.entries()) expect(whole[i].startsWith(caption)).toBe(true);
+      }
+    }
+    states.dispose();
+    model.dispose();
+  });
+});
+
 describeEachEngine('captionImages', () => {
   for (const fusion of [
     { method: 'routed' },

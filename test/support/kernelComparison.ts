@@ -6,6 +6,7 @@ import { cudaKernels } from '../../src/engine/cuda/kernels/index.js';
 import { type Addon, loadAddon } from '../../src/engine/native/addon.js';
 import { nativeKernels } from '../../src/engine/native/kernels/index.js';
 import { installWasmKernels } from '../../src/engine/wasm/kernels/index.js';
+import { readKernels } from '../../src/engine/wasm/readKernels.js';
 import { prepareWasmMemory } from '../../src/engine/wasm/wasmMemory.js';
 import { COMPILED_WITHIN, startCard, wantsCard } from '../engine/cuda/card.js';
 
@@ -86,7 +87,7 @@ export function describeKernels(name: string, kernels: readonly string[], suite:
 async function startWasmKernels(): Promise<string[]> {
   const memory = prepareWasmMemory();
   await selectEngine('wasm');
-  const { installed, reason } = await installWasmKernels(memory());
+  const { installed, reason } = await installWasmKernels(memory(), readKernels());
   if (reason !== undefined) throw new Error(`${reason} (node src/engine/wasm/build.mjs)`);
   return installed;
 }

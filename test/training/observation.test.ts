@@ -65,7 +65,6 @@ describe('the events of a run', () => {
       values.flatMap((value) => (value.kind === 'hparams' ? value.content : [])),
     );
     expect(content).toMatchObject([
-      { type: 'experiment', metricTags: ['best/validation/loss'] },
       { type: 'sessionStart', values: { kind: 'language', seed: 1, 'training.steps': 620, 'training.batchSize': 4 } },
     ]);
     const best = events.flatMap(({ step, values }) =>

@@ -1,5 +1,6 @@
 export { AugmentConfig, checkAugment } from './augment.js';
 export { type DecodeSettings, decodeImage, inspectImage, largestFile, MAX_DECODE_BYTES } from './decodeImage.js';
+export { encodePng } from './encodePng.js';
 export { ImageDataConfig, Preprocessing } from './imageDataConfig.js';
 export {
   type ImageBatch,

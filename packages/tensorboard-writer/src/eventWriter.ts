@@ -31,11 +31,13 @@ export interface EventWriter {
   /** Markdown. */
   text(tag: string, markdown: string, step: number): void;
   /**
-   * The hyper-parameters of this run, and the tags of the scalars that are its results: one row of the HPARAMS table.
+   * The hyper-parameters of this run: one row of the HPARAMS table.
    *
+   * @param metricTags of the scalars that are results. TensorBoard takes the columns of the whole table from one run that names
+   *   them; where none does, it gathers hyper-parameters and scalars of all runs. Leave them out where runs differ in either.
    * @throws RangeError on a number that is not finite
    */
-  hparams(values: Readonly<Record<string, HparamValue>>, metricTags: readonly string[]): void;
+  hparams(values: Readonly<Record<string, HparamValue>>, metricTags?: readonly string[]): void;
   /** Waits until everything is on the disk; a kill needs no flush, a power cut does. */
   flush(): void;
   /** `flush`, then closes the file; calling it again does nothing. */

@@ -27,10 +27,12 @@ export const SESSION_START_TAG = '_hparams_/session_start_info';
 /** `DataType` of api.proto. */
 const DATA_TYPES = ['unset', 'string', 'boolean', 'number'] as const;
 
-/** The two messages that make a run a row in the hparams table, its metrics read from the scalars of those tags. */
+/**
+ * The messages that make a run a row in the hparams table: an experiment, which names all columns, only with `metricTags`.
+ */
 export function describeHparams(
   values: Readonly<Record<string, HparamValue>>,
-  metricTags: readonly string[],
+  metricTags: readonly string[] | undefined,
   seconds: number,
 ): readonly { readonly tag: string; readonly content: HparamsContent }[] {
   const hparams = Object.entries(values).map(([name, value]) => {
@@ -40,9 +42,11 @@ export function describeHparams(
       throw new RangeError(`hparams: expected text, a boolean or a finite number as '${name}', got ${value}`);
     return { name, type: type as 'string' | 'boolean' | 'number' };
   });
+  const session = { tag: SESSION_START_TAG, content: { type: 'sessionStart', values, startSeconds: seconds } } as const;
+  if (metricTags === undefined) return [session];
   return [
     { tag: EXPERIMENT_TAG, content: { type: 'experiment', hparams, metricTags, createdSeconds: seconds } },
-    { tag: SESSION_START_TAG, content: { type: 'sessionStart', values, startSeconds: seconds } },
+    session,
   ];
 }
 

@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** What training will ask for; an engine that does not have it is refused. Default 'highest'. */
   readonly matmulPrecision?: MatmulPrecision;
+  /** The code of wasm, for a browser; in Node it is read from the packages. */
+  readonly wasmCode?: { readonly backend: Uint8Array; readonly kernels: Uint8Array };
 }
 
 /** Whether an engine can work on this machine; `install` says what to do about it. */

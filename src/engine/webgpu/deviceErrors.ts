@@ -2,7 +2,6 @@
  * @file Errors of the GPU become exceptions. WebGPU only reports them: a call that fails gives an invalid object, what is
  * computed with it is skipped, and numbers that were never written read as zeros, so that training goes on at a loss of 0.
  */
-import { setImmediate } from 'node:timers/promises';
 import { RunError } from '#src/errors';
 import type { GpuDevice, GpuError, WebgpuBackend } from './backend.js';
 
@@ -46,7 +45,7 @@ export function raiseErrors(backend: WebgpuBackend, errors: DeviceErrors): void 
       return await read.call(backend, dataId);
     } catch (error) {
       // A lost device fails pending requests before it reports the loss.
-      await setImmediate();
+      await new Promise((resolve) => setTimeout(resolve));
       throw error;
     } finally {
       errors.raise();

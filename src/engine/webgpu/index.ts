@@ -1,11 +1,11 @@
 import { pathToFileURL } from 'node:url';
-import type { Engine, EngineOptions, EngineProbe } from '../shared/index.js';
+import type { Engine, EngineOptions } from '../shared/index.js';
 import { activateBackend, findPackage, runInChild, tf } from '../shared/index.js';
-import type { GpuBuffer, GpuDevice, WebgpuBackend } from './backend.js';
-import { boundBufferPool } from './bufferPool.js';
-import { DeviceErrors, raiseErrors } from './deviceErrors.js';
-import { installWebgpuKernels, NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './kernels/index.js';
-import { repairWebgpuKernels } from './repairs.js';
+import { type AdapterInfo, type Gpu, probeOf, REQUEST, watchDevice } from './adapter.js';
+import type { GpuBuffer, WebgpuBackend } from './backend.js';
+import { completeBackend } from './completeBackend.js';
+import { DeviceErrors } from './deviceErrors.js';
+import { NORM_ACTIVATIONS, WEBGPU_FUSED_KERNELS } from './kernels/index.js';
 import { allowSynchronousReads, catchTicksOf } from './synchronousRead.js';
 
 // Variables, so that the type checker does not look for optional packages.
@@ -13,25 +13,10 @@ const DAWN: string = 'webgpu';
 const BACKEND: string = '@tensorflow/tfjs-backend-webgpu';
 const INSTALL = `run npm install ${DAWN} ${BACKEND}`;
 const DRIVER = "install a GPU driver (Linux: libvulkan1 and the maker's Vulkan driver)";
-const REQUEST = { powerPreference: 'high-performance' };
+const NO_ADAPTER = { why: 'Dawn finds no GPU adapter', install: DRIVER };
 
-/** The parts of WebGPU's `GPUAdapter` that are read here; a fallback adapter is emulated on the CPU. */
-interface Adapter {
-  readonly info: AdapterInfo;
-  requestDevice(descriptor?: object): Promise<GpuDevice>;
-}
-interface AdapterInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-  readonly isFallbackAdapter?: boolean;
-}
 interface DawnGlobals {
   readonly GPUBuffer: { readonly prototype: GpuBuffer };
-}
-interface Gpu {
-  requestAdapter(options?: object): Promise<Adapter | null>;
 }
 
 /** Opens the device, because drivers that list an adapter may still fail at that. */
@@ -65,7 +50,7 @@ export const webgpu: Engine = {
     // In a child: loading Dawn without Vulkan writes a warning, and a broken driver takes its process down.
     const result = await runInChild(PROBE, pathToFileURL(dawn.main).href);
     if ('failure' in result) return { available: false, why: `Dawn ${result.failure}`, install: DRIVER };
-    return probeOf(result.value as AdapterInfo | null, options);
+    return probeOf(result.value as AdapterInfo | null, options, NO_ADAPTER);
   },
   async activate(options: EngineOptions = {}) {
     started ??= start(options);
@@ -73,24 +58,13 @@ export const webgpu: Engine = {
       started = undefined;
       throw error;
     });
-    const probe = probeOf(info, options);
+    const probe = probeOf(info, options, NO_ADAPTER);
     if (!probe.available) throw new Error(probe.why);
     await activateBackend('webgpu');
     const version = [BACKEND, DAWN].map((name) => `${name} ${findPackage(name)?.version}`).join(', ');
     return { device: probe.device, version };
   },
 };
-
-/** Whether the engine can work on an adapter. */
-function probeOf(info: AdapterInfo | null, { allowSoftwareAdapter = false }: EngineOptions): EngineProbe {
-  if (info === null) return { available: false, why: 'Dawn finds no GPU adapter', install: DRIVER };
-  if (info.isFallbackAdapter && !allowSoftwareAdapter) {
-    return { available: false, why: 'software only (use --allow-software-adapter)', install: DRIVER };
-  }
-  const name = (info.device || info.architecture || info.vendor).replace(/-+$/, '');
-  const device = info.description === '' ? name : `${name} (${info.description})`;
-  return { available: true, device: info.isFallbackAdapter ? `${device}, software` : device };
-}
 
 /**
  * Brings WebGPU into the process and starts the backend on the adapter that was probed. `navigator.gpu` must be there
@@ -107,9 +81,10 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async () => {
     const adapter = await requestAdapter(REQUEST);
-    const probe = probeOf(adapter?.info ?? null, options);
+    const probe = probeOf(adapter?.info ?? null, options, NO_ADAPTER);
     if (!probe.available) throw new Error(probe.why);
     info = adapter?.info;
+    catchTicksOf(adapter!, 'requestDevice');
     watchDevice(adapter!, errors);
     return adapter;
   };
@@ -121,20 +96,6 @@ async function start(options: EngineOptions): Promise<AdapterInfo> {
   await activateBackend('webgpu');
   const backend = tf.backend() as unknown as WebgpuBackend;
   allowSynchronousReads(backend);
-  boundBufferPool(backend);
-  raiseErrors(backend, errors);
-  repairWebgpuKernels();
-  installWebgpuKernels();
+  completeBackend(backend, errors);
   return info!;
-}
-
-/** Watches the device that the backend is about to open. */
-function watchDevice(adapter: Adapter, errors: DeviceErrors): void {
-  catchTicksOf(adapter, 'requestDevice');
-  const requestDevice = adapter.requestDevice.bind(adapter);
-  adapter.requestDevice = async (descriptor) => {
-    const device = await requestDevice(descriptor);
-    errors.watch(device);
-    return device;
-  };
 }

@@ -1,5 +1,6 @@
 export {
   findNormActivation,
+  isBuiltInNormActivation,
   type NormActivation,
   type NormActivationSettings,
   normActivationNames,

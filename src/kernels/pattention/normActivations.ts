@@ -152,8 +152,15 @@ const plainGelu: NormActivation = {
 /** Those without a norm, which no configuration names. */
 const WITHOUT_NORM = new Map([linear, plainGelu].map((entry) => [entry.name, entry]));
 
+const builtIn = [l2NormGelu, geluL2Norm, softmax];
+
 /** Every Θ that a configuration may name; `registerNormActivation` adds to it. */
-export const NORM_ACTIVATIONS = new Map([l2NormGelu, geluL2Norm, softmax].map((entry) => [entry.name, entry]));
+export const NORM_ACTIVATIONS = new Map(builtIn.map((entry) => [entry.name, entry]));
+
+/** Whether a Θ is part of this project, and not of a plugin. */
+export function isBuiltInNormActivation(name: string): boolean {
+  return WITHOUT_NORM.has(name) || builtIn.some((entry) => entry.name === name);
+}
 
 /** The names that `normActivation` may have in a configuration: the built-in ones, then the registered ones. */
 export function normActivationNames(): string[] {

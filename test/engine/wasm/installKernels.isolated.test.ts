@@ -2,20 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
 import { rotaryPositions } from '#src/kernels';
 import { installWasmKernels } from '../../../src/engine/wasm/kernels/index.js';
+import { readKernels } from '../../../src/engine/wasm/readKernels.js';
 import { prepareWasmMemory } from '../../../src/engine/wasm/wasmMemory.js';
 
 describe('installWasmKernels', () => {
   it('installs nothing and says why when the backend is not running', async () => {
-    expect(await installWasmKernels(undefined)).toEqual({ installed: [], reason: 'the wasm backend is not running' });
+    expect(await installWasmKernels(undefined, readKernels())).toEqual({
+      installed: [],
+      reason: 'the wasm backend is not running',
+    });
   });
 
   it('installs nothing and says why without the memory of the backend, or with that of another', async () => {
     await selectEngine('wasm');
     const before = tf.getKernel('BatchMatMul', 'wasm').kernelFunc;
     const reason = 'the memory of the wasm backend was not seen when it was created';
-    expect(await installWasmKernels(undefined)).toEqual({ installed: [], reason });
+    expect(await installWasmKernels(undefined, readKernels())).toEqual({ installed: [], reason });
     const other = { buffer: new ArrayBuffer(16) };
-    expect(await installWasmKernels(other)).toEqual({ installed: [], reason });
+    expect(await installWasmKernels(other, readKernels())).toEqual({ installed: [], reason });
     expect(tf.getKernel('BatchMatMul', 'wasm').kernelFunc).toBe(before);
   });
 });

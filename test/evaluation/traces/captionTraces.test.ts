@@ -64,6 +64,29 @@ describe('captionTraces', () => {
     });
   }
 
+  it.each([
+    ['routed', {}, 4],
+    ['grouped', { method: 'grouped' }, 4],
+    ['gates on the image, which nothing opens', { imageGate: 'closed' }, 0],
+  ] as const)('traces without the bridge: %s', async (_, fusion, patches) => {
+    const model = tinyJointModel(temporaryFolder(), fusion);
+    stirFusion(model);
+    const { numTensors } = tf.memory();
+    const [trace] = (await captionTraces(model, cacheOf(model), [1], ['a red square'], { bridge: false }))!;
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(trace.words.map(({ word }) => word)).toEqual(['a', 'red', 'square']);
+    for (const word of trace.words) {
+      expect(word.patches).toHaveLength(patches);
+      expect(word.imageAttention > 0).toBe(patches > 0);
+      for (const layer of LAYER_NAMES) {
+        const { vision, language, textBridge, imageBridge } = word.shares[layer];
+        expect(textBridge + imageBridge).toBe(0);
+        expect(Math.abs(vision + language - 1)).toBeLessThan(5e-4);
+      }
+    }
+    model.dispose();
+  });
+
   for (const [name, fusion] of [
     ['routed', {}],
     ['grouped', { method: 'grouped' }],
@@ -75,7 +98,7 @@ describe('captionTraces', () => {
       const model = tinyJointModel(temporaryFolder(), fusion);
       stirFusion(model);
       const { draws, tally } = recordedDraws();
-      const traces = (await captionTraces(model, cacheOf(model), [0, 1, 2], CAPTIONS, tally))!;
+      const traces = (await captionTraces(model, cacheOf(model), [0, 1, 2], CAPTIONS, { tally }))!;
       const words = traces.flatMap((trace) => trace.words);
       expect(draws.map(({ word }) => word)).toEqual(words.map(({ word }) => word));
       for (const [w, { ranges, shares }] of draws.entries()) {
@@ -107,7 +130,7 @@ describe('captionTraces', () => {
     stirFusion(model);
     const { draws, tally } = recordedDraws();
     const cache = cacheOf(model);
-    await captionTraces(model, cache, [0], ['a'], tally);
+    await captionTraces(model, cache, [0], ['a'], { tally });
     const expected = tf.tidy(() => {
       const contexts = imageContexts(model, cache.states([0]), { bridge: true });
       let weights: number[] = [];

@@ -17,14 +17,16 @@ import type { WasmMemory } from './webAssembly.js';
 /**
  * Registers this project's SIMD kernels (assembly/) with the running wasm backend, in whose memory they work.
  *
- * Without the memory, or without kernels.wasm, nothing is installed and `reason` says why; the backend works as before,
+ * Without the memory, or without the code, nothing is installed and `reason` says why; the backend works as before,
  * only slower.
  *
  * @param memory as `prepareWasmMemory` caught it while the backend was created
+ * @param kernels bytes of kernels.wasm, or why there are none
  * @returns the names of the kernels now in place
  */
 export async function installWasmKernels(
   memory: WasmMemory | undefined,
+  kernels: Uint8Array | { readonly reason: string },
 ): Promise<{ installed: string[]; reason?: string }> {
   const backend = tf.findBackend('wasm') as BackendWasm | null;
   if (backend === null) return { installed: [], reason: 'the wasm backend is not running' };
@@ -32,7 +34,7 @@ export async function installWasmKernels(
   if (memory === undefined || memory.buffer !== HEAPU8.buffer) {
     return { installed: [], reason: 'the memory of the wasm backend was not seen when it was created' };
   }
-  const module = await loadKernelModule(memory);
+  const module = 'reason' in kernels ? kernels : await loadKernelModule(memory, kernels);
   if ('reason' in module) return { installed: [], reason: module.reason };
   const context = createKernelContext(module, backend);
   const fused: FusedKernelFunctions<keyof typeof WASM_FUSED_KERNELS> = {
@@ -42,19 +44,19 @@ export async function installWasmKernels(
     ...rotaryKernel(context),
     ...adamWKernel(context),
   };
-  const kernels = {
+  const all = {
     ...fused,
     ...matMulKernel(context),
     ...arithmeticKernels(context),
     ...movementKernels(context),
   };
-  keepStockKernels(Object.keys(kernels));
-  registerKernels('wasm', kernels, (kernelName, running, run) => {
+  keepStockKernels(Object.keys(all));
+  registerKernels('wasm', all, (kernelName, running, run) => {
     // Another instance of the backend has another memory, and the addresses would mean nothing there.
     if (running !== backend) throw new Error(`${kernelName}: expected the wasm backend it was installed for`);
     return run();
   });
-  return { installed: Object.keys(kernels) };
+  return { installed: Object.keys(all) };
 }
 export { NORM_ACTIVATIONS, WASM_FUSED_KERNELS } from './fusedKernels.js';
 export { type WasmMemory, webAssembly } from './webAssembly.js';

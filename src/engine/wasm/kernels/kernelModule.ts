@@ -1,6 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type WasmMemory, webAssembly } from './webAssembly.js';
 
 /** The functions of kernels.wasm, declared and described in assembly/. */
@@ -37,16 +34,13 @@ export type KernelModule = Readonly<Record<(typeof FUNCTIONS)[number], (...args:
 
 const FILE = 'kernels.wasm';
 
-/** Loads kernels.wasm into the memory of the wasm backend, or says why it cannot. */
-export async function loadKernelModule(memory: WasmMemory): Promise<KernelModule | { reason: string }> {
-  const here = dirname(fileURLToPath(import.meta.url));
-  // In the engine's folder when built; a run from the sources uses what was built last.
-  const path = [join(here, '..'), join(here, '../../../../dist/src/engine/wasm')]
-    .map((folder) => join(folder, FILE))
-    .find(existsSync);
-  if (path === undefined) return { reason: `${FILE} is not built; run \`npm run build\`` };
+/** Loads the bytes of kernels.wasm into the memory of the wasm backend, or says why it cannot. */
+export async function loadKernelModule(
+  memory: WasmMemory,
+  bytes: Uint8Array,
+): Promise<KernelModule | { readonly reason: string }> {
   try {
-    const result = await webAssembly.instantiate(readFileSync(path), { env: { memory } });
+    const result = await webAssembly.instantiate(bytes, { env: { memory } });
     const { exports } = 'instance' in result ? result.instance : result;
     const missing = FUNCTIONS.filter((name) => typeof exports[name] !== 'function');
     if (missing.length > 0) return { reason: `${FILE} lacks ${missing.join(', ')}; run \`npm run build\`` };
