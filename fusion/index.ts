@@ -13,6 +13,7 @@ export * from './captionPass.js';
 export * from './captionPixels.js';
 export * from './continueText.js';
 export * from './gateShares.js';
+export * from './groupPlaces.js';
 export * from './growJointModel.js';
 export * from './imageContexts.js';
 export * from './jointConfig.js';

@@ -11,14 +11,19 @@ export async function languageUsage(
   batches: Iterable<TextBatch>,
 ): Promise<ParamTokenUsage[]> {
   const meter = createUsageMeter(languageBlocks(tree, language), language.stack);
-  for (const { tokenIds, batch, seqLen, lengths } of batches) {
-    const counts = Float32Array.from({ length: batch * seqLen }, (_, i) =>
-      i % seqLen < lengths[Math.floor(i / seqLen)] ? 1 : 0,
-    );
+  for (const text of batches) {
+    const { tokenIds, batch, seqLen } = text;
     await meter.observe((capture) => {
       const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
       return languageHidden(tree, language, ids, { capture });
-    }, counts);
+    }, tokenCounts(text));
   }
   return meter.usage();
+}
+
+/** 1 for each token of a batch, 0 for padding. [batch · seqLen] */
+export function tokenCounts({ batch, seqLen, lengths }: Pick<TextBatch, 'batch' | 'seqLen' | 'lengths'>): Float32Array {
+  return Float32Array.from({ length: batch * seqLen }, (_, i) =>
+    i % seqLen < lengths[Math.floor(i / seqLen)] ? 1 : 0,
+  );
 }

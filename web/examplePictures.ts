@@ -7,7 +7,7 @@ import {
 } from '#captions/formats';
 import { withFileBytes } from '#src/data';
 import { UserError } from '#src/errors';
-import { fileStatus, systemErrorWords } from '#src/storage';
+import { systemErrorWords } from '#src/storage';
 import { decodeImage, encodePng, largestFile, type VisionModelConfig } from '#vision';
 import type { SiteExample } from './manifest.js';
 
@@ -50,8 +50,7 @@ export async function examplePictures(
 
 function listed({ argument, images, note }: ExampleSource): readonly (CaptionImage | CaptionedImage)[] {
   const source = captionSourceArgument(argument);
-  const isFile =
-    typeof source === 'string' && /\.(json|csv|txt|tsv|tar)$/i.test(source) && fileStatus(source, 'captions');
-  if (!isFile && typeof source === 'string') return listImages(argument, { images, note });
-  return loadCaptions(source, { images, requireImageFiles: true, note });
+  const isCaptions = typeof source !== 'string' || /\.(json|csv|tsv|txt|tar)$/i.test(source);
+  if (isCaptions) return loadCaptions(source, { images, requireImageFiles: true, note });
+  return listImages(argument, { images, note });
 }

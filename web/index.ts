@@ -1,4 +1,3 @@
 export { type ExportedSite, type ExportOptions, exportSite, SITE_INDEX } from './exportSite.js';
-export type { PrecisionLoss } from './manifest.js';
-export { lossLines } from './sitePage.js';
+export { lossLines, megabytes } from './sitePage.js';
 export { WEIGHT_PRECISIONS, type WeightPrecision } from './weights/index.js';

@@ -53,10 +53,9 @@ export async function precisionLoss(
   [before, after]: readonly [Tensors, Tensors],
   { precision, decoding, check }: LossOptions,
 ): Promise<PrecisionLoss> {
-  const logitsOf = model.kind === 'fusion' ? jointLogits : textLogits;
-  const first = await logitsOf(model as never, before, tokenizer);
-  const second = await logitsOf(model as never, after, tokenizer);
-  const loss = { precision, ...logitLoss(first, second, tokenizer.vocabSize) };
+  const logitsOf = (tensors: Tensors): Promise<Float32Array> =>
+    model.kind === 'fusion' ? jointLogits(model, tensors, tokenizer) : textLogits(model, tensors, tokenizer);
+  const loss = { precision, ...logitLoss(await logitsOf(before), await logitsOf(after), tokenizer.vocabSize) };
   if (model.kind !== 'fusion' || check === undefined) return loss;
   const pairs = await openCaptionPairs(check, model.config.vision, tokenizer, createTokenWeights([]), {
     ...{ seqLen: model.config.language.backbone.seqLen, cacheDir: check.cacheDir },

@@ -141,6 +141,7 @@ export function lossLines({ logits, sameToken, captions }: PrecisionLoss): [name
   return lines;
 }
 
-function megabytes(bytes: number): string {
+/** `3.70 MB` */
+export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(2)} MB`;
 }

@@ -49,6 +49,7 @@ footer { margin-top: 24px; }
 #both { margin-bottom: 12px; }
 textarea { display: block; width: 100%; margin-top: 6px; padding: 10px; font: inherit; color: inherit; background: var(--page); border: 1px solid var(--muted); border-radius: 8px; resize: vertical; }
 .continuation { margin-top: 16px; max-width: none; white-space: pre-wrap; font-size: 18px; min-height: 6em; }
+.given { color: var(--muted); }
 @media (max-width: 760px) {
   .columns { grid-template-columns: minmax(0, 1fr); }
   .overlay { max-width: 300px; }

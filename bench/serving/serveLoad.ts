@@ -1,6 +1,6 @@
 import { createRandom } from '#src/random';
 import { HOSTILE, type HostileTarget, slowLoris } from './hostileRequests.js';
-import { createHttpClient, formOf } from './httpClient.js';
+import { createHttpClient, formOf, type HttpAnswer, type HttpClient } from './httpClient.js';
 
 /** A picture and the caption that `tokenfuse caption` gives it. */
 export interface KnownPicture {
@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** Options of the captions, as a query. */
   readonly query?: string;
   readonly clients: number;
+  /** Pictures of a request; more than one are sent to the route of several. */
+  readonly perRequest: number;
   readonly requests: number;
   /** Every so manyth request is broken or hostile; 0: none. */
   readonly hostileEvery: number;
@@ -36,7 +38,7 @@ export interface LoadReport {
 
 /** Clients that send one request after another, and check each caption against that of its own picture. */
 export async function serveLoad(options: LoadOptions): Promise<LoadReport> {
-  const { url, token, pictures, query = '', clients, requests, hostileEvery, seed } = options;
+  const { url, token, pictures, query = '', clients, perRequest, requests, hostileEvery, seed } = options;
   const target: HostileTarget = { ...options, picture: pictures[0].bytes };
   const kinds = [...Object.keys(HOSTILE), 'slow loris'];
   const hostile: Record<string, number> = {};
@@ -47,23 +49,31 @@ export async function serveLoad(options: LoadOptions): Promise<LoadReport> {
   const started = performance.now();
   let last = started;
 
-  const ask = async (client: ReturnType<typeof createHttpClient>, n: number): Promise<void> => {
-    const { name, bytes, caption } = pictures[n % pictures.length];
-    const authorization = `Bearer ${token}`;
+  const send = async (client: HttpClient, n: number, known: readonly KnownPicture[]): Promise<HttpAnswer> => {
+    const headers = { authorization: `Bearer ${token}` };
+    if (perRequest === 1 && n % 2 === 1) {
+      const body = known[0].bytes;
+      return client.send({ path: `/v1/caption${query}`, headers: { ...headers, 'content-type': 'image/png' }, body });
+    }
+    const form = formOf(known);
+    const path = perRequest === 1 ? '/v1/caption' : '/v1/captions';
+    return client.send({ path: `${path}${query}`, headers: { ...headers, ...form.headers }, body: form.body });
+  };
+
+  const ask = async (client: HttpClient, n: number): Promise<void> => {
+    const known = Array.from({ length: perRequest }, (_, i) => pictures[(n * perRequest + i) % pictures.length]);
     const sent = performance.now();
-    const inForm = n % 2 === 0;
-    const form = inForm ? formOf([{ name, bytes }]) : undefined;
-    const { status, text } = await client.send({
-      path: `/v1/caption${query}`,
-      headers: { authorization, ...(form?.headers ?? { 'content-type': 'image/png' }) },
-      body: form?.body ?? bytes,
-    });
+    const { status, text } = await send(client, n, known);
     last = performance.now();
     latencies.push(last - sent);
-    if (status !== 200) problems.push(`request ${n}: status ${status}: ${text}`);
-    else if ((JSON.parse(text) as { caption: string }).caption !== caption) {
-      problems.push(`request ${n}: expected '${caption}', got ${text}`);
+    if (status !== 200) {
+      problems.push(`request ${n}: status ${status}: ${text}`);
+      return;
     }
+    const answer = JSON.parse(text) as { caption: string; results?: readonly { caption: string }[] };
+    const found = (answer.results ?? [answer]).map(({ caption }) => caption);
+    const wanted = known.map(({ caption }) => caption);
+    if (found.join('\n') !== wanted.join('\n')) problems.push(`request ${n}: expected ${wanted}, got ${found}`);
   };
 
   await Promise.all(

@@ -1,6 +1,6 @@
 import type { Note } from '../reading/index.js';
-import { type SharedSet, sharedSets } from './captionDuels.js';
 import { openRuns, type RunGroup } from './comparedRuns.js';
+import { type SharedSet, sharedSets } from './sharedSets.js';
 
 /** Runs side by side. */
 export interface RunComparison {

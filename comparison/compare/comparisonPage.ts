@@ -8,13 +8,13 @@ import {
   type SafeHtml,
   type TableCell,
 } from '#src/tracking';
-import { captionCardStyles, captionSection } from './captionCards.js';
-import type { SharedSet } from './captionDuels.js';
+import { captionSection, captionStyles } from './captionSection.js';
 import type { RunGroup } from './comparedRuns.js';
 import { shownNumber, shownValue } from './comparisonText.js';
 import { configDifferences } from './configDifferences.js';
 import { curveCards, curveStyles } from './curveCards.js';
 import { type FinalNumber, finalNumbers } from './finalNumbers.js';
+import type { SharedSet } from './sharedSets.js';
 
 /** By which a page of a comparison is known. */
 export const PAGE_TITLE = 'tokenfuse: runs compared';
@@ -47,7 +47,7 @@ export async function comparisonPage(
     title: PAGE_TITLE,
     lead: html`<p class="muted">${groups.map(({ kind, runs }) => `${runs.length} of kind ${kind}`).join(', ')}</p>`,
     sections: sections.filter((section) => section !== undefined),
-    styles: html`${curveStyles}${captionCardStyles}`,
+    styles: html`${curveStyles}${captionStyles}`,
   });
 }
 

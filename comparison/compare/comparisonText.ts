@@ -3,10 +3,10 @@ import { renderTable } from '#src/cli';
 import type { ConfigValue } from '#src/config';
 import { printable } from '#src/errors';
 import { formatFigure } from '#src/tracking';
-import type { SharedSet } from './captionDuels.js';
 import type { RunGroup } from './comparedRuns.js';
 import { configDifferences } from './configDifferences.js';
 import { finalNumbers } from './finalNumbers.js';
+import type { SharedSet } from './sharedSets.js';
 
 /** Columns of runs that fit beside names. */
 const RUNS_A_TABLE = 5;

@@ -36,7 +36,7 @@ export function curveCards({ kind, runs }: RunGroup): SafeHtml | undefined {
 }
 
 /** One metric of several runs. */
-export function curves(tag: string, runs: readonly ComparedRun[], axis: StepAxis): SafeHtml {
+function curves(tag: string, runs: readonly ComparedRun[], axis: StepAxis): SafeHtml {
   const series = runs.flatMap((run) => {
     const at = axis.at(run);
     const points = run.series.get(tag);

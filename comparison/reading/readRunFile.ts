@@ -26,7 +26,7 @@ export function orNote<T>(note: Note, work: () => T): T | undefined {
   }
 }
 
-export function isFields(value: unknown): value is JsonFields {
+function isFields(value: unknown): value is JsonFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -4,7 +4,7 @@ import sqlite from 'node-sqlite3-wasm';
 import type { QueryData, QueryReply, SqlValue, TableRows } from './queryData.js';
 
 /** What SQLite may hold, tables and sorting included. */
-const MAX_BYTES = 2 ** 30;
+const MAX_BYTES = 2 ** 29;
 /** Values that one INSERT binds. */
 const VALUES_A_STATEMENT = 4000;
 

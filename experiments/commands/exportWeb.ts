@@ -5,7 +5,7 @@ import type { Arguments, Command } from '#src/cli';
 import { ConfigError, didYouMean, UserError } from '#src/errors';
 import { inOutputEntry } from '#src/storage';
 import { findCheckpoint, readModelDescription } from '#src/training';
-import { exportSite, lossLines, SITE_INDEX, WEIGHT_PRECISIONS, type WeightPrecision } from '#web';
+import { exportSite, lossLines, megabytes, SITE_INDEX, WEIGHT_PRECISIONS, type WeightPrecision } from '#web';
 import {
   DECODING_OPTIONS,
   decodingOf,
@@ -73,7 +73,6 @@ export const exportWebCommand: Command = {
                 ...{ images, maxPairs, note },
               },
       });
-      const megabytes = (count: number): string => `${(count / 1e6).toFixed(2)} MB`;
       output.line(
         `page: ${join(out, SITE_INDEX)}, ${megabytes(bytes)}, of it weights ${megabytes(weightBytes)} (${loss.precision})`,
       );

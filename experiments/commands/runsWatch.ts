@@ -1,5 +1,5 @@
 import { serveWatch } from '#comparison';
-import { type Command, endingSignal, interruption } from '#src/cli';
+import { type Command, interruption } from '#src/cli';
 import { ConfigError, UserError } from '#src/errors';
 import { fileStatus } from '#src/storage';
 import { wholeNumber } from '../options/index.js';
@@ -21,7 +21,7 @@ export const runsWatchCommand: Command = {
       throw new UserError(`${folder}: expected a run, or a folder with runs`);
     }
     const url = await interruption.waitFor(async () => {
-      const ended = endingSignal();
+      const ended = interruption.ended();
       const server = await serveWatch(folder, { port });
       output.line(`${folder} at ${server.url} until Ctrl-C`);
       await ended;

@@ -1,11 +1,12 @@
 import sharp from 'sharp';
-import type { Decoding } from '#language';
+import { type Decoding, tokenCounts } from '#language';
 import { tf } from '#src/engine';
 import { activitySums, createUsageMeter, layerActivity, usageHistograms, usageTag } from '#src/tokenformer';
 import type { Observation, ObservedImage } from '#src/tracking';
 import { captionImages } from '../captioner.js';
 import type { CaptionPairs } from '../captionPairs.js';
 import { captionHidden } from '../captionPass.js';
+import { groupPlaces } from '../groupPlaces.js';
 import { imageContexts } from '../imageContexts.js';
 import type { JointModel } from '../jointModel.js';
 import type { GroupReading } from '../methods/index.js';
@@ -83,10 +84,7 @@ async function pairUsage({
 }: ObservedAlignment): Promise<Record<string, Float64Array>> {
   const { value: pairs } = validation.batches(count).next();
   if (pairs === undefined) return {};
-  const { tokenIds, batch, seqLen, lengths } = pairs.text;
-  const counts = Float32Array.from({ length: batch * seqLen }, (_, i) =>
-    i % seqLen < lengths[Math.floor(i / seqLen)] ? 1 : 0,
-  );
+  const { tokenIds, batch, seqLen } = pairs.text;
   const { stack } = model.config.language.backbone;
   const meter = createUsageMeter(textBlocks(model, true, { bridge: true }), stack);
   const places = groupPlaces(model);
@@ -104,7 +102,7 @@ async function pairUsage({
     const contexts = imageContexts({ ...model, onReading }, states, { bridge: true });
     const ids = tf.tensor2d(tokenIds, [batch, seqLen], 'int32');
     captionHidden(model, ids, { contexts, bridge: true, capture });
-  }, counts);
+  }, tokenCounts(pairs.text));
   const byImages: Record<string, Float64Array> = {};
   for (const [tag, mean] of read) {
     const use = Float64Array.from(await mean.data());
@@ -113,14 +111,4 @@ async function pairUsage({
   }
   // A group that both text and image tokens use keeps what text makes of it.
   return { ...byImages, ...usageHistograms(meter.usage()) };
-}
-
-/** The layer of each group, by its values: a reading of image tokens does not say where its groups are. */
-function groupPlaces({ tree }: JointModel): ReadonlyMap<tf.Tensor, string> {
-  return new Map(
-    tree.names().flatMap((name): [tf.Tensor, string][] => {
-      const place = /^(.+)\/[^/]+\/valueParamTokens$/.exec(name)?.[1];
-      return place === undefined ? [] : [[tree.variable(name), place]];
-    }),
-  );
 }

@@ -8,6 +8,9 @@ const MESSAGES = {
   bad_request: 'expected HTTP/1.1',
 } as const;
 
+/** For the client to read its refusal. */
+const LINGER_MS = 500;
+
 /**
  * Refuses what is no HTTP, or does not arrive in time, and closes its connection.
  *
@@ -18,6 +21,7 @@ export function refuseBroken(
   socket: Socket,
   onRefused: (code: keyof typeof MESSAGES) => void,
 ): void {
+  if (socket.writableEnded) return; // refused already
   // The client is gone, in the middle of a request or without any.
   if (reason === 'ECONNRESET' || reason === 'HPE_INVALID_EOF_STATE' || !socket.writable) return void socket.destroy();
   const code =
@@ -38,5 +42,7 @@ export function refuseBroken(
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  socket.destroySoon();
+  // Closed at once, with bytes unread, the connection would be reset, and the client might not see why.
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

@@ -1,7 +1,10 @@
 import { write } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Lines that wait for a slow reader; further ones are dropped and counted. */
 const MOST_WAITING = 10_000;
+
+const GATHER_MS = 20;
 
 /** Writes lines to a file descriptor without ever waiting for whoever reads them. */
 export interface LineWriter {
@@ -15,6 +18,8 @@ export function createLineWriter(descriptor: number): LineWriter {
   let dropped = 0;
   let writing: Promise<void> | undefined;
   const writeAll = async (): Promise<void> => {
+    // A write costs more than a line: those of a moment go together.
+    await sleep(GATHER_MS);
     while (waiting.length > 0) {
       let bytes = Buffer.from(waiting.map((line) => `${line}\n`).join(''));
       waiting = [];

@@ -18,6 +18,8 @@ export interface Metrics {
   histogram(name: string, help: string, bounds: readonly number[]): Histogram;
   /** @param read the present values */
   gauge(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void;
+  /** A counter that something else keeps. */
+  read(name: string, help: string, read: () => number): void;
   text(): string;
 }
 
@@ -63,6 +65,7 @@ export function createMetrics(): Metrics {
     },
     gauge: (name, help, read) =>
       section(name, 'gauge', help, () => [...read()].map(([labels, value]) => `${name}${labelText(labels)} ${value}`)),
+    read: (name, help, read) => section(name, 'counter', help, () => [`${name} ${read()}`]),
     text: () => `${sections.flatMap((lines) => lines()).join('\n')}\n`,
   };
 }

@@ -30,14 +30,16 @@ export function createPictureDecoder(settings: DecodeData): PictureDecoder {
   const start = (): Worker => {
     const thread = new Worker(new URL(script, import.meta.url), { workerData: settings, execArgv: [] });
     thread.on('message', (reply: DecodeReply | 'ready') => {
-      if (reply === 'ready') return begin();
+      if (reply === 'ready') {
+        // From here on, whoever asks stays alive by itself.
+        thread.unref();
+        return begin();
+      }
       const asked = pending.get(reply.id);
       pending.delete(reply.id);
       if ('pixels' in reply) asked?.resolve(reply.pixels);
       else asked?.reject(new Refusal('invalid_picture', reply.reason));
     });
-    // Whoever asks stays alive by itself.
-    thread.unref();
     thread.once('error', (error) => {
       for (const { reject } of pending.values()) reject(error);
       pending.clear();

@@ -57,6 +57,10 @@ export function createServeMetrics(
   );
   gauge('process_resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
   gauge('tokenfuse_heap_bytes', 'Used heap of the thread that answers requests.', () => process.memoryUsage().heapUsed);
+  metrics.read('process_cpu_seconds_total', 'Processor time of all threads.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
   gauge('process_start_time_seconds', 'When the server began.', () => started);
   return {
     request: (route, status, code, seconds) => {

@@ -1,6 +1,5 @@
 export * from './columns.js';
 export * from './command.js';
-export { endingSignal } from './endingSignal.js';
 export * from './interruption.js';
 export * from './runCli.js';
 export { shellWord } from './shellWords.js';

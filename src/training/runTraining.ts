@@ -9,8 +9,8 @@ import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.j
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import type { OptimizerStart, TrainingCost } from './initFrom.js';
-import { requireTrainable } from './requireTrainable.js';
 import { isFirstObserved, isObserved } from './observation.js';
+import { requireTrainable } from './requireTrainable.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
 import { learningRateAt } from './schedule.js';

@@ -31,7 +31,19 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   comparison: ['src', 'captions', 'evaluation'],
   api: ['src', 'captions', 'vision', 'language', 'scenes', 'fusion', 'evaluation'],
   web: ['src', 'captions', 'vision', 'language', 'fusion', 'evaluation'],
-  experiments: ['src', 'captions', 'vision', 'language', 'scenes', 'pictures', 'fusion', 'evaluation', 'serving', 'comparison', 'web'],
+  experiments: [
+    'src',
+    'captions',
+    'vision',
+    'language',
+    'scenes',
+    'pictures',
+    'fusion',
+    'evaluation',
+    'serving',
+    'comparison',
+    'web',
+  ],
 };
 
 /** Rooms that are entered folder by folder (`#src/kernels`); the others have one door, evaluation also those of its folders. */

@@ -18,6 +18,7 @@ export function captionView(manifest: SiteManifest, files: SiteFiles, ask: (requ
   /** The picture, as the model reads it. */
   let pixels: Uint8Array | undefined;
   let asked = 0;
+  let shown = 0;
   /** Of the picture: with the bridge, and without. */
   let captions = new Map<boolean, string>();
   let isReady = false;
@@ -38,8 +39,13 @@ export function captionView(manifest: SiteManifest, files: SiteFiles, ask: (requ
     references: readonly string[] = [],
   ): Promise<void> {
     output.dataset.state = 'busy';
+    // What is still to come of the picture before is of no interest, nor a picture that took longer than one after it.
+    asked++;
+    const turn = ++shown;
     try {
-      pixels = await preparePicture(source, vision);
+      const prepared = await preparePicture(source, vision);
+      if (turn !== shown) return;
+      pixels = prepared;
     } catch (error) {
       setStatus((error as Error).message, true);
       output.dataset.state = 'idle';

@@ -6,6 +6,8 @@ import type { Answer, Request } from './messages.js';
 import { siteFiles } from './siteFiles.js';
 import { textView } from './textView.js';
 
+type OpenRequest = Extract<Request, { kind: 'open' }>;
+
 /** A view of what the worker says of the requests that it made. */
 export interface View {
   answer(answer: Exclude<Answer, { kind: 'ready' | 'failed' }>): void;
@@ -35,13 +37,14 @@ async function start(): Promise<void> {
   );
   // For checks: ?engine=wasm names an engine, and with &software webgpu may be emulated.
   const wanted = new URLSearchParams(location.search);
-  const engine = (wanted.get('engine') ?? 'auto') as 'auto';
+  const engine = (wanted.get('engine') ?? 'auto') as OpenRequest['engine'];
   const options = { wasmCode: { backend, kernels }, allowSoftwareAdapter: wanted.has('software') };
   ask({ kind: 'open', manifest, shards, engine, options });
 }
 
 start().catch((error: unknown) => {
   const remedy =
-    location.protocol === 'file:' ? ' Browsers let no page read files beside it: open it through a web server.' : '';
-  setStatus(`${error instanceof Error ? error.message : String(error)}.${remedy}`, true);
+    'Browsers let no page read files beside it: open it through a web server, or export with --single-file.';
+  const reason = error instanceof Error ? error.message : String(error);
+  setStatus(location.protocol === 'file:' ? `${remedy} (${reason})` : reason, true);
 });

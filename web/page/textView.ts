@@ -22,7 +22,7 @@ export function textView({ decoding, prompts }: SiteManifest, ask: (request: Req
   }
 
   function show(text: string): void {
-    output.replaceChildren(make('span', { className: 'muted' }, prompt.value), text);
+    output.replaceChildren(make('span', { className: 'given' }, prompt.value), text);
   }
 
   go.addEventListener('click', () => {

@@ -3,6 +3,7 @@ import { captionTraces } from '#evaluation/traces';
 import { captionCandidates, imageStates, type JointModel, jointModelOf } from '#fusion';
 import { createTokenizer, generateText, type LanguageModel, languageModelOf } from '#language';
 import { describeEngine, selectEngine, tf } from '#src/engine';
+import { pixelValuesOf } from '#vision';
 import type { SiteManifest } from '../manifest.js';
 import { decodeWeights } from '../weights/index.js';
 import type { Answer, Request } from './messages.js';
@@ -61,8 +62,7 @@ async function caption(
 ): Promise<void> {
   const started = performance.now();
   const { imageSize } = model.config.vision.backbone;
-  const values = Float32Array.from(pixels, (byte) => byte / 127.5 - 1);
-  const states = tf.tidy(() => imageStates(model, tf.tensor4d(values, [1, imageSize, imageSize, 3])));
+  const states = tf.tidy(() => imageStates(model, pixelValuesOf([pixels], imageSize)));
   try {
     const onProgress = ([text]: readonly string[]): void => say({ kind: 'progress', id, text });
     const [[best]] = await captionCandidates(model, states, { decoding, bridge, onProgress });

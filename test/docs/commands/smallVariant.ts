@@ -6,7 +6,10 @@ import { SMALL_TUNE } from './workshop.js';
 
 /** Why a command of the docs is parsed only. */
 const PARSED_ONLY: readonly (readonly [command: RegExp, reason: string])[] = [
-  [/^(apt-get|npm (ci|install|pack)|python3|cd|mkdir|c\+\+|npx (?!tokenfuse)|TF=|.*\bpip )/, 'is of another program'],
+  [
+    /^(apt-get|npm (ci|install|pack)|python3|cd|mkdir|c\+\+|npx (?!tokenfuse)|TF=|.*\bpip )/,
+    'installs something, or is of another program',
+  ],
   [/^npm (test|run (build|test:))/, 'is the test command, or one of the long ones'],
   [
     /^(npm run (quickstart|bench|bundle|readme)|bash bench|node .*dist\/bench|perf|valgrind)/,

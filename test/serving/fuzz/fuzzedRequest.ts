@@ -95,7 +95,7 @@ export function fuzzedRequest({ token, picture }: FuzzParts, random: Random): Bu
 }
 
 function bodyOf(route: Route, picture: Buffer, random: Random): { type: string; bytes: Buffer } {
-  const image = random.integer(3) === 0 ? mutated(picture, random) : picture;
+  const image = random.integer(2) === 0 ? mutated(picture, random) : picture;
   const choice = random.integer(10);
   if (choice === 0) return { type: pick(TYPES, random), bytes: image };
   if (choice === 1) return { type: pick(TYPES, random), bytes: Buffer.alloc(random.integer(MAX_BYTES)) };

@@ -4,7 +4,7 @@ import { thumbnailIfReadable } from '#evaluation/report';
 import { createRandom } from '#src/random';
 import { formatMetric, html, htmlTable, imageDataUri, type SafeHtml } from '#src/tracking';
 import type { ScoredSample } from '../reading/index.js';
-import type { SharedSet } from './captionDuels.js';
+import type { SharedSet } from './sharedSets.js';
 
 /** Pictures shown of each kind: where the last run gains most over the first, where it loses most, and drawn at random. */
 const OF_A_KIND = 4;
@@ -36,7 +36,7 @@ ${htmlTable(
 )}`;
 })}
 <p class="muted">Paired bootstrap over images, two-sided p. Emphasised: the interval excludes 0.</p>
-<div class="charts">${cards}</div>
+<div class="charts compared">${cards}</div>
 `;
 }
 
@@ -65,8 +65,8 @@ function chosenPictures({ name, runs, images }: SharedSet): ChosenPicture[] {
     .filter((samples) => !taken.has(samples))
     .slice(0, OF_A_KIND);
   return [
-    ...better.map((samples) => ({ samples, why: `${last} gains most` })),
-    ...worse.map((samples) => ({ samples, why: `${first} is better by most` })),
+    ...better.map((samples) => ({ samples, why: `where ${last} gains most` })),
+    ...worse.map((samples) => ({ samples, why: `where ${first} is better by most` })),
     ...others.map((samples) => ({ samples, why: 'drawn at random' })),
   ];
 }
@@ -79,7 +79,7 @@ async function pictureCard({ runs }: SharedSet, samples: readonly ScoredSample[]
   const shown =
     picture === undefined
       ? html`<p class="muted">image not readable</p>`
-      : html`<img class="compared" src="${imageDataUri(picture).uri}" alt="${references[0] ?? 'image'}">`;
+      : html`<img src="${imageDataUri(picture).uri}" alt="${references[0] ?? 'image'}">`;
   const captions = runs.map(
     ({ label }, i) =>
       html`<dt>${label}</dt><dd>${samples[i].generated === '' ? '(nothing)' : samples[i].generated} <span class="muted">CIDEr-D ${formatMetric(samples[i].ciderD)}</span></dd>`,
@@ -88,6 +88,9 @@ async function pictureCard({ runs }: SharedSet, samples: readonly ScoredSample[]
 `;
 }
 
-export const captionCardStyles = html`
-.compared { display: block; width: 128px; height: auto; margin-bottom: 8px; background: var(--line); image-rendering: pixelated; }
+export const captionStyles = html`
+.compared img { display: block; width: 128px; height: auto; margin-bottom: 8px; background: var(--line); image-rendering: pixelated; }
+.compared dl { display: block; }
+.compared dt { font-size: 13px; overflow-wrap: anywhere; }
+.compared dd { margin-bottom: 6px; }
 `;
