@@ -165,9 +165,7 @@ export async function serveGroups(held: HeldGroups, options: ServeOptions): Prom
   });
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(listenError(host, port, error)),
-    );
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(host, port, error)));
     server.listen(port, host, resolve);
   });
   server.on('error', onFailure);

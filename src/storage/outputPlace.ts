@@ -163,6 +163,9 @@ function entriesOf(path: string): string[] {
   }
 }
 
+/** What tells scene data from a folder of runs with a dataset.json, as Karpathy's captions are called. */
+const SCENE_DATA: readonly string[] = ['dataset.json', 'vision', 'language', 'pairs'];
+
 /** What is there, in words. */
 function contentOf(path: string): string {
   const status = statusOf(path);
@@ -171,7 +174,7 @@ function contentOf(path: string): string {
   const names = entriesOf(path);
   const has = (name: string): boolean => names.includes(name);
   if (has('model.json')) return 'a model';
-  if (has('dataset.json')) return 'scene data';
+  if (SCENE_DATA.every(has)) return 'scene data';
   if (has('evaluation.json')) return 'an evaluation';
   if (has('checkpoints') || has('metrics.jsonl')) return 'a run';
   return `a folder with ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`;
@@ -228,7 +231,7 @@ function refuseInsideModel(path: string): void {
       ? 'a model'
       : has('config.json', 'metrics.jsonl')
         ? 'a run'
-        : has('dataset.json', 'vision', 'language')
+        : has(...SCENE_DATA)
           ? 'scene data'
           : undefined;
     if (content === undefined) continue;

@@ -94,7 +94,7 @@ describe.each([
   it.each([
     ['a model', ['model.json', 'model.safetensors']],
     ['a run', ['config.json', 'metrics.jsonl']],
-    ['scene data', ['dataset.json', 'vision', 'language']],
+    ['scene data', ['dataset.json', 'vision', 'language', 'pairs']],
   ])('refuses a place inside %s', (what, names) => {
     const folder = temporaryFolder();
     for (const name of names) writeFileSync(join(folder, name), '');
@@ -102,6 +102,12 @@ describe.each([
       `lies inside ${folder}, which holds ${what}`,
     );
     expect(readdirSync(folder).sort()).toEqual([...names].sort());
+  });
+
+  it("takes a place beside runs and Karpathy's dataset.json", () => {
+    const folder = temporaryFolder();
+    for (const name of ['dataset.json', 'vision', 'language']) writeFileSync(join(folder, name), '');
+    open(join(folder, 'out')).release();
   });
 
   it('leaves alone what is unfinished in a folder that is not its own', () => {

@@ -15,7 +15,7 @@ export const SECTIONS: readonly Section[] = [
   { title: 'Training', pages: ['docs/studies.md', 'docs/runs.md', 'docs/tuning.md'] },
   { title: 'Merging and aligning', pages: ['docs/fusion.md'] },
   { title: 'Evaluation', pages: ['docs/evaluation.md', 'docs/metrics.md', 'docs/inspect.md'] },
-  { title: 'In the browser and over HTTP', pages: ['docs/web.md'] },
+  { title: 'In the browser and over HTTP', pages: ['docs/web.md', 'docs/serving.md'] },
   {
     title: 'Growth and other promises',
     pages: ['docs/growth.md', 'docs/sparse.md', 'docs/elastic.md', 'docs/remote.md'],
