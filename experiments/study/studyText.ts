@@ -17,9 +17,11 @@ export function studyText<R extends CellRecord>(
 ): StudyText {
   const made = (word: (provenance: CellProvenance) => string): string =>
     [...new Set(records.map(({ provenance }) => word(provenance)))].join('; ');
+  const seeds = study.seeds.filter((seed) => records.some(({ settings }) => settings.seed === seed));
+  const others = seeds.length < study.seeds.length ? ` of ${study.seeds.join(', ')}` : '';
   const { table, figures } = study.results(records);
   const text = [
-    `${records.length} of ${study.cells.length} cells, seeds ${study.seeds.join(', ')}; ${study.centre} over seeds (lowest–highest). Engine ${made(({ engine }) => `${engine.name} (${engine.device})`)},`,
+    `${records.length} of ${study.cells.length} cells, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}${others}; ${study.centre} over seeds (lowest–highest). Engine ${made(({ engine }) => `${engine.name} (${engine.device})`)},`,
     `${made(({ processor }) => processor)}, commit ${made(({ commit }) => commit?.slice(0, 7) ?? 'unknown')}; ${study.timeSpent(records)}.`,
     '',
     table,
