@@ -85,7 +85,7 @@ export async function serveModel(model: ServedModel, options: ServeOptions): Pro
       failed,
       close: async (graceMs) => {
         say({ kind: 'close', graceMs });
-        const counts = await closed;
+        const counts = await Promise.race([closed, failed]);
         port.close();
         await thread.terminate();
         return counts;

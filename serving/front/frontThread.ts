@@ -8,7 +8,7 @@ import type { FrontData, FrontMessage } from '../messages.js';
 import { createApp } from './app.js';
 import { createEngineLink } from './engineLink.js';
 import { createLineWriter } from './lineWriter.js';
-import { createPictureDecoder } from './pictureDecoder.js';
+import { createPictureDecoder, NO_DECODER } from './pictureDecoder.js';
 import { openSite } from './site.js';
 
 const { settings, description, port } = workerData as FrontData;
@@ -18,13 +18,12 @@ const writer = createLineWriter(2);
 
 try {
   const site = settings.site === undefined ? undefined : openSite(settings.site);
-  const { imageSize, resize, background } = description.pictures ?? {
-    ...{ imageSize: 1, resize: 'stretch' as const, background: [0, 0, 0] as const },
-  };
-  const decoder = createPictureDecoder({
-    ...{ imageSize, resize, background, maxImagePixels, maxDecodeBytes: MAX_DECODE_BYTES },
-    limitName: 'of this server',
-  });
+  const decoder = description.pictures
+    ? createPictureDecoder({
+        ...{ ...description.pictures, maxImagePixels, maxDecodeBytes: MAX_DECODE_BYTES },
+        limitName: 'of this server',
+      })
+    : NO_DECODER;
   const engine = createEngineLink(port, (graceMs) => void close(graceMs));
   const app = await createApp({
     ...{ settings, description, engine, decoder, site },

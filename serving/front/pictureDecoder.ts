@@ -16,6 +16,13 @@ export interface PictureDecoder {
   close(): void;
 }
 
+/** Of a model that takes no pictures. */
+export const NO_DECODER: PictureDecoder = {
+  ready: Promise.resolve(),
+  decode: () => Promise.reject(new Refusal('not_supported', 'the model takes no pictures')),
+  close: () => {},
+};
+
 export function createPictureDecoder(settings: DecodeData): PictureDecoder {
   // Tests run the sources; a thread needs JavaScript, as the build has it.
   const isSource = import.meta.url.endsWith('.ts');

@@ -100,7 +100,7 @@ export async function inspectImage(
   if (needed > maxDecodeBytes) {
     const [mb, mostMb] = [needed, maxDecodeBytes].map((count) => Math.round(count / 2 ** 20));
     throw new Error(
-      `${width} × ${height} pixels, which take ${mb} MB to decode; expected at most ${mostMb}: make it smaller, or allow it by ${limitName}`,
+      `${width} × ${height} pixels, which take ${mb} MB to decode; expected at most ${mostMb}: make it smaller${maxImagePixels === undefined ? `, or allow it by ${limitName}` : ''}`,
     );
   }
   return metadata;
