@@ -67,7 +67,7 @@ it('reads scores of the stages that the row has', () => {
 
 it('writes a table and a figure', () => {
   const text = readFileSync(join(folder, 'out', 'results.md'), 'utf8');
-  expect(text).toMatch(/^4 of 4 cells, seeds 1; .*wasm/);
+  expect(text).toMatch(/^4 of 4 cells, seed 1; .*wasm/);
   expect(text.match(/^\| (small|large|twin|grown) \| 1 \|/gm)).toHaveLength(4);
   expect(text).toContain('![Loss by FLOPs](mini-loss.svg)');
   expect(readFileSync(join(folder, 'out', 'mini-loss.svg'), 'utf8')).toContain('FLOPs, log scale');
