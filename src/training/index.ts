@@ -14,6 +14,7 @@ export * from './preparedBatches.js';
 export * from './provenance.js';
 export * from './runDirectory.js';
 export * from './runGrowth.js';
+export { isTrained } from './runStatus.js';
 export * from './runTraining.js';
 export * from './schedule.js';
 export { readProgress, readTrainingState, type TrainingState, trainingHistory } from './trainingState.js';

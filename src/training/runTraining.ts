@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Interrupted, interruption, type Output } from '#src/cli';
-import { createProgress, createTracker, readMetrics } from '#src/tracking';
+import { createProgress, createTracker } from '#src/tracking';
 import { AdamW } from './adamW.js';
 import { type Checkpoint, type ModelDescription, writeCheckpoint } from './checkpoint.js';
-import { findCheckpoint, pointAt, removeUnpointed } from './checkpointPointers.js';
+import { pointAt, removeUnpointed } from './checkpointPointers.js';
 import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import type { OptimizerStart, TrainingCost } from './initFrom.js';
@@ -13,8 +12,9 @@ import { isFirstObserved, isObserved } from './observation.js';
 import { requireTrainable } from './requireTrainable.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
+import { isBetter, isEvaluated, isOver, lacksEvaluation } from './runStatus.js';
 import { learningRateAt } from './schedule.js';
-import { orderedState, readProgress, type TrainingState } from './trainingState.js';
+import { orderedState, type TrainingState } from './trainingState.js';
 import type { TrainingTask } from './trainingTask.js';
 import { trainStep } from './trainStep.js';
 
@@ -260,39 +260,6 @@ class StoppedEvaluation extends Error {}
 
 function isStopped({ signal }: TrainingRun): boolean {
   return interruption.signal !== undefined || signal?.aborted === true;
-}
-
-/** NaN is never better. */
-function isBetter({ selectBy }: TrainingTask, value: number, best: number | null): boolean {
-  return selectBy.better === 'lower'
-    ? value < (best ?? Number.POSITIVE_INFINITY)
-    : value > (best ?? Number.NEGATIVE_INFINITY);
-}
-
-/** Whether the run in a directory has ended: all its steps are done, or its patience is. */
-export function isTrained(runDir: string, config: TrainingConfig): boolean {
-  if (!existsSync(join(runDir, 'checkpoints', 'last.json'))) return false;
-  const state = readProgress(findCheckpoint(runDir, 'last'));
-  return isOver(state, config) && !lacksEvaluation(runDir, state, config);
-}
-
-/** Whether a run ends here: all steps are done, or its patience is. */
-function isOver({ step, bestStep }: TrainingState, { steps, patience, evaluateEvery }: TrainingConfig): boolean {
-  const evaluationsSinceBest = (step - (bestStep ?? step)) / evaluateEvery;
-  return step >= steps || evaluationsSinceBest >= (patience ?? Number.POSITIVE_INFINITY);
-}
-
-/** Whether a step is followed by an evaluation. */
-function isEvaluated(step: number, { steps, evaluateEvery }: TrainingConfig): boolean {
-  return step > 0 && (step % evaluateEvery === 0 || step === steps);
-}
-
-/** Whether a run was stopped in the evaluation of its last step. */
-function lacksEvaluation(runDir: string, { step }: TrainingState, config: TrainingConfig): boolean {
-  if (!isEvaluated(step, config) || !existsSync(join(runDir, 'metrics.jsonl'))) return false;
-  return !readMetrics(runDir).some(
-    (entry) => entry.step === step && Object.keys(entry.values).some((name) => !/^(train|growth)\//.test(name)),
-  );
 }
 
 async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, isBest: boolean): Promise<void> {
