@@ -28,7 +28,7 @@ import { ENGINE_OPTIONS, OVERWRITE_OPTION, startEngine, wholeNumber } from '../o
 /** `tokenfuse grow`: a larger model out of a trained one. */
 export const growCommand: Command = {
   name: 'grow',
-  summary: 'Append parameter tokens or blocks to a trained model',
+  summary: 'Make a larger model out of a trained one: more parameter tokens or blocks',
   details:
     'Writes a checkpoint that training starts from with initFrom. What the model computes before and after is compared on random input.',
   positionals: [

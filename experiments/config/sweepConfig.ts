@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { didYouMean, namesInLine } from '#src/errors';
 import { GrowthConfig } from '#src/stacks';
 import { TokensByLayer } from '#src/tokenformer';
 import { STUDY_SCORES, slug } from './studyConfig.js';
@@ -192,7 +193,11 @@ function sweepProblems({ stages, rows, grid, random, scores, figures, quick }: S
   const problems: Problem[] = [];
   const among = (known: readonly string[], names: readonly string[], ...path: (string | number)[]): void => {
     for (const name of names) {
-      if (!known.includes(name)) problems.push({ path, message: `expected one of ${known.join(', ')}; got '${name}'` });
+      if (known.includes(name)) continue;
+      problems.push({
+        path,
+        message: `expected one of ${namesInLine(known)}; got '${name}'${didYouMean(name, known)}`,
+      });
     }
   };
   const unique = (names: readonly string[], key: string): void => {

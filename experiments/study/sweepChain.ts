@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { ConfigError, didYouMean } from '#src/errors';
+import { ConfigError, didYouMean, namesInLine } from '#src/errors';
 import { sha256 } from '#src/storage';
 import { parseExperimentOf } from '../config/parseExperiment.js';
 import { PREVIOUS, type SweepExperiment, type SweepRow } from '../config/sweepConfig.js';
@@ -120,5 +120,5 @@ function filledWord(word: string, seed: number, folderOf: (reference: string) =>
 
 function noStage(name: string, known: readonly string[], row: string): string {
   if (name === PREVIOUS) return `takes the stage before it, and row '${row}' has none there`;
-  return `expected a stage (${PREVIOUS}, ${known.join(', ')}), got '${name}'${didYouMean(name, known)}`;
+  return `expected a stage (${PREVIOUS}, ${namesInLine(known)}), got '${name}'${didYouMean(name, known)}`;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readEvaluation } from '#evaluation';
-import { ConfigError } from '#src/errors';
+import { ConfigError, namesInLine } from '#src/errors';
 import { readMetrics } from '#src/tracking';
 import type { SweepScore } from '../config/sweepConfig.js';
 import { studySet } from './fusionRecord.js';
@@ -26,7 +26,7 @@ export function readScore(score: SweepScore, chain: readonly ChainStage[], root:
   if (stage === undefined) return null;
   const folder = join(root, stage.folder);
   const expected = (what: string, known: readonly string[]): ConfigError =>
-    new ConfigError(`score '${name}': expected ${what} of stage '${stage.name}', in ${folder}: ${known.join(', ')}`);
+    new ConfigError(`score '${name}': expected ${what} of stage '${stage.name}', in ${folder}: ${namesInLine(known)}`);
   if (evaluation !== undefined) {
     const { sets } = readEvaluation(folder);
     const found = set === undefined ? sets[0] : sets.find((candidate) => candidate.name === set);

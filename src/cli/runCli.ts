@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { ConfigError, didYouMean, printable, printableLines, RunError, UserError } from '#src/errors';
+import { ConfigError, didYouMean, namesInLine, printable, printableLines, RunError, UserError } from '#src/errors';
 import { systemFailure } from '#src/storage';
 import { COLUMNS } from './columns.js';
 import type { Arguments, Command, OptionSpec, Output } from './command.js';
@@ -98,7 +98,7 @@ async function dispatch(program: Program, argv: readonly string[], streams: Stre
     const names = program.commands.map(({ name }) => name);
     const given = words.slice(0, names.some((name) => name.startsWith(`${words[0]} `)) ? 2 : 1).join(' ');
     throw new ConfigError(
-      `expected a command, got '${given}'${didYouMean(given, names)}; commands: ${names.join(', ')}`,
+      `expected a command, got '${given}'${didYouMean(given, names)}; commands: ${namesInLine(names)}; all: ${program.name} --help`,
     );
   }
   const rest = argv.slice(command.name.split(' ').length);

@@ -45,6 +45,12 @@ export function didYouMean(name: string, candidates: readonly string[]): string 
   return nearest === undefined ? '' : ` (did you mean '${nearest}'?)`;
 }
 
+/** The names, or the first of them and how many more there are, so that a message stays a line. */
+export function namesInLine(names: readonly string[], most = 12): string {
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
+}
+
 /** Levenshtein distance: single-character insertions, deletions and substitutions. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

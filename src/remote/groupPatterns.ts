@@ -1,4 +1,4 @@
-import { ConfigError, didYouMean, shownText } from '#src/errors';
+import { ConfigError, didYouMean, namesInLine, shownText } from '#src/errors';
 
 /** Paths of the groups among names of parameters: `block0/attention/query/language`. */
 export function groupPaths(names: Iterable<string>): string[] {
@@ -20,7 +20,7 @@ export function chooseGroups(paths: readonly string[], patterns: string, option:
     if (fits.length === 0) {
       const names = [...new Set(paths.map(nameOf))];
       throw new ConfigError(
-        `${option}: expected names or paths of groups (${names.join(', ') || 'this model has none'}), got '${shownText(pattern)}'${didYouMean(pattern, names)}`,
+        `${option}: expected names or paths of groups (${namesInLine(names) || 'this model has none'}), got '${shownText(pattern)}'${didYouMean(pattern, names)}`,
       );
     }
     for (const path of fits) chosen.add(path);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, didYouMean, nearestName, RunError, UserError } from '#src/errors';
+import { ConfigError, didYouMean, namesInLine, nearestName, RunError, UserError } from '#src/errors';
 
 const names = ['learningRate', 'batchSize', 'steps', 'seed'];
 
@@ -45,5 +45,18 @@ describe('didYouMean', () => {
 
   it('is empty when nothing is near', () => {
     expect(didYouMean('xylophone', names)).toBe('');
+  });
+});
+
+describe('namesInLine', () => {
+  const many = Array.from({ length: 40 }, (_, i) => `name${i}`);
+
+  it('lists a few names', () => {
+    expect(namesInLine(['query', 'key', 'value'])).toBe('query, key, value');
+  });
+
+  it('cuts a long list, and says how many there are', () => {
+    expect(namesInLine(many, 3)).toBe('name0, name1, name2 and 37 more');
+    expect(namesInLine(many).length).toBeLessThan(120);
   });
 });

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { linkTarget } from './linkTarget.js';
 import { parsePage } from './page.js';
@@ -15,6 +15,7 @@ export function copyPages(root: string, pages: readonly string[], folder: string
       return isImage && target.kind === 'file' ? [target.path] : [];
     });
     for (const file of [path, ...pictures]) {
+      if (!existsSync(join(root, file))) throw new Error(`${path}: the picture ${file} is missing`);
       const copy = join(folder, sitePath(file));
       mkdirSync(dirname(copy), { recursive: true });
       cpSync(join(root, file), copy);
