@@ -24,7 +24,7 @@ export interface DecodeOptions {
  * @param x [rows, 1, dModel]
  * @returns hidden [rows, 1, dModel] and caches with one more token; undefined where the engine has no kernel for it, for
  * more than one token or many rows, inside a gradient, for groups that share a norm, are in clusters or in another process, and
- * for contexts with an attention or a gate of their own
+ * for contexts with an attention of their own or of which only some have a gate
  */
 export function decodeStack(
   x: tf.Tensor3D,
@@ -36,12 +36,14 @@ export function decodeStack(
   if (seqLen !== 1 || rows > MAX_ROWS || tf.engine().state.gradientDepth > 0) return undefined;
   const layers = blocks.flatMap((block, b) => kernelLayers(block, contexts[b]));
   const groups = layers.flat();
+  const contextGates = contexts.flatMap(({ gate }) => gate ?? []);
   const isUnion = groups.some(({ norm }) => norm === 'union');
   if (
     isUnion ||
     groups.some(isRemote) ||
     groups.some((active) => clustersIn(active) !== undefined) ||
-    contexts.some(({ separate, gate }) => separate !== undefined || gate !== undefined)
+    contexts.some(({ separate }) => separate !== undefined) ||
+    (contextGates.length > 0 && contextGates.length < contexts.length)
   )
     return undefined;
   const past = caches[0].length;
@@ -57,6 +59,7 @@ export function decodeStack(
     gates: groups.map(({ gate }) => gate),
     contextKeys: contexts.map(({ keys }) => keys),
     contextValues: contexts.map(({ values }) => values),
+    contextGates,
     cacheKeys: roomy.map(({ keys }) => keys),
     cacheValues: roomy.map(({ values }) => values),
   };

@@ -4,13 +4,16 @@ import {
   captionCandidates,
   captionImages,
   captionLogits,
+  captionLoss,
   continueText,
+  disposeContexts,
   imageContexts,
   imageStates,
   type JointModel,
+  keepContexts,
 } from '#fusion';
-import { Decoding, generateText, greedyToken, loadLanguageModel } from '#language';
-import { tf } from '#src/engine';
+import { Decoding, decode, generateText, greedyToken, type Hypothesis, loadLanguageModel, textBatch } from '#language';
+import { ENGINES, tf } from '#src/engine';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { noisePixels, stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
@@ -55,6 +58,56 @@ describeEachEngine('captionCandidates', () => {
         for (const [i, caption] of captions.entries()) expect(whole[i].startsWith(caption)).toBe(true);
       }
     }
+    states.dispose();
+    model.dispose();
+  });
+});
+
+describeEachEngine('decode, with what text reads of images,', (engine) => {
+  const fusions = [
+    { method: 'routed' },
+    { method: 'routed', imageGate: 'closed' },
+    { method: 'grouped', imageGate: 'closed' },
+  ] as const;
+  const cases = fusions.flatMap((fusion) =>
+    (['greedy', 'beam'] as const).map((method) => [Object.values(fusion).join(' '), method, fusion] as const),
+  );
+
+  it.each(cases)('gives log p of the full pass: %s, %s', async (_, method, fusion) => {
+    const model = tinyJointModel(temporaryFolder(), fusion);
+    stirFusion(model);
+    const end = model.tokenizer.endOfTextId;
+    const states = tf.tidy(() => imageStates(model, noisePixels(IMAGES)));
+    const contexts = keepContexts(() => imageContexts(model, states, { bridge: true }));
+    const decoding = Decoding.parse({
+      method,
+      maxTokens: MAX_TOKENS,
+      ...(method === 'beam' && { width: 3, nBest: 2 }),
+    });
+    const request = { rowNames: [0, 1, 2, 3, 4], prompt: [end], stopIds: [end], contexts };
+    let results: Hypothesis[][] = [];
+    const { kernelNames } = await tf.profile(async () => {
+      results = await decode(
+        (tokenIds, memory) => captionLogits(model, tokenIds, { bridge: true, keepCaches: true, ...memory }),
+        request,
+        decoding,
+      );
+      return tf.scalar(0);
+    });
+    if (ENGINES[engine].fusedKernels.DecodeBlocks !== undefined) expect(kernelNames).toContain('DecodeBlocks');
+    for (const [image, state] of (tf.split(states, IMAGES) as tf.Tensor4D[]).entries()) {
+      for (const { tokenIds, logProb, ended } of results[image]) {
+        const labels = [...tokenIds, ...(ended ? [end] : [])];
+        const loss = tf.tidy(() => {
+          const batch = textBatch([Int32Array.of(end, ...labels)], labels.length, end);
+          return captionLoss(model, batch, imageContexts(model, state, { bridge: true })).dataSync()[0];
+        });
+        // Measured up to 2.3e-7 of log p.
+        expect(Math.abs(logProb + loss) / loss).toBeLessThan(3e-6);
+      }
+      state.dispose();
+    }
+    disposeContexts(contexts);
     states.dispose();
     model.dispose();
   });

@@ -28,6 +28,8 @@ interface Case {
   readonly room: number;
   /** 0: no context. */
   readonly contextLen: number;
+  /** Whether the context is behind a gate per head. */
+  readonly gated: boolean;
   readonly normActivation: 'l2NormGelu' | 'geluL2Norm' | 'softmax';
   readonly gelu: 'erf' | 'tanh';
   readonly rotaryShare: number;
@@ -45,6 +47,7 @@ const anyCase: fc.Arbitrary<Case> = fc.record({
   past: fc.integer({ min: 1, max: 40 }),
   room: fc.constantFrom(0, 1, 30),
   contextLen: fc.constantFrom(0, 1, 16),
+  gated: fc.boolean(),
   normActivation: fc.constantFrom('l2NormGelu', 'geluL2Norm', 'softmax'),
   gelu: fc.constantFrom('erf', 'tanh'),
   rotaryShare: fc.constantFrom(0, 0.25, 1),
@@ -99,6 +102,7 @@ function build(of: Case) {
     keys: random([rows, contextLen, dModel], 'contextKeys', String(b)),
     values: random([rows, contextLen, dModel], 'contextValues', String(b)),
     outputGroups: extra.length > 0 ? group('fromContext', b).output : [],
+    ...(of.gated && { gate: tf.tensor1d(randomValues(of.numHeads, 'decode', 'gate', String(b))) }),
   }));
   const cached = (name: string): tf.Tensor3D =>
     tf.pad(random([rows, past, dModel], name), [
@@ -140,6 +144,7 @@ const one: Case = {
   past: 5,
   room: 4,
   contextLen: 6,
+  gated: false,
   normActivation: 'l2NormGelu',
   gelu: 'erf',
   rotaryShare: 0.5,
@@ -162,6 +167,19 @@ describeCompiled('a decoding step in one call', ['DecodeBlocks'], () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('with closed gates on a context is to the bit what it is without one', () => {
+    tf.tidy(() => {
+      const pass = (gate?: tf.Tensor1D) => {
+        const { x, blocks, config, caches, contexts } = build({ ...one, extra: [] });
+        const closed = gate && { contexts: contexts?.map((context) => ({ ...context, gate })) };
+        return numbersOf(decoded(x, blocks, config, { caches, ...closed }));
+      };
+      const without = pass();
+      expect(pass(tf.zeros([4]))).toEqual(without);
+      expect(pass(tf.fill([4], 0.1))).not.toEqual(without);
+    });
   });
 
   it('writes into a cache that has room, and leaves a full one as it is', () => {
@@ -203,6 +221,15 @@ describeCompiled('a decoding step in one call', ['DecodeBlocks'], () => {
       'an attention of its own for the context',
       () => ({
         contexts: build(one).contexts?.map((context) => ({ ...context, separate: { query: [], gate: tf.scalar(0) } })),
+      }),
+    ],
+    [
+      'contexts of which only some have a gate',
+      () => ({
+        contexts: build({ ...one, gated: true }).contexts?.map(({ gate, ...context }, b) => ({
+          ...context,
+          ...(b > 0 && { gate }),
+        })),
       }),
     ],
   ])('leaves %s to the blocks', (_, change) => {

@@ -89,7 +89,7 @@ interface FusedKernelMap<T> {
     AdamWAttributes & { readonly weightDecays: readonly number[] },
     []
   >;
-  /** Updates the caches in place; gates, contexts and caches are one per group or block. */
+  /** Updates the caches in place; gates, contexts and caches are one per group or block, but `contextGates` may be none. */
   DecodeBlocks: Kernel<
     {
       x: T;
@@ -98,6 +98,7 @@ interface FusedKernelMap<T> {
       gates: readonly (T | undefined)[];
       contextKeys: readonly T[];
       contextValues: readonly T[];
+      contextGates: readonly T[];
       cacheKeys: readonly T[];
       cacheValues: readonly T[];
     },

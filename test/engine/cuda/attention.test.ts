@@ -389,7 +389,7 @@ describeCuda('attention on the card', () => {
     }
   });
 
-  it('one new token against a cache with room, and a context', () => {
+  it('one new token against a cache with room, and a context, behind gates too', () => {
     for (const [headDim, length, contextLen] of [
       [64, 150, 0],
       [64, 1, 70],
@@ -422,17 +422,38 @@ describeCuda('attention on the card', () => {
             ? context.values[(b * contextLen + j) * width + h * headDim + d]
             : of.values[(b * capacity + j - contextLen) * width + h * headDim + d];
       };
+      const query: Reader = (b, _, h, d) => q.values[b * width + h * headDim + d];
+      const common = { arithmetic: 'float32', headDim, seqLen: 1, batch: rows, numHeads } as const;
+      const from = { q: query, dOut: () => 0, dContext: () => 0 };
       const expected = reference(
-        { arithmetic: 'float32', headDim, seqLen: 1, past: length - 1, batch: rows, numHeads, contextLen },
-        {
-          ...{ q: (b, _, h, d) => q.values[b * width + h * headDim + d], dOut: () => 0, dContext: () => 0 },
-          ...{ k: joined(keys, contextKeys), v: joined(values, contextValues) },
-        },
+        { ...common, past: length - 1, contextLen },
+        { ...from, k: joined(keys, contextKeys), v: joined(values, contextValues) },
       );
       for (const counted of [{ length }, { length: capacity, lengthAddress }]) {
         run((context) => encodeAttentionDecode(context, { ...settings, ...counted }));
         expect(relativeError(out.read(), expected.out)).toBeLessThan(1e-6);
         if (contextLen > 0) expect(relativeError(contextOut.read(), expected.contextOut)).toBeLessThan(1e-6);
+      }
+      if (contextLen > 0) {
+        const gates = numbers(numHeads);
+        const alone = (of: Numbers, room: number): Reader => {
+          return (b, j, h, d) => of.values[(b * room + j) * width + h * headDim + d];
+        };
+        const own = reference(
+          { ...common, past: length - 1 },
+          { ...from, k: alone(keys, capacity), v: alone(values, capacity) },
+        );
+        const read = reference(
+          { ...common, past: contextLen - 1 },
+          { ...from, k: alone(contextKeys, contextLen), v: alone(contextValues, contextLen) },
+        );
+        const whole = own.out.map(
+          (x, i) => x + Math.tanh(gates.values[Math.floor(i / headDim) % numHeads]) * read.out[i],
+        );
+        run((context) => encodeAttentionDecode(context, { ...settings, length, contextGates: gates.address }));
+        expect(relativeError(out.read(), whole)).toBeLessThan(1e-6);
+        expect(relativeError(contextOut.read(), read.out)).toBeLessThan(1e-6);
+        gates.free();
       }
       for (const each of [q, keys, values, contextKeys, contextValues, out, contextOut]) each.free();
       cuda.addon.free(lengthAddress);

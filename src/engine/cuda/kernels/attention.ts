@@ -336,6 +336,8 @@ export interface DecodeAttention {
   /** [rows, contextLen, width]. */
   readonly contextKeys?: number;
   readonly contextValues?: number;
+  /** [numHeads]: the context then has a softmax of its own, and a head takes tanh of its gate of what that gives. */
+  readonly contextGates?: number;
   readonly contextLen: number;
   /** [rows, width], and with a context the part of it that was read from there. */
   readonly out: number;
@@ -348,7 +350,10 @@ export interface DecodeAttention {
 /** Keys that a block takes, as in source/attentionDecode.cu. */
 const DECODE_KEYS = 64;
 
-/** softmax(q [context, cache]ᵀ/√headDim) [context, cache] per head: chunks of the keys, then their merge in order. */
+/**
+ * softmax(q [context, cache]ᵀ/√headDim) [context, cache] per head, with gates as `gatedAttention` in src/tokenformer
+ * defines it: chunks of the keys, then their merge in order.
+ */
 export function encodeAttentionDecode(context: AttentionContext, f: DecodeAttention): void {
   const { rows, numHeads, headDim, contextLen, length } = f;
   if (contextLen > 0 && !(f.contextKeys && f.contextValues && f.contextOut)) {
@@ -367,7 +372,7 @@ export function encodeAttentionDecode(context: AttentionContext, f: DecodeAttent
         floatBits(1 / Math.sqrt(headDim)),
       ],
     },
-    { addresses: [...read, f.lengthAddress ?? 0, partial, f.out, f.contextOut ?? 0] },
+    { addresses: [...read, f.lengthAddress ?? 0, f.contextGates ?? 0, partial, f.out, f.contextOut ?? 0] },
   ];
   context.commands.launch(
     context.kernel(byFour ? 'attention_decode' : 'attention_decode_single'),

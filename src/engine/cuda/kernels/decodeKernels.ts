@@ -67,7 +67,7 @@ function stepKernel(context: KernelContext): { step(inputs: StepInputs, attribut
   const { address, commands, kernel, output } = context;
   return {
     step: (inputs, attributes) => {
-      const { x, keys, values, contextKeys, contextValues, cacheKeys, cacheValues } = inputs;
+      const { x, keys, values, contextKeys, contextValues, contextGates, cacheKeys, cacheValues } = inputs;
       const { numHeads, rotaryDims, epsilon, layerNormEpsilon, taus, linear, scales } = attributes;
       const [rows, , width] = x.shape;
       const arithmetic = tensorArithmetic({ precision: () => 'highest' });
@@ -169,7 +169,7 @@ function stepKernel(context: KernelContext): { step(inputs: StepInputs, attribut
           ...(contextLen > 0
             ? {
                 ...{ contextKeys: address(contextKeys[b]), contextValues: address(contextValues[b]) },
-                contextOut: fromContext,
+                ...{ contextGates: contextGates.length > 0 ? address(contextGates[b]) : 0, contextOut: fromContext },
               }
             : {}),
         });

@@ -17,6 +17,8 @@ struct DecodeAttentionSizes {
 struct DecodeAttentionArrays {
   const float *query, *cacheKeys, *cacheValues, *contextKeys, *contextValues;
   const int* length;
+  /** [heads]: the context has a softmax of its own, and the whole takes tanh(gate) of what that gives. Null: one softmax. */
+  const float* gates;
   /** Of each row, head and chunk: the largest score, the sum, and the weighted values. */
   float* partial;
   float *out, *fromContext;
@@ -113,6 +115,24 @@ KERNEL __launch_bounds__(128) attention_decode_single(DecodeAttentionSizes sizes
   decodeChunk<1>(sizes, arrays);
 }
 
+/** What the chunks of one softmax have in common: the largest score, and one over their sum. */
+struct DecodeSoftmax {
+  float largest, inverse;
+};
+
+/** Of the chunks [from, to) of a row and head; by all threads of a block. */
+__device__ __forceinline__ DecodeSoftmax decodeSoftmax(const float* partial, int stride, int from, int to,
+                                                       float* buffer) {
+  float largest = ATTENTION_HIDDEN;
+  for (int c = from + threadIdx.x; c < to; c += 128) largest = fmaxf(largest, partial[(i64)c * stride]);
+  largest = blockMax(largest, buffer);
+  float sum = 0.0f;
+  for (int c = from + threadIdx.x; c < to; c += 128) {
+    sum += exp2f(partial[(i64)c * stride] - largest) * partial[(i64)c * stride + 1];
+  }
+  return {largest, 1.0f / blockSum(sum, buffer)};
+}
+
 /** out, and the context's part of it, from the chunks. Grid (heads, rows), 128 threads. */
 KERNEL __launch_bounds__(128) attention_decode_merge(DecodeAttentionSizes f, DecodeAttentionArrays a) {
   __shared__ float buffer[32];
@@ -121,20 +141,21 @@ KERNEL __launch_bounds__(128) attention_decode_merge(DecodeAttentionSizes f, Dec
   const int contextChunks = (f.contextLen + DECODE_KEYS - 1) / DECODE_KEYS;
   const int stride = f.headDim + 2;
   const float* partial = a.partial + ((i64)row * f.heads + head) * f.chunks * stride;
-  float largest = ATTENTION_HIDDEN;
-  for (int c = threadIdx.x; c < f.chunks; c += 128) largest = fmaxf(largest, partial[(i64)c * stride]);
-  largest = blockMax(largest, buffer);
-  float sum = 0.0f;
-  for (int c = threadIdx.x; c < f.chunks; c += 128) {
-    sum += exp2f(partial[(i64)c * stride] - largest) * partial[(i64)c * stride + 1];
-  }
-  const float inverse = 1.0f / blockSum(sum, buffer);
+  const bool gated = a.gates != nullptr;
+  const DecodeSoftmax own = decodeSoftmax(partial, stride, gated ? contextChunks : 0, f.chunks, buffer);
+  const DecodeSoftmax read = gated ? decodeSoftmax(partial, stride, 0, contextChunks, buffer) : own;
+  const float share = gated ? tanhf(a.gates[head]) : 0.0f;
   for (int d = threadIdx.x; d < f.headDim; d += 128) {
-    float x = 0.0f;
-    for (int c = 0; c < f.chunks; c++) {
-      if (c == contextChunks && c > 0) a.fromContext[(i64)row * f.outRow + head * f.headDim + d] = x * inverse;
-      x = fmaf(exp2f(partial[(i64)c * stride] - largest), partial[(i64)c * stride + 2 + d], x);
-    }
-    a.out[(i64)row * f.outRow + head * f.headDim + d] = x * inverse;
+    const i64 place = (i64)row * f.outRow + head * f.headDim + d;
+    const auto add = [&](const DecodeSoftmax& softmax, int from, int to, float x) {
+      for (int c = from; c < to; c++) {
+        x = fmaf(exp2f(partial[(i64)c * stride] - softmax.largest), partial[(i64)c * stride + 2 + d], x);
+      }
+      return x;
+    };
+    const float ofContext = add(read, 0, contextChunks, 0.0f);
+    if (contextChunks > 0) a.fromContext[place] = ofContext * read.inverse;
+    const float x = add(own, contextChunks, f.chunks, gated ? 0.0f : ofContext) * own.inverse;
+    a.out[place] = gated ? fmaf(share, ofContext * read.inverse, x) : x;
   }
 }

@@ -42,6 +42,7 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
   const size_t contexts = f.contextLen > 0 ? numBlocks : 0;
   const ArrayList contextKeys = in.arrays("contextKeys", contexts);
   const ArrayList contextValues = in.arrays("contextValues", contexts);
+  const float* shares = in.floatsOrNone("shares", product({static_cast<long>(contexts), f.numHeads}));
   f.x = in.floats("x", product({f.rows, f.dModel}));
   f.output = in.floats("output", product({f.rows, f.dModel}));
   const float* table = in.floats("table", product({2, f.half}));
@@ -139,6 +140,7 @@ void decodeBlocks(Arguments& in, const Kernels& kernels) {
     if (contexts == 0) continue;
     block.contextKeys = contextKeys.floats(b, contextSize);
     block.contextValues = contextValues.floats(b, contextSize);
+    if (shares != nullptr) block.shares = shares + static_cast<long>(b) * f.numHeads;
   }
   if (next != static_cast<long>(keys.size())) {
     throw std::invalid_argument("native kernel, groups: expected " + std::to_string(keys.size()) + ", got " +

@@ -103,6 +103,8 @@ struct DecodeBlock {
   DecodeStage project, output, ffn;
   /** [rows, contextLen, dModel]; null without a context. */
   const float *contextKeys, *contextValues;
+  /** What each head takes of its context, tanh of its gate, [numHeads]; null where one softmax is over both. */
+  const float* shares;
   /** [rows, capacity, dModel], of which `past` are there; the new token's are written behind them. */
   float *cacheKeys, *cacheValues;
 };

@@ -11,12 +11,14 @@ export function decodeKernels({
   output,
 }: KernelContext): FusedKernelFunctions<'DecodeBlocks'> {
   return {
-    DecodeBlocks: ({ x, keys, values, gates, contextKeys, contextValues, cacheKeys, cacheValues }, attributes) => {
+    DecodeBlocks: (inputs, attributes) => {
+      const { x, keys, values, gates, contextKeys, contextValues, contextGates, cacheKeys, cacheValues } = inputs;
       const { numHeads, rotaryDims, rotaryBase, past, epsilon, layerNormEpsilon, taus, linear, strongest } = attributes;
       const [rows, , dModel] = x.shape;
       const result = output(x.shape);
       const half = rotaryDims / 2;
       const factors = gates.map((gate) => (gate === undefined ? 1 : Math.tanh(numbers(gate)[0])));
+      const shares = contextGates.flatMap((gate) => Array.from(numbers(gate), Math.tanh));
       addon.decodeBlocks(
         rows,
         dModel,
@@ -35,6 +37,7 @@ export function decodeKernels({
         cacheValues.map(backend.ownNumbers),
         contextKeys.map(numbers),
         contextValues.map(numbers),
+        shares.length === 0 ? undefined : Float32Array.from(shares),
         numbers(x),
         numbers(result),
         rotaryTable(1, half, past, rotaryBase, 1),

@@ -114,7 +114,10 @@ struct DecodeStep {
     for (float* each : rotated) rotateRow(each, each, f.cosines, f.sines, f.numHeads, headDim, f.half);
   }
 
-  /** softmax(q [context, cache]ᵀ/√headDim) [context, cache] of one head of one row, and the context's part of it. */
+  /**
+   * softmax(q [context, cache]ᵀ/√headDim) [context, cache] of one head of one row, and the context's part of it. With
+   * shares each of the two has a softmax of its own, and the whole takes the head's share of what the context gives.
+   */
   void attend(const DecodeBlock& block, long r, long head) const {
     const long d = f.dModel;
     const long headDim = d / f.numHeads;
@@ -134,13 +137,22 @@ struct DecodeStep {
     };
     if (f.contextLen > 0) scores(block.contextKeys + context, p, f.contextLen);
     scores(block.cacheKeys + cache, p + f.contextLen, own);
-    rowScale(p, width, 1 / __builtin_sqrtf(static_cast<float>(headDim)));
-    const float sum = rowExponential(p, p, width, rowMax(p, width));
-    rowScale(p, width, 1 / sum);
+    const auto softmax = [&](float* weights, long n) {
+      rowScale(weights, n, 1 / __builtin_sqrtf(static_cast<float>(headDim)));
+      const float sum = rowExponential(weights, weights, n, rowMax(weights, n));
+      rowScale(weights, n, 1 / sum);
+    };
+    if (block.shares == nullptr) {
+      softmax(p, width);
+    } else {
+      softmax(p, f.contextLen);
+      softmax(p + f.contextLen, own);
+    }
     if (f.contextLen > 0) {
       float* fromContext = row(kDecodeFromContext, r) + column;
       weighted(p, block.contextValues + context, fromContext, f.contextLen, false);
-      __builtin_memcpy(out, fromContext, static_cast<size_t>(headDim) * sizeof(float));
+      const float share = block.shares == nullptr ? 1 : block.shares[head];
+      eachVector(headDim, [&](long j, auto lanes) { store(out + j, load(fromContext + j, lanes) * share, lanes); });
     }
     weighted(p + f.contextLen, block.cacheValues + cache, out, own, f.contextLen > 0);
   }
