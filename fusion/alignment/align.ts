@@ -47,6 +47,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     setTrainable(model, experiment.train);
     const start = experiment.initFrom && takeBridges(model, experiment.initFrom, root);
     checkObjectives(experiment, model);
+    checkRecompute(experiment, model);
     const seqLen = captionLength(model, data.seqLen);
     const counts = countParameters(model);
     output.line(counts.table);
@@ -97,6 +98,15 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     for (const pairs of opened) pairs.close();
     for (const objective of objectives) objective.dispose();
     model.dispose();
+  }
+}
+
+/** Refuses `recompute` where no block would do it. @throws ConfigError */
+function checkRecompute({ train, training }: AlignExperiment, { method }: JointModel): void {
+  if (training.recompute && method.contextsPrecedeText && train !== 'all') {
+    throw new ConfigError(
+      `training.recompute: has no effect with method '${method.name}': text reads the image through the caches of its blocks, which keep what they compute; leave it out`,
+    );
   }
 }
 

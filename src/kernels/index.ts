@@ -5,6 +5,7 @@ export * from './gelu.js';
 export * from './layerNormalize/index.js';
 export * from './linearCrossEntropy/index.js';
 export * from './pattention/index.js';
+export * from './recompute.js';
 export * from './rotaryPositions/index.js';
 export * from './softmaxCrossEntropy/index.js';
 export * from './squaredNorm/index.js';

@@ -1,12 +1,13 @@
 import { tf } from '#src/engine';
-import { findNormActivation, layerNormalize } from '#src/kernels';
+import { findNormActivation, isRecomputing, layerNormalize, recomputed } from '#src/kernels';
 import { createRandom } from '#src/random';
 import type { HostTensor } from '#src/storage';
 import type { AttentionContext } from './attend.js';
 import { type AttentionMask, type BlockLayers, block, type Capture, type KeyValueCache, LAYER_PATHS } from './block.js';
+import { blockTensors, keptContext, keptLayers } from './blockTensors.js';
 import { LAYER_NAMES, type LayerName, stackGroups, type TokenFormerConfig } from './config.js';
 import { decodeStack } from './decodeStack.js';
-import { fusedBlock } from './fusedBlock.js';
+import { type FusedBlockOptions, fusedBlock } from './fusedBlock.js';
 import type { ParameterTree } from './parameterTree.js';
 import { constantTensor, createGroup, readGroup } from './paramTokens.js';
 import type { PattentionLayer } from './pattentionLayer.js';
@@ -131,10 +132,8 @@ export function runStack(
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
-    const isOpaque = !keepCaches && !capture && !keyMask;
-    const fused = isOpaque ? fusedBlock(hidden, layers, config, { mask, lengths, context: contexts?.[l] }) : undefined;
-    if (fused) {
-      hidden = fused;
+    if (!keepCaches && !capture && !keyMask) {
+      hidden = opaqueBlock(hidden, layers, config, { mask, lengths, context: contexts?.[l] });
       continue;
     }
     const result = block(hidden, layers, config, {
@@ -149,6 +148,23 @@ export function runStack(
     capture?.(`hidden.${l + 1}`, () => hidden);
   }
   return { hidden, caches: newCaches };
+}
+
+/** A block of which nobody needs intermediates: one operation where the engine has it; where asked, computed again for its gradient. */
+function opaqueBlock(
+  x: tf.Tensor3D,
+  layers: BlockLayers,
+  config: TokenFormerConfig,
+  options: FusedBlockOptions,
+): tf.Tensor3D {
+  const run = (from: tf.Tensor3D, of: BlockLayers, context: AttentionContext | undefined): tf.Tensor3D =>
+    fusedBlock(from, of, config, { ...options, context }) ??
+    block(from, of, config, { mask: options.mask, context }).hidden;
+  if (!isRecomputing()) return run(x, layers, options.context);
+  const { differentiated, constant } = blockTensors(layers, options.context);
+  return recomputed({ differentiated: [x, ...differentiated], constant }, (kept) =>
+    run(kept(x), keptLayers(layers, kept), keptContext(options.context, kept)),
+  );
 }
 
 /** Throws unless there is a cache for each block, and lengths are of every sequence and under a causal mask. */

@@ -80,6 +80,13 @@ export const TrainingConfig = z
         'operands of large products in training steps: highest is float32; tf32 needs engine cuda; bf16 needs engine cuda, or ' +
           'native and AVX512-BF16',
       ),
+    recompute: z
+      .boolean()
+      .optional()
+      .describe(
+        'keep only the input of each block for the gradient, and compute the block again there: less memory, more time, the ' +
+          'same gradients',
+      ),
     clipNorm: z.number().positive().default(1).describe('the gradient is scaled down to this global norm'),
     logEvery: count.default(10).describe('steps between lines of metrics.jsonl'),
     evaluateEvery: count.default(200).describe('steps between validations'),

@@ -1,6 +1,6 @@
 import { atMatmulPrecision, engineAtWork, tf } from '#src/engine';
 import { RunError } from '#src/errors';
-import { squaredNorm } from '#src/kernels';
+import { squaredNorm, withRecomputation } from '#src/kernels';
 import type { AdamW } from './adamW.js';
 import type { TrainingConfig } from './config.js';
 import { learningRateAt } from './schedule.js';
@@ -58,12 +58,14 @@ export async function trainStep(
   const firstBatch = (step - 1) * config.gradientAccumulation;
   for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
     waited += prepare(index);
-    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
+    const differentiate = () =>
       tf.variableGrads(() => {
         const batch = task.loss(index);
         weight += batch.weight;
         return batch.sum;
-      }, variables),
+      }, variables);
+    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
+      withRecomputation(config.recompute === true, differentiate),
     );
     units += task.unitsIn(index);
     flops += task.flopsIn?.(index) ?? 0;

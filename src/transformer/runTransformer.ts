@@ -1,4 +1,5 @@
 import type { tf } from '#src/engine';
+import { isRecomputing, recomputed } from '#src/kernels';
 import { expectFittingOptions, type KeyValueCache, type StackOptions } from '#src/tokenformer';
 import type { TransformerConfig } from './config.js';
 import { fusedTransformerBlock } from './fusedTransformerBlock.js';
@@ -26,10 +27,8 @@ export function runTransformer(
   const newCaches: KeyValueCache[] = [];
   capture?.('hidden.0', () => hidden);
   for (const [l, layers] of blocks.entries()) {
-    const isOpaque = !keepCaches && !capture && !keyMask;
-    const fused = isOpaque ? fusedTransformerBlock(hidden, layers, config, { mask, lengths }) : undefined;
-    if (fused) {
-      hidden = fused;
+    if (!keepCaches && !capture && !keyMask) {
+      hidden = opaqueBlock(hidden, layers, config, { mask, lengths });
       continue;
     }
     const result = transformerBlock(hidden, layers, config, {
@@ -43,4 +42,19 @@ export function runTransformer(
     capture?.(`hidden.${l + 1}`, () => hidden);
   }
   return { hidden, caches: newCaches };
+}
+
+/** A block of which nobody needs intermediates: one operation where the engine has it; where asked, computed again for its gradient. */
+function opaqueBlock(
+  x: tf.Tensor3D,
+  layers: TransformerLayers,
+  config: TransformerConfig,
+  options: Pick<StackOptions, 'mask' | 'lengths'>,
+): tf.Tensor3D {
+  const run = (from: tf.Tensor3D): tf.Tensor3D =>
+    fusedTransformerBlock(from, layers, config, options) ??
+    transformerBlock(from, layers, config, { mask: options.mask }).hidden;
+  if (!isRecomputing()) return run(x);
+  const trained = Object.values(layers).filter(({ trainable }) => trainable);
+  return recomputed({ differentiated: [x, ...trained.map(({ tensor }) => tensor)] }, (kept) => run(kept(x)));
 }

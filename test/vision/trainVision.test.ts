@@ -86,6 +86,17 @@ describe('trainVision', () => {
     );
   });
 
+  it('trains the same parameters when blocks are computed again for their gradient', async () => {
+    const root = await folderOfColours();
+    const training = { steps: 5, batchSize: 6, learningRate: 0.01, evaluateEvery: 5 };
+    const runs = [{}, { recompute: true }].map((more, i) =>
+      run(root, { training: { ...training, ...more } }, `run${i}`),
+    );
+    for (const { result } of runs) await result;
+    const [kept, again] = runs.map(({ runDir }) => readCheckpoint(findCheckpoint(runDir)).tensors);
+    expect(again).toEqual(kept);
+  });
+
   it('gives the same metrics when it is run again', async () => {
     const root = await folderOfColours();
     const first = run(root);

@@ -45,7 +45,7 @@ export function createDeviceMemory(
     const [asked, inUse, all] = [bytes, used, total].map((size) => `${(size / MIB).toFixed(1)} MiB`);
     return new RunError(
       `cuda engine: expected room for ${asked} more, got a card of ${all} with ${inUse} in use by this process; ` +
-        'use a smaller training.batchSize (and more micro-batches), shorter sequences, bf16, or a larger card',
+        'use training.recompute, a smaller training.batchSize (and more micro-batches), shorter sequences, bf16, or a larger card',
     );
   };
 

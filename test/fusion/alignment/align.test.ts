@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { backboneHashes, type FusionInput, fusionParameters, JointModelConfig } from '#fusion';
+import { type AlignExperiment, backboneHashes, type FusionInput, fusionParameters, JointModelConfig } from '#fusion';
 import { TextDataConfig } from '#language';
 import { selectEngine, tf } from '#src/engine';
 import { readSafetensorsHeader } from '#src/storage';
@@ -47,6 +47,29 @@ describe('align', () => {
     const nll = metric(runDir, 'validation/captionNll');
     expect(nll.map(([step]) => step)).toEqual([0, 30, 60]);
     expect(nll[2][1]).toBeLessThan(0.7 * nll[0][1]);
+  });
+
+  it.each<[AlignExperiment['train'], FusionInput]>([
+    ['bridge', {}],
+    ['bridge', { imageGate: 'closed' }],
+    ['all', {}],
+  ])('trains the same parameters when blocks are computed again for their gradient: %s, %o', async (what, fusion) => {
+    const folder = await prepared(fusion);
+    const runs = [];
+    for (const more of [{}, { recompute: true }]) {
+      const training = { steps: 3, evaluateEvery: 3, checkpointEvery: 3, ...more };
+      runs.push(await alignTiny(folder, tinyAlignment({ train: what, training }), `align${runs.length}`));
+    }
+    const [kept, again] = runs.map(({ runDir }) => readCheckpoint(findCheckpoint(runDir)).tensors);
+    expect(again).toEqual(kept);
+  });
+
+  it('refuses to compute blocks again where each keeps a cache', async () => {
+    const folder = await prepared({ method: 'prefix' });
+    const training = { recompute: true };
+    expect(await rejectedLine(alignTiny(folder, tinyAlignment({ training })))).toBe(
+      "training.recompute: has no effect with method 'prefix': text reads the image through the caches of its blocks, which keep what they compute; leave it out",
+    );
   });
 
   it('trains the bridge alone: every backbone tensor keeps its bytes and only bridge parameters have moments', async () => {
