@@ -36,9 +36,9 @@ export interface CaptionForward extends FusionOptions {
 export function captionHidden(
   model: JointModel,
   tokenIds: tf.Tensor2D,
-  { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge }: CaptionForward,
+  { contexts, bridgeWithoutImage, caches, keepCaches, lengths, capture, bridge, dropout }: CaptionForward,
 ): { hidden: tf.Tensor2D; caches: readonly KeyValueCache[] } {
-  const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge });
+  const blocks = textBlocks(model, contexts !== undefined || bridgeWithoutImage === true, { bridge, dropout });
   // A prefix is read as earlier tokens, through the key-value caches.
   const isPrefix = model.method.contextsPrecedeText && contexts !== undefined && contexts.length > 0;
   const prefix = (): KeyValueCache[] | undefined =>

@@ -4,6 +4,7 @@ export * from './alignment/alignedPairs.js';
 export * from './anyModel.js';
 export * from './backbonePrefix.js';
 export * from './bridge.js';
+export { type BridgeDropout, bridgeDropout } from './bridgeDropout.js';
 export * from './captioner.js';
 export * from './captionImageFiles.js';
 export { type CaptionLog, type CaptionSettings, openCaptionLog } from './captionLog.js';

@@ -2,6 +2,7 @@ import { loadCheckpointTokenizer, type Tokenizer, useVocabulary } from '#languag
 import type { HostTensor } from '#src/storage';
 import { ParameterTree } from '#src/tokenformer';
 import { findCheckpoint, type GroupIdentities, readModel } from '#src/training';
+import type { BridgeDropout } from './bridgeDropout.js';
 import type { JointModelConfig } from './jointConfig.js';
 import { JOINT_KIND } from './jointKind.js';
 import { type FusionMethod, fusionMethod, type GroupReading } from './methods/index.js';
@@ -59,4 +60,6 @@ export function jointModelOf(
 /** Which of the fusion's own parameters take part; without them the model is the merge with zero trained parameters. */
 export interface FusionOptions {
   readonly bridge: boolean;
+  /** In training: leaves some of the bridges' parameter tokens out. */
+  readonly dropout?: BridgeDropout | undefined;
 }

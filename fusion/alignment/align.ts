@@ -35,7 +35,7 @@ export interface AlignResult extends TrainingResult {
 
 /** Trains what joins two frozen backbones, and proves by hash that they stayed as they were. */
 export async function align(experiment: AlignExperiment, options: AlignOptions): Promise<AlignResult> {
-  const { data, seed, training } = experiment;
+  const { data, seed, training, bridgeDropout } = experiment;
   const { batchSize, gradientAccumulation } = training;
   const { root, cacheDir, output } = options;
   const merged = findCheckpoint(resolve(root, experiment.model));
@@ -64,7 +64,10 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       `${train.numPairs} pairs of ${train.imageIds.length} images, ${validation.numPairs} of ${validation.imageIds.length} for validation`,
     );
     const visionMoves = experiment.train === 'all';
-    const context = { model, train, validation, batchSize, gradientAccumulation, seed, visionMoves, root, cacheDir };
+    const context = {
+      ...{ model, train, validation, batchSize, gradientAccumulation },
+      ...{ seed, visionMoves, bridgeDropout, root, cacheDir },
+    };
     objectives.push(...createObjectives(experiment, context));
     const measuring = openChoiceMetrics(experiment, options, model, validation);
     const statesOf = await openStates(model, [train, validation], visionMoves);

@@ -41,6 +41,12 @@ export const AlignExperiment = z.strictObject({
         'backbones too',
     ),
   ...objectiveKeys,
+  bridgeDropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe('probability that a parameter token of a bridge group is left out of a training step; none unless given'),
   initFrom: InitFrom.describe(
     'takes the bridges of another alignment of the same backbones instead of those of `model`; none unless given',
   ).optional(),

@@ -22,10 +22,16 @@ export function backboneGroups(
 }
 
 /** A group that the method added at `path`; none where bridges are off or the recipe leaves it out. */
-export function addedGroup(model: JointModel, path: string, name: string, { bridge }: FusionOptions): ActiveGroup[] {
+export function addedGroup(
+  model: JointModel,
+  path: string,
+  name: string,
+  { bridge, dropout }: FusionOptions,
+): ActiveGroup[] {
   if (!bridge || !model.tree.has(`${path}/${name}/tau`)) return [];
   const { kind } = model.config.fusion.bridge;
-  return [{ group: readGroup(model.tree, path, name), norm: kind === 'linear' ? 'linear' : 'own' }];
+  const group = readGroup(model.tree, path, name);
+  return [{ group: dropout ? dropout(group, `${path}/${name}`) : group, norm: kind === 'linear' ? 'linear' : 'own' }];
 }
 
 /** A gate that the method added. */

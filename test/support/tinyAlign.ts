@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AlignExperiment, type AlignResult, align } from '#fusion';
+import { AlignExperiment, type AlignOptions, type AlignResult, align } from '#fusion';
 import { sceneProbe } from '#scenes';
 import { recordedOutput } from './streams.js';
 
@@ -32,10 +32,12 @@ export async function alignTiny(
   folder: string,
   experiment = tinyAlignment(),
   runName = 'align',
+  { resume = false, signal }: Partial<Pick<AlignOptions, 'resume' | 'signal'>> = {},
 ): Promise<AlignResult & { readonly runDir: string; readonly lines: readonly string[] }> {
   const output = recordedOutput();
   const runDir = join(folder, runName);
   const cacheDir = join(folder, 'cache');
-  const result = await align(experiment, { runDir, root: folder, cacheDir, resume: false, output, probe: sceneProbe });
+  const places = { runDir, root: folder, cacheDir };
+  const result = await align(experiment, { ...places, resume, signal, output, probe: sceneProbe });
   return { ...result, runDir, lines: output.lines };
 }

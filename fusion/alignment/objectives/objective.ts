@@ -1,6 +1,7 @@
 import type { tf } from '#src/engine';
+import { bridgeDropout } from '../../bridgeDropout.js';
 import type { CaptionPairs } from '../../captionPairs.js';
-import type { JointModel } from '../../jointModel.js';
+import type { FusionOptions, JointModel } from '../../jointModel.js';
 
 /** Inputs that the objectives of an alignment are built from. */
 export interface ObjectiveContext {
@@ -14,6 +15,8 @@ export interface ObjectiveContext {
   readonly seed: number;
   /** Whether gradients reach the vision backbone (`train: all`). */
   readonly visionMoves: boolean;
+  /** Probability that a parameter token of a bridge is left out of a micro-batch; none unless given. */
+  readonly bridgeDropout?: number | undefined;
   readonly root: string;
   readonly cacheDir: string;
 }
@@ -37,3 +40,8 @@ export interface AlignObjective {
 
 /** How an objective is built from its configuration once the model and the pairs are open. */
 export type ObjectiveFactory<C> = (config: C, context: ObjectiveContext) => AlignObjective;
+
+/** The bridges as micro-batch `index` trains them: on, with dropout where an alignment asks for it. */
+export function trainedBridges(index: number, seed: number, dropout: number | undefined): FusionOptions {
+  return { bridge: true, ...(dropout && { dropout: bridgeDropout(dropout, seed, index) }) };
+}

@@ -3,8 +3,8 @@ import { openTextDataset, summedTokenLoss, type TextBatch, TextDataConfig } from
 import { readScalar, tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { captionHidden } from '../../captionPass.js';
-import type { JointModel } from '../../jointModel.js';
-import type { ObjectiveFactory } from './objective.js';
+import type { FusionOptions, JointModel } from '../../jointModel.js';
+import { type ObjectiveFactory, trainedBridges } from './objective.js';
 
 /** Text-only sentences with the text bridges on, so that the bridge may stay on for text. */
 export const ReplayConfig = z.strictObject({
@@ -29,18 +29,18 @@ export function checkReplay({ method }: JointModel): void {
  * language backbone's own (bridges off); nothing without validation text.
  */
 export const createReplay: ObjectiveFactory<z.output<typeof ReplayConfig>> = (config, context) => {
-  const { model, seed, root, cacheDir } = context;
+  const { model, seed, root, cacheDir, bridgeDropout } = context;
   const dataset = openTextDataset(config.text, model.tokenizer, { cacheDir, baseDir: root, seed });
-  const lossOf = (batch: TextBatch, bridgeWithoutImage: boolean): tf.Scalar => {
+  const lossOf = (batch: TextBatch, bridgeWithoutImage: boolean, options: FusionOptions): tf.Scalar => {
     const tokenIds = tf.tensor2d(batch.tokenIds, [batch.batch, batch.seqLen], 'int32');
-    const { hidden } = captionHidden(model, tokenIds, { bridge: true, bridgeWithoutImage, lengths: batch.lengths });
+    const { hidden } = captionHidden(model, tokenIds, { ...options, bridgeWithoutImage, lengths: batch.lengths });
     return summedTokenLoss(model.tree, hidden, batch.labels);
   };
   return {
     coefficient: config.weight,
     loss: (index) => {
       const batch = dataset.batchAt(index, config.batchSize);
-      return { sum: lossOf(batch, true), weight: batch.numTokens };
+      return { sum: lossOf(batch, true, trainedBridges(index, seed, bridgeDropout)), weight: batch.numTokens };
     },
     measure: async (): Promise<Record<string, number>> => {
       if (dataset.validation === undefined) return {};
@@ -48,7 +48,7 @@ export const createReplay: ObjectiveFactory<z.output<typeof ReplayConfig>> = (co
       let tokens = 0;
       for (const batch of dataset.validationBatches(context.batchSize, VALIDATION_BATCHES)) {
         for (const key of ['on', 'off'] as const) {
-          sums[key] += await readScalar(tf.tidy(() => lossOf(batch, key === 'on')));
+          sums[key] += await readScalar(tf.tidy(() => lossOf(batch, key === 'on', { bridge: true })));
         }
         tokens += batch.numTokens;
       }
