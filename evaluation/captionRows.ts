@@ -63,6 +63,12 @@ export async function captionRows(
   const byOther = async (row: { readonly name: string }, other: JointModel): Promise<CaptionRow> =>
     byModel(row, other, await cacheImageStates(other, pairs, batchSize));
 
+  /** What trained parameters change of the image states is off too. */
+  const untrainedStates = async (): Promise<StateCache> =>
+    model.config.fusion.lora?.backbones.includes('vision')
+      ? cacheImageStates(model, pairs, batchSize, { bridge: false })
+      : cache;
+
   const own = await byModel(ROWS.model, model, cache);
 
   const shuffled = async (): Promise<CaptionRow> => {
@@ -104,7 +110,7 @@ export async function captionRows(
     await shuffled(),
     await constantImage(ROWS.blank, await blankImage(model)),
     await constantImage(ROWS.blind, undefined),
-    await byModel(ROWS.untrained, model, cache, false),
+    await byModel(ROWS.untrained, model, await untrainedStates(), false),
     ...(random ? [await byOther(ROWS.randomVision, random)] : []),
     ...(training?.neighbours ? [await neighbour(training.neighbours)] : []),
     ...(training

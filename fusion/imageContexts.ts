@@ -9,18 +9,24 @@ import { imageBlocks } from './streamBlocks.js';
 
 /**
  * The vision states that text reads, normalised: LN of the final states, or of those entering each vision layer.
- * A function of the image and the vision backbone alone (under `union`, of both backbones): compute once, keep.
+ * A function of the image and the vision backbone alone (with LoRA on it of that too, under `union` of both backbones): compute
+ * once, keep.
  *
  * @param pixelValues [batch, imageSize, imageSize, 3]
+ * @param options whether LoRA on the vision backbone takes part; it does unless given
  * @returns [batch, 1 or numLayers, numImageTokens, visionWidth]
  */
-export function imageStates(model: JointModel, pixelValues: tf.Tensor4D): tf.Tensor4D {
+export function imageStates(
+  model: JointModel,
+  pixelValues: tf.Tensor4D,
+  options: FusionOptions = { bridge: true },
+): tf.Tensor4D {
   const { vision, fusion } = model.config;
   const wanted: tf.Tensor[] = [];
   const { stack } = vision.backbone;
   const { numLayers } = stack;
   visionForward(model.tree, vision.backbone, pixelValues, {
-    stack: tokenFormerStack(imageBlocks(model), stack),
+    stack: tokenFormerStack(imageBlocks(model, options), stack),
     capture: (name, compute) => {
       const layer = /^hidden\.(\d+)$/.exec(name)?.[1];
       if (layer === undefined) return;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LanguageModelConfig } from '#language';
 import { VisionModelConfig } from '#vision';
-import { type AddedGroup, fusionMethod } from './methods/index.js';
+import { type AddedGroup, fusionMethod, loraGroups } from './methods/index.js';
 import { FusionConfig } from './recipe.js';
 
 /** Checkpoints of format 1 call the image states `perLayer` 'aligned'. */
@@ -29,7 +29,10 @@ export function addedParameters(config: JointModelConfig): {
   const gates = new Map<string, readonly number[]>();
   for (const name of method.gates?.(config) ?? []) gates.set(name, []);
   for (const name of method.headGates?.(config) ?? []) gates.set(name, [numHeads]);
-  return { groups: method.groups(config).filter(({ numParamTokens }) => numParamTokens > 0), gates };
+  return {
+    groups: [...method.groups(config), ...loraGroups(config)].filter(({ numParamTokens }) => numParamTokens > 0),
+    gates,
+  };
 }
 
 /** Tells the parameters that fusion added, of groups and gates, from those of the backbones. */

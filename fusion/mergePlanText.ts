@@ -1,7 +1,7 @@
 import { COLUMNS, renderTable, wrapText } from '#src/cli';
 import { numImageTokens } from '#vision';
 import type { MergePlan } from './mergePlan.js';
-import { fusionMethod } from './methods/index.js';
+import { fusionMethod, isLora } from './methods/index.js';
 
 /** The plan as lines of at most 80 columns. */
 export function describePlan(plan: MergePlan): string[] {
@@ -9,7 +9,7 @@ export function describePlan(plan: MergePlan): string[] {
   const v = config.vision.backbone;
   const l = config.language.backbone;
   const count = (n: number): string => n.toLocaleString('en-US');
-  const bridges = groups.filter(({ origin }) => origin === 'bridge');
+  const bridges = groups.filter(({ origin, group }) => origin === 'bridge' && !isLora(group));
   const inEachBlock = bridges.length / l.stack.numLayers;
   const alike = bridges.length > 1 && bridges.filter(({ block }) => block === 0).length === inEachBlock;
   const method = fusionMethod(config.fusion.method);
@@ -22,6 +22,9 @@ export function describePlan(plan: MergePlan): string[] {
     `language    ${l.stack.numLayers} × ${l.stack.dModel}, ${l.stack.numHeads} heads, vocabulary ${count(l.vocabSize)}, ${count(parameters.language)} parameters`,
     `tokenizer   ${config.language.tokenizer.kind === 'bpe' ? 'its own byte-level BPE' : config.language.tokenizer.encoding}`,
     `bridge      ${bridges.length} ${config.fusion.bridge.kind} groups of ${config.fusion.bridge.tokens} tokens${alike ? `: ${inEachBlock} in each of ${l.stack.numLayers} blocks` : ''}`,
+    ...(config.fusion.lora
+      ? [`LoRA        rank ${config.fusion.lora.rank} beside every layer: ${config.fusion.lora.backbones.join(', ')}`]
+      : []),
     ...(config.fusion.imageGate === 'closed'
       ? ['image gate  closed: a softmax of its own for the image, behind a gate per head']
       : []),

@@ -60,6 +60,19 @@ const FusionKeys = z.strictObject({
     })
     .prefault({})
     .describe('the groups that alignment trains'),
+  lora: z
+    .strictObject({
+      rank: z.int().min(1).describe('rank of the map beside each layer'),
+      backbones: z
+        .array(z.enum(['vision', 'language']))
+        .min(1)
+        .default(['vision', 'language'])
+        .describe('the backbones that have it'),
+    })
+    .optional()
+    .describe(
+      'a low-rank linear map beside every layer of the backbones, which alignment trains with the bridges; on text only beside an image; none unless given',
+    ),
 });
 
 /** How two backbones become one model. */
@@ -83,6 +96,9 @@ export const FusionConfig = FusionKeys.superRefine((fusion, context) => {
       [option],
       `expected ${UNUSED[option]} with method '${method.name}', got ${value}; methods that use it: ${users.join(', ')}`,
     );
+  }
+  if (fusion.lora && method.changesBackbones) {
+    problem(['lora'], `expected a method that leaves both backbones as they are, got '${method.name}'`);
   }
   for (const { path, message } of method.recipeProblems?.(resolved(fusion)) ?? []) problem(path, message);
 }).transform(resolved);

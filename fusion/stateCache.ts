@@ -2,7 +2,7 @@ import { tf } from '#src/engine';
 import { startWork } from '#src/tracking';
 import type { CaptionPairs } from './captionPairs.js';
 import { imageStateShape, imageStates } from './imageContexts.js';
-import type { JointModel } from './jointModel.js';
+import type { FusionOptions, JointModel } from './jointModel.js';
 
 /** Beyond this many bytes, states are recomputed for every batch instead of being kept. */
 const MAX_CACHE_BYTES = 2 * 2 ** 30;
@@ -14,24 +14,31 @@ export interface StateCache {
   readonly bytes: number;
 }
 
+export interface CachedStates extends Partial<Pick<FusionOptions, 'bridge'>> {
+  readonly maxBytes?: number;
+}
+
 /** Runs the frozen vision stream over every image once, or, past `maxBytes`, over the images of each batch. */
 export async function cacheImageStates(
   model: JointModel,
   pairs: CaptionPairs,
   batchSize: number,
-  maxBytes = MAX_CACHE_BYTES,
+  { maxBytes = MAX_CACHE_BYTES, bridge = true }: CachedStates = {},
 ): Promise<StateCache> {
   const shape = imageStateShape(model.config);
   const width = shape[0] * shape[1] * shape[2];
   const count = pairs.imageIds.length;
   if (4 * count * width > maxBytes) {
-    return { states: (positions) => tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions))), bytes: 0 };
+    return {
+      states: (positions) => tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions), { bridge })),
+      bytes: 0,
+    };
   }
   const all = new Float32Array(count * width);
   const report = startWork('image states', count, 'images');
   for (let first = 0; first < count; first += batchSize) {
     const positions = Array.from({ length: Math.min(batchSize, count - first) }, (_, i) => first + i);
-    const states = tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions)));
+    const states = tf.tidy(() => imageStates(model, pixelTensor(model, pairs, positions), { bridge }));
     all.set(await states.data(), first * width);
     states.dispose();
     report(first + positions.length);

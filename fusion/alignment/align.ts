@@ -12,6 +12,7 @@ import {
 import { type CaptionPairs, openCaptionPairs } from '../captionPairs.js';
 import { type JointModel, loadJointModel } from '../jointModel.js';
 import { backboneHashes, MERGE_REPORT, mergedHashes, refuseChanged } from '../mergeReport.js';
+import { trainsVisionLora } from '../methods/index.js';
 import { choiceShares, createChoiceProbe, openProbe } from '../probeChoice.js';
 import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
@@ -63,7 +64,8 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     output.line(
       `${train.numPairs} pairs of ${train.imageIds.length} images, ${validation.numPairs} of ${validation.imageIds.length} for validation`,
     );
-    const visionMoves = experiment.train === 'all';
+    const backbonesMove = experiment.train === 'all';
+    const visionMoves = backbonesMove || trainsVisionLora(model);
     const context = {
       ...{ model, train, validation, batchSize, gradientAccumulation },
       ...{ seed, visionMoves, bridgeDropout, root, cacheDir },
@@ -84,7 +86,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       settings: { kind: 'align', fusion: model.config.fusion, train: experiment.train },
       model: { kind: 'fusion', config: model.config },
       // The hashes in the merge report hold as long as the backbones stay as they are.
-      assets: new Map([...model.assets].filter(([name]) => name !== MERGE_REPORT || !visionMoves)),
+      assets: new Map([...model.assets].filter(([name]) => name !== MERGE_REPORT || !backbonesMove)),
       resume: options.resume,
       output,
       signal: options.signal,
@@ -95,7 +97,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
       ...result,
       trainableParameters: counts.trainable,
       frozenParameters: counts.frozen,
-      backbonesKept: visionMoves ? null : compareBackbones(originals, options.runDir),
+      backbonesKept: backbonesMove ? null : compareBackbones(originals, options.runDir),
     };
   } finally {
     for (const pairs of opened) pairs.close();

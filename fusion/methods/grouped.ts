@@ -25,17 +25,18 @@ function gatedGroups(
   layer: LayerName,
   name: 'vision' | 'language',
   gate: tf.Scalar,
+  options: FusionOptions,
 ): PattentionLayer {
-  return backboneGroups(model, l, layer, name).map((active) => ({ ...active, gate }));
+  return backboneGroups(model, l, layer, name, options).map((active) => ({ ...active, gate }));
 }
 
 /** Text reads image tokens through the vision groups and, behind gates, the language groups. */
-function readBoth(model: JointModel, { bridge }: FusionOptions): BackboneReading {
+function readBoth(model: JointModel, options: FusionOptions): BackboneReading {
   return (image, l, layer) => {
-    const read = [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP))];
-    if (!bridge) return read;
+    const read = [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP, options))];
+    if (!options.bridge) return read;
     const gate = addedGate(model, imageGate(l, layer));
-    return [...read, image.readStates(l, gatedGroups(model, l, layer, LANGUAGE_GROUP, gate))];
+    return [...read, image.readStates(l, gatedGroups(model, l, layer, LANGUAGE_GROUP, gate, options))];
   };
 }
 
@@ -57,7 +58,7 @@ export const grouped: FusionMethod = {
   textBlocks: (model, options) =>
     textBlocksOf(model, (layer, l) => {
       const foreign = options.bridge
-        ? gatedGroups(model, l, layer, VISION_GROUP, addedGate(model, textGate(l, layer)))
+        ? gatedGroups(model, l, layer, VISION_GROUP, addedGate(model, textGate(l, layer)), options)
         : [];
       return [...backboneGroups(model, l, layer, LANGUAGE_GROUP), ...foreign, ...textBridge(model, l, layer, options)];
     }),

@@ -10,15 +10,22 @@ import {
 } from '#src/tokenformer';
 import type { JointModelConfig } from '../jointConfig.js';
 import type { FusionOptions, JointModel } from '../jointModel.js';
+import { loraAt } from './lora.js';
 
-/** A backbone's groups of a layer: its own, `vision` or `language`, then those appended to it. */
+/**
+ * A backbone's groups of a layer: its own, `vision` or `language`, then those appended to it.
+ *
+ * @param options for a layer outside of the backbone's own stream, which has its LoRA too
+ */
 export function backboneGroups(
-  { tree, config }: JointModel,
+  model: JointModel,
   blockIndex: number,
   layer: LayerName,
   name: 'vision' | 'language',
+  options: FusionOptions = { bridge: false },
 ): PattentionLayer {
-  return stackLayer(tree, config[name].backbone.stack, name, blockIndex, layer);
+  const own = stackLayer(model.tree, model.config[name].backbone.stack, name, blockIndex, layer);
+  return [...own, ...loraAt(model, blockIndex, layer, name, options)];
 }
 
 /** A group that the method added at `path`; none where bridges are off or the recipe leaves it out. */

@@ -1,7 +1,8 @@
-import { languageBlocks } from '#language';
+import { LANGUAGE_GROUP, languageBlocks } from '#language';
 import { runStack } from '#src/tokenformer';
 import type { FusionMethod } from './fusionMethod.js';
 import { imageTokens } from './imageTokens.js';
+import { withLora } from './lora.js';
 import { addedGroup } from './modelGroups.js';
 
 /** The layer in front of all blocks, and its group. */
@@ -46,7 +47,7 @@ export const prefix: FusionMethod = {
     const language = model.config.language.backbone;
     const image = imageTokens(model, states, statesNeedGradient);
     const { output } = image.readStates(0, addedGroup(model, LAYER, GROUP, options)); // [batch, numImageTokens, dModel]
-    const blocks = languageBlocks(model.tree, language);
+    const blocks = withLora(languageBlocks(model.tree, language), model, LANGUAGE_GROUP, options);
     const { caches } = runStack(output, blocks, language.stack, { mask: { kind: 'causal' }, keepCaches: true });
     return caches.map(({ keys, values }) => ({ keys, values, outputGroups: [] }));
   },

@@ -1,15 +1,15 @@
 import { LANGUAGE_GROUP } from '#language';
 import { VISION_GROUP } from '#vision';
-import type { JointModel } from '../jointModel.js';
+import type { FusionOptions, JointModel } from '../jointModel.js';
 import type { FusionMethod } from './fusionMethod.js';
 import { imageTokens } from './imageTokens.js';
 import { type BackboneReading, JOINT_LAYERS, jointContexts, jointReadings, textBridge } from './jointLayers.js';
 import { backboneGroups, stacksMatch, textBlocksOf } from './modelGroups.js';
 
 /** Text reads image tokens through the vision groups, where their shape fits. */
-function readVision(model: JointModel): BackboneReading {
+function readVision(model: JointModel, options: FusionOptions): BackboneReading {
   return (image, l, layer) =>
-    stacksMatch(model.config) ? [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP))] : [];
+    stacksMatch(model.config) ? [image.readStates(l, backboneGroups(model, l, layer, VISION_GROUP, options))] : [];
 }
 
 /** Image tokens use the vision groups, text tokens the language groups; bridges are all that alignment trains. */
@@ -34,7 +34,7 @@ export const routed: FusionMethod = {
       ...textBridge(model, l, layer, options),
     ]),
   imageContexts: (model, states, options, statesNeedGradient) =>
-    jointContexts(model, states, options, statesNeedGradient, readVision(model)),
+    jointContexts(model, states, options, statesNeedGradient, readVision(model, options)),
   imageReadings: (model, states, options) =>
-    jointReadings(model, imageTokens(model, states, false), options, readVision(model)),
+    jointReadings(model, imageTokens(model, states, false), options, readVision(model, options)),
 };

@@ -42,7 +42,7 @@ describeEachEngine('cacheImageStates', () => {
         expect(relativeError(cached.dataSync(), again.dataSync())).toBeLessThan(1e-6);
       });
       // Too large to keep: the same states, computed for the images asked for.
-      const uncached = await cacheImageStates(model, pairs, 3, 0);
+      const uncached = await cacheImageStates(model, pairs, 3, { maxBytes: 0 });
       expect(uncached.bytes).toBe(0);
       tf.tidy(() => {
         const kept = cache.states(positions).dataSync();

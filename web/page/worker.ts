@@ -62,7 +62,7 @@ async function caption(
 ): Promise<void> {
   const started = performance.now();
   const { imageSize } = model.config.vision.backbone;
-  const states = tf.tidy(() => imageStates(model, pixelValuesOf([pixels], imageSize)));
+  const states = tf.tidy(() => imageStates(model, pixelValuesOf([pixels], imageSize), { bridge }));
   try {
     const onProgress = ([text]: readonly string[]): void => say({ kind: 'progress', id, text });
     const [[best]] = await captionCandidates(model, states, { decoding, bridge, onProgress });

@@ -13,7 +13,7 @@ export interface ObjectiveContext {
   /** Micro-batches of a step. */
   readonly gradientAccumulation: number;
   readonly seed: number;
-  /** Whether gradients reach the vision backbone (`train: all`). */
+  /** Whether gradients reach the image states (`train: all`, or LoRA on the vision backbone). */
   readonly visionMoves: boolean;
   /** Probability that a parameter token of a bridge is left out of a micro-batch; none unless given. */
   readonly bridgeDropout?: number | undefined;
