@@ -17,6 +17,7 @@ import { choiceShares, createChoiceProbe, openProbe } from '../probeChoice.js';
 import { createTokenWeights } from '../tokenWeights.js';
 import type { AlignExperiment } from './alignConfig.js';
 import { alignTask, openStates } from './alignTask.js';
+import { checkInitBridges, initBridges } from './initBridges.js';
 import { type AlignObjective, checkObjectives, createObjectives, type StatesOf } from './objectives/index.js';
 import { observeAlignment } from './observeAlignment.js';
 import { takeBridges } from './takeBridges.js';
@@ -49,6 +50,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const start = experiment.initFrom && takeBridges(model, experiment.initFrom, root);
     checkObjectives(experiment, model);
     checkRecompute(experiment, model);
+    if (experiment.initBridges) checkInitBridges(model, experiment.initFrom);
     const seqLen = captionLength(model, data.seqLen);
     const counts = countParameters(model);
     output.line(counts.table);
@@ -73,6 +75,12 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     objectives.push(...createObjectives(experiment, context));
     const measuring = openChoiceMetrics(experiment, options, model, validation);
     const statesOf = await openStates(model, [train, validation], visionMoves);
+    if (experiment.initBridges) {
+      const { groups, explained } = await initBridges(model, train, statesOf, { ...experiment.initBridges, batchSize });
+      output.line(
+        `${groups} bridge groups start from mean states of ${train.numPairs} pairs, whose variance they explain to ${Math.round(100 * explained)} %`,
+      );
+    }
     const result = await runTraining({
       task: alignTask({
         ...{ model, objectives, statesOf, train, batchSize, seed, measure: measuring },

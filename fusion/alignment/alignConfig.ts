@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
 import { InitFrom, TrainingConfig } from '#src/training';
+import { InitBridges } from './initBridges.js';
 import { objectiveKeys } from './objectives/index.js';
 
 const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
@@ -47,6 +48,9 @@ export const AlignExperiment = z.strictObject({
     .lt(1)
     .optional()
     .describe('probability that a parameter token of a bridge group is left out of a training step; none unless given'),
+  initBridges: InitBridges.optional().describe(
+    'bridges that read image states start from a closed-form fit to the training pairs, so that an image is read as the mean of its captions; none unless given',
+  ),
   initFrom: InitFrom.describe(
     'takes the bridges of another alignment of the same backbones instead of those of `model`; none unless given',
   ).optional(),

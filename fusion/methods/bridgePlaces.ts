@@ -11,6 +11,8 @@ export interface BridgePlace {
   readonly stream: 'image' | 'text';
   /** Whose width it reads: `vision` for a group that reads image states. */
   readonly reads: 'vision' | 'language';
+  /** As that of an `AddedGroup`. */
+  readonly imitates?: AddedGroup['imitates'];
 }
 
 /** The bridge groups that a recipe's `bridge.parts` choose, in every text block. */
@@ -23,7 +25,7 @@ export function bridgesInEveryBlock(
   const { dModel, numLayers } = language.backbone.stack;
   return Array.from({ length: numLayers }, (_, block) =>
     parts.map((part): AddedGroup => {
-      const { layer, group, stream, reads } = places[part];
+      const { layer, group, stream, reads, imitates } = places[part];
       const dIn = reads === 'vision' ? vision.backbone.stack.dModel : dModel;
       return {
         block,
@@ -35,6 +37,7 @@ export function bridgesInEveryBlock(
         dOut: dModel,
         stream,
         start,
+        ...(imitates && { imitates }),
       };
     }),
   ).flat();

@@ -22,6 +22,11 @@ export interface AddedGroup {
   readonly stream: 'image' | 'text';
   /** Values at the start: `silent`: 0; `random`: N(0, 1/numParamTokens). Keys are N(0, 1/dIn), τ = √numParamTokens. */
   readonly start: 'silent' | 'random';
+  /**
+   * For a group that turns image states into what text reads: what a caption has in that place, which `initBridges` can fit. `key`
+   * and `value` are those of text layer `block`.
+   */
+  readonly imitates?: 'key' | 'value' | 'embedding';
 }
 
 /** Keys of a recipe that only some methods use. */

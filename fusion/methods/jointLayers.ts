@@ -19,7 +19,7 @@ const PLACES = {
   textQuery: { layer: 'query', group: TEXT_BRIDGE, stream: 'text', reads: 'language' },
   textKey: { layer: 'key', group: TEXT_BRIDGE, stream: 'text', reads: 'language' },
   textValue: { layer: 'value', group: TEXT_BRIDGE, stream: 'text', reads: 'language' },
-  imageKey: { layer: 'key', group: IMAGE_BRIDGE, stream: 'image', reads: 'vision' },
+  imageKey: { layer: 'key', group: IMAGE_BRIDGE, stream: 'image', reads: 'vision', imitates: 'key' },
   imageValue: { layer: 'value', group: IMAGE_BRIDGE, stream: 'image', reads: 'vision' },
   imageOutput: { layer: 'output', group: IMAGE_BRIDGE, stream: 'image', reads: 'language' },
 } as const satisfies Record<string, BridgePlace>;
@@ -50,7 +50,13 @@ export const JOINT_LAYERS = {
           },
         ]
       : [],
-  groups: (config) => bridgesInEveryBlock(config, PLACES, 'silent'),
+  groups: (config) => {
+    // Positions are the same for every image.
+    const imageValue: BridgePlace = config.fusion.positionValues
+      ? PLACES.imageValue
+      : { ...PLACES.imageValue, imitates: 'value' };
+    return bridgesInEveryBlock(config, { ...PLACES, imageValue }, 'silent');
+  },
   headGates: (config) =>
     isClosed(config) ? Array.from({ length: config.language.backbone.stack.numLayers }, (_, l) => imageGate(l)) : [],
 } satisfies Partial<FusionMethod>;

@@ -40,6 +40,7 @@ export const prefix: FusionMethod = {
       dOut: language.backbone.stack.dModel,
       stream: 'image',
       start: 'random',
+      imitates: 'embedding',
     },
   ],
   imageContexts: (model, states, options, statesNeedGradient) => {
