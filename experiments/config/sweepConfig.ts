@@ -146,6 +146,26 @@ const Figure = z.strictObject({
 });
 export type SweepFigure = z.output<typeof Figure>;
 
+const Axis = z.strictObject({
+  title: z.string().min(1).describe('what its entries are'),
+  keys: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe("keys of the grid whose values, after the row's name, make an entry"),
+});
+
+const Matrix = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w-]+$/, 'expected letters, digits, - and _')
+    .describe("of its file, after the sweep's"),
+  title: z.string().min(1).describe('what it shows, where it stands in a text'),
+  across: Axis.describe('the columns'),
+  down: Axis.describe('the rows'),
+  value: z.string().min(1).describe('a score'),
+});
+export type SweepMatrix = z.output<typeof Matrix>;
+
 const Quick = z
   .strictObject({
     seeds: seeds.optional().describe("the sweep's unless given"),
@@ -172,6 +192,7 @@ export const SweepExperiment = z
     scores: z.array(SweepScore).min(1).describe('columns of the table'),
     centre: z.enum(['mean', 'median']).default('mean').describe('over seeds; beside it the lowest and the highest'),
     figures: z.array(Figure).default([]).describe('points at the rows, joined by lines'),
+    matrices: z.array(Matrix).default([]).describe('a score by the points of the grid, as a coloured table'),
     quick: Quick.optional(),
   })
   .superRefine((sweep, context) => {
@@ -185,7 +206,7 @@ interface Problem {
 }
 
 /** Names that are nowhere, or twice. */
-function sweepProblems({ stages, rows, grid, random, scores, figures, quick }: SweepExperiment): Problem[] {
+function sweepProblems({ stages, rows, grid, random, scores, figures, matrices, quick }: SweepExperiment): Problem[] {
   const stageNames = Object.keys(stages);
   const rowNames = rows.map(({ name }) => name);
   const scoreNames = scores.map(({ name }) => name);
@@ -208,7 +229,7 @@ function sweepProblems({ stages, rows, grid, random, scores, figures, quick }: S
   unique(rowNames.map(slug), 'rows');
   unique([...scoreNames, ...keys], 'scores');
   unique(
-    figures.map(({ name }) => name),
+    [...figures, ...matrices].map(({ name }) => name),
     'figures',
   );
   for (const [name, { extends: base }] of Object.entries({ ...stages, ...quick?.stages })) {
@@ -231,6 +252,10 @@ function sweepProblems({ stages, rows, grid, random, scores, figures, quick }: S
   for (const [i, { x, y }] of figures.entries()) {
     among([...scoreNames, ...keys], [x], 'figures', i, 'x');
     among(scoreNames, [y], 'figures', i, 'y');
+  }
+  for (const [i, { across, down, value }] of matrices.entries()) {
+    among(keys, [...across.keys, ...down.keys], 'matrices', i);
+    among(scoreNames, [value], 'matrices', i, 'value');
   }
   if (quick?.rows) among(rowNames, quick.rows, 'quick', 'rows');
   among(stageNames, [...Object.keys(quick?.stages ?? {}), ...Object.keys(quick?.set ?? {})], 'quick');

@@ -4,6 +4,7 @@ export const STUDIES = [
   'fusion-study/emoji.yaml',
   'relations/study.yaml',
   'real-pictures/study.yaml',
+  'bridge-matrix/study.yaml',
   'scaling/ladder.yaml',
   'scaling/optimizer.yaml',
   'scaling/large.yaml',

@@ -7,6 +7,7 @@ import { cellProvenance } from './cellRecord.js';
 import type { CellRecord, Study, StudyCell } from './study.js';
 import { type ChainStage, type SweepCell, sweepChain } from './sweepChain.js';
 import { sweepFigures } from './sweepFigure.js';
+import { sweepMatrices } from './sweepMatrix.js';
 import { type SweepPoint, sweepPoints } from './sweepPoints.js';
 import { readScore } from './sweepScores.js';
 import { sweepTable } from './sweepTable.js';
@@ -58,7 +59,10 @@ export function sweepStudy(sweep: SweepExperiment, path: string): Study<SweepRec
       const sum = [...seconds.values()].reduce((total, each) => total + each, 0);
       return `${(sum / 60).toFixed(0)} process minutes`;
     },
-    results: (records) => ({ table: sweepTable(sweep, records), figures: sweepFigures(sweep, records) }),
+    results: (records) => ({
+      table: sweepTable(sweep, records),
+      figures: [...sweepFigures(sweep, records), ...sweepMatrices(sweep, records)],
+    }),
   };
 }
 

@@ -52,7 +52,7 @@ export const AlignExperiment = z.strictObject({
     'bridges that read image states start from a closed-form fit to the training pairs, so that an image is read as the mean of its captions; none unless given',
   ),
   initFrom: InitFrom.describe(
-    'takes the bridges of another alignment of the same backbones instead of those of `model`; none unless given',
+    'takes the bridges of another alignment instead of those of `model`: of the same backbones, or of others of the same shape; none unless given',
   ).optional(),
   training: TrainingConfig,
 });

@@ -15,10 +15,11 @@ import { JOINT_KIND } from '../jointKind.js';
 import type { JointModel } from '../jointModel.js';
 
 /**
- * Gives a merged model the bridges and gates of an alignment, and freezes what `initFrom.freeze` names.
+ * Gives a merged model the bridges and gates of an alignment, and freezes what `initFrom.freeze` names. The backbones' configurations
+ * must be equal; their parameters may be others.
  *
  * @returns what the optimizer starts with
- * @throws ConfigError when the alignment is one of other backbones, or joins them another way
+ * @throws ConfigError when the alignment is one of backbones of another shape, or joins them another way
  */
 export function takeBridges(model: JointModel, initFrom: InitFrom, root: string): OptimizerStart | undefined {
   const directory = initCheckpoint(initFrom, root);
