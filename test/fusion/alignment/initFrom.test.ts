@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { AlignExperiment } from '#fusion';
 import { selectEngine } from '#src/engine';
 import { readMetrics } from '#src/tracking';
-import { findCheckpoint, readCheckpoint } from '#src/training';
+import { findCheckpoint, readCheckpoint, writeCheckpoint } from '#src/training';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
 import { rejectedLine } from '../../support/thrown.js';
 import { alignTiny, tinyAlignment } from '../../support/tinyAlign.js';
@@ -49,6 +49,27 @@ describe('an alignment with initFrom', () => {
       if (name.includes('imageBridge/valueParamTokens')) expect(after.get(name)!.values, name).not.toEqual(values);
       if (name.includes('textBridge')) expect(after.get(name)!.values, name).toEqual(values);
     }
+  });
+
+  it('takes bridges into other backbones of the same shape, and leaves those as they are', async () => {
+    const folder = await mergedFolder();
+    await alignTiny(folder);
+    const { tensors, ...language } = readCheckpoint(join(folder, 'language'));
+    const other = new Map(
+      [...tensors].map(([name, { shape, values }]) => [name, { shape, values: values.map((v) => 1.1 * v) }]),
+    );
+    writeCheckpoint(join(folder, 'other-language'), { ...language, tensors: other });
+    mergeTiny(folder, {}, 'other', 'other-language');
+    const experiment = { ...startingFrom({}), model: 'other', training: { ...startingFrom({}).training, steps: 0 } };
+    const { runDir, backbonesKept } = await alignTiny(folder, experiment, 'second');
+    expect(backbonesKept?.kept).toBe(backbonesKept?.total);
+    const [from, to] = [join(folder, 'align'), runDir].map(
+      (run) => readCheckpoint(findCheckpoint(run, 'last')).tensors,
+    );
+    for (const [name, { values }] of from) {
+      if (name.includes('Bridge/')) expect(to.get(name)!.values, name).toEqual(values);
+    }
+    expect(to.get('language/tokenEmbedding')!.values).toEqual(other.get('language/tokenEmbedding')!.values);
   });
 
   it('refuses an alignment that joins them another way, and growth', async () => {
