@@ -71,8 +71,10 @@ function batchMeans(
 ): { readonly inputs: tf.Tensor2D; readonly targets: tf.Tensor2D }[] {
   const { batch, seqLen, lengths } = text;
   const math = model.config.language.backbone.stack;
+  const isPlace = new Set(places.map((place) => valuesOf(model, place)));
   const inputs = new Map<tf.Tensor, tf.Tensor2D>();
   const onReading = ({ input, active }: GroupReading): void => {
+    if (!isPlace.has(active[0].group.valueParamTokens)) return;
     const rows = of === 'states' ? input : tokenWeights(input, active[0], math); // [batch · numImageTokens, width]
     inputs.set(active[0].group.valueParamTokens, tf.mean(tf.reshape(rows, [batch, -1, rows.shape[1]]), 1));
   };
@@ -106,8 +108,13 @@ function batchMeans(
           );
     const ofImage = { key: contexts[block].keys, value: contexts[block].values, embedding: undefined }[imitates];
     return {
-      inputs: inputs.get(model.tree.variable(`${groupPath(place)}/valueParamTokens`)) as tf.Tensor2D,
+      inputs: inputs.get(valuesOf(model, place)) as tf.Tensor2D,
       targets: ofImage ? (tf.sub(ofCaption, tf.mean(ofImage, 1)) as tf.Tensor2D) : ofCaption,
     };
   });
+}
+
+/** The variable by which readings tell a group. */
+function valuesOf({ tree }: JointModel, place: Imitation): tf.Tensor {
+  return tree.variable(`${groupPath(place)}/valueParamTokens`);
 }

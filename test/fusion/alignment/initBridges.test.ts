@@ -113,6 +113,16 @@ describeEachEngine('initBridges', () => {
     bed.close();
   });
 
+  it('fits keys alone where values read positions', async () => {
+    const bed = await opened({ bridge: { tokens: 8 } });
+    const { groups } = await initialised(bed);
+    expect(groups).toBe(2);
+    const name = (layer: string): string => `block0/attention/${layer}/imageBridge/valueParamTokens`;
+    const [keys, values] = ['key', 'value'].map((layer) => bed.model.tree.variable(name(layer)).dataSync());
+    expect([keys, values].map((written) => written.some((value) => value !== 0))).toEqual([true, false]);
+    bed.close();
+  });
+
   it('brings what text reads of images near to what their captions have there, under Θ too', async () => {
     const bed = await opened({ positionValues: false, bridge: { tokens: 8 } });
     const meanSquare = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0) / values.length;
