@@ -25,7 +25,8 @@ export interface BridgeStart {
   readonly explained: number;
 }
 
-function imitationsOf(config: JointModel['config']): Imitation[] {
+/** The groups of a model that can start from statistics. */
+export function imitationsOf(config: JointModel['config']): Imitation[] {
   return addedParameters(config).groups.filter((group): group is Imitation => group.imitates !== undefined);
 }
 
@@ -107,7 +108,7 @@ function mirrored({ rows, columns, values }: Matrix): Matrix {
   return out;
 }
 
-/** 1 − ‖Y − Ŷ‖² / ‖Y − mean Y‖². */
+/** 1 − ‖Y − Ŷ‖² / ‖Y − mean Y‖², 0 where all rows of Y are equal. */
 function explainedShare(fitted: Matrix, { rows, columns, values }: Matrix): number {
   const mean = new Float64Array(columns);
   for (const [i, value] of values.entries()) mean[i % columns] += value / rows;
@@ -116,7 +117,7 @@ function explainedShare(fitted: Matrix, { rows, columns, values }: Matrix): numb
     left += (value - fitted.values[i]) ** 2;
     all += (value - mean[i % columns]) ** 2;
   }
-  return 1 - left / all;
+  return all === 0 ? 0 : 1 - left / all;
 }
 
 /** Gives the first tokens of a group these keys. */

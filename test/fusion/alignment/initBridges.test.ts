@@ -13,11 +13,10 @@ import {
 } from '#fusion';
 import { selectEngine, tf } from '#src/engine';
 import { readMetrics } from '#src/tracking';
-import { initBridges } from '../../../fusion/alignment/initBridges.js';
+import { imitationsOf, initBridges } from '../../../fusion/alignment/initBridges.js';
 import { ridgeRegression } from '../../../fusion/alignment/leastSquares.js';
-import { groupPath, type Imitation, measureImitations } from '../../../fusion/alignment/measureImitations.js';
+import { groupPath, measureImitations } from '../../../fusion/alignment/measureImitations.js';
 import type { StatesOf } from '../../../fusion/alignment/objectives/index.js';
-import { addedParameters } from '../../../fusion/jointConfig.js';
 import { describeEachEngine } from '../../engine/eachEngine.js';
 import { relativeError } from '../../support/closeness.js';
 import { temporaryFolder } from '../../support/temporaryFolder.js';
@@ -55,7 +54,7 @@ const initialised = ({ model, train, statesOf }: Bed, ridge = 0.01) =>
   initBridges(model, train, statesOf, { ridge, batchSize: 5 });
 
 function measured({ model, train, statesOf }: Bed) {
-  const places = addedParameters(model.config).groups.filter((group): group is Imitation => 'imitates' in group);
+  const places = imitationsOf(model.config);
   return measureImitations({ model, places, train, statesOf, batchSize: 4, of: 'states' });
 }
 
@@ -75,25 +74,18 @@ describeEachEngine('initBridges', () => {
     const { groups } = await initialised(bed);
     const { tree } = bed.model;
     expect(groups).toBe(method === 'prefix' ? 1 : 4);
-    // Silent again, as they were measured.
-    const found = new Map<string, Float32Array>();
-    const name = (place: Imitation): string => `${groupPath(place)}/valueParamTokens`;
-    const groupsOf = addedParameters(bed.model.config).groups.filter(
-      (group): group is Imitation => 'imitates' in group,
-    );
-    for (const place of groupsOf) {
-      const [keys, values] = ['keyParamTokens', 'valueParamTokens'].map((part) =>
-        tree.variable(`${groupPath(place)}/${part}`),
+    const maps = new Map<string, Float32Array>();
+    for (const path of imitationsOf(bed.model.config).map(groupPath)) {
+      const [keys, values] = ['keyParamTokens', 'valueParamTokens'].map(
+        (part) => tree.variable(`${path}/${part}`) as tf.Tensor as tf.Tensor2D,
       );
-      found.set(
-        groupPath(place),
-        tf.tidy(() => tf.matMul(keys as tf.Tensor2D, values as tf.Tensor2D, true).dataSync()) as Float32Array,
-      );
-      tree.assign(new Map([[name(place), { shape: [8, 8], values: new Float32Array(64) }]]));
+      maps.set(path, tf.tidy(() => tf.matMul(keys, values, true).dataSync()) as Float32Array);
+      // Silent again, as when it was measured.
+      tree.assign(new Map([[`${path}/valueParamTokens`, { shape: [8, 8], values: new Float32Array(64) }]]));
     }
     for (const { place, inputs, targets } of await measured(bed)) {
       const map = ridgeRegression(inputs, targets, 0.01);
-      expect(relativeError(found.get(groupPath(place))!, map.values), place.path).toBeLessThan(1e-4);
+      expect(relativeError(maps.get(groupPath(place))!, map.values), place.path).toBeLessThan(1e-4);
     }
     bed.close();
   });
@@ -160,7 +152,8 @@ describe('an alignment with initBridges', () => {
     bed.close();
     const refused = await rejectedLine(alignTiny(bed.folder, tinyAlignment({ initBridges: { ridge: 0.1 } })));
     expect(refused).toContain('initBridges: expected bridge groups that turn image states into what text reads');
-    const folder = (await opened({})).folder;
+    const { folder, close } = await opened({});
+    close();
     await alignTiny(folder, tinyAlignment(), 'start');
     const initFrom = { checkpoint: 'start', select: 'best' as const, optimizer: 'reset' as const };
     const both = tinyAlignment({ initFrom, initBridges: { ridge: 0.1 } });
