@@ -13,7 +13,7 @@ import { describeEachEngine } from '../engine/eachEngine.js';
 import { relativeError } from '../support/closeness.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { COLOUR_NAMES, writeTinyCaptions } from '../support/tinyCaptions.js';
-import { tinyJointModel } from '../support/tinyJointModel.js';
+import { stirFusion, tinyJointModel } from '../support/tinyJointModel.js';
 
 describeEachEngine('cacheImageStates', () => {
   for (const reading of ['last', 'perLayer'] as const) {
@@ -52,6 +52,28 @@ describeEachEngine('cacheImageStates', () => {
       model.dispose();
     });
   }
+
+  it('keeps the states of the vision backbone alone where bridges are off, whatever LoRA has learned', async () => {
+    const folder = temporaryFolder();
+    const model = tinyJointModel(folder, { lora: { rank: 2, backbones: ['vision'] } });
+    stirFusion(model);
+    const captions = await writeTinyCaptions(folder, ['red', 'blue']);
+    const places = { seqLen: 32, cacheDir: join(folder, 'cache') };
+    const { vision } = model.config;
+    const pairs = await openCaptionPairs({ captions }, vision, model.tokenizer, createTokenWeights([]), places);
+    const [on, off] = [
+      await cacheImageStates(model, pairs, 2),
+      await cacheImageStates(model, pairs, 2, { bridge: false }),
+    ];
+    tf.tidy(() => {
+      const pixels = pixelTensor(model, pairs, [0, 1]);
+      const alone = imageStates(model, pixels, { bridge: false }).dataSync();
+      expect(off.states([0, 1]).dataSync()).toEqual(alone);
+      expect(relativeError(on.states([0, 1]).dataSync(), alone)).toBeGreaterThan(1e-3);
+    });
+    pairs.close();
+    model.dispose();
+  });
 
   it('holds no tensor', async () => {
     const folder = temporaryFolder();
