@@ -1,7 +1,7 @@
 import { COLUMNS, renderTable, wrapText } from '#src/cli';
 import { numImageTokens } from '#vision';
 import type { MergePlan } from './mergePlan.js';
-import { fusionMethod, isLora } from './methods/index.js';
+import { fusionMethod, isLoraGroup } from './methods/index.js';
 
 /** The plan as lines of at most 80 columns. */
 export function describePlan(plan: MergePlan): string[] {
@@ -9,7 +9,7 @@ export function describePlan(plan: MergePlan): string[] {
   const v = config.vision.backbone;
   const l = config.language.backbone;
   const count = (n: number): string => n.toLocaleString('en-US');
-  const bridges = groups.filter(({ origin, group }) => origin === 'bridge' && !isLora(group));
+  const bridges = groups.filter(({ origin, group }) => origin === 'bridge' && !isLoraGroup(group));
   const inEachBlock = bridges.length / l.stack.numLayers;
   const alike = bridges.length > 1 && bridges.filter(({ block }) => block === 0).length === inEachBlock;
   const method = fusionMethod(config.fusion.method);

@@ -2,7 +2,7 @@ export { type BridgePlace, bridgeAt, bridgesInEveryBlock } from './bridgePlaces.
 export type { AddedGroup, FusionMethod, FusionOption, RecipeProblem } from './fusionMethod.js';
 export { type GroupReading, type ImageTokens, imageTokens, type LayerReading } from './imageTokens.js';
 export { BRIDGE_PARTS, IMAGE_BRIDGE, TEXT_BRIDGE } from './jointLayers.js';
-export { isLora, loraGroups, trainsVisionLora, withLora } from './lora.js';
+export { isLoraGroup, loraGroups, trainsVisionLora, withLora } from './lora.js';
 export {
   addedGate,
   addedGroup,

@@ -19,9 +19,8 @@ function loraGroup(backbone: Backbone): string {
   return `${backbone}.fusionLora`;
 }
 
-/** Whether a name is that of a LoRA group or of one of its parameters. */
-export function isLora(name: string): boolean {
-  return name.split('/').some((part) => part === loraGroup(VISION_GROUP) || part === loraGroup(LANGUAGE_GROUP));
+export function isLoraGroup(group: string): boolean {
+  return group === loraGroup(VISION_GROUP) || group === loraGroup(LANGUAGE_GROUP);
 }
 
 /** A linear group of `lora.rank` tokens beside every layer of the backbones that a recipe names; silent at first. */
