@@ -115,8 +115,9 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
 }
 
 /** Refuses `recompute` where no block would do it. @throws ConfigError */
-function checkRecompute({ train, training }: AlignExperiment, { method }: JointModel): void {
-  if (training.recompute && method.contextsPrecedeText && train !== 'all') {
+function checkRecompute({ train, training }: AlignExperiment, model: JointModel): void {
+  const { method } = model;
+  if (training.recompute && method.contextsPrecedeText && train !== 'all' && !trainsVisionLora(model)) {
     throw new ConfigError(
       `training.recompute: has no effect with method '${method.name}': text reads the image through the caches of its blocks, which keep what they compute; leave it out`,
     );

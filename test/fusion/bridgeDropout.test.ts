@@ -13,7 +13,7 @@ import {
 import { textBatch } from '#language';
 import { tf } from '#src/engine';
 import { readMetrics } from '#src/tracking';
-import { findCheckpoint } from '#src/training';
+import { findCheckpoint, readCheckpoint } from '#src/training';
 import { fusedBlock } from '../../src/tokenformer/fusedBlock.js';
 import { describeEachEngine } from '../engine/eachEngine.js';
 import { relativeError } from '../support/closeness.js';
@@ -123,6 +123,24 @@ describe('bridgeDropout', () => {
 });
 
 describeEachEngine('an alignment with bridgeDropout', () => {
+  it('trains the same parameters when blocks are computed again for their gradient', async () => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder);
+    await writeTinyCaptions(folder);
+    mergeTiny(folder, { lora: { rank: 2, backbones: ['vision', 'language'] } });
+    const models = [];
+    for (const more of [{}, { recompute: true }]) {
+      const training = { steps: 3, evaluateEvery: 3, checkpointEvery: 3, ...more };
+      const { runDir } = await alignTiny(
+        folder,
+        tinyAlignment({ bridgeDropout: 0.5, training }),
+        `align${models.length}`,
+      );
+      models.push(readCheckpoint(findCheckpoint(runDir)).tensors);
+    }
+    expect(models[1]).toEqual(models[0]);
+  });
+
   it('trains otherwise, evaluates with all tokens, and ends with the same bytes when it is resumed', async () => {
     const folder = temporaryFolder();
     writeTinyBackbones(folder);
