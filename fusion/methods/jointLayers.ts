@@ -8,7 +8,7 @@ import type { FusionConfig } from '../recipe.js';
 import { type BridgePlace, bridgeAt, bridgesInEveryBlock } from './bridgePlaces.js';
 import type { FusionMethod, RecipeProblem } from './fusionMethod.js';
 import { type ImageTokens, imageTokens, type LayerReading } from './imageTokens.js';
-import { addedHeadGate } from './modelGroups.js';
+import { addedHeadGate, stacksMatch } from './modelGroups.js';
 
 /** Bridge groups that text tokens use, and those that serve the image as text reads it. */
 export const TEXT_BRIDGE = 'textBridge';
@@ -55,7 +55,12 @@ export const JOINT_LAYERS = {
     const imageValue: BridgePlace = config.fusion.positionValues
       ? PLACES.imageValue
       : { ...PLACES.imageValue, imitates: 'value' };
-    return bridgesInEveryBlock(config, { ...PLACES, imageValue }, 'silent');
+    const groups = bridgesInEveryBlock(config, { ...PLACES, imageValue }, 'silent');
+    if (!isClosed(config) || stacksMatch(config)) return groups;
+    // Without the vision groups a silent bridge alone has values: behind a closed gate, neither would ever get a gradient.
+    return groups.map((added) =>
+      added.layer === imageValue.layer && added.group === imageValue.group ? { ...added, start: 'random' } : added,
+    );
   },
   headGates: (config) =>
     isClosed(config) ? Array.from({ length: config.language.backbone.stack.numLayers }, (_, l) => imageGate(l)) : [],

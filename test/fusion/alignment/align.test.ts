@@ -210,6 +210,22 @@ describe('align', () => {
     for (const [name] of gates) expect([...kept.get(name)!.values], name).toEqual([0, 0]);
   });
 
+  it.each([true, false])('opens it for backbones of other widths too, positionValues %s', async (positionValues) => {
+    const folder = temporaryFolder();
+    writeTinyBackbones(folder, { vision: { dModel: 12 } });
+    await writeTinyCaptions(folder);
+    mergeTiny(folder, { imageGate: 'closed', positionValues });
+    const { runDir } = await alignTiny(folder);
+    const { tensors } = readCheckpoint(findCheckpoint(runDir, 'last'));
+    for (const [name, { values }] of tensors) {
+      if (name.endsWith('/imageGate') || name.endsWith('output/imageBridge/valueParamTokens'))
+        expect(
+          values.some((value) => value !== 0),
+          name,
+        ).toBe(true);
+    }
+  });
+
   it('adds the weighted loss of replayed text', async () => {
     const folder = await prepared();
     writeFileSync(join(folder, 'replay.txt'), 'a red square\nthe square is blue\n'.repeat(10));
