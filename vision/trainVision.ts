@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { tf } from '#src/engine';
-import { stackSizes, trainingFlops } from '#src/stacks';
+import { forwardFlops, stackSizes, trainingFlops } from '#src/stacks';
 import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
   freeze,
@@ -19,7 +19,7 @@ import type { ImageBatch, ImageDataset } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
 import { type VisionStates, visionForward } from './model/backbone.js';
 import { type AnyVisionConfig, imageMultiplyAdds } from './model/config.js';
-import { createObjectives, type Objective, type Tally } from './objectives/index.js';
+import { createObjectives, type Objective, type ObjectiveInput, openTeachers, type Tally } from './objectives/index.js';
 import { openTrainingImages } from './visionData.js';
 import { VISION_STACK } from './visionKind.js';
 import type { AnyVisionModelConfig } from './visionModelConfig.js';
@@ -57,12 +57,14 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
     };
   };
   const initial = modelAt(0);
+  let task: TrainingTask | undefined;
   try {
     const { tensors, ...start } = visionStart(experiment, config, initial.fresh, options);
     tree.add(tensors);
     freeze(tree, experiment.initFrom?.freeze);
+    task = initial.task();
     return await runTraining({
-      task: initial.task(),
+      task,
       model: initial.model,
       ...start,
       growth: runGrowth(training.stages ?? [], VISION_STACK, seed, modelAt),
@@ -77,6 +79,7 @@ export async function trainVision(experiment: VisionExperiment, options: RunOpti
       signal: options.signal,
     });
   } finally {
+    task?.teacher?.dispose();
     tree.dispose();
     train.close();
     validation.close();
@@ -98,7 +101,7 @@ function imageBatches(
 }
 
 /**
- * The weighted sum of objectives over images, as the training loop sees it.
+ * The weighted sum of objectives over images, as the training loop sees it. Teachers start as the parameters are now.
  *
  * @param batches that tasks over the same data share
  */
@@ -111,6 +114,7 @@ export function visionTask(
   batches = imageBatches(experiment, train),
 ): TrainingTask {
   const { model, data, training } = experiment;
+  const teacher = openTeachers(objectives, tree, training.steps);
   const inputOf = (batch: ImageBatch, streamId: string) => {
     const { imageSize } = model;
     const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, imageSize, imageSize, 3]);
@@ -121,13 +125,22 @@ export function visionTask(
     };
     return { tree, batch, pixelValues, states: forward, streamId };
   };
-  const weightedLoss = (input: ReturnType<typeof inputOf>): tf.Scalar =>
-    tf.addN(objectives.map((objective) => tf.mul(objective.loss(input), objective.weight))) as tf.Scalar;
+  type Input = ReturnType<typeof inputOf>;
+  const taught = (objective: Objective, input: Input): ObjectiveInput => ({
+    ...input,
+    teacher: teacher?.of(objective),
+  });
+  const weightedLoss = (input: Input): tf.Scalar =>
+    tf.addN(
+      objectives.map((objective) => tf.mul(objective.loss(taught(objective, input)), objective.weight)),
+    ) as tf.Scalar;
   const shared = objectives.some(({ seesWholeImages }) => seesWholeImages) ? imageMultiplyAdds(model) : 0;
   const perImage = objectives.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, shared);
+  const ofTeachers = objectives.reduce((sum, objective) => sum + (objective.teacher?.multiplyAdds ?? 0), 0);
 
   return {
     parameters: tree,
+    teacher,
     unit: 'images',
     prepare: batches.prepare,
     loss: (index) => ({
@@ -135,7 +148,7 @@ export function visionTask(
       weight: training.batchSize,
     }),
     unitsIn: () => training.batchSize,
-    flopsIn: () => trainingFlops(training.batchSize * perImage),
+    flopsIn: () => trainingFlops(training.batchSize * perImage) + forwardFlops(training.batchSize * ofTeachers),
     describeBatch: (index) => {
       const names = [...batches.at(index).indices].slice(0, 4).map((i) => train.paths[i]);
       return `images ${names.join(', ')}, …`;
@@ -149,7 +162,8 @@ export function visionTask(
         const numbers = tf.tidy(() => {
           const input = inputOf(batch, `validation/${index++}`);
           const tallies: [string, Tally][] = [['loss', { sum: weightedLoss(input), count: batch.batch }]];
-          for (const objective of objectives) tallies.push(...Object.entries(objective.measure(input)));
+          for (const objective of objectives)
+            tallies.push(...Object.entries(objective.measure(taught(objective, input))));
           names.push(...tallies.map(([name]) => name));
           return tf.stack(
             tallies.flatMap(([, { sum, count }]) => [sum, typeof count === 'number' ? tf.scalar(count) : count]),

@@ -51,17 +51,19 @@ export async function tuneVision(
   const { data } = given;
   const { training, seed } = tuning;
   const experiment = { model: tuned.backbone, data, training, seed };
+  const task = visionTask(tree, experiment, objectives, train, validation);
   try {
     return await runTuning(
       {
         ...{ modelKind: VISION_KIND, backbone: VISION_GROUP, config: tuned, assets, names, group: parameters },
         head: { description, parameters: head },
-        task: visionTask(tree, experiment, objectives, train, validation),
+        task,
       },
       tuning,
       options,
     );
   } finally {
+    task.teacher?.dispose();
     tree.dispose();
     train.close();
     validation.close();

@@ -114,8 +114,12 @@ async function batchOf(
   classes: readonly number[] | undefined,
   config: VisionModelConfig,
 ): Promise<ImageBatch> {
-  const refused = config.objectives.find(({ kind }: ObjectiveConfig) => kind === 'attributes');
-  if (refused) throw new UserError('loss: expected a model that classifies or predicts masked patches, got attributes');
+  const refused = config.objectives.find(
+    ({ kind }: ObjectiveConfig) => kind !== 'classify' && kind !== 'maskedPatches',
+  );
+  if (refused) {
+    throw new UserError(`loss: expected a model that classifies or predicts masked patches, got ${refused.kind}`);
+  }
   const needsClasses = config.objectives.some(({ kind }) => kind === 'classify');
   const numClasses = config.labels.classNames?.length ?? 0;
   const isClass = (index: number): boolean => Number.isInteger(index) && index >= 0 && index < numClasses;

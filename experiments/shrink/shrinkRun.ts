@@ -176,10 +176,10 @@ async function shrunk({ checkpoint, prepare, before, after, smaller }: Shrinking
   prepare?.(tree);
   try {
     const task = before(tree);
-    const metricsBefore = await task.evaluate(() => undefined);
+    const metricsBefore = await evaluated(task);
     const [countBefore, tensors] = [tree.countParameters(), await smaller(tree)];
     tree.replace(tensors);
-    const metricsAfter = await after(tree).evaluate(() => undefined);
+    const metricsAfter = await evaluated(after(tree));
     return {
       checkpoint: { ...checkpoint, tensors },
       parameters: { before: countBefore, after: tree.countParameters() },
@@ -188,6 +188,14 @@ async function shrunk({ checkpoint, prepare, before, after, smaller }: Shrinking
     };
   } finally {
     tree.dispose();
+  }
+}
+
+async function evaluated(task: TrainingTask): Promise<Record<string, number>> {
+  try {
+    return await task.evaluate(() => undefined);
+  } finally {
+    task.teacher?.dispose();
   }
 }
 

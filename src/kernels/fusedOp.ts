@@ -17,8 +17,9 @@ export interface FusedOp {
  */
 export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tensor {
   const differentiated = inputs.filter((_, i) => wanted[i]);
-  // Outside of a gradient there is no tape: going through customGrad would only cost time.
-  const recording = tf.engine().state.gradientDepth > 0;
+  // Outside of a gradient, and inside of `withoutGradient`, there is no tape: going through customGrad would only cost time.
+  const { gradientDepth, kernelDepth } = tf.engine().state;
+  const recording = gradientDepth > 0 && kernelDepth === 0;
   if (differentiated.length === 0 || !recording) return tf.tidy(() => forward(false).output);
   const differentiable = tf.customGrad((...args) => {
     const save = args.at(-1) as tf.GradSaveFunc;

@@ -10,3 +10,4 @@ export * from './rotaryPositions/index.js';
 export * from './softmaxCrossEntropy/index.js';
 export * from './squaredNorm/index.js';
 export * from './tokenAttention/index.js';
+export { withoutGradient } from './withoutGradient.js';

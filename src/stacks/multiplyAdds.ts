@@ -7,7 +7,12 @@ const TRAINING_PASSES = 3;
 
 /** Floating-point operations of a training step whose forward pass has so many multiplications with an addition. */
 export function trainingFlops(multiplyAdds: number): number {
-  return TRAINING_PASSES * 2 * multiplyAdds;
+  return TRAINING_PASSES * forwardFlops(multiplyAdds);
+}
+
+/** Floating-point operations of a forward pass of which no gradient is taken. */
+export function forwardFlops(multiplyAdds: number): number {
+  return 2 * multiplyAdds;
 }
 
 /**

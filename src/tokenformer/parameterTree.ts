@@ -170,6 +170,17 @@ export class ParameterTree {
     return names.reduce((sum, name) => sum + this.variable(name).size, 0);
   }
 
+  /** A tree of its own that holds some of the parameters and constants as they are now; none of them is trained. */
+  copyOf(names: Iterable<string>): ParameterTree {
+    const copy = new ParameterTree();
+    for (const name of names) {
+      if (isConstant(name)) copy.#constants.set(name, this.constant(name));
+      else copy.#variables.set(name, tf.variable(this.variable(name), false));
+    }
+    copy.setTrainable(() => false);
+    return copy;
+  }
+
   /** Copies every parameter and constant to host memory, or those that are wanted. */
   async toHost(isWanted: (name: string) => boolean = () => true): Promise<Map<string, HostTensor>> {
     const tensors = new Map<string, HostTensor>();

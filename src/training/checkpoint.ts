@@ -46,6 +46,8 @@ export interface Checkpoint {
 /** What resuming from a checkpoint needs besides the model; without moments it only says what training went before. */
 export interface ResumeData {
   readonly optimizer?: ReadonlyMap<string, HostTensor>;
+  /** Of objectives with a teacher (`TrainingTask.teacher`). */
+  readonly teacher?: ReadonlyMap<string, HostTensor> | undefined;
   readonly state: TrainingState;
 }
 
@@ -98,6 +100,7 @@ export function writeCheckpoint(
     for (const [name, bytes] of assets) writeBytes(name, bytes);
     if (resumeData) {
       if (resumeData.optimizer) writeTensors('optimizer.safetensors', resumeData.optimizer);
+      if (resumeData.teacher) writeTensors('teacher.safetensors', resumeData.teacher);
       writeBytes('state.json', Buffer.from(jsonText(resumeData.state)));
     }
     writeFileAtomic(join(draft.path, MANIFEST), manifestOf(digests).text);

@@ -14,7 +14,14 @@ import { valueProblems } from '#src/tokenformer';
 import { type FileDigest, MANIFEST, readManifest } from './manifest.js';
 
 /** The files that every checkpoint, or every one that training resumes from, has; any other travels with the model. */
-export const MODEL_FILES = ['model.safetensors', 'model.json', 'optimizer.safetensors', 'state.json', MANIFEST];
+export const MODEL_FILES = [
+  'model.safetensors',
+  'model.json',
+  'optimizer.safetensors',
+  'teacher.safetensors',
+  'state.json',
+  MANIFEST,
+];
 
 const CHUNK_BYTES = 1 << 20;
 

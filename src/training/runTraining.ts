@@ -98,7 +98,9 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
     const size = stages.filter(({ afterStep }) => afterStep < step).length;
     if (size > 0) useSize(size, ({ fresh }) => parameters.replace(fresh(size)));
   };
-  const restored = run.resume ? restoreRun({ ...run, parameters, prepare }, optimizer) : undefined;
+  const restored = run.resume
+    ? restoreRun({ ...run, parameters, teacher: task.teacher, prepare }, optimizer)
+    : undefined;
   if (restored !== undefined) removeUnpointed(runDir);
   let state: TrainingState = restored ?? {
     ...{ step: 0, seed, dataPosition: 0, bestValue: null, bestStep: null },
@@ -213,6 +215,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
         optimizerStep,
         savedStep,
       });
+      task.teacher?.follow(step);
       const seconds = (performance.now() - started) / 1000;
       if (step % config.logEvery === 0 || step === 1 || step === config.steps) {
         const learningRate = learningRateAt(step, config);
@@ -267,7 +270,11 @@ async function save(run: TrainingRun, optimizer: AdamW, state: TrainingState, is
   writeCheckpoint(
     join(run.runDir, 'checkpoints', name),
     { model: run.model, tensors: await run.task.parameters.toHost(), assets: run.assets },
-    { optimizer: await optimizer.toHost(), state: orderedState(state) },
+    {
+      optimizer: await optimizer.toHost(),
+      teacher: await run.task.teacher?.toHost(),
+      state: orderedState(state),
+    },
   );
   pointAt(run.runDir, isBest ? ['best', 'last'] : ['last'], name);
 }

@@ -1,5 +1,6 @@
 import type { tf } from '#src/engine';
-import type { ParameterTree } from '#src/tokenformer';
+import type { HostTensor } from '#src/storage';
+import type { ParameterShapes, ParameterTree } from '#src/tokenformer';
 import type { Observation } from '#src/tracking';
 
 /** The loss of one micro-batch, still to be divided by its weight. */
@@ -9,20 +10,33 @@ export interface BatchLoss {
   readonly weight: number;
 }
 
+/** What follows the parameters while they are trained, such as a moving average of them: a part of the training state. */
+export interface TeacherState {
+  /** What its file in a checkpoint holds. */
+  shapes(): ParameterShapes;
+  /** Follows the parameters after an optimizer step; steps count from 1. */
+  follow(step: number): void;
+  toHost(): Promise<Map<string, HostTensor>>;
+  assign(tensors: ReadonlyMap<string, HostTensor>): void;
+  dispose(): void;
+}
+
 /** What is trained: the loop knows nothing of images, tokens or pairs. */
 export interface TrainingTask {
   readonly parameters: ParameterTree;
   readonly unit: 'tokens' | 'images' | 'pairs';
   /** Makes micro-batch `index` ready, for `loss` to find: while the engine computes, where it computes on its own. */
   prepare?(index: number): void;
-  /** Loss of micro-batch `index`, a pure function of the parameters and of `index`. */
+  /** What its losses read besides the parameters; whoever made the task disposes it. Absent: nothing. */
+  readonly teacher?: TeacherState | undefined;
+  /** Loss of micro-batch `index`, a pure function of the parameters, of the teacher and of `index`. */
   loss(index: number): BatchLoss;
   /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
   unitsIn(index: number): number;
   /**
    * Floating-point operations of the training step on micro-batch `index`: 3 × those of the products of its forward pass (2 for a
-   * multiplication and an addition; the gradient costs twice the forward pass), frozen parameters counted as if they were trained.
-   * Absent: not counted.
+   * multiplication and an addition; the gradient costs twice the forward pass), frozen parameters counted as if they were trained; once
+   * those of passes of which no gradient is taken, a teacher's. Absent: not counted.
    */
   flopsIn?(index: number): number;
   /** What micro-batch `index` holds, for the message of a failed step. */

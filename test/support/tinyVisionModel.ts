@@ -51,13 +51,14 @@ export function squares(batch: number, seed = 1): ImageBatch {
   return { batch, pixelValues, labels, attributes, cells, indices: Int32Array.from({ length: batch }, (_, i) => i) };
 }
 
-/** One objective on a new backbone, and the input that a batch is to it. */
+/** One objective on a new backbone, and the input that a batch is to it; its teacher, if it has one, is the new backbone and stays it. */
 export function objectiveOn(config: AnyVisionConfig, given: unknown, labels = tinyLabels) {
   const objective: Objective = createObjective(ObjectiveConfig.parse(given), config, labels, 4);
   const tree = new ParameterTree(new Map([...createVisionParameters(config, 4), ...objective.createParameters(4)]));
+  const teacher = objective.teacher && tree.copyOf(objective.teacher.names);
   const inputOf = (batch: ImageBatch, streamId = 'test'): ObjectiveInput => {
     const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, config.imageSize, config.imageSize, 3]);
-    return { tree, batch, pixelValues, states: () => visionForward(tree, config, pixelValues), streamId };
+    return { tree, batch, pixelValues, states: () => visionForward(tree, config, pixelValues), streamId, teacher };
   };
-  return { objective, tree, inputOf };
+  return { objective, tree, inputOf, teacher };
 }

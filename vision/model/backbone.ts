@@ -67,18 +67,24 @@ export function embedPatches(
   patches: tf.Tensor3D,
   patchIndices?: tf.Tensor1D,
 ): tf.Tensor3D {
+  const tokens = projectPatches(tree, patches);
+  const positions = patchPositions(tree, config);
+  return tf.add(tokens, patchIndices ? tf.reshape(tf.gather(positions, patchIndices), tokens.shape) : positions);
+}
+
+/** Patch pixels to tokens without a position: patches · W + b. [batch, count, patchSize² · 3] → [batch, count, dModel] */
+export function projectPatches(tree: ParameterTree, patches: tf.Tensor3D): tf.Tensor3D {
   const [batch, count, patchWidth] = patches.shape;
-  const { dModel } = config.stack;
+  const kernel = tree.variable(PATCH_KERNEL) as tf.Tensor as tf.Tensor2D;
   const flat = tf.reshape(patches, [batch * count, patchWidth]);
-  const projected = tf.add(
-    tf.matMul(flat, tree.variable(PATCH_KERNEL) as tf.Tensor as tf.Tensor2D),
-    tree.variable(PATCH_BIAS),
-  );
-  const tokens = tf.reshape(projected, [batch, count, dModel]);
+  const projected = tf.add(tf.matMul(flat, kernel), tree.variable(PATCH_BIAS));
+  return tf.reshape(projected, [batch, count, kernel.shape[1]]);
+}
+
+/** The positions of an image's patches, in their order. [numPatches, dModel] */
+export function patchPositions(tree: ParameterTree, config: AnyVisionConfig): tf.Tensor2D {
   const first = numImageTokens(config) - numPatches(config);
-  const positions = tf.slice(tree.variable(POSITION_EMBEDDING), [first, 0], [-1, -1]); // [numPatches, dModel]
-  const placed = patchIndices ? tf.reshape(tf.gather(positions, patchIndices), [batch, count, dModel]) : positions;
-  return tf.add(tokens, placed);
+  return tf.slice(tree.variable(POSITION_EMBEDDING) as tf.Tensor as tf.Tensor2D, [first, 0], [-1, -1]);
 }
 
 /** Puts the class token, if the model has one, before the patch tokens. */

@@ -4,14 +4,26 @@ import type { LabelNames, LabelRequirement } from '../data/index.js';
 import type { AnyVisionConfig } from '../model/config.js';
 import { AttributesConfig, createAttributes } from './attributes.js';
 import { ClassifyConfig, createClassify } from './classify.js';
+import { createJointEmbedding, JointEmbeddingConfig } from './jointEmbedding.js';
 import { createMaskedPatches, MaskedPatchesConfig } from './maskedPatches.js';
 import type { Objective } from './objective.js';
 
 export type { Objective, ObjectiveInput, Tally } from './objective.js';
+export { openTeachers, type Teachers } from './teacher.js';
 
 /** Objectives of a vision backbone; several may be combined. */
-export const ObjectiveConfig = z.discriminatedUnion('kind', [ClassifyConfig, AttributesConfig, MaskedPatchesConfig]);
+export const ObjectiveConfig = z.discriminatedUnion('kind', [
+  ClassifyConfig,
+  AttributesConfig,
+  MaskedPatchesConfig,
+  JointEmbeddingConfig,
+]);
 export type ObjectiveConfig = z.output<typeof ObjectiveConfig>;
+
+/** Whether an objective learns from a moving average of the model's own parameters. */
+export function hasTeacher({ kind }: ObjectiveConfig): boolean {
+  return kind === 'jointEmbedding';
+}
 
 /** The labels that an objective's data must carry. */
 export function requiredLabels(config: ObjectiveConfig): LabelRequirement {
@@ -33,6 +45,8 @@ export function createObjective(
       return createAttributes(config, vision, labels, seed);
     case 'maskedPatches':
       return createMaskedPatches(config, vision, labels, seed);
+    case 'jointEmbedding':
+      return createJointEmbedding(config, vision, labels, seed);
   }
 }
 

@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { tf } from '#src/engine';
 import { ConfigError } from '#src/errors';
 import { createRandom } from '#src/random';
-import { createStackParameters, openStack, type StackConfig, stackMultiplyAdds } from '#src/stacks';
+import { createStackParameters, openStack, stackMultiplyAdds } from '#src/stacks';
 import { finalNorm, normalTensor } from '#src/tokenformer';
-import { embedPatches, encodeTokens, patchTokens, withClassToken } from '../model/backbone.js';
 import { imageMultiplyAdds, numPatches } from '../model/config.js';
 import { patchify } from '../model/patchEmbedding.js';
+import { lightStack } from './lightStack.js';
 import { createLinearHead, linearHead } from './linearHead.js';
 import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
+import { encodePicked, pickPatches } from './pickedPatches.js';
 
 /** Masked autoencoding: encode the visible patches, predict the pixels of the hidden ones with a light decoder. */
 export const MaskedPatchesConfig = z
@@ -55,17 +56,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   const patchWidth = vision.patchSize ** 2 * 3;
   const width = config.decoderModel;
   const size = { dModel: width, numLayers: config.decoderLayers, numHeads: config.decoderHeads };
-  const decoder: StackConfig =
-    vision.stack.kind === 'transformer'
-      ? { ...vision.stack, ...size, mlpHidden: undefined }
-      : {
-          ...vision.stack,
-          ...size,
-          appendedGroups: undefined,
-          qkvParamTokens: width,
-          outputParamTokens: width,
-          ffnParamTokens: 4 * width,
-        };
+  const decoder = lightStack(vision.stack, size);
   // Attention does not mind the order of tokens, so visible and hidden ones need not be put back in place.
   const drawMask = (batch: number, streamId: string): { visible: Int32Array; hidden: Int32Array } => {
     const visible = new Int32Array(batch * visibleCount);
@@ -81,15 +72,9 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
   };
   const squaredError = ({ tree, batch: { batch }, pixelValues, streamId }: ObjectiveInput): tf.Scalar => {
     const mask = drawMask(batch, streamId);
-    const all = tf.reshape(patchify(pixelValues, vision.patchSize), [batch * patches, patchWidth]);
-    const pick = (indices: Int32Array, count: number): tf.Tensor3D => {
-      const rows = Int32Array.from(indices, (index, i) => Math.floor(i / count) * patches + index);
-      return tf.reshape(tf.gather(all, tf.tensor1d(rows, 'int32')), [batch, count, patchWidth]);
-    };
+    const all = patchify(pixelValues, vision.patchSize);
     const visibleIndices = tf.tensor1d(mask.visible, 'int32');
-    const tokens = embedPatches(tree, vision, pick(mask.visible, visibleCount), visibleIndices);
-    const { normed } = encodeTokens(tree, vision, withClassToken(tree, vision, tokens));
-    const encoded = tf.reshape(patchTokens(vision, normed), [batch * visibleCount, vision.stack.dModel]) as tf.Tensor2D;
+    const encoded = encodePicked(tree, vision, pickPatches(all, mask.visible), visibleIndices);
     const positions = tree.variable(POSITIONS);
     const seen = tf.add(linearHead(tree, BRIDGE, encoded), tf.gather(positions, visibleIndices));
     const unseen = tf.add(tf.gather(positions, tf.tensor1d(mask.hidden, 'int32')), tree.variable(MASK_TOKEN));
@@ -103,7 +88,7 @@ export const createMaskedPatches: ObjectiveFactory<z.output<typeof MaskedPatches
     const { hidden } = openStack(tree, decoder, DECODER_GROUP)(input, { mask: { kind: 'full' } });
     const decoded = tf.reshape(tf.slice(hidden, [0, visibleCount, 0], [-1, -1, -1]), [-1, width]) as tf.Tensor2D;
     const predicted = linearHead(tree, HEAD, finalNorm(decoded, tree, DECODER_GROUP)); // [batch · hidden, patchWidth]
-    const pixels = tf.reshape(pick(mask.hidden, hiddenCount), [-1, patchWidth]);
+    const pixels = tf.reshape(pickPatches(all, mask.hidden), [-1, patchWidth]);
     const { mean, variance } = tf.moments(pixels, 1, true);
     const target = tf.div(tf.sub(pixels, mean), tf.sqrt(tf.add(variance, 1e-6)));
     return tf.div(tf.sum(tf.squaredDifference(predicted, target)), hiddenCount * patchWidth);

@@ -15,6 +15,14 @@ export interface ObjectiveInput {
   readonly states: () => VisionStates;
   /** Names the random stream of this batch. */
   readonly streamId: string;
+  /** Of an objective with a teacher: its parameters, under the names that the model has them. */
+  readonly teacher?: ParameterTree | undefined;
+}
+
+/** The teacher that the input of an objective with one must bring. */
+export function teacherOf({ teacher }: ObjectiveInput): ParameterTree {
+  if (teacher === undefined) throw new Error('ObjectiveInput: expected the parameters of a teacher, got none');
+  return teacher;
 }
 
 /** A count of successes or a sum of errors over `count` cases; means are taken over the whole evaluation. */
@@ -23,15 +31,24 @@ export interface Tally {
   readonly count: tf.Tensor | number;
 }
 
-/** What a vision backbone learns from: a head, its loss, and what is measured of it. */
+/** What a vision backbone learns from: a head, perhaps a teacher, its loss, and what is measured of it. */
 export interface Objective {
   readonly name: string;
   readonly weight: number;
   createParameters(seed: number): Map<string, HostTensor>;
   /** Whether the loss asks for the forward pass over whole images, which all objectives share. */
   readonly seesWholeImages: boolean;
-  /** Multiplications with an addition in the products of one image's loss, that forward pass not among them. */
+  /** Multiplications with an addition in the products of one image's loss, that forward pass and the teacher's not among them. */
   readonly multiplyAdds: number;
+  /** What follows the parameters and is predicted; absent where nothing is. */
+  readonly teacher?: {
+    /** Parameters that it has a moving average of. */
+    readonly names: readonly string[];
+    /** Share of the average that a first step keeps. */
+    readonly momentum: number;
+    /** Multiplications with an addition in the products of its passes over one image. */
+    readonly multiplyAdds: number;
+  };
   /** Σ over the images of the batch. */
   loss(input: ObjectiveInput): tf.Scalar;
   /** Metrics of a held-out batch by name, to be summed over batches. */

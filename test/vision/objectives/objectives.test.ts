@@ -20,6 +20,7 @@ const objectives: [string, unknown][] = [
   ['image attributes', { kind: 'attributes', scope: 'image' }],
   ['grid attributes', { kind: 'attributes', scope: 'grid' }],
   ['masked patches', { kind: 'maskedPatches', decoderModel: 16, decoderHeads: 2 }],
+  ['joint embedding', { kind: 'jointEmbedding', predictorModel: 16, predictorHeads: 2 }],
 ];
 
 /** Squares on a ground that brightens from one corner to another, so that every patch has something to predict. */
@@ -70,7 +71,8 @@ describeEachEngine('an objective', () => {
   });
 
   it.each(objectives)('%s is a sum over images', (_, given) => {
-    if ((given as { kind: string }).kind === 'maskedPatches') return;
+    // Masks and blocks are drawn for a batch.
+    if (['maskedPatches', 'jointEmbedding'].includes((given as { kind: string }).kind)) return;
     const { objective, inputOf } = objectiveOn(tinyVisionConfig(), given);
     const batch = squares(4);
     const one = (b: number) => ({
