@@ -17,6 +17,8 @@ beforeAll(async () => {
 
 const JOINT = { kind: 'jointEmbedding', predictorModel: 8, predictorHeads: 2 };
 
+const DISTILLATION = { kind: 'selfDistillation', localCrops: 1, prototypes: 8, headHidden: 16, headOutput: 4 };
+
 /** A folder of 12 noisy images. */
 async function images(): Promise<string> {
   const root = temporaryFolder();
@@ -35,7 +37,7 @@ function experiment(given: Record<string, unknown> = {}, training: Record<string
     name: 'noise',
     seed: 1,
     model: { imageSize: 8, patchSize: 2, stack: { dModel: 12, numLayers: 1, numHeads: 2, ...tokens } },
-    objectives: [JOINT, { kind: 'maskedPatches', weight: 0.5, decoderModel: 8, decoderHeads: 2 }],
+    objectives: [JOINT, DISTILLATION, { kind: 'maskedPatches', weight: 0.5, decoderModel: 8, decoderHeads: 2 }],
     data: { train: { kind: 'folder', path: '.', validationShare: 0.3 } },
     training: {
       ...{ steps: 12, batchSize: 4, learningRate: 0.01, logEvery: 1, evaluateEvery: 5, checkpointEvery: 4 },
@@ -70,13 +72,15 @@ describe('a run with a teacher', () => {
     const { last } = await result;
     expect(tf.memory().numTensors).toBe(before);
     expect(Object.keys(last).sort()).toEqual(
-      ['jointError', 'loss', 'maskedError', 'targetDeviation'].map((name) => `validation/${name}`),
+      ['distillationLoss', 'jointError', 'loss', 'maskedError', 'prototypeInformation', 'targetDeviation'].map(
+        (name) => `validation/${name}`,
+      ),
     );
     const folder = findCheckpoint(runDir, 'last');
     expect(readdirSync(folder)).toContain('teacher.safetensors');
     const { tensors, assets } = readCheckpoint(folder);
     expect(assets.size).toBe(0);
-    expect([...tensors.keys()].filter((name) => name.startsWith('jointEmbedding/'))).toEqual([]);
+    expect([...tensors.keys()].filter((name) => /^(jointEmbedding|selfDistillation)/.test(name))).toEqual([]);
   });
 
   it('goes on after a stop as if there had been none', async () => {
@@ -141,6 +145,11 @@ describe('a run with a teacher', () => {
     // A predictor of width 8 over the 8 patches seen and the 2 of each block.
     const predictor = 8 * 12 * 8 + 4 * (10 * 2 * 8 * 64 + 2 * 8 * 10 ** 2) + 4 * 2 * 8 * 12;
     expect(await cost([JOINT], 'joint')).toBe(Math.fround(4 * (6 * (image(8) + predictor) + 2 * image(16))));
+    // A head of 12 × 16, 16 × 4 and 4 × 8 numbers over two crops of 16 patches and one of 4.
+    const head = 12 * 16 + 16 * 4 + 4 * 8;
+    expect(await cost([DISTILLATION], 'distillation')).toBe(
+      Math.fround(4 * (6 * (2 * image(16) + image(4) + 3 * head) + 2 * 2 * (image(16) + head))),
+    );
   });
 });
 

@@ -1,8 +1,10 @@
 import type { StreamRole } from '#src/transformer';
 import { VISION_GROUP } from './backbone.js';
 
-/** Heads on the final states, and the way from them into the decoder of masked patches and into the predictor of states. */
-const READS = new RegExp(`^(${VISION_GROUP}/head/\\w+|visionDecoder/embedding|visionPredictor/embedding)/kernel$`);
+/** Heads on the final states, and the way from them into the decoder of masked patches, the predictor of states and the head of prototypes. */
+const READS = new RegExp(
+  `^(${VISION_GROUP}/head/\\w+|vision(Decoder|Predictor)/embedding|visionPrototypes/hidden)/kernel$`,
+);
 
 /** What makes the stream, and predictions of its states. */
 const WRITES = new RegExp(

@@ -7,6 +7,7 @@ import { ClassifyConfig, createClassify } from './classify.js';
 import { createJointEmbedding, JointEmbeddingConfig } from './jointEmbedding.js';
 import { createMaskedPatches, MaskedPatchesConfig } from './maskedPatches.js';
 import type { Objective } from './objective.js';
+import { createSelfDistillation, SelfDistillationConfig } from './selfDistillation.js';
 
 export type { Objective, ObjectiveInput, Tally } from './objective.js';
 export { openTeachers, type Teachers } from './teacher.js';
@@ -17,12 +18,13 @@ export const ObjectiveConfig = z.discriminatedUnion('kind', [
   AttributesConfig,
   MaskedPatchesConfig,
   JointEmbeddingConfig,
+  SelfDistillationConfig,
 ]);
 export type ObjectiveConfig = z.output<typeof ObjectiveConfig>;
 
 /** Whether an objective learns from a moving average of the model's own parameters. */
 export function hasTeacher({ kind }: ObjectiveConfig): boolean {
-  return kind === 'jointEmbedding';
+  return kind === 'jointEmbedding' || kind === 'selfDistillation';
 }
 
 /** The labels that an objective's data must carry. */
@@ -47,6 +49,8 @@ export function createObjective(
       return createMaskedPatches(config, vision, labels, seed);
     case 'jointEmbedding':
       return createJointEmbedding(config, vision, labels, seed);
+    case 'selfDistillation':
+      return createSelfDistillation(config, vision, labels, seed);
   }
 }
 

@@ -70,3 +70,14 @@ it('joint embedding: a slow teacher keeps states apart, which collapse into one 
   expect(deviation(none)).toBeLessThan(0.15);
   expect(tf.memory().numTensors).toBe(numTensors);
 });
+
+it('self-distillation: prototypes come to tell images apart', async () => {
+  await selectEngine('wasm');
+  const { before, after } = await learned({
+    kind: 'selfDistillation',
+    ...{ localCrops: 2, prototypes: 32, headHidden: 64, headOutput: 16, momentum: 0.98 },
+  });
+  expect(after['validation/prototypeInformation']).toBeGreaterThan(1.3 * before['validation/prototypeInformation']);
+  // Better than chance, the logarithm of the number of prototypes.
+  expect(after['validation/distillationLoss']).toBeLessThan(Math.log(32));
+});

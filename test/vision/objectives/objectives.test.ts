@@ -21,6 +21,10 @@ const objectives: [string, unknown][] = [
   ['grid attributes', { kind: 'attributes', scope: 'grid' }],
   ['masked patches', { kind: 'maskedPatches', decoderModel: 16, decoderHeads: 2 }],
   ['joint embedding', { kind: 'jointEmbedding', predictorModel: 16, predictorHeads: 2 }],
+  [
+    'self-distillation',
+    { kind: 'selfDistillation', localCrops: 2, prototypes: 8, headHidden: 16, headOutput: 8, globalShare: 0.9 },
+  ],
 ];
 
 /** Squares on a ground that brightens from one corner to another, so that every patch has something to predict. */
@@ -71,8 +75,8 @@ describeEachEngine('an objective', () => {
   });
 
   it.each(objectives)('%s is a sum over images', (_, given) => {
-    // Masks and blocks are drawn for a batch.
-    if (['maskedPatches', 'jointEmbedding'].includes((given as { kind: string }).kind)) return;
+    // Masks, blocks and crops are drawn for a batch.
+    if (['maskedPatches', 'jointEmbedding', 'selfDistillation'].includes((given as { kind: string }).kind)) return;
     const { objective, inputOf } = objectiveOn(tinyVisionConfig(), given);
     const batch = squares(4);
     const one = (b: number) => ({
