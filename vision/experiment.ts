@@ -31,12 +31,13 @@ export const VisionExperiment = z
     const taught = objectives.find(hasTeacher);
     if (taught === undefined) return;
     const { kind } = taught;
-    const refuse = (key: 'stages' | 'nested', why: string): void => {
+    const refuse = (key: 'stages' | 'nested' | 'patience', why: string): void => {
       if (training[key] === undefined) return;
       const message = `expected none with objective ${kind}, ${why}`;
       context.addIssue({ code: 'custom', path: ['training', key], message });
     };
     refuse('stages', 'whose teacher keeps the size that it starts with; grow the model between two runs, by initFrom');
+    refuse('patience', 'whose losses at different steps are against a teacher that moved');
     refuse('nested', 'whose teacher is the whole model; train prefixes in a second run, by initFrom');
   });
 export type VisionExperiment = z.output<typeof VisionExperiment>;

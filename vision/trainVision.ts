@@ -181,7 +181,8 @@ export function visionTask(
       );
     },
     ...observed(tree, model, validation, observedCount(training)),
-    selectBy: { metric: 'validation/loss', better: 'lower' },
+    // A teacher moves: losses against what it says at different steps are not comparable.
+    selectBy: { metric: 'validation/loss', better: teacher ? 'later' : 'lower' },
   };
 }
 

@@ -10,4 +10,5 @@ export const STUDIES = [
   'scaling/large.yaml',
   'scaling/vision.yaml',
   'scaling/merged.yaml',
+  'vision-objectives/sweep.yaml',
 ];

@@ -9,6 +9,7 @@ import type { TrainingTask } from './trainingTask.js';
 
 /** NaN is never better. */
 export function isBetter({ selectBy }: TrainingTask, value: number, best: number | null): boolean {
+  if (selectBy.better === 'later') return !Number.isNaN(value);
   return selectBy.better === 'lower'
     ? value < (best ?? Number.POSITIVE_INFINITY)
     : value > (best ?? Number.NEGATIVE_INFINITY);

@@ -54,6 +54,13 @@ export interface TrainingTask {
    * @param isFirst whether this is the first time in the run
    */
   observe?(isFirst: boolean): Promise<Observation>;
-  /** Which of them decides the best checkpoint. `fromStart`: what was there before the first step may be the best. */
-  readonly selectBy: { readonly metric: string; readonly better: 'lower' | 'higher'; readonly fromStart?: boolean };
+  /**
+   * Which of them decides the best checkpoint; `later`: none does, the last one is the best. `fromStart`: what was there before the first
+   * step may be the best.
+   */
+  readonly selectBy: {
+    readonly metric: string;
+    readonly better: 'lower' | 'higher' | 'later';
+    readonly fromStart?: boolean;
+  };
 }

@@ -77,6 +77,8 @@ describe('a run with a teacher', () => {
       ),
     );
     const folder = findCheckpoint(runDir, 'last');
+    // Its losses are against a teacher that moves, so the last checkpoint is the best.
+    expect(findCheckpoint(runDir, 'best')).toBe(folder);
     expect(readdirSync(folder)).toContain('teacher.safetensors');
     const { tensors, assets } = readCheckpoint(folder);
     expect(assets.size).toBe(0);
@@ -156,6 +158,7 @@ describe('a run with a teacher', () => {
 describe('a teacher', () => {
   it.each([
     ['stages', [{ afterStep: 4, policy: 'preserve', factor: 2 }], 'grow the model between two runs'],
+    ['patience', 3, 'whose losses at different steps'],
     ['nested', { least: 0.25 }, 'train prefixes in a second run'],
   ])('is refused with training.%s', (key, value, way) => {
     const parsed = VisionExperiment.safeParse({

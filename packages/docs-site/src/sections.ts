@@ -12,7 +12,7 @@ export const SECTIONS: readonly Section[] = [
     pages: [{ path: 'README.md', title: 'Overview and quickstart' }, 'docs/install.md'],
   },
   { title: 'Your own pictures', pages: ['docs/own-model.md', 'docs/photos.md', 'docs/data-formats.md'] },
-  { title: 'Training', pages: ['docs/studies.md', 'docs/runs.md', 'docs/tuning.md'] },
+  { title: 'Training', pages: ['docs/vision-objectives.md', 'docs/studies.md', 'docs/runs.md', 'docs/tuning.md'] },
   { title: 'Merging and aligning', pages: ['docs/fusion.md'] },
   { title: 'Evaluation', pages: ['docs/evaluation.md', 'docs/metrics.md', 'docs/inspect.md'] },
   { title: 'In the browser and over HTTP', pages: ['docs/web.md', 'docs/serving.md'] },

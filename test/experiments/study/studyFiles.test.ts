@@ -5,15 +5,16 @@ import { openStudy } from '../../../experiments/study/openStudy.js';
 import { STUDIES } from '../../../experiments/study/studies.js';
 
 const folder = resolve(import.meta.dirname, '../../../experiments');
-const scaling = join(folder, 'scaling');
-const sweeps = readdirSync(scaling).filter((name) => readFileSync(join(scaling, name), 'utf8').includes('kind: sweep'));
+const sweeps = ['scaling', 'vision-objectives']
+  .flatMap((room) => readdirSync(join(folder, room)).map((name) => `${room}/${name}`))
+  .filter((file) => readFileSync(join(folder, file), 'utf8').includes('kind: sweep'));
 
 it('there are sweeps', () => {
-  expect(sweeps).toContain('ladder.yaml');
+  expect(sweeps).toEqual(expect.arrayContaining(['scaling/ladder.yaml', 'vision-objectives/sweep.yaml']));
 });
 
 it.each(sweeps)('every stage of %s can be had, and of its quick variant', (name) => {
-  const path = join(scaling, name);
+  const path = join(folder, name);
   const [full, quick] = [openStudy(path), openStudy(path, [], true)];
   expect(new Set(full.cells.map(({ folder: cell }) => cell)).size).toBe(full.cells.length);
   expect(quick.cells.length).toBeLessThan(full.cells.length);
@@ -21,8 +22,8 @@ it.each(sweeps)('every stage of %s can be had, and of its quick variant', (name)
 });
 
 it.each(sweeps)('%s has its place in the results', (name) => {
-  const study = openStudy(join(scaling, name), [], true).name.replace(/-quick$/, '');
+  const study = openStudy(join(folder, name), [], true).name.replace(/-quick$/, '');
   const results = readFileSync(join(folder, 'RESULTS.md'), 'utf8');
   expect(results).toContain(`<!-- ${study}:start -->\n`);
-  expect(STUDIES).toContain(`scaling/${name}`);
+  expect(STUDIES).toContain(name);
 });
