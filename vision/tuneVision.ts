@@ -38,7 +38,9 @@ export async function tuneVision(
   const { stack, parameters } = tunedStack(VISION_GROUP, backbone.stack, tuning);
   const { train, validation, labels } = await openTrainingImages({ ...given, model: backbone }, options);
   const { objectives: configs } = given;
-  const objectives = createObjectives(configs, backbone, train, tuning.seed);
+  const tunedBackbone = { ...backbone, stack };
+  // Objectives that run the backbone themselves, on patches or crops, must find the group there.
+  const objectives = createObjectives(configs, tunedBackbone, train, tuning.seed);
   const description = { objectives: configs, labels };
   const formerHead = { objectives: config.objectives, labels: config.labels };
   const head = isDeepStrictEqual(description, formerHead)
@@ -47,10 +49,10 @@ export async function tuneVision(
   const names = visionNames(backbone);
   const own = new Set(names);
   const tree = new ParameterTree(new Map([...[...tensors].filter(([name]) => own.has(name)), ...parameters, ...head]));
-  const tuned: VisionModelConfig = { ...config, ...description, backbone: { ...backbone, stack } };
+  const tuned: VisionModelConfig = { ...config, ...description, backbone: tunedBackbone };
   const { data } = given;
   const { training, seed } = tuning;
-  const experiment = { model: tuned.backbone, data, training, seed };
+  const experiment = { model: tunedBackbone, data, training, seed };
   const task = visionTask(tree, experiment, objectives, train, validation);
   try {
     return await runTuning(

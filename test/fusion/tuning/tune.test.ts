@@ -170,6 +170,31 @@ describe('tuning a vision backbone', () => {
     expect(b.get('vision/head/classify/kernel')).toEqual(a.get('vision/head/classify/kernel'));
   });
 
+  it('trains the group by masked patches, which run the backbone on some patches alone', async () => {
+    const folder = await folderOfShades();
+    const { vision, ...others } = shades();
+    const objectives = [{ kind: 'maskedPatches', decoderModel: 8, decoderHeads: 2 }];
+    const { runDir } = await tuneTiny(folder, tinyTuning({ ...others, vision: { ...(vision as object), objectives } }));
+    const moments = readSafetensors(join(findCheckpoint(runDir, 'last'), 'optimizer.safetensors')).tensors;
+    expect([...moments.keys()]).toContain('block0/ffn/vision.shades/valueParamTokens/adamM');
+  });
+
+  it('learns from a teacher, which has the group too and stays the backbone in everything else', async () => {
+    const folder = await folderOfShades();
+    const before = readCheckpoint(join(folder, 'vision')).tensors;
+    const { vision, ...others } = shades();
+    const distilled = { kind: 'selfDistillation', prototypes: 8, headHidden: 8, headOutput: 4, momentum: 0.5 };
+    const numTensors = tf.memory().numTensors;
+    const { runDir } = await tuneTiny(
+      folder,
+      tinyTuning({ ...others, vision: { ...(vision as object), objectives: [distilled] } }),
+    );
+    expect(tf.memory().numTensors).toBe(numTensors);
+    const teacher = readSafetensors(join(findCheckpoint(runDir, 'last'), 'teacher.safetensors')).tensors;
+    for (const [name, tensor] of before) expect(teacher.get(`selfDistillation/${name}`), name).toEqual(tensor);
+    expect([...teacher.keys()]).toContain('selfDistillation/block0/ffn/vision.shades/valueParamTokens');
+  });
+
   it('refuses images that are prepared otherwise than the backbone knows them', async () => {
     const folder = await folderOfShades();
     expect(await rejectedLine(tuneTiny(folder, tinyTuning(shades({ resize: 'cover' }))))).toBe(
