@@ -1,4 +1,5 @@
 import { createRandom } from '#src/random';
+import { bilinearSamples } from './bilinear.js';
 
 /** Aspect ratios of crops are between 3 to 4 and 4 to 3. */
 const MAX_ASPECT = 4 / 3;
@@ -48,8 +49,8 @@ export function cropImages(pixels: Float32Array, boxes: readonly CropBox[], from
   let at = 0;
   for (const [i, { top, left, height, width }] of boxes.entries()) {
     const image = (i % batch) * from * from * 3;
-    const rows = samples(top, height, from, to);
-    const columns = samples(left, width, from, to);
+    const rows = bilinearSamples(top, height, from, to);
+    const columns = bilinearSamples(left, width, from, to);
     for (const y of rows) {
       const [above, below] = [image + y.first * from * 3, image + y.second * from * 3];
       for (const x of columns) {
@@ -63,46 +64,4 @@ export function cropImages(pixels: Float32Array, boxes: readonly CropBox[], from
     }
   }
   return cropped;
-}
-
-/**
- * Bilinear interpolation of a grid as a matrix: what a square grid is at the cells of another one over the same square.
- *
- * @returns [to², from²]
- */
-export function gridInterpolation(from: number, to: number): Float32Array {
-  const lines = samples(0, 1, from, to);
-  const matrix = new Float32Array(to ** 2 * from ** 2);
-  for (const [row, y] of lines.entries()) {
-    for (const [column, x] of lines.entries()) {
-      const start = (row * to + column) * from ** 2;
-      for (const [line, vertical] of weights(y)) {
-        for (const [cell, horizontal] of weights(x)) matrix[start + line * from + cell] += vertical * horizontal;
-      }
-    }
-  }
-  return matrix;
-}
-
-/** A point between two neighbours on a side, as a share of the way from the first to the second. */
-interface Sample {
-  readonly first: number;
-  readonly second: number;
-  readonly share: number;
-}
-
-/** Points at the centres of `to` equal parts of a stretch of a side with `from` cells; outside of its first and last centre, these. */
-function samples(start: number, length: number, from: number, to: number): Sample[] {
-  return Array.from({ length: to }, (_, i) => {
-    const point = Math.min(from - 1, Math.max(0, (start + ((i + 0.5) / to) * length) * from - 0.5));
-    const first = Math.floor(point);
-    return { first, second: Math.min(from - 1, first + 1), share: point - first };
-  });
-}
-
-function weights({ first, second, share }: Sample): readonly (readonly [number, number])[] {
-  return [
-    [first, 1 - share],
-    [second, share],
-  ];
 }

@@ -14,7 +14,8 @@ import {
 } from '../model/backbone.js';
 import { imageMultiplyAdds } from '../model/config.js';
 import { patchify } from '../model/patchEmbedding.js';
-import { cropImages, drawCrops, gridInterpolation } from './crops.js';
+import { gridInterpolation } from './bilinear.js';
+import { cropImages, drawCrops } from './crops.js';
 import { type ObjectiveFactory, type ObjectiveInput, teacherOf } from './objective.js';
 import { createPrototypeHead, prototypeCosines, prototypeMultiplyAdds } from './prototypeHead.js';
 import { sinkhorn } from './sinkhorn.js';
