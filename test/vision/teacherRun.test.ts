@@ -1,13 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { selectEngine, tf } from '#src/engine';
-import { createRandom } from '#src/random';
 import { readMetrics } from '#src/tracking';
 import { findCheckpoint, pointAt, readCheckpoint, readTrainingState, writeCheckpoint } from '#src/training';
 import { trainVision, VisionExperiment } from '#vision';
 import { recordedOutput } from '../support/streams.js';
+import { DISTILLATION, taughtExperiment as experiment, JOINT, writeNoise } from '../support/taughtRun.js';
 import { temporaryFolder } from '../support/temporaryFolder.js';
 import { rejectedLine } from '../support/thrown.js';
 
@@ -15,36 +14,10 @@ beforeAll(async () => {
   await selectEngine('wasm');
 });
 
-const JOINT = { kind: 'jointEmbedding', predictorModel: 8, predictorHeads: 2 };
-
-const DISTILLATION = { kind: 'selfDistillation', localCrops: 1, prototypes: 8, headHidden: 16, headOutput: 4 };
-
-/** A folder of 12 noisy images. */
 async function images(): Promise<string> {
   const root = temporaryFolder();
-  for (let i = 0; i < 12; i++) {
-    const random = createRandom(1, 'image', i);
-    const pixels = Buffer.from(Array.from({ length: 8 * 8 * 3 }, () => random.integer(256)));
-    await sharp(pixels, { raw: { width: 8, height: 8, channels: 3 } }).toFile(join(root, `${i}.png`));
-  }
+  await writeNoise(root);
   return root;
-}
-
-function experiment(given: Record<string, unknown> = {}, training: Record<string, unknown> = {}): VisionExperiment {
-  const tokens = { qkvParamTokens: 12, outputParamTokens: 12, ffnParamTokens: 24 };
-  return VisionExperiment.parse({
-    kind: 'vision',
-    name: 'noise',
-    seed: 1,
-    model: { imageSize: 8, patchSize: 2, stack: { dModel: 12, numLayers: 1, numHeads: 2, ...tokens } },
-    objectives: [JOINT, DISTILLATION, { kind: 'maskedPatches', weight: 0.5, decoderModel: 8, decoderHeads: 2 }],
-    data: { train: { kind: 'folder', path: '.', validationShare: 0.3 } },
-    training: {
-      ...{ steps: 12, batchSize: 4, learningRate: 0.01, logEvery: 1, evaluateEvery: 5, checkpointEvery: 4 },
-      ...training,
-    },
-    ...given,
-  });
 }
 
 interface Given {
