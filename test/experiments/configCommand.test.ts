@@ -51,7 +51,7 @@ describe('tokenfuse config', () => {
     const { stdout } = await config('vision', '--json');
     const { kind, keys } = JSON.parse(stdout) as { kind: string; keys: { name: string; variants: unknown[] }[] };
     expect(kind).toBe('vision');
-    expect(keys.find(({ name }) => name === 'objectives')?.variants).toHaveLength(3);
+    expect(keys.find(({ name }) => name === 'objectives')?.variants).toHaveLength(5);
   });
 
   it('suggests the kind that was meant', async () => {

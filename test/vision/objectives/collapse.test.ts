@@ -59,7 +59,11 @@ async function learned(given: unknown): Promise<{ before: Record<string, number>
   return { before, after };
 }
 
-it('joint embedding: a slow teacher keeps states apart, which collapse into one under a teacher that is the student', async () => {
+const timeout = 240_000;
+
+it('joint embedding: a slow teacher keeps states apart, which collapse into one under a teacher that is the student', {
+  timeout,
+}, async () => {
   await selectEngine('wasm');
   const { numTensors } = tf.memory();
   const slow = await learned({ kind: 'jointEmbedding' });
@@ -71,7 +75,7 @@ it('joint embedding: a slow teacher keeps states apart, which collapse into one 
   expect(tf.memory().numTensors).toBe(numTensors);
 });
 
-it('self-distillation: prototypes come to tell images apart', async () => {
+it('self-distillation: prototypes come to tell images apart', { timeout }, async () => {
   await selectEngine('wasm');
   const { before, after } = await learned({
     kind: 'selfDistillation',
