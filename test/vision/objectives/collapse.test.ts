@@ -15,18 +15,14 @@ import { drawScene } from '../../scenes/drawScene.js';
 
 const STEPS = 60;
 
-/** A short run on drawn scenes: what is measured of scenes held out before and after it,. */
+/** A short run on drawn scenes: what is measured of scenes held out before and after it. */
 async function learned(given: unknown): Promise<{ before: Record<string, number>; after: Record<string, number> }> {
   const scenes = Array.from({ length: 288 }, (_, i) => drawScene(i, 'all', { imageSize: 24, patchSize: 4 }));
   const images = await renderScenes(scenes);
   const batchOf = (first: number, batch: number): ImageBatch => {
     const pixelValues = new Float32Array(batch * 24 * 24 * 3);
     const indices = Int32Array.from({ length: batch }, (_, i) => first + i);
-    for (const [i, index] of indices.entries())
-      pixelValues.set(
-        images[index].map((v) => v),
-        i * 24 * 24 * 3,
-      );
+    for (const [i, index] of indices.entries()) pixelValues.set(images[index], i * 24 * 24 * 3);
     return { batch, pixelValues: pixelValues.map((v) => v / 127.5 - 1), indices };
   };
   const tokens = { qkvParamTokens: 32, outputParamTokens: 32, ffnParamTokens: 96 };
