@@ -1,10 +1,11 @@
+import { Matrix } from 'ml-matrix';
 import { z } from 'zod';
 import { ConfigError } from '#src/errors';
 import type { ParameterTree } from '#src/tokenformer';
 import type { CaptionPairs } from '../captionPairs.js';
 import { addedParameters } from '../jointConfig.js';
 import type { JointModel } from '../jointModel.js';
-import { leadingDirections, type Matrix, product, ridgeRegression, transposed, zeros } from './leastSquares.js';
+import { leadingDirections, ridgeRegression } from './leastSquares.js';
 import { groupPath, type Imitation, measureImitations } from './measureImitations.js';
 import type { StatesOf } from './objectives/index.js';
 
@@ -62,77 +63,63 @@ export async function initBridges(
   const { tree } = model;
   const places = imitationsOf(model.config);
   const isLinear = model.config.fusion.bridge.kind === 'linear';
-  for (const place of places) writeValues(tree, place, zeros(0, place.dOut));
+  for (const place of places) writeValues(tree, place, new Matrix(0, place.dOut));
   const measure = (of: 'states' | 'weights') => measureImitations({ model, places, train, statesOf, batchSize, of });
   let explained = 0;
   for (const { place, inputs, targets } of await measure('states')) {
     const map = ridgeRegression(inputs, targets, ridge); // [dIn, dOut]
-    const fitted = product(inputs, map); // [pairs, dOut]
     const count = isLinear ? place.numParamTokens : place.numParamTokens >> 1;
-    const directions = leadingDirections(fitted, count); // [≤ count, dOut]
-    const { rows: keys, lengths } = withUnitRows(product(directions, transposed(map))); // [≤ count, dIn]
+    const directions = leadingDirections(inputs.mmul(map), count); // [≤ count, dOut]
+    const reading = directions.mmul(map.transpose()); // [≤ count, dIn]
+    const lengths = reading.to2DArray().map((row) => Math.hypot(...row));
+    const keys = reading.divColumnVector(lengths);
     await writeKeys(tree, place, isLinear ? keys : mirrored(keys));
     if (!isLinear) continue;
-    const values = directions.values.map((value, i) => value * lengths[Math.floor(i / directions.columns)]);
-    writeValues(tree, place, { ...directions, values });
-    explained += explainedShare(product(product(inputs, transposed(keys)), { ...directions, values }), targets);
+    const values = directions.mulColumnVector(lengths); // [≤ count, dOut]
+    writeValues(tree, place, values);
+    explained += explainedShare(inputs.mmul(keys.transpose()).mmul(values), targets);
   }
   for (const { place, inputs, targets } of isLinear ? [] : await measure('weights')) {
     const values = ridgeRegression(inputs, targets, ridge); // [n, dOut]
     writeValues(tree, place, values);
-    explained += explainedShare(product(inputs, values), targets);
+    explained += explainedShare(inputs.mmul(values), targets);
   }
   return { groups: places.length, explained: explained / places.length };
 }
 
-/** The rows at length 1, and the lengths that they had. */
-function withUnitRows(a: Matrix): { readonly rows: Matrix; readonly lengths: readonly number[] } {
-  const { rows, columns } = a;
-  const lengths = Array.from({ length: rows }, (_, i) =>
-    Math.hypot(...a.values.subarray(i * columns, (i + 1) * columns)),
-  );
-  return { rows: { ...a, values: a.values.map((value, i) => value / lengths[Math.floor(i / columns)]) }, lengths };
-}
-
 /** Every row, followed by its negative. */
-function mirrored({ rows, columns, values }: Matrix): Matrix {
-  const out = zeros(2 * rows, columns);
-  for (let i = 0; i < rows; i++) {
-    const row = values.subarray(i * columns, (i + 1) * columns);
-    out.values.set(row, 2 * i * columns);
-    out.values.set(
+function mirrored(rows: Matrix): Matrix {
+  const out = new Matrix(2 * rows.rows, rows.columns);
+  for (const [i, row] of rows.to2DArray().entries()) {
+    out.setRow(2 * i, row);
+    out.setRow(
+      2 * i + 1,
       row.map((value) => -value),
-      (2 * i + 1) * columns,
     );
   }
   return out;
 }
 
-/** 1 − ‖Y − Ŷ‖² / ‖Y − mean Y‖², 0 where all rows of Y are equal. */
-function explainedShare(fitted: Matrix, { rows, columns, values }: Matrix): number {
-  const mean = new Float64Array(columns);
-  for (const [i, value] of values.entries()) mean[i % columns] += value / rows;
-  let [left, all] = [0, 0];
-  for (const [i, value] of values.entries()) {
-    left += (value - fitted.values[i]) ** 2;
-    all += (value - mean[i % columns]) ** 2;
-  }
-  return all === 0 ? 0 : 1 - left / all;
+/** 1 − ‖Y − Ŷ‖² / ‖Y − mean Y‖², 0 where the rows of Y are equal but for rounding. */
+function explainedShare(fitted: Matrix, targets: Matrix): number {
+  const all = targets.clone().center('column').norm() ** 2;
+  if (all <= Number.EPSILON * targets.norm() ** 2) return 0;
+  return 1 - Matrix.sub(targets, fitted).norm() ** 2 / all;
 }
 
 /** Gives the first tokens of a group these keys. */
-async function writeKeys(tree: ParameterTree, place: Imitation, { values }: Matrix): Promise<void> {
+async function writeKeys(tree: ParameterTree, place: Imitation, rows: Matrix): Promise<void> {
   const name = `${groupPath(place)}/keyParamTokens`;
   const variable = tree.variable(name);
   const keys = Float32Array.from(await variable.data());
-  keys.set(values);
+  keys.set(rows.to1DArray());
   tree.assign(new Map([[name, { shape: variable.shape, values: keys }]]));
 }
 
 /** Gives the first tokens of a group these values, and the others 0. */
-function writeValues(tree: ParameterTree, place: Imitation, { values }: Matrix): void {
+function writeValues(tree: ParameterTree, place: Imitation, rows: Matrix): void {
   const { numParamTokens, dOut } = place;
   const all = new Float32Array(numParamTokens * dOut);
-  all.set(values);
+  all.set(rows.to1DArray());
   tree.assign(new Map([[`${groupPath(place)}/valueParamTokens`, { shape: [numParamTokens, dOut], values: all }]]));
 }

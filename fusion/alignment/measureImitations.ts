@@ -1,3 +1,4 @@
+import { Matrix } from 'ml-matrix';
 import { tf } from '#src/engine';
 import { pattentionLayer, tokenWeights } from '#src/tokenformer';
 import { startWork } from '#src/tracking';
@@ -7,7 +8,6 @@ import { imageContexts } from '../imageContexts.js';
 import type { JointModel } from '../jointModel.js';
 import type { AddedGroup, GroupReading } from '../methods/index.js';
 import { textBlocks } from '../streamBlocks.js';
-import { type Matrix, zeros } from './leastSquares.js';
 import type { StatesOf } from './objectives/index.js';
 
 /** A bridge group whose output stands for something of captions. */
@@ -42,8 +42,8 @@ export async function measureImitations(data: ImitationData): Promise<MeasuredIm
   const { places, train, batchSize, of } = data;
   const measured = places.map((place) => ({
     place,
-    inputs: zeros(train.numPairs, of === 'states' ? place.dIn : place.numParamTokens),
-    targets: zeros(train.numPairs, place.dOut),
+    inputs: new Matrix(train.numPairs, of === 'states' ? place.dIn : place.numParamTokens),
+    targets: new Matrix(train.numPairs, place.dOut),
   }));
   const report = startWork(`mean ${of}`, train.numPairs, 'pairs');
   let first = 0;
@@ -54,7 +54,10 @@ export async function measureImitations(data: ImitationData): Promise<MeasuredIm
         [inputs, means[i].inputs],
         [targets, means[i].targets],
       ] as const) {
-        matrix.values.set(await mean.data(), first * matrix.columns);
+        const rows = await mean.data(); // [batch, columns]
+        for (let i = 0; i < mean.shape[0]; i++) {
+          matrix.setRow(first + i, rows.subarray(i * matrix.columns, (i + 1) * matrix.columns));
+        }
         mean.dispose();
       }
     }
