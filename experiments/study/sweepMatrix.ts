@@ -56,7 +56,7 @@ ${cells.map(({ column, row, score }) => {
   const share = highest > lowest ? (score - lowest) / (highest - lowest) : 0;
   const colour = LOW.map((low, i) => Math.round(low + share * (HIGH[i] - low))).join(',');
   const [x, y] = [margin + columns.indexOf(column) * CELL.width, top + rows.indexOf(row) * CELL.height];
-  return html`<rect x="${x}" y="${y}" width="${CELL.width - 1}" height="${CELL.height - 1}" fill="rgb(${colour})"/><text x="${x + CELL.width / 2}" y="${y + CELL.height / 2 + FONT / 3}" text-anchor="middle" fill="${share < 0.5 ? '#ffffff' : '#18181b'}">${formatMetric(score)}</text>`;
+  return html`<rect x="${x}" y="${y}" width="${CELL.width - 1}" height="${CELL.height - 1}" fill="rgb(${colour})"/><text x="${x + CELL.width / 2}" y="${y + CELL.height / 2 + FONT / 3}" text-anchor="middle" fill="${share < 0.3 ? '#ffffff' : '#18181b'}">${formatMetric(score)}</text>`;
 })}
 </svg>`;
 }
