@@ -3,6 +3,7 @@ export const STUDIES = [
   'fusion-study/study.yaml',
   'fusion-study/emoji.yaml',
   'relations/study.yaml',
+  'few-pairs/study.yaml',
   'real-pictures/study.yaml',
   'bridge-matrix/study.yaml',
   'scaling/ladder.yaml',
