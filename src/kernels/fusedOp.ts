@@ -1,4 +1,5 @@
 import { tf } from '#src/engine';
+import { isRecording } from './tape.js';
 
 /** A fused operation with a closed-form gradient; `forward` and `backward` run outside the tape. */
 export interface FusedOp {
@@ -17,10 +18,8 @@ export interface FusedOp {
  */
 export function fusedOp({ inputs, wanted, forward, backward }: FusedOp): tf.Tensor {
   const differentiated = inputs.filter((_, i) => wanted[i]);
-  // Outside of a gradient, and inside of `withoutGradient`, there is no tape: going through customGrad would only cost time.
-  const { gradientDepth, kernelDepth } = tf.engine().state;
-  const recording = gradientDepth > 0 && kernelDepth === 0;
-  if (differentiated.length === 0 || !recording) return tf.tidy(() => forward(false).output);
+  // Where nothing is recorded, going through customGrad would only cost time.
+  if (differentiated.length === 0 || !isRecording()) return tf.tidy(() => forward(false).output);
   const differentiable = tf.customGrad((...args) => {
     const save = args.at(-1) as tf.GradSaveFunc;
     const { output, saved } = forward(true);

@@ -9,5 +9,5 @@ export * from './recompute.js';
 export * from './rotaryPositions/index.js';
 export * from './softmaxCrossEntropy/index.js';
 export * from './squaredNorm/index.js';
+export { withoutGradient } from './tape.js';
 export * from './tokenAttention/index.js';
-export { withoutGradient } from './withoutGradient.js';

@@ -1,4 +1,5 @@
 import { tf } from '#src/engine';
+import { besideTape, isRecording } from './tape.js';
 
 let asked = false;
 
@@ -15,7 +16,7 @@ export function withRecomputation<T>(on: boolean, work: () => T): T {
 
 /** Whether a gradient is being taken whose intermediates are to be computed again rather than kept. */
 export function isRecomputing(): boolean {
-  return asked && tf.engine().state.gradientDepth > 0;
+  return asked && isRecording();
 }
 
 /** A tensor as the computation is to read it: the one that was given, or what was kept of it. */
@@ -46,7 +47,7 @@ export function recomputed<T extends tf.Tensor>(
     const save = args.at(-1) as tf.GradSaveFunc;
     save(passing);
     return {
-      value: withoutTape(() => run((tensor) => tensor)),
+      value: run((tensor) => tensor),
       gradFunc: (dOutput: tf.Tensor, saved: tf.Tensor[]) => {
         const copies = new Map<tf.Tensor, tf.Tensor>(passing.map((tensor, i) => [tensor, saved[i]]));
         const kept: Kept = (tensor) => (copies.get(tensor) ?? tensor) as typeof tensor;
@@ -55,27 +56,4 @@ export function recomputed<T extends tf.Tensor>(
     };
   });
   return differentiable(...inputs) as T;
-}
-
-/** Runs `work` as outside of a gradient: fused operations then keep nothing for a backward pass. */
-function withoutTape<T>(work: () => T): T {
-  const { state } = tf.engine();
-  const depth = state.gradientDepth;
-  state.gradientDepth = 0;
-  try {
-    return work();
-  } finally {
-    state.gradientDepth = depth;
-  }
-}
-
-/** Takes gradients inside of a backward pass, whose tape TensorFlow.js would otherwise lose. */
-function besideTape<T>(work: () => T): T {
-  const { state } = tf.engine();
-  const tape = state.activeTape;
-  try {
-    return work();
-  } finally {
-    state.activeTape = tape;
-  }
 }

@@ -1,5 +1,7 @@
 import { tf } from '#src/engine';
+import { createRandom } from '#src/random';
 import type { ParameterTree } from '#src/tokenformer';
+import { relativeError } from './closeness.js';
 
 /** Gradients of a loss by parameter name; those that it does not depend on are missing. */
 export function lossGradients(tree: ParameterTree, loss: () => tf.Scalar): Map<string, Float32Array> {
@@ -33,4 +35,21 @@ export function centralDifference(
   variable.assign(start);
   start.dispose();
   return slope;
+}
+
+/**
+ * How far the gradient of a loss by one parameter is from central differences, along itself and along a random direction.
+ *
+ * @param step as a share of the parameter's length
+ */
+export function gradientError(tree: ParameterTree, loss: () => tf.Scalar, name: string, step: number): number {
+  const gradient = lossGradients(tree, loss).get(name) as Float32Array;
+  const length = Math.hypot(...gradient);
+  const along = gradient.map((value) => value / length);
+  const random = createRandom(1, 'direction');
+  const other = gradient.map(() => random.normal() / Math.sqrt(gradient.length));
+  const product = gradient.reduce((sum, value, i) => sum + value * other[i], 0);
+  const h = step * Math.hypot(...tree.variable(name).dataSync());
+  const slopes = [along, other].map((direction) => centralDifference(tree, loss, name, direction, h));
+  return relativeError(slopes, [length, product]);
 }

@@ -1,4 +1,5 @@
 import { tf } from '#src/engine';
+import { besideTape } from '../tape.js';
 import { findNormActivation, type NormActivation } from './normActivations.js';
 import { type PattentionSettings, parameterWeights } from './reference.js';
 
@@ -26,18 +27,13 @@ function differentiated(
   scores: tf.Tensor,
   settings: PattentionSettings,
 ): tf.Tensor {
-  const { state } = tf.engine();
-  // A gradient inside a backward pass starts its own tape and leaves none: restore the one the pass had.
-  const tape = state.activeTape;
   try {
-    return tf.grad((a) => entry.weights(a, settings))(scores, dWeights);
+    return besideTape(() => tf.grad((a) => entry.weights(a, settings))(scores, dWeights));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(
       `norm activation '${entry.name}': expected weights that TensorFlow.js can differentiate, or a gradient: ${why}`,
     );
-  } finally {
-    state.activeTape = tape;
   }
 }
 
