@@ -4,7 +4,7 @@
  * memory is its own.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,7 @@ import { readBytes } from '#src/storage';
 import { TokenFormerConfig } from '#src/tokenformer';
 import { writeCheckpoint } from '#src/training';
 import { createVisionParameters, VisionModelConfig } from '#vision';
+import { peakBytes } from './peakBytes.js';
 
 const SIZES = [500, 2000, 4000, 8000];
 const BATCH = 32;
@@ -92,13 +93,6 @@ async function captionOnce(folder: string, numImages: number, way: string, engin
   const more = [numTensors - before.numTensors, mostTensors - before.numTensors, numBytes - before.numBytes];
   process.stdout.write(JSON.stringify([seconds, peakBytes() / 2 ** 20, ...more]));
   model.dispose();
-}
-
-/** The largest resident set of this process so far. */
-function peakBytes(): number {
-  // Not resourceUsage alone: its peak begins with that of the process that started this one.
-  if (!existsSync('/proc/self/status')) return process.resourceUsage().maxRSS * 1024;
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
 }
 
 const [engine = 'auto', folder, size, way] = process.argv.slice(2);

@@ -5,11 +5,10 @@
  * All models have the same number of parameter tokens in every layer, so any difference is what the groups cost. They take turns
  * within a round; times are medians over rounds.
  */
-import { createLanguageParameters, type LanguageConfig, languageTask, textBatch } from '#language';
+import type { LanguageConfig } from '#language';
 import { type EngineName, selectEngine } from '#src/engine';
-import { createRandom } from '#src/random';
-import { LAYER_NAMES, ParameterTree, stackGroups, type TokenFormerConfig } from '#src/tokenformer';
-import { AdamW, TrainingConfig, trainStep } from '#src/training';
+import { LAYER_NAMES, stackGroups, type TokenFormerConfig } from '#src/tokenformer';
+import { languageStep } from './languageStep.js';
 import { LANGUAGE_MODEL, SMALL_MODEL } from './models.js';
 import { median } from './statistics.js';
 
@@ -26,7 +25,7 @@ for (const [label, { config, batchSize }] of Object.entries({ small: SMALL_MODEL
 async function compare(label: string, config: LanguageConfig, batchSize: number): Promise<void> {
   const contestants = [1, 2, 4].map((groups) => ({
     groups,
-    step: prepare(config, batchSize, groups),
+    step: languageStep({ ...config, stack: inGroups(config.stack, groups) }, batchSize),
     times: [] as number[],
   }));
   for (let round = -1; round < Number(rounds); round++) {
@@ -47,23 +46,6 @@ async function compare(label: string, config: LanguageConfig, batchSize: number)
     ];
     console.log(columns.join(''));
   }
-}
-
-/** A training step of the model with its tokens in so many groups of equal size. */
-function prepare(config: LanguageConfig, batchSize: number, groups: number): () => Promise<unknown> {
-  const language = { ...config, stack: inGroups(config.stack, groups) };
-  const tree = new ParameterTree(createLanguageParameters(language, 1));
-  const random = createRandom(1, 'bench growth');
-  const rows = Array.from({ length: batchSize }, () =>
-    Int32Array.from({ length: config.seqLen + 1 }, () => random.integer(config.vocabSize)),
-  );
-  const batch = textBatch(rows, config.seqLen, 0);
-  const training = TrainingConfig.parse({ steps: 1_000_000, batchSize, learningRate: 1e-4, finalLearningRateShare: 1 });
-  const dataset = { batchAt: () => batch, validationBatches: () => [batch] };
-  const task = languageTask(tree, language, dataset, { training, data: { maxValidationBatches: 1 } });
-  const optimizer = new AdamW(tree, training);
-  let step = 0;
-  return () => trainStep(task, training, optimizer, { step: ++step });
 }
 
 /** The same parameter tokens in several groups. */
