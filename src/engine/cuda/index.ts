@@ -11,7 +11,7 @@ import {
   installCudaKernels,
   NORM_ACTIVATIONS,
 } from './kernels/index.js';
-import { architecture, type Cuda, openCuda } from './runtime.js';
+import { architecture, type Cuda, openCuda, usesGraphs } from './runtime.js';
 
 /** Of products just now. */
 let precision: MatmulPrecision = 'highest';
@@ -30,7 +30,9 @@ export const cuda: Engine = {
   async activate() {
     checkCacheFolder();
     const opened = openOrThrow();
-    architecture(opened.facts); // is refused now rather than when the first kernel is asked for
+    // Wrong settings are refused now rather than when the first kernel is asked for.
+    architecture(opened.facts);
+    usesGraphs();
     registerCuda(opened);
     await activateBackend('cuda');
     const { driverVersion, nvrtcVersion, cublasLtVersion } = opened.facts;
@@ -80,8 +82,8 @@ function registerCuda({ addon, facts, kernel }: Cuda): void {
     const commands = createCommands(addon);
     const memory = createDeviceMemory(addon, commands);
     const backend = createCudaBackend(addon, memory);
-    const givens = { addon, facts, backend, commands, memory, kernel, precision: () => precision };
-    installCudaKernels(createKernelContext(givens));
+    const settings = { precision: () => precision, usesGraphs: usesGraphs() };
+    installCudaKernels(createKernelContext({ addon, facts, backend, commands, memory, kernel, ...settings }));
     return backend;
   });
 }

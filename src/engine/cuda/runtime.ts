@@ -160,6 +160,17 @@ export function architecture(
   );
 }
 
+/**
+ * Whether commands that come again and again may become CUDA graphs; TOKENFUSE_CUDA_GRAPHS=off leaves graphs out.
+ *
+ * @throws ConfigError for another word
+ */
+export function usesGraphs(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const word = env.TOKENFUSE_CUDA_GRAPHS || 'on';
+  if (word === 'on' || word === 'off') return word === 'on';
+  throw new ConfigError(`TOKENFUSE_CUDA_GRAPHS: expected on or off, got '${word}'; unset it for on`);
+}
+
 /** Of a cubin that was compiled on another machine, by whatever NVRTC it had (`npm run check:kernels -- --keep`). */
 export function preparedKey(source: string, options: readonly string[]): string[] {
   return [source, ...options, 'prepared'];

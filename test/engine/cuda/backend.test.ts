@@ -32,7 +32,9 @@ beforeEach(async () => {
   tf.registerBackend(BACKEND, () => {
     backend = createCudaBackend(addon, memory);
     const [precision, kernel] = [() => 'highest' as const, () => 0];
-    context = createKernelContext({ addon, facts: FACTS, backend, commands, memory, precision, kernel });
+    context = createKernelContext({
+      ...{ addon, facts: FACTS, backend, commands, memory, precision, kernel, usesGraphs: false },
+    });
     return backend;
   });
   for (const config of tf.getKernelsForBackend('cpu')) {

@@ -47,4 +47,7 @@ it.skipIf(emulatedAddon() === undefined)('settings of the kernels are refused be
   expect(await refusalOf({ TOKENFUSE_CUDA_ARCH: 'hopper' })).toContain(
     'TOKENFUSE_CUDA_ARCH: expected an architecture such as sm_',
   );
+  expect(await refusalOf({ TOKENFUSE_CUDA_GRAPHS: 'no' })).toContain(
+    "TOKENFUSE_CUDA_GRAPHS: expected on or off, got 'no'",
+  );
 });

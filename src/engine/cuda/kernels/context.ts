@@ -17,6 +17,8 @@ export interface KernelContext {
   readonly addon: CudaAddon;
   readonly facts: CudaFacts;
   readonly backend: CudaBackend;
+  /** Whether commands that come again and again may become a CUDA graph. */
+  readonly usesGraphs: boolean;
   /** Sent by `run` after each kernel, so one call of the addon per kernel. */
   readonly commands: Commands;
   /** The id of a CUDA kernel. */
@@ -48,7 +50,10 @@ export interface KernelContext {
 }
 
 /** What an engine gives to its kernels. */
-export type KernelGivens = Pick<KernelContext, 'addon' | 'facts' | 'backend' | 'commands' | 'kernel' | 'precision'> & {
+export type KernelGivens = Pick<
+  KernelContext,
+  'addon' | 'facts' | 'backend' | 'usesGraphs' | 'commands' | 'kernel' | 'precision'
+> & {
   readonly memory: DeviceMemory;
 };
 
@@ -99,6 +104,7 @@ export function createKernelContext(givens: KernelGivens): KernelContext {
     addon,
     facts: givens.facts,
     backend,
+    usesGraphs: givens.usesGraphs,
     commands,
     kernel: givens.kernel,
     precision: givens.precision,

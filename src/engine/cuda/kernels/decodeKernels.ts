@@ -43,7 +43,7 @@ type StepInputs = Omit<KernelInputs<'DecodeBlocks'>, 'gates'> & { readonly step:
 export function decodeKernels(context: KernelContext): FusedKernelFunctions<'DecodeBlocks'> {
   const { backend } = context;
   const tables = rotaryTables();
-  const { step: run } = recorded(context, stepKernel);
+  const { step: run } = recorded(context, stepKernel, ['x', 'step']);
   return {
     DecodeBlocks: ({ gates, ...inputs }, { past, ...attributes }) => {
       const half = attributes.rotaryDims / 2;

@@ -1,6 +1,7 @@
 import type { tf } from '../../shared/index.js';
 import { createCommands } from './commands.js';
-import type { KernelContext } from './context.js';
+import { byteSize, type KernelContext } from './context.js';
+import { createGraphs, type Graph, type GraphSource } from './graphs.js';
 
 /** A kernel as TensorFlow.js calls it: inputs are tensors or lists of them by name. */
 type AnyKernel = (inputs: never, attributes: never, backend: never) => readonly tf.TensorInfo[];
@@ -29,6 +30,7 @@ interface Recording {
   readonly asked: readonly Asked[];
   /** Of the results, which tensor of all that were made. */
   readonly results: readonly number[];
+  readonly source: GraphSource;
 }
 
 /** While it records, part i of memory starts here; no card has so much, and no other word is so large. */
@@ -51,6 +53,12 @@ function* tensorsOf(inputs: Inputs): Iterable<tf.TensorInfo> {
   }
 }
 
+function bytesAsked(asked: Asked): number {
+  if (asked.kind === 'scratch') return asked.bytes;
+  if (asked.kind === 'output') return byteSize({ ...asked, dataId: {} }) + asked.room;
+  return asked.shapes.reduce((sum, shape) => sum + byteSize({ shape, dtype: 'float32', dataId: {} }), 0);
+}
+
 /** What the commands of a kernel depend on besides addresses. What typed arrays among the attributes hold does not count: see `recorded`. */
 function keyOf(name: string, precision: string, inputs: Inputs, attributes: object): string {
   let key = `${name} ${precision}`;
@@ -70,12 +78,15 @@ function keyOf(name: string, precision: string, inputs: Inputs, attributes: obje
  * decide by shapes and attributes alone, read no numbers, and do not look into typed arrays among their attributes.
  *
  * @param make makes the kernels; it is called for a context that records
+ * @param moving with them, calls at the same addresses become a graph (graphs.ts); the inputs whose addresses may differ then
  */
 export function recorded<Kernels extends { readonly [Name in keyof Kernels]: AnyKernel }>(
   context: KernelContext,
   make: (context: KernelContext) => Kernels,
+  moving: readonly string[] = [],
 ): Kernels {
   const recordings = new Map<string, Recording>();
+  const graphs = moving.length > 0 && context.usesGraphs ? createGraphs(context.addon) : undefined;
   const callsOf = (kernels: Kernels) => kernels as unknown as Readonly<Record<string, Call>>;
   const direct = callsOf(make(context));
 
@@ -136,7 +147,7 @@ export function recorded<Kernels extends { readonly [Name in keyof Kernels]: Any
     }
     const indexes = Array.from(words.keys()).filter((i) => words[i] >= PART);
     const partOf = (word: number): number => Math.floor(word / PART) - 1;
-    return {
+    const recording: Omit<Recording, 'source'> = {
       words,
       indexes: Int32Array.from(indexes),
       parts: Int32Array.from(indexes, (i) => partOf(words[i])),
@@ -144,6 +155,37 @@ export function recorded<Kernels extends { readonly [Name in keyof Kernels]: Any
       asked,
       results: results.map((tensor) => made.indexOf(tensor)),
     };
+    return { ...recording, source: sourceOf(recording, inputs) };
+  }
+
+  function sourceOf(recording: Omit<Recording, 'source'>, inputs: Inputs): GraphSource {
+    const bytes = new Map<number, number>();
+    let place = 0;
+    for (const [name, input] of Object.entries(inputs)) {
+      for (const tensor of tensorsOf({ input })) {
+        if (moving.includes(name)) bytes.set(place, byteSize(tensor));
+        place++;
+      }
+    }
+    return {
+      moving: bytes,
+      own: recording.asked.map(bytesAsked),
+      encode: (starts) => {
+        append(recording, starts);
+        context.commands.flush();
+      },
+    };
+  }
+
+  function append({ words, indexes, parts, offsets }: Omit<Recording, 'source'>, starts: readonly number[]): void {
+    context.commands.append(words, indexes, parts, offsets, starts);
+  }
+
+  /** Outputs of a recording, in new memory. */
+  function makeOutputs(asked: Exclude<Asked, { kind: 'scratch' }>): tf.TensorInfo[] {
+    return asked.kind === 'output'
+      ? [context.output(asked.shape.slice(), asked.dtype, asked.room)]
+      : context.adjacentOutputs(asked.shapes.map((shape) => shape.slice()));
   }
 
   function replay(recording: Recording, starts: number[]): tf.TensorInfo[] {
@@ -153,14 +195,27 @@ export function recorded<Kernels extends { readonly [Name in keyof Kernels]: Any
         starts.push(context.scratch(each.bytes));
         continue;
       }
-      const tensors =
-        each.kind === 'output'
-          ? [context.output(each.shape.slice(), each.dtype, each.room)]
-          : context.adjacentOutputs(each.shapes.map((shape) => shape.slice()));
+      const tensors = makeOutputs(each);
       made.push(...tensors);
       starts.push(tensors.length === 0 ? 0 : context.address(tensors[0]));
     }
-    context.commands.append(recording.words, recording.indexes, recording.parts, recording.offsets, starts);
+    append(recording, starts);
+    return recording.results.map((i) => made[i]);
+  }
+
+  function launch(recording: Recording, graph: Graph, inputs: readonly number[]): tf.TensorInfo[] {
+    const made: tf.TensorInfo[] = [];
+    for (const [i, bytes] of recording.source.moving) context.commands.copy(graph.starts[i], inputs[i], bytes);
+    context.commands.flush();
+    context.addon.launchGraph(graph.id);
+    for (const [i, each] of recording.asked.entries()) {
+      if (each.kind === 'scratch') continue;
+      const tensors = makeOutputs(each);
+      made.push(...tensors);
+      const bytes = recording.source.own[i];
+      if (tensors.length > 0)
+        context.commands.copy(context.address(tensors[0]), graph.starts[inputs.length + i], bytes);
+    }
     return recording.results.map((i) => made[i]);
   }
 
@@ -180,7 +235,10 @@ export function recorded<Kernels extends { readonly [Name in keyof Kernels]: Any
       if (recordings.size === MOST_RECORDINGS) recordings.clear();
       recordings.set(key, recording);
     }
-    return replay(recording, starts);
+    if (graphs === undefined) return replay(recording, starts);
+    context.commands.flush();
+    const graph = graphs.of(recording.source, starts);
+    return graph === undefined ? replay(recording, starts) : launch(recording, graph, starts);
   };
   const wrapped = Object.keys(direct).map((name) => [
     name,
