@@ -7,6 +7,7 @@ import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
   freeze,
   type GrownModel,
+  lossOf,
   nestedTask,
   observedCount,
   type PreparedBatches,
@@ -147,11 +148,13 @@ export function languageTask(
 ): TrainingTask {
   const { training, data } = experiment;
   const objective = createObjective(experiment.objective);
+  const computation = (index: number) => objective.computation({ tree, language, batch: batches.at(index) });
   return {
     parameters: tree,
     unit: 'tokens',
     prepare: batches.prepare,
-    loss: (index) => objective.loss({ tree, language, batch: batches.at(index) }),
+    loss: (index) => lossOf(computation(index)),
+    computation,
     unitsIn: (index) => batches.at(index).numTokens,
     flopsIn: (index) => {
       const { batch, seqLen } = batches.at(index);
@@ -167,7 +170,7 @@ export function languageTask(
         check();
         let weight = 0;
         const sum = tf.tidy(() => {
-          const loss = objective.loss({ tree, language, batch });
+          const loss = lossOf(objective.computation({ tree, language, batch }));
           weight = loss.weight;
           return loss.sum;
         });

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { Decoding, decode, languageDecodeForward } from '#language';
 import { atMatmulPrecision, type EngineName, type MatmulPrecision, readScalar, selectEngine, tf } from '#src/engine';
 import { pattention, tokenAttention } from '#src/kernels';
-import { AdamW, trainStep } from '#src/training';
+import { AdamW, RecordedGradients, trainStep } from '#src/training';
 import { normalTensor } from '../normalTensor.js';
 import { median } from '../statistics.js';
 import { cudaAddon, deviceMemory, prepareCardProfile } from './cardProfile.js';
@@ -99,7 +99,9 @@ async function benchStep(name: string, setting: string): Promise<void> {
   const openS = (performance.now() - opening) / 1000;
   const optimizer = new AdamW(tree, training);
   let step = 0;
-  const run = async (): Promise<number> => (await trainStep(task, training, optimizer, { step: ++step })).loss;
+  const recordings = new RecordedGradients();
+  const run = async (): Promise<number> =>
+    (await trainStep(task, training, optimizer, { step: ++step, recordings })).loss;
   try {
     const losses: number[] = [];
     const first = performance.now();
@@ -123,12 +125,14 @@ async function benchStep(name: string, setting: string): Promise<void> {
     if (profile !== undefined) {
       const repetitions = 3;
       profile.start();
-      for (let i = 0; i < repetitions; i++) await run();
+      // Kernel by kernel.
+      for (let i = 0; i < repetitions; i++) await trainStep(task, training, optimizer, { step: ++step });
       const kernels = profile.stop(repetitions);
       const total = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
       report({ case: `profile-${name}`, setting, ms: total, kernels: kernels.slice(0, 60) });
     }
   } finally {
+    recordings.dispose();
     optimizer.dispose();
     tree.dispose();
   }

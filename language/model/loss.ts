@@ -17,12 +17,26 @@ export function tokenLosses(
   labels: Int32Array,
   weights?: Float32Array,
 ): tf.Tensor1D {
+  return lossesOfTensors(tree, hidden, tf.tensor1d(labels, 'int32'), tf.tensor1d(labelWeights(labels, weights)));
+}
+
+/** The same of tensors; a label counts where its weight is not 0. */
+export function lossesOfTensors(
+  tree: ParameterTree,
+  hidden: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  weights: tf.Tensor1D,
+): tf.Tensor1D {
   const { embedding, trainable } = tokenEmbedding(tree);
+  return linearCrossEntropy(hidden, embedding, labels, weights, { states: true, embedding: trainable });
+}
+
+/** What labels count: 0 for IGNORE_INDEX, otherwise their weights, 1 unless given. */
+export function labelWeights(labels: Int32Array, weights?: Float32Array): Float32Array {
   const effective = new Float32Array(labels.length);
   // A loop: `from` with a function takes milliseconds for a batch.
   for (let t = 0; t < labels.length; t++) effective[t] = labels[t] === IGNORE_INDEX ? 0 : (weights?.[t] ?? 1);
-  const want = { states: true, embedding: trainable };
-  return linearCrossEntropy(hidden, embedding, tf.tensor1d(labels, 'int32'), tf.tensor1d(effective), want);
+  return effective;
 }
 
 /** Their sum; divide by `totalWeight` for the mean. */

@@ -1,5 +1,5 @@
-import type { tf } from '#src/engine';
 import type { ParameterTree } from '#src/tokenformer';
+import type { BatchComputation } from '#src/training';
 import type { TextBatch } from '../data/index.js';
 import type { AnyLanguageConfig } from '../model/config.js';
 
@@ -13,7 +13,7 @@ export interface ObjectiveInput {
 /** What a language backbone learns from. */
 export interface Objective {
   /** The sum of losses over the batch, in nats, and its divisor. */
-  loss(input: ObjectiveInput): { readonly sum: tf.Scalar; readonly weight: number };
+  computation(input: ObjectiveInput): BatchComputation;
   /** Metrics of held-out text by name; `validation/loss` selects the best checkpoint. */
   metrics(meanLoss: number): Record<'validation/loss', number> & Record<string, number>;
 }

@@ -6,6 +6,7 @@ export { readScalar } from './readScalar.js';
 export { describeEngine, selectEngine } from './selectEngine.js';
 export {
   type BlockAttributes,
+  type ComputationRecorder,
   ENGINE_NAMES,
   type EngineInfo,
   type EngineName,
@@ -13,6 +14,7 @@ export {
   FUSED_KERNEL_NAMES,
   FUSED_KERNELS,
   type FusedKernel,
+  type InputArray,
   type KernelAttributes,
   type KernelInputs,
   type KernelOrigins,
@@ -21,6 +23,7 @@ export {
   MATMUL_PRECISIONS,
   type MatmulPrecision,
   type PrecisionSupport,
+  type RecordedComputation,
   type ReducedPrecision,
   tf,
 } from './shared/index.js';

@@ -1,5 +1,6 @@
 export * from './absentGroups.js';
 export * from './adamW.js';
+export * from './batchComputation.js';
 export * from './checkpoint.js';
 export { type CheckpointFolder, openCheckpointFolder, skipVerification } from './checkpointFolder.js';
 export { checkpointDigests, findCheckpoint, pointAt } from './checkpointPointers.js';
@@ -12,6 +13,7 @@ export * from './nested.js';
 export { observedCount } from './observation.js';
 export * from './preparedBatches.js';
 export * from './provenance.js';
+export { RecordedGradients } from './recordedGradients.js';
 export * from './runDirectory.js';
 export * from './runGrowth.js';
 export { isTrained } from './runStatus.js';

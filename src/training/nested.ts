@@ -42,9 +42,9 @@ export function nestedTask(
     const share = drawnShare(nested, seed, index);
     return share === 1 ? whole : taskOf(prefixStack(stack, { share }));
   };
-  const { flopsIn } = whole;
+  const { flopsIn, computation: _, ...others } = whole;
   return {
-    ...whole,
+    ...others,
     loss: (index) => taskAt(index).loss(index),
     ...(flopsIn && { flopsIn: (index) => (taskAt(index).flopsIn ?? flopsIn)(index) }),
   };

@@ -9,6 +9,7 @@ import type { TrainingConfig } from './config.js';
 import { evaluationLine } from './evaluationLine.js';
 import type { OptimizerStart, TrainingCost } from './initFrom.js';
 import { isFirstObserved, isObserved } from './observation.js';
+import { RecordedGradients } from './recordedGradients.js';
 import { requireTrainable } from './requireTrainable.js';
 import { restoreRun } from './restoreRun.js';
 import { type RunGrowth, rowCounts } from './runGrowth.js';
@@ -81,6 +82,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   let { task, model } = run;
   const { parameters } = task;
   const optimizer = new AdamW(parameters, config);
+  const recordings = new RecordedGradients();
   if (run.oldRows) optimizer.useOldRows(run.oldRows);
   /** Growths that are behind. */
   let grown = 0;
@@ -214,6 +216,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
         step,
         optimizerStep,
         savedStep,
+        recordings,
       });
       task.teacher?.follow(step);
       const seconds = (performance.now() - started) / 1000;
@@ -253,6 +256,7 @@ async function train(run: TrainingRun): Promise<TrainingResult> {
   } finally {
     progress.done();
     tracker.close();
+    recordings.dispose();
     optimizer.dispose();
   }
   return { steps: state.step, bestStep: state.bestStep ?? 0, bestValue: state.bestValue ?? Number.NaN, last };

@@ -1,8 +1,8 @@
-import { atMatmulPrecision, engineAtWork, tf } from '#src/engine';
+import { engineAtWork, tf } from '#src/engine';
 import { RunError } from '#src/errors';
-import { squaredNorm, withRecomputation } from '#src/kernels';
 import type { AdamW } from './adamW.js';
 import type { TrainingConfig } from './config.js';
+import { lossAndGradients, type RecordedGradients, type StepGradients, summaryOf } from './recordedGradients.js';
 import { learningRateAt } from './schedule.js';
 import type { TrainingTask } from './trainingTask.js';
 
@@ -14,6 +14,8 @@ export interface StepCounts {
   readonly optimizerStep?: number | undefined;
   /** Of the last checkpoint, for the message; undefined before the first one. */
   readonly savedStep?: number | undefined;
+  /** Of the run. Without it nothing is recorded. */
+  readonly recordings?: RecordedGradients | undefined;
 }
 
 /** What a step did. */
@@ -40,57 +42,38 @@ export async function trainStep(
   task: TrainingTask,
   config: TrainingConfig,
   optimizer: AdamW,
-  { step, optimizerStep = step, savedStep }: StepCounts,
+  { step, optimizerStep = step, savedStep, recordings }: StepCounts,
 ): Promise<StepResult> {
-  const names = task.parameters.trainableNames();
-  const variables = names.map((name) => task.parameters.variable(name));
-  const gradients = new Map<string, tf.Tensor>();
-  const sums: tf.Scalar[] = [];
-  let weight = 0;
-  let units = 0;
-  let flops = 0;
-  let waited = 0;
+  const firstBatch = (step - 1) * config.gradientAccumulation;
+  const batches = Array.from({ length: config.gradientAccumulation }, (_, i) => firstBatch + i);
+  let [units, flops, waited] = [0, 0, 0];
   const prepare = (index: number): number => {
     const started = performance.now();
     task.prepare?.(index);
     return performance.now() - started;
   };
-  const firstBatch = (step - 1) * config.gradientAccumulation;
-  for (let index = firstBatch; index < firstBatch + config.gradientAccumulation; index++) {
+  const begin = (index: number): void => {
     waited += prepare(index);
-    const differentiate = () =>
-      tf.variableGrads(() => {
-        const batch = task.loss(index);
-        weight += batch.weight;
-        return batch.sum;
-      }, variables);
-    const { value, grads } = atMatmulPrecision(config.matmulPrecision, () =>
-      withRecomputation(config.recompute === true, differentiate),
-    );
     units += task.unitsIn(index);
     flops += task.flopsIn?.(index) ?? 0;
-    sums.push(value);
-    for (const name of names) {
-      const gradient = grads[task.parameters.variable(name).name];
-      if (gradient == null) continue;
-      const before = gradients.get(name);
-      gradients.set(name, before ? tf.add(before, gradient) : gradient);
-      if (before) tf.dispose([before, gradient]);
-    }
-  }
-  // One read-back a step: [Σ losses, Σ g²].
-  const summary = tf.tidy(() => tf.stack([tf.addN(sums), squaredNorm([...gradients.values()])]));
+  };
+  begin(firstBatch);
+  const started = performance.now();
+  const recorded = recordings?.of(task, config, firstBatch);
+  const { summary, gradients, weight, dispose } = recorded ?? accumulatedGradients(task, config, batches, begin);
+  const issued = performance.now() - started;
   // The next batch is made while the engine computes this one.
   const ahead =
     engineAtWork()?.computesAside && step < config.steps ? prepare(firstBatch + config.gradientAccumulation) : 0;
   const asked = performance.now();
   const [lossSum, squaredGradients] = await summary.data();
-  if (performance.now() - asked < IDLE_MS) waited += ahead;
-  tf.dispose([summary, ...sums]);
+  const rest = performance.now() - asked;
+  if (rest < IDLE_MS) waited += ahead;
+  if (recorded === undefined) recordings?.took(task, firstBatch, issued, ahead + rest);
   const loss = lossSum / weight;
   const gradientNorm = Math.sqrt(squaredGradients) / weight;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-    tf.dispose([...gradients.values()]);
+    dispose();
     const kept =
       savedStep === undefined ? 'no checkpoint was written yet' : `the checkpoint of step ${savedStep} is intact`;
     throw new RunError(
@@ -99,6 +82,39 @@ export async function trainStep(
   }
   const clip = Math.min(1, config.clipNorm / (gradientNorm + 1e-6));
   optimizer.apply(gradients, learningRateAt(step, config), clip / weight, optimizerStep);
-  tf.dispose([...gradients.values()]);
+  dispose();
   return { loss, gradientNorm, units, flops, dataSeconds: waited / 1000 };
+}
+
+/**
+ * Sums over micro-batches.
+ *
+ * @param begin called before each after the first
+ */
+function accumulatedGradients(
+  task: TrainingTask,
+  config: TrainingConfig,
+  batches: readonly number[],
+  begin: (index: number) => void,
+): StepGradients {
+  const gradients = new Map<string, tf.Tensor>();
+  const sums: tf.Scalar[] = [];
+  let weight = 0;
+  for (const [i, index] of batches.entries()) {
+    if (i > 0) begin(index);
+    const { value, gradients: more } = lossAndGradients(task, config, () => {
+      const batch = task.loss(index);
+      weight += batch.weight;
+      return batch.sum;
+    });
+    sums.push(value);
+    for (const [name, gradient] of more) {
+      const before = gradients.get(name);
+      gradients.set(name, before ? tf.add(before, gradient) : gradient);
+      if (before) tf.dispose([before, gradient]);
+    }
+  }
+  const summary = summaryOf(sums, gradients);
+  tf.dispose(sums);
+  return { summary, gradients, weight, dispose: () => tf.dispose([summary, ...gradients.values()]) };
 }

@@ -2,6 +2,7 @@ import type { tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import type { ParameterShapes, ParameterTree } from '#src/tokenformer';
 import type { Observation } from '#src/tracking';
+import type { BatchComputation } from './batchComputation.js';
 
 /** The loss of one micro-batch, still to be divided by its weight. */
 export interface BatchLoss {
@@ -31,6 +32,11 @@ export interface TrainingTask {
   readonly teacher?: TeacherState | undefined;
   /** Loss of micro-batch `index`, a pure function of the parameters, of the teacher and of `index`. */
   loss(index: number): BatchLoss;
+  /**
+   * The same loss, for engines that record computations. Absent: what is computed differs between micro-batches in more than their numbers, or
+   * needs the host.
+   */
+  computation?(index: number): BatchComputation;
   /** Units (tokens, images, pairs) in micro-batch `index`, for the throughput. */
   unitsIn(index: number): number;
   /**

@@ -43,7 +43,7 @@ export interface DeviceMemory {
 
 /**
  * Every function throws an Error whose message is one line; its `code` is 'CUDA_OUT_OF_MEMORY' when the card is full, 'CUDA_LOST'
- * when the device no longer answers (any sticky error), 'CUDA_COMPILE' for source that does not compile (message: the log), and
+ * when the device no longer answers (any sticky error), 'CUDA_CAPTURE' for what cannot be done while commands are recorded, 'CUDA_COMPILE' for source that does not compile (message: the log), and
  * 'CUDA_LIBRARY' when a library cannot be loaded (message: which, and every place that was tried with why not).
  */
 export interface CudaAddon {
@@ -54,7 +54,8 @@ export interface CudaAddon {
   /** Loads a cubin and returns the ids of these kernels; each may then have as much dynamic shared memory as the card allows. */
   loadKernels(cubin: Uint8Array, names: readonly string[]): number[];
 
-  allocate(bytes: number): number;
+  /** `isLasting`: while commands are recorded, for numbers that are uploaded then, and read whenever the graph runs. */
+  allocate(bytes: number, isLasting?: boolean): number;
   free(address: number): void;
   memory(): DeviceMemory;
   resetPeak(): void;
@@ -70,8 +71,12 @@ export interface CudaAddon {
   /** Runs encoded commands (commands.ts), `length` words of them. Allocates nothing. */
   execute(words: Float64Array, length: number): void;
 
-  /** Commands and copies between devices until `endCapture` are recorded, not run. */
-  beginCapture(): void;
+  /**
+   * Commands until `endCapture` are recorded, not run. Memory taken meanwhile is the graph's.
+   *
+   * @param keepsAll whether all other memory that the commands use stays too until the graph is freed, even if it is freed before
+   */
+  beginCapture(keepsAll?: boolean): void;
   /** The id of the recorded graph. */
   endCapture(): number;
   launchGraph(id: number): void;

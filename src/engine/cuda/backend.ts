@@ -70,6 +70,8 @@ export interface CudaBackend extends tf.KernelBackend {
   address(tensor: tf.TensorInfo): number;
   /** The same for writing in place; throws if another tensor shares them. */
   ownAddress(tensor: tf.TensorInfo): number;
+  /** Says that a tensor's numbers on the device have changed: what was known of them is forgotten. */
+  changed(tensor: tf.TensorInfo): void;
   /** The number that all of a tensor's numbers are, if that is known without looking at the device. */
   uniform(tensor: tf.TensorInfo): number | undefined;
 }
@@ -134,7 +136,7 @@ export function createCudaBackend(
 
   function upload(values: ArrayLike<number>, dtype: NumberType): Place {
     const kind = ARRAYS[dtype];
-    const allocation = memory.allocate(bytesOf(values, dtype));
+    const allocation = memory.allocate(bytesOf(values, dtype), true);
     // The cpu kernels sometimes leave other array types: a lossless cast only renames the dtype.
     if (values.length > 0) addon.upload(allocation.address, values instanceof kind ? values : kind.from(values));
     return { allocation, address: allocation.address, count: values.length };
@@ -211,9 +213,13 @@ export function createCudaBackend(
       if (data.refCount !== 1) {
         throw new Error(`cuda backend: expected numbers of a single tensor, got ${data.refCount} sharing them`);
       }
+      backend.changed(tensor);
+      return place.address;
+    },
+    changed: ({ dataId }: tf.TensorInfo): void => {
+      const data = backend.data.get(dataId);
       data.host = undefined;
       data.uniform = undefined;
-      return place.address;
     },
     uniform: ({ dataId }: tf.TensorInfo): number | undefined => {
       const { uniform, host } = backend.data.get(dataId);

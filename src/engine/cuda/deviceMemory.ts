@@ -10,8 +10,8 @@ export interface Allocation {
 
 /** Device memory for tensors and kernels. Commands may wait to be sent, and memory that they use is freed only after them. */
 export interface DeviceMemory {
-  /** Memory of a single user, at least a byte, 256-byte aligned, contents undefined. */
-  allocate(bytes: number): Allocation;
+  /** Memory of a single user, at least a byte, 256-byte aligned, contents undefined. `isLasting`: see `CudaAddon.allocate`. */
+  allocate(bytes: number, isLasting?: boolean): Allocation;
   release(allocation: Allocation): void;
   /** Sends what waits, then frees what was released in the meantime. */
   flush(): void;
@@ -50,16 +50,16 @@ export function createDeviceMemory(
   };
 
   return {
-    allocate: (bytes) => {
+    allocate: (bytes, isLasting) => {
       const size = Math.max(1, bytes);
       try {
-        return { address: addon.allocate(size), users: 1 };
+        return { address: addon.allocate(size, isLasting), users: 1 };
       } catch (error) {
         if ((error as { code?: string }).code !== 'CUDA_OUT_OF_MEMORY') throw error;
       }
       flush(); // gives back what kernels have released
       try {
-        return { address: addon.allocate(size), users: 1 };
+        return { address: addon.allocate(size, isLasting), users: 1 };
       } catch (error) {
         throw (error as { code?: string }).code === 'CUDA_OUT_OF_MEMORY' ? outOfMemory(size) : error;
       }

@@ -1,4 +1,4 @@
-import type { Engine, MatmulPrecision, PrecisionSupport } from '../shared/index.js';
+import type { ComputationRecorder, Engine, MatmulPrecision, PrecisionSupport } from '../shared/index.js';
 import { activateBackend, tf } from '../shared/index.js';
 import { createCudaBackend } from './backend.js';
 import { checkCacheFolder } from './cubinCache.js';
@@ -11,10 +11,14 @@ import {
   installCudaKernels,
   NORM_ACTIVATIONS,
 } from './kernels/index.js';
-import { architecture, type Cuda, openCuda, usesGraphs } from './runtime.js';
+import { createRecorder } from './recorder.js';
+import { architecture, type Cuda, graphUse, openCuda } from './runtime.js';
 
 /** Of products just now. */
 let precision: MatmulPrecision = 'highest';
+
+/** Of the running backend. */
+let recorder: ComputationRecorder | undefined;
 
 /** An NVIDIA card, through the driver, NVRTC and cuBLASLt; this project's own kernels. */
 export const cuda: Engine = {
@@ -32,7 +36,7 @@ export const cuda: Engine = {
     const opened = openOrThrow();
     // Wrong settings are refused now rather than when the first kernel is asked for.
     architecture(opened.facts);
-    usesGraphs();
+    graphUse();
     registerCuda(opened);
     await activateBackend('cuda');
     const { driverVersion, nvrtcVersion, cublasLtVersion } = opened.facts;
@@ -52,6 +56,7 @@ export const cuda: Engine = {
     },
   },
   kernelOrigins: cudaKernels,
+  recorder: () => recorder,
 };
 
 /** Every card that the engine works on has tensor cores for both precisions. */
@@ -82,8 +87,10 @@ function registerCuda({ addon, facts, kernel }: Cuda): void {
     const commands = createCommands(addon);
     const memory = createDeviceMemory(addon, commands);
     const backend = createCudaBackend(addon, memory);
-    const settings = { precision: () => precision, usesGraphs: usesGraphs() };
+    const graphs = graphUse();
+    const settings = { precision: () => precision, usesGraphs: graphs !== 'off' };
     installCudaKernels(createKernelContext({ addon, facts, backend, commands, memory, kernel, ...settings }));
+    recorder = graphs === 'off' ? undefined : createRecorder({ addon, backend, memory }, graphs);
     return backend;
   });
 }

@@ -160,15 +160,18 @@ export function architecture(
   );
 }
 
+/** When commands that come again become CUDA graphs: where that pays, never, or wherever it is possible. */
+export type GraphUse = 'on' | 'off' | 'always';
+
 /**
- * Whether commands that come again and again may become CUDA graphs; TOKENFUSE_CUDA_GRAPHS=off leaves graphs out.
+ * TOKENFUSE_CUDA_GRAPHS, or 'on'.
  *
  * @throws ConfigError for another word
  */
-export function usesGraphs(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+export function graphUse(env: Readonly<Record<string, string | undefined>> = process.env): GraphUse {
   const word = env.TOKENFUSE_CUDA_GRAPHS || 'on';
-  if (word === 'on' || word === 'off') return word === 'on';
-  throw new ConfigError(`TOKENFUSE_CUDA_GRAPHS: expected on or off, got '${word}'; unset it for on`);
+  if (word === 'on' || word === 'off' || word === 'always') return word;
+  throw new ConfigError(`TOKENFUSE_CUDA_GRAPHS: expected on, off or always, got '${word}'; unset it for on`);
 }
 
 /** Of a cubin that was compiled on another machine, by whatever NVRTC it had (`npm run check:kernels -- --keep`). */

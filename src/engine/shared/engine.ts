@@ -1,4 +1,5 @@
 /** @file What an engine is: a TensorFlow.js backend, how to find out whether it can work here, how to start it, and what it can do. */
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { FusedKernelDeclarations } from './kernelContract.js';
 
 /** Every engine, fastest first; `auto` tries them in this order. */
@@ -69,6 +70,41 @@ export interface KernelOrigins {
   readonly javaScript: readonly string[];
 }
 
+/** Numbers that a computation is given, and their shape. */
+export interface InputArray {
+  readonly values: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+}
+
+/** A computation that the engine runs again without its JavaScript, on other numbers of the same shapes. */
+export interface RecordedComputation {
+  /**
+   * Runs it; the tensors are the same each time, with other numbers.
+   *
+   * @returns undefined once one of the parameters is elsewhere: it must then be disposed
+   */
+  run(inputs: readonly InputArray[]): readonly Tensor[] | undefined;
+  dispose(): void;
+}
+
+/** Records computations. */
+export interface ComputationRecorder {
+  /** Whether to record what takes so long: in JavaScript, and after it until the engine is done. */
+  pays(issueMs: number, restMs: number): boolean;
+  /**
+   * Records a computation without running it.
+   *
+   * @param inputs only their shapes count
+   * @param parameters what it reads besides: updated in place from run to run, or unchanged
+   * @returns undefined where something in it cannot be recorded
+   */
+  record(
+    inputs: readonly InputArray[],
+    parameters: readonly Tensor[],
+    compute: (inputs: readonly Tensor[]) => readonly Tensor[],
+  ): RecordedComputation | undefined;
+}
+
 export interface Engine {
   /** Also the name of its TensorFlow.js backend. */
   readonly name: EngineName;
@@ -83,6 +119,8 @@ export interface Engine {
   /** Makes the backend the current one; throws when it cannot work. Cheap to repeat. */
   activate(options?: EngineOptions): Promise<Omit<EngineInfo, 'name' | 'why'>>;
   readonly matmulPrecision?: MatmulPrecisionControl;
+  /** Of the running engine, if it can record computations. */
+  readonly recorder?: () => ComputationRecorder | undefined;
   /** Changes the number of worker threads while the engine runs; results do not depend on it. */
   readonly changeThreads?: (threads: number) => void;
   /** The kernels of the running backend, of an engine that leaves some to plain JavaScript; none before it was started. */

@@ -4,16 +4,19 @@ export { activateBackend } from './activateBackend.js';
 export { axisSwap } from './axisSwap.js';
 export { runInChild } from './childProbe.js';
 export {
+  type ComputationRecorder,
   ENGINE_NAMES,
   type Engine,
   type EngineInfo,
   type EngineName,
   type EngineOptions,
   type EngineProbe,
+  type InputArray,
   type KernelOrigins,
   MATMUL_PRECISIONS,
   type MatmulPrecision,
   type PrecisionSupport,
+  type RecordedComputation,
   type ReducedPrecision,
 } from './engine.js';
 export {

@@ -276,6 +276,52 @@ describe.skipIf(emulated === undefined)('the addon', () => {
     expect(addon.memory().used).toBe(before - 256);
   });
 
+  it('copies lasting numbers while recording, and never gives their memory away', () => {
+    const y = onDevice([0, 0, 0, 0]);
+    const before = addon.memory().used;
+    addon.beginCapture();
+    const first = addon.allocate(8);
+    commands.fill(first, 8, 0);
+    commands.copy(y, first, 8);
+    commands.flush();
+    addon.free(first);
+    // Not where something is written when the graph runs.
+    const lasting = addon.allocate(8, true);
+    addon.upload(lasting, Float32Array.of(5, 6));
+    commands.copy(y + 8, lasting, 8);
+    commands.flush();
+    addon.free(lasting);
+    const other = addon.allocate(8);
+    addon.free(other);
+    const graph = addon.endCapture();
+    expect([lasting === first, other === lasting, other === first]).toEqual([false, false, true]);
+    for (let run = 0; run < 2; run++) {
+      addon.upload(y, Float32Array.of(1, 2, 3, 4));
+      addon.launchGraph(graph);
+      expect([...read(y, 4)]).toEqual([0, 0, 5, 6]);
+    }
+    addon.freeGraph(graph);
+    expect(addon.memory().used).toBe(before);
+  });
+
+  it.each([
+    [true, 256],
+    [false, 0],
+  ])('keeps what recorded commands use although it is freed later: %s', (keepsAll, kept) => {
+    const x = addon.allocate(8);
+    addon.upload(x, Float32Array.of(1, 2));
+    const y = onDevice([0, 0]);
+    const before = addon.memory().used;
+    addon.beginCapture(keepsAll);
+    commands.copy(y, x, 8);
+    commands.flush();
+    const graph = addon.endCapture();
+    addon.free(x);
+    expect(addon.memory().used).toBe(before - 256 + kept);
+    addon.freeGraph(graph);
+    expect(addon.memory().used).toBe(before - 256);
+  });
+
   it('measures time between marks', () => {
     const [from, to] = [addon.mark(), addon.mark()];
     expect(addon.elapsed(from, to)).toBeGreaterThanOrEqual(0);

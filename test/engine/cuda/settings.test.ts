@@ -48,6 +48,6 @@ it.skipIf(emulatedAddon() === undefined)('settings of the kernels are refused be
     'TOKENFUSE_CUDA_ARCH: expected an architecture such as sm_',
   );
   expect(await refusalOf({ TOKENFUSE_CUDA_GRAPHS: 'no' })).toContain(
-    "TOKENFUSE_CUDA_GRAPHS: expected on or off, got 'no'",
+    "TOKENFUSE_CUDA_GRAPHS: expected on, off or always, got 'no'",
   );
 });

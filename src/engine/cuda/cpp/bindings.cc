@@ -107,6 +107,12 @@ class Call {
     return number > 2147483647.0 ? -1 : static_cast<int>(number);
   }
 
+  /** false where there is none. */
+  bool flag(size_t i) const {
+    bool result = false;
+    return napi_get_value_bool(env, value(i), &result) == napi_ok && result;
+  }
+
   View view(size_t i, const char* name) const {
     View result;
     if (!viewOf(env, value(i), result)) fail(name, "a typed array");
@@ -215,8 +221,9 @@ napi_value loadKernels(const Call& call, Session& session) {
 
 napi_value allocate(const Call& call, Session& session) {
   const double bytes = call.whole(0, "bytes");
+  const bool lasting = call.flag(1);
   const std::lock_guard<std::mutex> lock(session.mutex);
-  return number(call.env, static_cast<double>(session.allocate(static_cast<size_t>(bytes))));
+  return number(call.env, static_cast<double>(session.allocate(static_cast<size_t>(bytes), lasting)));
 }
 
 napi_value free(const Call& call, Session& session) {
@@ -362,9 +369,10 @@ napi_value execute(const Call& call, Session& session) {
   return nullptr;
 }
 
-napi_value beginCapture(const Call&, Session& session) {
+napi_value beginCapture(const Call& call, Session& session) {
+  const bool keepAll = call.flag(0);
   const std::lock_guard<std::mutex> lock(session.mutex);
-  session.beginCapture();
+  session.beginCapture(keepAll);
   return nullptr;
 }
 

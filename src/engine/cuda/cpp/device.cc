@@ -85,7 +85,7 @@ void Session::requireOpen() {
 }
 
 void Session::requireNoCapture(const char* what) {
-  if (capturing_) throw CudaError("", std::string("CUDA: expected no ") + what + " while commands are recorded");
+  if (capturing_) throw CudaError("CUDA_CAPTURE", std::string("CUDA: expected no ") + what + " while commands are recorded");
 }
 
 void Session::useContext() {

@@ -94,6 +94,7 @@ void Session::launch(Words& words) {
           words.fail("argument " + std::to_string(i) + ": expected an address of allocated memory, got " +
                      std::to_string(value));
         }
+        keep(value);
         std::memcpy(place(i, 8), &value, 8);
         break;
       }
@@ -126,6 +127,7 @@ void Session::launch(Words& words) {
         unsigned char* const to = place(i, 8 * addresses);
         for (size_t j = 0; j < addresses; j++) {
           const Address value = words.address("address of a struct");
+          keep(value);
           std::memcpy(to + 8 * j, &value, 8);
         }
       }
@@ -148,6 +150,7 @@ void Session::fill(Words& words) {
   const auto value = static_cast<unsigned char>(words.whole("value", 0, 255));
   if (bytes == 0) return;
   if (!covers(to, bytes)) words.fail("expected " + std::to_string(bytes) + " bytes of allocated memory, got fewer");
+  keep(to);
   last_ = -3;
   const DriverApi& cu = libraries_.driver;
   const Result result = to % 4 == 0 && bytes % 4 == 0 ? cu.fillWords(to, value * 0x01010101u, bytes / 4, stream_)
@@ -165,6 +168,7 @@ void Session::copy(Words& words) {
   if (!covers(from, bytes)) {
     words.fail("from: expected " + std::to_string(bytes) + " bytes of allocated memory, got fewer");
   }
+  for (const Address address : {to, from}) keep(address);
   last_ = -4;
   const Result result = libraries_.driver.copyOnDevice(to, from, bytes, stream_);
   if (result != 0) check(result, "copy of " + std::to_string(bytes) + " bytes");

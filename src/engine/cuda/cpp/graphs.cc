@@ -16,7 +16,7 @@ typename std::map<int, T>::iterator find(std::map<int, T>& all, int id, const ch
 
 }  // namespace
 
-void Session::beginCapture() {
+void Session::beginCapture(bool keepAll) {
   requireOpen();
   requireNoCapture("beginCapture");
   // What was freed is free for good then, so that memory can be taken aside.
@@ -24,6 +24,7 @@ void Session::beginCapture() {
   // Relaxed: this thread also takes memory, and libraries load kernels at their first use; none of it is recorded.
   check(libraries_.driver.beginCapture(stream_, kCaptureRelaxed), "beginCapture");
   capturing_ = true;
+  keepsAll_ = keepAll;
 }
 
 int Session::endCapture() {
@@ -32,7 +33,8 @@ int Session::endCapture() {
   Recorded recorded = std::move(recording_);
   recording_ = {};
   reusable_.clear();
-  capturing_ = false;
+  for (auto* each : {&taken_, &lasting_, &touched_}) each->clear();
+  capturing_ = keepsAll_ = false;
   if (lost_) throw CudaError("CUDA_LOST", lostMessage_);
   useContext();
   Graph graph = nullptr;

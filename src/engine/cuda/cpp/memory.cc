@@ -41,10 +41,10 @@ Address Session::allocateRaw(size_t bytes) {
   return address;
 }
 
-Address Session::allocate(size_t bytes) {
+Address Session::allocate(size_t bytes, bool lasting) {
   requireOpen();
   const size_t size = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  if (capturing_) {
+  if (capturing_ && !lasting) {
     const auto fitting = reusable_.lower_bound(size);
     if (fitting != reusable_.end() && fitting->first <= size + size / 4) {
       const Address address = fitting->second;
@@ -57,13 +57,27 @@ Address Session::allocate(size_t bytes) {
   Block& block = blocks_[address] = {size, false, 0};
   used_ += size;
   peak_ = std::max(peak_, used_);
-  if (capturing_) hold(address, block);
+  if (capturing_) {
+    hold(address, block);
+    (lasting ? lasting_ : taken_).insert(address);
+  }
   return address;
 }
 
 void Session::hold(Address address, Block& block) {
   block.holders++;
   recording_.held.push_back(address);
+}
+
+/** Of memory that a recorded command uses. */
+void Session::keep(Address address) {
+  if (!keepsAll_) return;
+  auto block = blocks_.upper_bound(address);
+  if (block == blocks_.begin()) return;
+  --block;
+  const Address start = block->first;
+  if (address - start > block->second.bytes || taken_.count(start) != 0 || lasting_.count(start) != 0) return;
+  if (touched_.insert(start).second) hold(start, block->second);
 }
 
 void Session::free(Address address) {
@@ -82,10 +96,9 @@ void Session::free(Address address) {
   }
   useContext();
   if (capturing_) {
-    const auto& held = recording_.held;
-    if (std::find(held.rbegin(), held.rend(), address) != held.rend()) {
+    if (taken_.count(address) != 0) {
       reusable_.emplace(block.bytes, address);
-    } else {
+    } else if (lasting_.count(address) == 0 && touched_.insert(address).second) {
       // What is recorded may read it; it is not written by anything that comes later in the graph.
       hold(address, block);
     }

@@ -131,6 +131,7 @@ void Session::product(Words& words) {
   covered("A", a, transposeA ? k : m, transposeA ? m : k, lda, strideA, operandBytes);
   covered("B", b, transposeB ? n : k, transposeB ? k : n, ldb, strideB, operandBytes);
   covered("C", c, m, n, ldc, strideC, resultBytes);
+  for (const Address address : {a, b, c}) keep(address);
 
   // Row-major C = A B is column-major Cᵀ = Bᵀ Aᵀ: B comes first, and nothing is moved.
   PlanKey key{};

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -98,7 +99,8 @@ class Session {
   std::vector<char> compile(const std::string& source, const std::string& name, const std::vector<std::string>& options);
   std::vector<int> loadKernels(const void* cubin, size_t bytes, const std::vector<std::string>& names);
 
-  Address allocate(size_t bytes);
+  /** `lasting`: what is uploaded there while commands are recorded is read whenever they run; nothing else is ever put there. */
+  Address allocate(size_t bytes, bool lasting = false);
   void free(Address address);
   DeviceMemory memory();
   void resetPeak();
@@ -113,7 +115,8 @@ class Session {
 
   void execute(const double* words, size_t length);
 
-  void beginCapture();
+  /** `keepAll`: until the graph is freed, all memory that the commands use stays. */
+  void beginCapture(bool keepAll = false);
   int endCapture();
   void launchGraph(int id);
   void freeGraph(int id);
@@ -161,6 +164,7 @@ class Session {
 
   void requireOpen();
   void requireNoCapture(const char* what);
+  void uploadLasting(Address to, const void* from, size_t bytes);
   void useContext();
   std::string describe(Result result) const;
   std::string lastCommand() const;
@@ -169,6 +173,7 @@ class Session {
   Address allocateRaw(size_t bytes);
   void release(std::map<Address, Block>::iterator block);
   void hold(Address address, Block& block);
+  void keep(Address address);
   void dropHolds(const std::vector<Address>& held);
   void requireRange(Address address, size_t bytes, const char* what) const;
   bool covers(Address address, size_t bytes) const;
@@ -217,7 +222,10 @@ class Session {
   std::unordered_map<PlanKey, Plan, PlanHash> plans_;
 
   bool capturing_ = false;
+  bool keepsAll_ = false;
   Recorded recording_;
+  /** Memory that the commands being recorded use: taken meanwhile for what they write, or for lasting numbers; and of others. */
+  std::unordered_set<Address> taken_, lasting_, touched_;
   /** Memory taken and given back while recording: free for what is recorded later. */
   std::multimap<size_t, Address> reusable_;
   std::map<int, Recorded> graphs_;

@@ -59,8 +59,11 @@ char* Session::stage(size_t bytes) {
 
 void Session::upload(Address to, const void* from, size_t bytes) {
   requireOpen();
-  requireNoCapture("upload");
   requireRange(to, bytes, "upload");
+  if (capturing_) {
+    uploadLasting(to, from, bytes);
+    return;
+  }
   const char* source = static_cast<const char*>(from);
   for (size_t at = 0; at < bytes; at += kPiece) {
     const size_t size = std::min(kPiece, bytes - at);
@@ -71,6 +74,14 @@ void Session::upload(Address to, const void* from, size_t bytes) {
     staged_.push_back({static_cast<size_t>(piece - staging_), static_cast<size_t>(piece - staging_) + size, event});
     check(libraries_.driver.eventRecord(event, stream_), "upload");
   }
+}
+
+/** While commands are recorded: numbers that no command changes, copied at once and not by the graph. */
+void Session::uploadLasting(Address to, const void* from, size_t bytes) {
+  if (lasting_.count(to) == 0) requireNoCapture("upload");
+  const DriverApi& cu = libraries_.driver;
+  check(cu.copyToDevice(to, from, bytes, aside_), "upload");
+  check(cu.streamSynchronize(aside_), "upload");
 }
 
 void Session::download(void* to, Address from, size_t bytes) {
