@@ -43,10 +43,11 @@ export function createDeviceMemory(
   const outOfMemory = (bytes: number): RunError => {
     const { used, total } = addon.memory();
     const [asked, inUse, all] = [bytes, used, total].map((size) => `${(size / MIB).toFixed(1)} MiB`);
-    return new RunError(
+    const error = new RunError(
       `cuda engine: expected room for ${asked} more, got a card of ${all} with ${inUse} in use by this process; ` +
         'use training.recompute, a smaller training.batchSize (and more micro-batches), shorter sequences, bf16, or a larger card',
     );
+    return Object.assign(error, { code: 'CUDA_OUT_OF_MEMORY' });
   };
 
   return {

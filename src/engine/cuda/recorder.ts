@@ -10,9 +10,9 @@ interface Givens {
   readonly memory: Pick<DeviceMemory, 'flush'>;
 }
 
-/** Of an operation that needs the host: it reads or writes numbers while commands are recorded. */
-function needsHost(error: unknown): boolean {
-  return (error as { code?: string }).code === 'CUDA_CAPTURE';
+/** Of what stands in the way of a recording alone: an operation that reads or writes numbers on the host, or too little memory for a second copy. */
+function onlyRecordingFails(error: unknown): boolean {
+  return ['CUDA_CAPTURE', 'CUDA_OUT_OF_MEMORY'].includes((error as { code?: string }).code ?? '');
 }
 
 /**
@@ -49,7 +49,7 @@ export function createRecorder({ addon, backend, memory }: Givens, use: Exclude<
     if (id !== undefined && failure === undefined) return { id, outputs };
     if (id !== undefined) addon.freeGraph(id);
     tf.dispose(outputs);
-    if (failure !== undefined && !needsHost(failure)) throw failure;
+    if (failure !== undefined && !onlyRecordingFails(failure)) throw failure;
     return undefined;
   }
 

@@ -157,6 +157,21 @@ describeCuda('recorded computations', () => {
     parameter.dispose();
   });
 
+  it('are none where the card has no room for them', () => {
+    const { addon } = openCuda() as Cuda;
+    const before = inUse();
+    const begin = addon.beginCapture;
+    vi.spyOn(addon, 'beginCapture').mockImplementation((keepsAll) => {
+      begin(keepsAll);
+      vi.spyOn(addon, 'allocate').mockImplementation(() => {
+        throw Object.assign(new Error('full'), { code: 'CUDA_OUT_OF_MEMORY' });
+      });
+    });
+    expect(theRecorder().record([given], [], ([input]) => [tf.square(input)])).toBeUndefined();
+    vi.restoreAllMocks();
+    expect(inUse()).toEqual(before);
+  });
+
   it('are none where something needs the host, and nothing of them is left', () => {
     const before = inUse();
     const attempts = [
