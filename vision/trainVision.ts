@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
-import { tf } from '#src/engine';
+import { type InputArray, tf } from '#src/engine';
 import { forwardFlops, stackSizes, trainingFlops } from '#src/stacks';
 import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
+  type BatchComputation,
   freeze,
   type GrownModel,
+  lossOf,
   nestedTask,
   observedCount,
   type PreparedBatches,
@@ -14,6 +16,7 @@ import {
   runTraining,
   type TrainingResult,
   type TrainingTask,
+  tensorOf,
 } from '#src/training';
 import type { ImageBatch, ImageDataset } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
@@ -115,9 +118,12 @@ export function visionTask(
 ): TrainingTask {
   const { model, data, training } = experiment;
   const teacher = openTeachers(objectives, tree, training.steps);
-  const inputOf = (batch: ImageBatch, streamId: string) => {
-    const { imageSize } = model;
-    const pixelValues = tf.tensor4d(batch.pixelValues, [batch.batch, imageSize, imageSize, 3]);
+  const pixelsOf = ({ pixelValues, batch }: ImageBatch): InputArray => ({
+    values: pixelValues,
+    shape: [batch, model.imageSize, model.imageSize, 3],
+  });
+  const inputOf = (batch: ImageBatch, streamId: string, pixels = tensorOf(pixelsOf(batch))) => {
+    const pixelValues = pixels as tf.Tensor4D;
     let states: VisionStates | undefined;
     const forward = (): VisionStates => {
       states ??= visionForward(tree, model, pixelValues);
@@ -130,10 +136,27 @@ export function visionTask(
     ...input,
     teacher: teacher?.of(objective),
   });
-  const weightedLoss = (input: Input): tf.Scalar =>
+  /** @param targets of each objective; made of the batch unless given */
+  const weightedLoss = (input: Input, targets?: readonly (readonly tf.Tensor[] | undefined)[]): tf.Scalar =>
     tf.addN(
-      objectives.map((objective) => tf.mul(objective.loss(taught(objective, input)), objective.weight)),
+      objectives.map((objective, i) =>
+        tf.mul(objective.loss({ ...taught(objective, input), targets: targets?.[i] }), objective.weight),
+      ),
     ) as tf.Scalar;
+  const computation = (index: number): BatchComputation => {
+    const batch = batches.at(index);
+    const targets = objectives.map((objective) => objective.targets?.(batch));
+    return {
+      arrays: [pixelsOf(batch), ...targets.flatMap((arrays) => arrays ?? [])],
+      weight: training.batchSize,
+      sum: ([pixels, ...others]) => {
+        const ofEach = targets.map((arrays) => arrays && others.splice(0, arrays.length));
+        return weightedLoss(inputOf(batch, `train/${index}`, pixels), ofEach);
+      },
+    };
+  };
+  /** Whether all batches are computed alike. */
+  const isRepeatable = teacher === undefined && objectives.every(({ targets }) => targets !== undefined);
   const shared = objectives.some(({ seesWholeImages }) => seesWholeImages) ? imageMultiplyAdds(model) : 0;
   const perImage = objectives.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, shared);
   const ofTeachers = objectives.reduce((sum, objective) => sum + (objective.teacher?.multiplyAdds ?? 0), 0);
@@ -143,10 +166,8 @@ export function visionTask(
     teacher,
     unit: 'images',
     prepare: batches.prepare,
-    loss: (index) => ({
-      sum: weightedLoss(inputOf(batches.at(index), `train/${index}`)),
-      weight: training.batchSize,
-    }),
+    loss: (index) => lossOf(computation(index)),
+    ...(isRepeatable && { computation }),
     unitsIn: () => training.batchSize,
     flopsIn: () => trainingFlops(training.batchSize * perImage) + forwardFlops(training.batchSize * ofTeachers),
     describeBatch: (index) => {

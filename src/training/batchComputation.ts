@@ -13,10 +13,11 @@ export interface BatchComputation {
   sum(inputs: readonly tf.Tensor[], forAll?: boolean): tf.Scalar;
 }
 
+export function tensorOf({ values, shape }: InputArray): tf.Tensor {
+  return tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32');
+}
+
 /** The loss of one micro-batch. */
 export function lossOf({ arrays, weight, sum }: BatchComputation): BatchLoss {
-  const inputs = arrays.map(({ values, shape }) =>
-    tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32'),
-  );
-  return { sum: sum(inputs), weight };
+  return { sum: sum(arrays.map(tensorOf)), weight };
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '#src/errors';
 import { softmaxCrossEntropy } from '#src/kernels';
 import { patchTokens, pooled, VISION_GROUP } from '../model/backbone.js';
 import { createLinearHead, linearHead } from './linearHead.js';
-import type { ObjectiveFactory, ObjectiveInput, Tally } from './objective.js';
+import { type ObjectiveFactory, type ObjectiveInput, type Tally, type TargetsOf, targetsIn } from './objective.js';
 
 /** Attributes that are present or absent in the whole image, or one value per attribute for each cell of a grid. */
 export const AttributesConfig = z
@@ -35,24 +35,26 @@ const createImageAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, v
   }
   const logits = ({ tree, states }: ObjectiveInput): tf.Tensor2D =>
     linearHead(tree, head, pooled(vision, states().normed)); // [batch, numAttributes]
-  const targets = ({ batch }: ObjectiveInput): tf.Tensor2D =>
-    tf.tensor2d(batch.attributes as Float32Array, [batch.batch, numAttributes]);
+  const targets: TargetsOf = ({ attributes, batch }) => [
+    { values: attributes as Float32Array, shape: [batch, numAttributes] },
+  ];
   return {
     name: 'imageAttributes',
     weight,
     seesWholeImages: true,
     multiplyAdds: vision.stack.dModel * numAttributes,
+    targets,
     createParameters: (seed) => createLinearHead(head, vision.stack.dModel, numAttributes, seed),
     loss: (input) => {
       const z = logits(input);
-      const y = targets(input);
+      const [y] = targetsIn(input, targets);
       // −y log σ(z) − (1−y) log(1−σ(z)) = max(z, 0) − z y + log(1 + e^−|z|)
       const losses = tf.add(tf.sub(tf.relu(z), tf.mul(z, y)), tf.log1p(tf.exp(tf.neg(tf.abs(z)))));
       return tf.div(tf.sum(losses), numAttributes);
     },
     measure: (input) => {
       const predicted = tf.cast(tf.greater(logits(input), 0), 'float32');
-      const y = targets(input);
+      const [y] = targetsIn(input, targets);
       // F1 = 2·both / (predicted + present), which is a ratio of sums and so adds up over batches.
       const both = tf.sum(tf.mul(predicted, y));
       return { attributeF1: { sum: tf.mul(both, 2), count: tf.add(tf.sum(predicted), tf.sum(y)) } };
@@ -83,28 +85,33 @@ const createGridAttributes: ObjectiveFactory<AttributesConfig> = ({ weight }, vi
     // The gradient of `split` fails when there is a single part.
     return sizes.length === 1 ? [logits] : tf.split(logits, sizes, 1); // [batch · cells, values] each
   };
-  const cellLabels = ({ batch }: ObjectiveInput, attribute: number): tf.Tensor1D => {
+  /** For each attribute its value in each cell, [batch · cells]. */
+  const targets: TargetsOf = (batch) => {
     const all = batch.cells as Int32Array; // [batch, cells, attributes]
-    const values = Int32Array.from({ length: batch.batch * cells }, (_, i) => all[i * sizes.length + attribute]);
-    return tf.tensor1d(values, 'int32');
+    const shape = [batch.batch * cells];
+    return sizes.map((_, a) => ({
+      values: Int32Array.from({ length: shape[0] }, (_, i) => all[i * sizes.length + a]),
+      shape,
+    }));
   };
   return {
     name: 'gridAttributes',
     weight,
     seesWholeImages: true,
     multiplyAdds: cells * vision.stack.dModel * width,
+    targets,
     createParameters: (seed) => createLinearHead(head, vision.stack.dModel, width, seed),
     loss: (input) => {
       const everyRow = tf.ones([input.batch.batch * cells]) as tf.Tensor1D;
-      const losses = split(input).map((logits, a) =>
-        tf.sum(softmaxCrossEntropy(logits, cellLabels(input, a), everyRow)),
-      );
+      const labels = targetsIn(input, targets) as tf.Tensor1D[];
+      const losses = split(input).map((logits, a) => tf.sum(softmaxCrossEntropy(logits, labels[a], everyRow)));
       return tf.div(tf.addN(losses), cells * sizes.length);
     },
     measure: (input) => {
       const tallies: Record<string, Tally> = {};
+      const labels = targetsIn(input, targets) as tf.Tensor1D[];
       for (const [a, logits] of split(input).entries()) {
-        const truth = cellLabels(input, a);
+        const truth = labels[a];
         const right = tf.cast(tf.equal(tf.argMax(logits, 1), truth), 'float32');
         const occupied = tf.cast(tf.greater(truth, 0), 'float32');
         const { name } = grid.attributes[a];

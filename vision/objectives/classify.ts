@@ -4,7 +4,7 @@ import { ConfigError } from '#src/errors';
 import { softmaxCrossEntropy } from '#src/kernels';
 import { pooled, VISION_GROUP } from '../model/backbone.js';
 import { createLinearHead, linearHead } from './linearHead.js';
-import type { ObjectiveFactory, ObjectiveInput } from './objective.js';
+import { type ObjectiveFactory, type ObjectiveInput, type TargetsOf, targetsIn } from './objective.js';
 
 /** One class per image. */
 export const ClassifyConfig = z
@@ -22,12 +22,14 @@ export const createClassify: ObjectiveFactory<z.output<typeof ClassifyConfig>> =
   if (numClasses === 0) throw new ConfigError('objectives: classify: expected a class per image in the data, got none');
   const logits = ({ tree, states }: ObjectiveInput): tf.Tensor2D =>
     linearHead(tree, HEAD, pooled(vision, states().normed)); // [batch, numClasses]
-  const classes = ({ batch }: ObjectiveInput): tf.Tensor1D => tf.tensor1d(batch.labels as Int32Array, 'int32');
+  const targets: TargetsOf = ({ labels, batch }) => [{ values: labels as Int32Array, shape: [batch] }];
+  const classes = (input: ObjectiveInput): tf.Tensor1D => targetsIn(input, targets)[0] as tf.Tensor1D;
   return {
     name: 'classify',
     weight,
     seesWholeImages: true,
     multiplyAdds: vision.stack.dModel * numClasses,
+    targets,
     createParameters: (seed) => createLinearHead(HEAD, vision.stack.dModel, numClasses, seed),
     loss: (input) => tf.sum(softmaxCrossEntropy(logits(input), classes(input), tf.ones([input.batch.batch]))),
     measure: (input) => {

@@ -1,6 +1,7 @@
-import type { tf } from '#src/engine';
+import type { InputArray, tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
+import { tensorOf } from '#src/training';
 import type { ImageBatch, LabelNames, LabelRequirement } from '../data/index.js';
 import type { VisionStates } from '../model/backbone.js';
 import type { AnyVisionConfig } from '../model/config.js';
@@ -15,6 +16,8 @@ export interface ObjectiveInput {
   readonly states: () => VisionStates;
   /** Names the random stream of this batch. */
   readonly streamId: string;
+  /** What the objective's `targets` gave, as tensors; made of the batch unless given. */
+  readonly targets?: readonly tf.Tensor[] | undefined;
   /** Of an objective with a teacher: its parameters, under the names that the model has them. */
   readonly teacher?: ParameterTree | undefined;
 }
@@ -23,6 +26,14 @@ export interface ObjectiveInput {
 export function teacherOf({ teacher }: ObjectiveInput): ParameterTree {
   if (teacher === undefined) throw new Error('ObjectiveInput: expected the parameters of a teacher, got none');
   return teacher;
+}
+
+/** Says what of a batch an objective reads besides the images. */
+export type TargetsOf = (batch: ImageBatch) => readonly InputArray[];
+
+/** The targets of an input as tensors. */
+export function targetsIn({ targets, batch }: ObjectiveInput, targetsOf: TargetsOf): readonly tf.Tensor[] {
+  return targets ?? targetsOf(batch).map(tensorOf);
 }
 
 /** A count of successes or a sum of errors over `count` cases; means are taken over the whole evaluation. */
@@ -49,6 +60,8 @@ export interface Objective {
     /** Multiplications with an addition in the products of its passes over one image. */
     readonly multiplyAdds: number;
   };
+  /** All that the loss reads of a batch besides images and sizes; absent where there is more, such as what a random stream draws. */
+  readonly targets?: TargetsOf;
   /** Σ over the images of the batch. */
   loss(input: ObjectiveInput): tf.Scalar;
   /** Metrics of a held-out batch by name, to be summed over batches. */

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, expect, it, type MockInstance, vi } from 'vitest';
-import { createLanguageParameters, type LanguageConfig, languageTask, textBatch } from '#language';
+import { createLanguageParameters, languageTask, textBatch } from '#language';
 import { type ComputationRecorder, engineAtWork, tf } from '#src/engine';
 import { createRandom } from '#src/random';
 import { ParameterTree } from '#src/tokenformer';
 import { AdamW, nestedTask, RecordedGradients, TrainingConfig, type TrainingTask, trainStep } from '#src/training';
+import { createObjective, createVisionParameters, ObjectiveConfig, visionTask } from '#vision';
 import { type Cuda, openCuda } from '../../../src/engine/cuda/runtime.js';
 import { tinyLanguageConfig } from '../../support/tinyLanguageModel.js';
+import { squares, tinyLabels, tinyVisionConfig } from '../../support/tinyVisionModel.js';
 import { describeCuda } from './card.js';
 
 const STEPS = 8;
@@ -31,6 +33,32 @@ function inUse(): number[] {
   return [tf.memory().numTensors, (openCuda() as Cuda).addon.memory().used];
 }
 
+function languageModel(training: TrainingConfig): TrainingTask {
+  return nestedLanguageModel(training, undefined);
+}
+
+function nestedLanguageModel(training: TrainingConfig, nested: TrainingConfig['nested']): TrainingTask {
+  const tree = new ParameterTree(createLanguageParameters(tinyLanguageConfig, 1));
+  const dataset = { batchAt, validationBatches: () => [] };
+  return nestedTask(tinyLanguageConfig.stack, nested, 1, (part) => {
+    const stack = part as typeof tinyLanguageConfig.stack;
+    return languageTask(tree, { ...tinyLanguageConfig, stack }, dataset, {
+      training,
+      data: { maxValidationBatches: 1 },
+    });
+  });
+}
+
+function visionModel(training: TrainingConfig, ...objectives: readonly unknown[]): TrainingTask {
+  const model = tinyVisionConfig();
+  const parsed = objectives.map((each) => createObjective(ObjectiveConfig.parse(each), model, tinyLabels, 4));
+  const heads = parsed.flatMap((objective) => [...objective.createParameters(4)]);
+  const tree = new ParameterTree(new Map([...createVisionParameters(model, 4), ...heads]));
+  const images = { batchAt: (index: number) => squares(4, index), paths: [] };
+  const experiment = { model, training, seed: 1, data: { maxValidationImages: 1 } };
+  return visionTask(tree, experiment, parsed, images, { *validationBatches() {} });
+}
+
 describeCuda('training steps as graphs', () => {
   let launches: MockInstance;
   beforeEach(() => {
@@ -41,42 +69,45 @@ describeCuda('training steps as graphs', () => {
     vi.restoreAllMocks();
   });
 
-  /** The parameters after some steps; `between` is called after the fifth. */
+  /** The parameters of a model after some steps; `between` is called after the fifth. */
   async function trained(
     isRecorded: boolean,
-    given: Partial<TrainingConfig>,
-    taskOf = (_tree: ParameterTree, make: (config: LanguageConfig) => TrainingTask) => make(tinyLanguageConfig),
+    given: Partial<TrainingConfig> = {},
+    open: (training: TrainingConfig) => TrainingTask = languageModel,
     between = (_tree: ParameterTree): void => undefined,
   ): Promise<Float32Array[]> {
-    const tree = new ParameterTree(createLanguageParameters(tinyLanguageConfig, 1));
     const training = TrainingConfig.parse({ steps: STEPS, batchSize: 4, learningRate: 0.01, ...given });
-    const dataset = { batchAt, validationBatches: () => [] };
-    const task = taskOf(tree, (config) =>
-      languageTask(tree, config, dataset, { training, data: { maxValidationBatches: 1 } }),
-    );
-    const optimizer = new AdamW(tree, training);
+    const task = open(training);
+    const optimizer = new AdamW(task.parameters, training);
     const recordings = new RecordedGradients();
     try {
       for (let step = 1; step <= STEPS; step++) {
         await trainStep(task, training, optimizer, { step, ...(isRecorded && { recordings }) });
-        if (step === 5) between(tree);
+        if (step === 5) between(task.parameters);
       }
-      return [...(await tree.toHost()).values()].map(({ values }) => values as Float32Array);
+      return [...(await task.parameters.toHost()).values()].map(({ values }) => values as Float32Array);
     } finally {
       recordings.dispose();
       optimizer.dispose();
-      tree.dispose();
+      task.parameters.dispose();
     }
   }
 
-  it.each<[string, Partial<TrainingConfig>]>([
-    ['in float32', {}],
-    ['in bf16', { matmulPrecision: 'bf16' }],
-    ['with recomputation', { recompute: true }],
-  ])('give the same bits, %s', { timeout: 120_000 }, async (_, given) => {
-    const plain = await trained(false, given);
+  it.each<[string, Partial<TrainingConfig>, (training: TrainingConfig) => TrainingTask]>([
+    ['of a language model', {}, languageModel],
+    ['in bf16', { matmulPrecision: 'bf16' }, languageModel],
+    ['with recomputation', { recompute: true }, languageModel],
+    ['of a vision model with classes', {}, (training) => visionModel(training, { kind: 'classify' })],
+    [
+      'of a vision model with attributes',
+      {},
+      (training) =>
+        visionModel(training, { kind: 'attributes', scope: 'image' }, { kind: 'attributes', scope: 'grid', weight: 2 }),
+    ],
+  ])('give the same bits, %s', { timeout: 120_000 }, async (_, given, open) => {
+    const plain = await trained(false, given, open);
     expect(launches).not.toHaveBeenCalled();
-    expect(await trained(true, given)).toEqual(plain);
+    expect(await trained(true, given, open)).toEqual(plain);
     // One more, which is compared with an ordinary step.
     expect(launches).toHaveBeenCalledTimes(STEPS - 3 + 1);
   });
@@ -89,14 +120,14 @@ describeCuda('training steps as graphs', () => {
         moved.dispose();
       }
     };
-    const plain = await trained(false, {}, undefined, move);
-    expect(await trained(true, {}, undefined, move)).toEqual(plain);
+    const plain = await trained(false, {}, languageModel, move);
+    expect(await trained(true, {}, languageModel, move)).toEqual(plain);
     // Of steps 4 and 5. After that three others come before the next one.
     expect(launches).toHaveBeenCalledTimes(2 + 1);
   });
 
   it('are not used where they give something else', { timeout: 120_000 }, async () => {
-    const plain = await trained(false, {});
+    const plain = await trained(false);
     const recorder = theRecorder();
     const record = recorder.record.bind(recorder);
     vi.spyOn(recorder, 'record').mockImplementation((arrays, parameters, compute) =>
@@ -105,31 +136,27 @@ describeCuda('training steps as graphs', () => {
         return [tf.mul(summary, 1.000001), ...gradients.map((gradient) => tf.mul(gradient, 2))];
       }),
     );
-    expect(await trained(true, {})).toEqual(plain);
+    expect(await trained(true)).toEqual(plain);
     expect(launches).toHaveBeenCalledTimes(1);
   });
 
   it('free all that they took', { timeout: 120_000 }, async () => {
-    await trained(true, {});
+    await trained(true);
     const before = inUse();
-    await trained(true, {});
+    await trained(true);
     expect(inUse()).toEqual(before);
   });
 
-  it.each<[string, Partial<TrainingConfig>, Parameters<typeof trained>[2]]>([
-    ['of several micro-batches', { gradientAccumulation: 2 }, undefined],
+  it.each<[string, Partial<TrainingConfig>, (training: TrainingConfig) => TrainingTask]>([
+    ['of several micro-batches', { gradientAccumulation: 2 }, languageModel],
+    ['with nested dropout', {}, (training) => nestedLanguageModel(training, { least: 0.5, whole: 0 })],
     [
-      'with nested dropout',
+      'with masks that differ',
       {},
-      (_, make) => {
-        const { stack } = tinyLanguageConfig;
-        return nestedTask(stack, { least: 0.5, whole: 0 }, 1, (part) =>
-          make({ ...tinyLanguageConfig, stack: part as typeof stack }),
-        );
-      },
+      (training) => visionModel(training, { kind: 'maskedPatches', decoderModel: 8, decoderHeads: 2 }),
     ],
-  ])('are left out for steps %s', { timeout: 120_000 }, async (_, given, taskOf) => {
-    await trained(true, given, taskOf);
+  ])('are left out for steps %s', { timeout: 120_000 }, async (_, given, open) => {
+    await trained(true, given, open);
     expect(launches).not.toHaveBeenCalled();
   });
 });
