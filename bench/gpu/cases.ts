@@ -224,10 +224,12 @@ function openJoint(gpuCase: JointCase, training: TrainingConfig): OpenCase {
     },
   };
   const pairs = train as CaptionPairs;
-  const settings = { batchSize: batch, gradientAccumulation: 1, seed: SPEC.seed };
-  const context = { model, train: pairs, validation: pairs, ...settings, visionMoves: false, root: '', cacheDir: '' };
+  const settings = { model, train: pairs, batchSize: batch, seed: SPEC.seed, selectBy: 'captionNll' } as const;
+  const places = { visionMoves: false, root: '', cacheDir: '' };
+  const context = { ...settings, ...places, validation: pairs, gradientAccumulation: 1 };
   const task = alignTask({
-    ...{ model, train: pairs, batchSize: batch, seed: SPEC.seed, measure: async () => ({}) },
+    ...settings,
+    measure: async () => ({}),
     objectives: [createCaptionNll(context)],
     statesOf: (from, positions) => tf.tidy(() => imageStates(model, pixelTensor(model, from, positions))),
   });

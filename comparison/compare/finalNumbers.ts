@@ -24,12 +24,13 @@ function lastValues({ runs }: RunGroup): FinalNumber[] {
   });
   const tags = [...new Set(runs.flatMap(({ series }) => [...series.keys()]))];
   const shown = tags.filter((tag) => tag === 'train/loss' || tag.startsWith('validation/')).sort();
-  const metric = runs.find(({ summary }) => summary.metric !== null)?.summary.metric;
-  const metrics =
-    metric === null || metric === undefined ? [] : [number(`best ${metric}`, ({ summary }) => summary.best)];
+  // Runs may be selected by different metrics.
+  const metrics = new Set(runs.flatMap(({ summary }) => summary.metric ?? []));
   return [
     number('steps', ({ summary }) => summary.step),
-    ...metrics,
+    ...[...metrics].map((metric) =>
+      number(`best ${metric}`, ({ summary }) => (summary.metric === metric ? summary.best : null)),
+    ),
     number('best at step', ({ summary }) => summary.bestStep),
     ...shown.map((tag) => number(tag, ({ series }) => series.get(tag)?.at(-1)?.[1])),
     number('seconds a step', ({ timing }) => middleOf(timing.flatMap(({ values }) => values.stepSeconds ?? []))),

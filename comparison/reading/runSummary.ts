@@ -95,7 +95,7 @@ const NO_FIGURES: Figures = {
 };
 
 function progressOf({ path, kind, config }: FoundRun, note: Note): { figures: Figures; isFinished: boolean } {
-  const metric = kind === 'align' ? 'validation/captionNll' : 'validation/loss';
+  const metric = kind === 'align' ? `validation/${textField(config, 'selectBy') ?? 'captionNll'}` : 'validation/loss';
   const training = objectField(config, 'training');
   const steps = numberField(training, 'steps');
   const state = checkpointState(path, note);

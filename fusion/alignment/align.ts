@@ -37,7 +37,7 @@ export interface AlignResult extends TrainingResult {
 
 /** Trains what joins two frozen backbones, and proves by hash that they stayed as they were. */
 export async function align(experiment: AlignExperiment, options: AlignOptions): Promise<AlignResult> {
-  const { data, seed, training, bridgeDropout } = experiment;
+  const { data, seed, training, bridgeDropout, selectBy } = experiment;
   const { batchSize, gradientAccumulation } = training;
   const { root, cacheDir, output } = options;
   const merged = findCheckpoint(resolve(root, experiment.model));
@@ -70,7 +70,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     const visionMoves = backbonesMove || trainsVisionLora(model);
     const context = {
       ...{ model, train, validation, batchSize, gradientAccumulation },
-      ...{ seed, visionMoves, bridgeDropout, root, cacheDir },
+      ...{ seed, visionMoves, bridgeDropout, selectBy, root, cacheDir },
     };
     objectives.push(...createObjectives(experiment, context));
     const measuring = openChoiceMetrics(experiment, options, model, validation);
@@ -83,7 +83,7 @@ export async function align(experiment: AlignExperiment, options: AlignOptions):
     }
     const result = await runTraining({
       task: alignTask({
-        ...{ model, objectives, statesOf, train, batchSize, seed, measure: measuring },
+        ...{ model, objectives, statesOf, train, batchSize, seed, selectBy, measure: measuring },
         observe: (isFirst) =>
           observeAlignment({ model, validation, statesOf, count: observedCount(training) }, isFirst),
       }),

@@ -48,6 +48,13 @@ export const AlignExperiment = z.strictObject({
     .lt(1)
     .optional()
     .describe('probability that a parameter token of a bridge group is left out of a training step; none unless given'),
+  selectBy: z
+    .enum(['captionNll', 'captionAccuracy'])
+    .default('captionNll')
+    .describe(
+      'which metric of the validation pairs decides the best checkpoint. captionNll: their NLL; captionAccuracy: the share of their ' +
+        'tokens that are the likeliest after those before, which goes on rising, with few pairs, when the NLL no longer falls',
+    ),
   initBridges: InitBridges.optional().describe(
     'bridges that read image states start from a closed-form fit to the training pairs, so that an image is read as the mean of its captions; none unless given',
   ),

@@ -34,6 +34,8 @@ export interface AlignTaskOptions {
   readonly train: CaptionPairs;
   readonly batchSize: number;
   readonly seed: number;
+  /** Metric that decides the best checkpoint. */
+  readonly selectBy: 'captionNll' | 'captionAccuracy';
   /** Further metrics of the validation pairs. */
   readonly measure: (statesOf: StatesOf) => Promise<Record<string, number>>;
   readonly observe?: TrainingTask['observe'];
@@ -41,7 +43,7 @@ export interface AlignTaskOptions {
 
 /** Alignment as the training loop sees it. */
 export function alignTask(options: AlignTaskOptions): TrainingTask {
-  const { model, objectives, statesOf, train, batchSize, seed, measure, observe } = options;
+  const { model, objectives, statesOf, train, batchSize, seed, selectBy, measure, observe } = options;
   return {
     parameters: model.tree,
     unit: 'pairs',
@@ -67,8 +69,8 @@ export function alignTask(options: AlignTaskOptions): TrainingTask {
     ...(observe && { observe }),
     // A closed gate starts as the language model alone: whatever trains, the best is no worse than that.
     selectBy: {
-      metric: 'validation/captionNll',
-      better: 'lower',
+      metric: `validation/${selectBy}`,
+      better: selectBy === 'captionNll' ? 'lower' : 'higher',
       fromStart: model.config.fusion.imageGate === 'closed',
     },
   };

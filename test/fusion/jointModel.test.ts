@@ -3,6 +3,7 @@ import {
   BRIDGE_PARTS,
   captionLogits,
   captionLoss,
+  captionLossAndHits,
   fusionParameters,
   imageContexts,
   imageStates,
@@ -83,6 +84,27 @@ describeEachEngine('a joint model', (engine) => {
       model.dispose();
     });
   }
+
+  it('counts the tokens of captions that are the likeliest, padding left out', () => {
+    const model = tinyJointModel(temporaryFolder(), {});
+    stirFusion(model);
+    const rows = [Int32Array.of(256, 3, 40, 99, 256), Int32Array.of(256, 7, 256), Int32Array.of(256, 1, 2, 256)];
+    tf.tidy(() => {
+      const text = textBatch(rows, 8, 256);
+      const contexts = imageContexts(model, imageStates(model, noisePixels(BATCH)), { bridge: true });
+      const ids = tf.tensor2d(text.tokenIds, [BATCH, 8], 'int32');
+      const { logits } = captionLogits(model, ids, { bridge: true, contexts });
+      const likeliest = tf.argMax(logits, 1).dataSync();
+      // Labels that the model gets right in two of its nine tokens, and in its padding.
+      const labels = text.labels.map((label, t) => (label < 0 || (t !== 1 && t !== 9) ? label : likeliest[t]));
+      const wrong = [...labels.keys()].filter((t) => labels[t] >= 0 && t !== 1 && t !== 9);
+      const expected = 2 + wrong.filter((t) => labels[t] === likeliest[t]).length;
+      const { loss, hits } = captionLossAndHits(model, { ...text, labels }, contexts);
+      expect(hits.dataSync()[0]).toBe(expected);
+      expect(loss.dataSync()).toEqual(captionLoss(model, { ...text, labels }, contexts).dataSync());
+    });
+    model.dispose();
+  });
 
   it('has gradients for gates that are still closed, those of a difference quotient', () => {
     const model = tinyJointModel(temporaryFolder(), { imageGate: 'closed' });

@@ -1,6 +1,6 @@
 import { totalWeight } from '#language';
-import { readScalar, tf } from '#src/engine';
-import { captionLoss } from '../../captionLoss.js';
+import { tf } from '#src/engine';
+import { captionLoss, captionLossAndHits } from '../../captionLoss.js';
 import type { CaptionBatch, CaptionPairs } from '../../captionPairs.js';
 import { imageContexts } from '../../imageContexts.js';
 import type { FusionOptions } from '../../jointModel.js';
@@ -8,7 +8,8 @@ import { type AlignObjective, type ObjectiveContext, type StatesOf, trainedBridg
 
 /**
  * Weighted negative log-likelihood of captions given their images; weights by word and step are the pairs' own
- * (`tokenWeights`). Measures the plain NLL per token of the validation pairs.
+ * (`tokenWeights`). Measures the plain NLL per token of the validation pairs, and where it selects the best checkpoint the share of tokens
+ * that are the likeliest.
  */
 export function createCaptionNll({
   model,
@@ -19,33 +20,39 @@ export function createCaptionNll({
   seed,
   visionMoves,
   bridgeDropout,
+  selectBy,
 }: ObjectiveContext): AlignObjective {
-  const lossOf = (
-    statesOf: StatesOf,
-    pairs: CaptionPairs,
-    batch: CaptionBatch,
-    options: FusionOptions,
-    weights?: Float32Array,
-  ): tf.Scalar => {
-    const contexts = imageContexts(model, statesOf(pairs, batch.images), options, visionMoves);
-    return captionLoss(model, batch.text, contexts, weights, options);
-  };
+  const contextsOf = (statesOf: StatesOf, pairs: CaptionPairs, batch: CaptionBatch, options: FusionOptions) =>
+    imageContexts(model, statesOf(pairs, batch.images), options, visionMoves);
   return {
     coefficient: 1,
     loss: (index, statesOf) => {
       const batch = train.batchAt(index, batchSize, seed);
       const weights = batch.weights(Math.floor(index / gradientAccumulation));
       const weight = totalWeight(batch.text.labels, weights);
-      return { sum: lossOf(statesOf, train, batch, trainedBridges(index, seed, bridgeDropout), weights), weight };
+      const options = trainedBridges(index, seed, bridgeDropout);
+      const contexts = contextsOf(statesOf, train, batch, options);
+      return { sum: captionLoss(model, batch.text, contexts, weights, options), weight };
     },
     measure: async (statesOf) => {
-      let sum = 0;
+      const countsHits = selectBy === 'captionAccuracy';
+      const totals = [0, 0];
       let tokens = 0;
       for (const batch of validation.batches(batchSize)) {
-        sum += await readScalar(tf.tidy(() => lossOf(statesOf, validation, batch, { bridge: true })));
+        const sums = tf.tidy(() => {
+          const contexts = contextsOf(statesOf, validation, batch, { bridge: true });
+          if (!countsHits) return tf.stack([captionLoss(model, batch.text, contexts)]);
+          const { loss, hits } = captionLossAndHits(model, batch.text, contexts);
+          return tf.stack([loss, hits]);
+        });
+        for (const [i, sum] of (await sums.data()).entries()) totals[i] += sum;
+        sums.dispose();
         tokens += batch.text.numTokens;
       }
-      return { 'validation/captionNll': sum / tokens };
+      return {
+        'validation/captionNll': totals[0] / tokens,
+        ...(countsHits && { 'validation/captionAccuracy': totals[1] / tokens }),
+      };
     },
     dispose: () => undefined,
   };

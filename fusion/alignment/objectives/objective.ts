@@ -17,6 +17,8 @@ export interface ObjectiveContext {
   readonly visionMoves: boolean;
   /** Probability that a parameter token of a bridge is left out of a micro-batch; none unless given. */
   readonly bridgeDropout?: number | undefined;
+  /** Metric that decides the best checkpoint. */
+  readonly selectBy: 'captionNll' | 'captionAccuracy';
   readonly root: string;
   readonly cacheDir: string;
 }

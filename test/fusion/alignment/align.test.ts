@@ -267,6 +267,20 @@ describe('align', () => {
     expect(findCheckpoint(runDir)).toContain(`step-${String(bestStep).padStart(7, '0')}`);
   });
 
+  it('keeps the checkpoint whose captions are the likeliest in most tokens, where it is asked to', async () => {
+    const folder = await prepared();
+    const training = { steps: 20, learningRate: 0.3, evaluateEvery: 2, checkpointEvery: 20, clipNorm: 100 };
+    const run = await alignTiny(folder, tinyAlignment({ training, selectBy: 'captionAccuracy' }));
+    const accuracy = metric(run.runDir, 'validation/captionAccuracy').filter(([step]) => step > 0);
+    const best = accuracy.reduce((highest, entry) => (entry[1] > highest[1] ? entry : highest));
+    expect(run.bestStep).toBe(best[0]);
+    expect(findCheckpoint(run.runDir)).toContain(`step-${String(best[0]).padStart(7, '0')}`);
+    const plain = await alignTiny(folder, tinyAlignment({ training }), 'plain');
+    const nll = (runDir: string) => metric(runDir, 'validation/captionNll');
+    expect(nll(run.runDir)).toEqual(nll(plain.runDir));
+    expect(metric(plain.runDir, 'validation/captionAccuracy')).toEqual([]);
+  });
+
   it('gives the same numbers and the same model again', async () => {
     const folder = await prepared();
     const [first, second] = [await alignTiny(folder), await alignTiny(folder, tinyAlignment(), 'again')];
