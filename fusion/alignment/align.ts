@@ -37,7 +37,7 @@ export interface AlignResult extends TrainingResult {
 
 /** Trains what joins two frozen backbones, and proves by hash that they stayed as they were. */
 export async function align(experiment: AlignExperiment, options: AlignOptions): Promise<AlignResult> {
-  const { data, seed, training, bridgeDropout, selectBy } = experiment;
+  const { data, seed, training, bridgeDropout, selectBy = 'captionNll' } = experiment;
   const { batchSize, gradientAccumulation } = training;
   const { root, cacheDir, output } = options;
   const merged = findCheckpoint(resolve(root, experiment.model));

@@ -50,10 +50,12 @@ export const AlignExperiment = z.strictObject({
     .describe('probability that a parameter token of a bridge group is left out of a training step; none unless given'),
   selectBy: z
     .enum(['captionNll', 'captionAccuracy'])
-    .default('captionNll')
+    // No default in the parsed file: the digests of records that were made before this key stay what they are.
+    .optional()
     .describe(
       'which metric of the validation pairs decides the best checkpoint. captionNll: their NLL; captionAccuracy: the share of their ' +
-        'tokens that are the likeliest after those before, which goes on rising, with few pairs, when the NLL no longer falls',
+        'tokens that are the likeliest after those before, which goes on rising, with few pairs, when the NLL no longer falls; ' +
+        'captionNll unless given',
     ),
   initBridges: InitBridges.optional().describe(
     'bridges that read image states start from a closed-form fit to the training pairs, so that an image is read as the mean of its captions; none unless given',
