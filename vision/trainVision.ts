@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type InputArray, tf } from '#src/engine';
+import { type InputArray, inputTensor, tf } from '#src/engine';
 import { forwardFlops, stackSizes, trainingFlops } from '#src/stacks';
 import { ParameterTree, usageHistograms } from '#src/tokenformer';
 import {
@@ -16,7 +16,6 @@ import {
   runTraining,
   type TrainingResult,
   type TrainingTask,
-  tensorOf,
 } from '#src/training';
 import type { ImageBatch, ImageDataset } from './data/index.js';
 import type { VisionExperiment } from './experiment.js';
@@ -122,7 +121,7 @@ export function visionTask(
     values: pixelValues,
     shape: [batch, model.imageSize, model.imageSize, 3],
   });
-  const inputOf = (batch: ImageBatch, streamId: string, pixels = tensorOf(pixelsOf(batch))) => {
+  const inputOf = (batch: ImageBatch, streamId: string, pixels = inputTensor(pixelsOf(batch))) => {
     const pixelValues = pixels as tf.Tensor4D;
     let states: VisionStates | undefined;
     const forward = (): VisionStates => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { captionKeys, refuseImagesTwice } from '#captions/formats';
 import { InitFrom, TrainingConfig } from '#src/training';
 import { InitBridges } from './initBridges.js';
-import { objectiveKeys } from './objectives/index.js';
+import { CAPTION_METRICS, objectiveKeys } from './objectives/index.js';
 
 const PairsSource = z.strictObject(captionKeys).superRefine(refuseImagesTwice);
 
@@ -49,7 +49,7 @@ export const AlignExperiment = z.strictObject({
     .optional()
     .describe('probability that a parameter token of a bridge group is left out of a training step; none unless given'),
   selectBy: z
-    .enum(['captionNll', 'captionAccuracy'])
+    .enum(CAPTION_METRICS)
     // No default in the parsed file: the digests of records that were made before this key stay what they are.
     .optional()
     .describe(

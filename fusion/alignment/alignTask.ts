@@ -4,7 +4,7 @@ import type { CaptionPairs } from '../captionPairs.js';
 import { imageStates } from '../imageContexts.js';
 import type { JointModel } from '../jointModel.js';
 import { cacheImageStates, pixelTensor } from '../stateCache.js';
-import type { AlignObjective, StatesOf } from './objectives/index.js';
+import type { AlignObjective, CaptionMetric, StatesOf } from './objectives/index.js';
 
 /** Images whose states are computed at a time, before training. */
 const CACHE_BATCH = 64;
@@ -34,8 +34,8 @@ export interface AlignTaskOptions {
   readonly train: CaptionPairs;
   readonly batchSize: number;
   readonly seed: number;
-  /** Metric that decides the best checkpoint. */
-  readonly selectBy: 'captionNll' | 'captionAccuracy';
+  /** Decides the best checkpoint. */
+  readonly selectBy: CaptionMetric;
   /** Further metrics of the validation pairs. */
   readonly measure: (statesOf: StatesOf) => Promise<Record<string, number>>;
   readonly observe?: TrainingTask['observe'];
@@ -67,7 +67,7 @@ export function alignTask(options: AlignTaskOptions): TrainingTask {
       return Object.assign(metrics, await measure(checked));
     },
     ...(observe && { observe }),
-    // A closed gate starts as the language model alone: whatever trains, the best is no worse than that.
+    // A closed gate starts as the language model alone: whatever trains, the best is, by that metric, no worse.
     selectBy: {
       metric: `validation/${selectBy}`,
       better: selectBy === 'captionNll' ? 'lower' : 'higher',

@@ -15,6 +15,7 @@ export {
   FUSED_KERNELS,
   type FusedKernel,
   type InputArray,
+  inputTensor,
   type KernelAttributes,
   type KernelInputs,
   type KernelOrigins,

@@ -1,4 +1,4 @@
-import { type InputArray, tf } from '#src/engine';
+import { type InputArray, inputTensor, type tf } from '#src/engine';
 import type { BatchLoss } from './trainingTask.js';
 
 /** The loss of a micro-batch as a computation on arrays. */
@@ -13,11 +13,7 @@ export interface BatchComputation {
   sum(inputs: readonly tf.Tensor[], forAll?: boolean): tf.Scalar;
 }
 
-export function tensorOf({ values, shape }: InputArray): tf.Tensor {
-  return tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32');
-}
-
 /** The loss of one micro-batch. */
 export function lossOf({ arrays, weight, sum }: BatchComputation): BatchLoss {
-  return { sum: sum(arrays.map(tensorOf)), weight };
+  return { sum: sum(arrays.map(inputTensor)), weight };
 }

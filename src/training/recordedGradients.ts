@@ -63,14 +63,18 @@ export function summaryOf(sums: readonly tf.Scalar[], gradients: ReadonlyMap<str
  */
 export class RecordedGradients {
   readonly #entries = new Map<string, Entry>();
+  /** Of the last micro-batch, where it may be recorded. */
+  #last: Entry | undefined;
 
   /** Those of a micro-batch; undefined where they are to be computed otherwise. */
   of(task: TrainingTask, config: StepSettings, index: number): StepGradients | undefined {
+    this.#last = undefined;
     const recorder = engineAtWork()?.recorder?.();
     if (recorder === undefined || config.gradientAccumulation > 1) return undefined;
     const batch = task.computation?.(index);
     if (batch === undefined) return undefined;
     const entry = this.#entry(batch);
+    this.#last = entry;
     if (entry.recorded === undefined && !entry.isRefused && entry.worthwhile >= STEPS_BEFORE && this.#hasRoom()) {
       const recorded = record(recorder, task, config, batch);
       if (recorded !== undefined && givesTheSame(recorded.computation, task, config, batch)) {
@@ -87,6 +91,7 @@ export class RecordedGradients {
       // The parameters are others, as after a growth.
       computation.dispose();
       this.#entries.delete(keyOf(batch));
+      this.#last = this.#entry(batch);
       return undefined;
     }
     const [summary, ...gradients] = results;
@@ -98,13 +103,11 @@ export class RecordedGradients {
     };
   }
 
-  /** Tells how long a micro-batch took that was computed otherwise: in JavaScript, and after it until the engine was done. */
-  took(task: TrainingTask, index: number, issueMs: number, restMs: number): void {
-    const recorder = engineAtWork()?.recorder?.();
-    const batch = recorder && task.computation?.(index);
-    if (batch === undefined) return;
-    const entry = this.#entry(batch);
-    entry.worthwhile = recorder?.pays(issueMs, restMs) ? entry.worthwhile + 1 : 0;
+  /** Tells how long the last micro-batch took, computed otherwise: in JavaScript, and after it until the engine was done. */
+  took(issueMs: number, restMs: number): void {
+    const entry = this.#last;
+    if (entry === undefined) return;
+    entry.worthwhile = engineAtWork()?.recorder?.()?.pays(issueMs, restMs) ? entry.worthwhile + 1 : 0;
   }
 
   dispose(): void {

@@ -69,7 +69,7 @@ export async function trainStep(
   const [lossSum, squaredGradients] = await summary.data();
   const rest = performance.now() - asked;
   if (rest < IDLE_MS) waited += ahead;
-  if (recorded === undefined) recordings?.took(task, firstBatch, issued, ahead + rest);
+  if (recorded === undefined) recordings?.took(issued, ahead + rest);
   const loss = lossSum / weight;
   const gradientNorm = Math.sqrt(squaredGradients) / weight;
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {

@@ -1,7 +1,6 @@
-import type { InputArray, tf } from '#src/engine';
+import { type InputArray, inputTensor, type tf } from '#src/engine';
 import type { HostTensor } from '#src/storage';
 import type { ParameterTree } from '#src/tokenformer';
-import { tensorOf } from '#src/training';
 import type { ImageBatch, LabelNames, LabelRequirement } from '../data/index.js';
 import type { VisionStates } from '../model/backbone.js';
 import type { AnyVisionConfig } from '../model/config.js';
@@ -33,7 +32,7 @@ export type TargetsOf = (batch: ImageBatch) => readonly InputArray[];
 
 /** The targets of an input as tensors. */
 export function targetsIn({ targets, batch }: ObjectiveInput, targetsOf: TargetsOf): readonly tf.Tensor[] {
-  return targets ?? targetsOf(batch).map(tensorOf);
+  return targets ?? targetsOf(batch).map(inputTensor);
 }
 
 /** A count of successes or a sum of errors over `count` cases; means are taken over the whole evaluation. */

@@ -5,7 +5,7 @@ import { createCaptionNll } from './captionNll.js';
 import type { AlignObjective, ObjectiveContext } from './objective.js';
 import { checkReplay, createReplay, ReplayConfig } from './replay.js';
 
-export type { AlignObjective, StatesOf } from './objective.js';
+export { type AlignObjective, CAPTION_METRICS, type CaptionMetric, type StatesOf } from './objective.js';
 
 /** Keys of an alignment that choose its objectives, besides the caption loss, which is always on. */
 export const objectiveKeys = {

@@ -3,6 +3,10 @@ import { bridgeDropout } from '../../bridgeDropout.js';
 import type { CaptionPairs } from '../../captionPairs.js';
 import type { FusionOptions, JointModel } from '../../jointModel.js';
 
+/** Metrics of the validation pairs that may decide the best checkpoint. */
+export const CAPTION_METRICS = ['captionNll', 'captionAccuracy'] as const;
+export type CaptionMetric = (typeof CAPTION_METRICS)[number];
+
 /** Inputs that the objectives of an alignment are built from. */
 export interface ObjectiveContext {
   readonly model: JointModel;
@@ -17,8 +21,8 @@ export interface ObjectiveContext {
   readonly visionMoves: boolean;
   /** Probability that a parameter token of a bridge is left out of a micro-batch; none unless given. */
   readonly bridgeDropout?: number | undefined;
-  /** Metric that decides the best checkpoint. */
-  readonly selectBy: 'captionNll' | 'captionAccuracy';
+  /** Decides the best checkpoint. */
+  readonly selectBy: CaptionMetric;
   readonly root: string;
   readonly cacheDir: string;
 }

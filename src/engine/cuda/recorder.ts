@@ -1,4 +1,4 @@
-import { type ComputationRecorder, type InputArray, type RecordedComputation, tf } from '../shared/index.js';
+import { type ComputationRecorder, type InputArray, inputType, type RecordedComputation, tf } from '../shared/index.js';
 import type { CudaAddon } from './addon.js';
 import type { CudaBackend } from './backend.js';
 import type { DeviceMemory } from './deviceMemory.js';
@@ -20,8 +20,8 @@ function onlyRecordingFails(error: unknown): boolean {
  * are uploaded once; what it allocates belongs to the graph, so a second run overwrites the results of the first.
  */
 export function createRecorder({ addon, backend, memory }: Givens, use: Exclude<GraphUse, 'off'>): ComputationRecorder {
-  function place({ values, shape }: InputArray): tf.Tensor {
-    const info = backend.makeOnCard([...shape], values instanceof Int32Array ? 'int32' : 'float32');
+  function place(array: InputArray): tf.Tensor {
+    const info = backend.makeOnCard([...array.shape], inputType(array));
     return tf.keep(tf.engine().makeTensorFromTensorInfo(info));
   }
 

@@ -1,5 +1,6 @@
 /** @file What an engine is: a TensorFlow.js backend, how to find out whether it can work here, how to start it, and what it can do. */
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { InputArray } from './inputArray.js';
 import type { FusedKernelDeclarations } from './kernelContract.js';
 
 /** Every engine, fastest first; `auto` tries them in this order. */
@@ -68,12 +69,6 @@ export interface MatmulPrecisionControl {
 export interface KernelOrigins {
   readonly compiled: readonly string[];
   readonly javaScript: readonly string[];
-}
-
-/** Numbers that a computation is given, and their shape. */
-export interface InputArray {
-  readonly values: Float32Array | Int32Array;
-  readonly shape: readonly number[];
 }
 
 /** A computation that the engine runs again without its JavaScript, on other numbers of the same shapes. */

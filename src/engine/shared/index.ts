@@ -11,7 +11,6 @@ export {
   type EngineName,
   type EngineOptions,
   type EngineProbe,
-  type InputArray,
   type KernelOrigins,
   MATMUL_PRECISIONS,
   type MatmulPrecision,
@@ -19,6 +18,7 @@ export {
   type RecordedComputation,
   type ReducedPrecision,
 } from './engine.js';
+export { type InputArray, inputTensor, inputType } from './inputArray.js';
 export {
   type AttentionAttributes,
   type BlockAttributes,
