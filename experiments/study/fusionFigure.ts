@@ -14,9 +14,7 @@ const STEP = 6;
 const TOP = 46;
 const FONT = 13;
 /** Readable on white and for those who see no red or green. */
-const COLOURS = ['#1d4ed8', '#c2570c', '#047857', '#6d28d9', '#71717a', '#db2777'];
-/** Width of a test set in the legend. */
-const LEGEND = 130;
+const COLOURS = ['#1d4ed8', '#c2570c', '#047857', '#6d28d9'];
 
 /**
  * One line per row of the study: a dot at the mean over seeds and a bar from the lowest to the highest, one colour for
@@ -32,9 +30,6 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
   const labels = drawn.map(({ name, pairs }) => (pairs === null ? name : `${name}, ${pairs} pairs`));
   const left = Math.max(LABELS, 20 + CHARACTER * Math.max(...labels.map((label) => label.length)));
   const x = (value: number): number => left + (Math.min(value, highest) / highest) * (WIDTH - left - RIGHT);
-  // Above the dots where it fits there.
-  const entry = Math.min(LEGEND, (WIDTH - 8) / sets.length);
-  const legend = Math.max(8, Math.min(left, WIDTH - sets.length * entry));
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * highest);
   const bottom = TOP + drawn.length * rowHeight;
   const mark = ({ centre, low, high }: Spread, y: number, colour: string): SafeHtml =>
@@ -43,7 +38,7 @@ export function studyFigure(lines: readonly StudyLine[], score: StudyScore, titl
 <title>${title}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 <text x="8" y="20" font-weight="bold">${title}</text>
-${sets.map((set, i) => html`<circle cx="${legend + i * entry + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${legend + i * entry + 16}" y="38">${set}</text>`)}
+${sets.map((set, i) => html`<circle cx="${left + i * 130 + 6}" cy="${34}" r="4" fill="${COLOURS[i % COLOURS.length]}"/><text x="${left + i * 130 + 16}" y="38">${set}</text>`)}
 ${ticks.map((tick) => html`<line x1="${x(tick)}" x2="${x(tick)}" y1="${TOP}" y2="${bottom}" stroke="#d4d4d8"/><text x="${x(tick)}" y="${bottom + 18}" text-anchor="middle" fill="#52525b">${Number(tick.toFixed(2))}</text>`)}
 ${drawn.map((line, row) => {
   const y = TOP + row * rowHeight + rowHeight / 2;

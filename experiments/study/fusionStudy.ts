@@ -7,9 +7,9 @@ import { studyFigure } from './fusionFigure.js';
 import { pairsFigures } from './fusionPairsFigure.js';
 import { cellSettings, type StudyRecord, studySet } from './fusionRecord.js';
 import { backboneStages, cellStages, dataStages } from './fusionStages.js';
-import { studyLines, studyMarkdown } from './fusionTable.js';
+import { type StudyLine, studyLines, studyMarkdown } from './fusionTable.js';
 import { stageFiles } from './stageFiles.js';
-import type { Study } from './study.js';
+import type { Study, StudyFigure } from './study.js';
 
 /**
  * A study of ways of joining two backbones: the data and the tokenizer are made once, both backbones once per seed; then every
@@ -60,12 +60,17 @@ export function fusionStudy(experiment: StudyExperiment, path: string): Study<St
     },
     results: (records) => {
       const lines = studyLines(records);
-      const [score, title, highest] = figureOf(scores);
-      const svg = studyFigure(lines, score, title, highest).markup;
       const byPairs = pairsFigures(name, lines, scores);
-      return { table: studyMarkdown(lines, scores), figures: [{ name, title, svg }, ...byPairs] };
+      // With a row for each number of pairs, all rows in one figure would be too many.
+      const figures = byPairs.length > 0 ? byPairs : [figureOfRows(name, lines, scores)];
+      return { table: studyMarkdown(lines, scores), figures };
     },
   };
+}
+
+function figureOfRows(name: string, lines: readonly StudyLine[], scores: readonly StudyScore[]): StudyFigure {
+  const [score, title, highest] = figureOf(scores);
+  return { name, title, svg: studyFigure(lines, score, title, highest).markup };
 }
 
 /** What the figure shows: score, title and the end of the scale. */
