@@ -146,7 +146,7 @@ describe('the packed package', () => {
     expect(
       others.filter((path) => /^(dist\/)?(test|bench)\/|\.tsbuildinfo$|\.map$|\.node$|\.log$|tsconfig/.test(path)),
     ).toEqual([]);
-    // Of it 0.4 MB are the scripts of a page, TensorFlow.js within, and 0.25 MB pictures of the docs: measured 2.23 MB, unpacked 9.41.
+    // Of it 0.4 MB are the scripts of a page, TensorFlow.js within, and 0.25 MB pictures of the docs: measured 2.29 MB, unpacked 9.65.
     expect(packed.size).toBeLessThan(2.3e6);
     expect(packed.unpackedSize).toBeLessThan(9.7e6);
   });
